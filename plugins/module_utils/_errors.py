@@ -1,0 +1,132 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The errors of the collection, as one tree.
+
+RedtrustError                   everything this collection raises on purpose
++- ConfigurationError           an option is missing, malformed or contradicts another; nothing was sent
++- ServiceError                 a step at the service did not succeed
+|  +- NotSentError              the request provably never left this machine: safe to send again
+|  +- AnswerLostError           the request may have been carried out; no whole answer came back
+|  +- AnswerInvalidError        an answer came, but not one the contract knows
+|  `- RefusedError              the service understood and said no
+|     `- UnauthorizedError      HTTP 401: the session is missing, over or not accepted
++- SessionError                 there is no session and no way to open one
++- SignerError                  the signer did not give a certificate
+|  `- SignerRejectedError       the certificate authority refused this request for good
++- GateError                    a certificate must not be uploaded for this request
++- PolicyError                  the enrollment is in a state in which nothing may be done without a person
+`- StoreError                   the store cannot be used as asked
+   +- StaleRevisionError        another run changed the revision first; nothing was written
+   `- LeaseHeldError            another run is working on it and did not finish in time
+
+An error carries data (``details``) and never a module, a token, a password or a request code.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+
+class RedtrustError(Exception):
+    """Any failure of this collection; ``str()`` of it is one sentence for the operator."""
+
+    def details(self) -> dict[str, t.Any]:
+        """Return the facts behind the sentence as JSON types, for the module's result."""
+        return {}
+
+
+class ConfigurationError(RedtrustError):
+    """An option is missing, malformed or contradicts another."""
+
+
+class ServiceError(RedtrustError):
+    """A step at the service did not succeed.
+
+    ``step`` is the step's name as in the documentation (C(login), C(create), ...); ``url`` has no query, so
+    it can hold no credential.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        step: str,
+        url: str,
+        status: int | None = None,
+        error_code: str | None = None,
+        service_message: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.step = step
+        self.url = url
+        self.status = status
+        self.error_code = error_code
+        self.service_message = service_message
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return f"{self.step} at {self.url}: {super().__str__()}"
+
+    def details(self) -> dict[str, t.Any]:
+        facts = {
+            "step": self.step,
+            "url": self.url,
+            "status": self.status,
+            "error_code": self.error_code,
+            "service_message": self.service_message,
+        }
+        return {name: value for name, value in facts.items() if value is not None}
+
+
+class NotSentError(ServiceError):
+    """The request provably never left: name not resolved, connection refused, TLS not agreed, ..."""
+
+
+class AnswerLostError(ServiceError):
+    """The request may have been carried out, but no whole answer came back."""
+
+
+class AnswerInvalidError(ServiceError):
+    """The answer is not one that the contract knows."""
+
+
+class RefusedError(ServiceError):
+    """The service understood the request and said no."""
+
+
+class UnauthorizedError(RefusedError):
+    """HTTP 401: the session is missing, over or not accepted."""
+
+
+class SessionError(RedtrustError):
+    """There is no session and no way to open one."""
+
+
+class SignerError(RedtrustError):
+    """The signer did not give a certificate; asking again may help."""
+
+
+class SignerRejectedError(SignerError):
+    """The certificate authority refused this request for good."""
+
+
+class GateError(RedtrustError):
+    """The certificate must not be uploaded for this request."""
+
+
+class PolicyError(RedtrustError):
+    """The enrollment is in a state in which nothing may be done without a person."""
+
+
+class StoreError(RedtrustError):
+    """The store cannot be used as asked."""
+
+
+class StaleRevisionError(StoreError):
+    """Another run changed the revision first; nothing was written."""
+
+
+class LeaseHeldError(StoreError):
+    """Another run holds the lease and did not give it up in time."""

@@ -1,0 +1,275 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the collection talks about, as frozen dataclasses.
+
+Nothing here does I/O. Fields that hold a secret are left out of ``repr``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import enum
+import hashlib
+import json
+import typing as t
+
+from ._errors import ConfigurationError
+
+Action = t.Literal["none", "resume", "issue", "replace", "renew"]
+
+
+class State(str, enum.Enum):
+    """The states of one revision; the order is the order of a life without incident."""
+
+    INTENDED = "intended"
+    REQUESTED = "requested"
+    SIGNING = "signing"
+    ISSUED = "issued"
+    FINALIZED = "finalized"
+    SUPERSEDED = "superseded"
+    CREATE_UNKNOWN = "create_unknown"
+    REJECTED = "rejected"
+    ABANDONED = "abandoned"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+# The states in which a revision is on its way; an enrollment has at most one such revision.
+PENDING = frozenset({State.INTENDED, State.REQUESTED, State.SIGNING, State.ISSUED})
+
+
+@dataclasses.dataclass(frozen=True)
+class Tokens:
+    """The token triple of one login. ``expires_at`` is in UTC."""
+
+    access_token: str = dataclasses.field(repr=False)
+    refresh_token: str | None = dataclasses.field(repr=False, default=None)
+    expires_at: dt.datetime | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class DistinguishedName:
+    """An ordered list of attributes, as the user wrote them; an attribute may repeat."""
+
+    attributes: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def from_option(cls, value: object) -> DistinguishedName:
+        """Read a DN option: a list of C({attribute, value}), or a mapping of attribute to value or values.
+
+        Raises ConfigurationError when it is neither, is empty, or holds an empty attribute or value.
+        """
+        pairs = tuple(_dn_pairs(value))
+        if not pairs:
+            raise ConfigurationError("dn must name at least one attribute, for example {cn: www.example.com}")
+        for attribute, text in pairs:
+            if not attribute.strip() or not text.strip():
+                raise ConfigurationError(f"dn has an empty attribute or value: {attribute!r} = {text!r}")
+        return cls(pairs)
+
+    def to_json(self) -> list[dict[str, str]]:
+        """Return the wire form of the vendor's page."""
+        return [{"attribute": attribute, "value": value} for attribute, value in self.attributes]
+
+    def __str__(self) -> str:
+        return ", ".join(f"{attribute}={value}" for attribute, value in self.attributes)
+
+
+def _dn_pairs(value: object) -> t.Iterator[tuple[str, str]]:
+    if isinstance(value, t.Mapping):
+        for attribute, values in value.items():
+            for single in values if isinstance(values, (list, tuple)) else [values]:
+                yield str(attribute), _dn_text(attribute, single)
+    elif isinstance(value, (list, tuple)):
+        for entry in value:
+            if not isinstance(entry, t.Mapping) or set(entry) != {"attribute", "value"}:
+                raise ConfigurationError(f"each entry of dn must be a mapping of attribute and value, not {entry!r}")
+            yield str(entry["attribute"]), _dn_text(entry["attribute"], entry["value"])
+    else:
+        raise ConfigurationError(
+            "dn must be a list of {attribute, value} or a mapping of attribute to value, not " + type(value).__name__
+        )
+
+
+def _dn_text(attribute: object, value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ConfigurationError(f"dn attribute {attribute!r} must be text, not {value!r} (quote it in YAML)")
+    return str(value)
+
+
+@dataclasses.dataclass(frozen=True)
+class CertificateSpec:
+    """What is asked for under one name."""
+
+    name: str
+    dn: DistinguishedName
+    provider: str
+    key_type: str = "RSA"
+    key_length: int = 2048
+    hash_type: str = "SHA256"
+    info: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    group_ids: tuple[int, ...] = ()
+    request_code: str | None = dataclasses.field(default=None, repr=False)
+
+    def asked_for(self) -> dict[str, t.Any]:
+        """Return everything that makes a difference to the certificate, as JSON types.
+
+        The request code is not part of it: it names a request, not a property of the certificate.
+        """
+        return {
+            "dn": self.dn.to_json(),
+            "provider": self.provider,
+            "key_type": self.key_type,
+            "key_length": self.key_length,
+            "hash_type": self.hash_type,
+            "info": dict(self.info),
+            "group_ids": list(self.group_ids),
+        }
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 in hex over what is asked for: equal exactly when nothing differs."""
+        text = json.dumps(self.asked_for(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def differences(self, other: CertificateSpec) -> list[str]:
+        """Return the names of the parameters in which the two differ, in a fixed order."""
+        theirs = other.asked_for()
+        return [name for name, value in self.asked_for().items() if theirs[name] != value]
+
+    @classmethod
+    def from_json(cls, name: str, data: t.Mapping[str, t.Any]) -> CertificateSpec:
+        """Read what C(asked_for()) returned."""
+        return cls(
+            name=name,
+            dn=DistinguishedName.from_option(data["dn"]),
+            provider=data["provider"],
+            key_type=data["key_type"],
+            key_length=data["key_length"],
+            hash_type=data["hash_type"],
+            info=data["info"],
+            group_ids=tuple(data["group_ids"]),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What csr/create gave: the request code (a secret) and the CSR in DER."""
+
+    request_code: str = dataclasses.field(repr=False)
+    csr: bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class Finalized:
+    """What csr/finalize gave. Generation 4.33 promises an HTTP status only, so all may be unknown."""
+
+    certificate_id: str | None = None
+    thumbprint: str | None = None
+    confirmed_by_second_answer: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Revision:
+    """One certificate of an enrollment, or one attempt at it; a row of the store.
+
+    ``generation`` is the version of the row: 0 is a row that is not stored yet. Certificates and the CSR are
+    in DER, ``chain`` leads from the issuer upwards, dates are in UTC.
+    """
+
+    service: str
+    name: str
+    revision: int
+    attempt: int
+    state: State
+    spec: CertificateSpec
+    generation: int = 0
+    renews: str | None = None
+    request_code: str | None = dataclasses.field(default=None, repr=False)
+    csr: bytes | None = dataclasses.field(default=None, repr=False)
+    certificate: bytes | None = dataclasses.field(default=None, repr=False)
+    chain: tuple[bytes, ...] = dataclasses.field(default=(), repr=False)
+    thumbprint: str | None = None
+    not_valid_before: dt.datetime | None = None
+    not_valid_after: dt.datetime | None = None
+    certificate_id: str | None = None
+    adopted: bool = False
+    upload_started: bool = False
+    note: str | None = None
+    signing_since: dt.datetime | None = None
+    created_at: dt.datetime | None = None
+    updated_at: dt.datetime | None = None
+
+    def moved(self, state: State, **changes: t.Any) -> Revision:
+        """Return a copy in another state."""
+        return dataclasses.replace(self, state=state, **changes)
+
+    @property
+    def label(self) -> str:
+        """Return the words that name this revision in a message."""
+        return f"{self.name}, revision {self.revision}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Enrollment:
+    """The life of one named certificate on one service: its revisions, oldest first."""
+
+    service: str
+    name: str
+    revisions: tuple[Revision, ...] = ()
+
+    @property
+    def current(self) -> Revision | None:
+        """Return the finalized revision, the one in use."""
+        return self._latest(State.FINALIZED)
+
+    @property
+    def pending(self) -> Revision | None:
+        """Return the revision that is on its way."""
+        return self._latest(*PENDING)
+
+    @property
+    def latest(self) -> Revision | None:
+        """Return the revision that was begun last, whatever became of it."""
+        return self.revisions[-1] if self.revisions else None
+
+    @property
+    def unknown_creates(self) -> int:
+        """Return how many create calls had no answer: as many keys may lie orphaned on the server."""
+        return sum(1 for revision in self.revisions if revision.state is State.CREATE_UNKNOWN)
+
+    def next_revision(self, spec: CertificateSpec) -> Revision:
+        """Return the intent of the next revision, or of the next attempt at it."""
+        current = self.current
+        number = current.revision + 1 if current else 1
+        attempts = [revision.attempt for revision in self.revisions if revision.revision == number]
+        return Revision(
+            service=self.service,
+            name=self.name,
+            revision=number,
+            attempt=max(attempts, default=0) + 1,
+            state=State.INTENDED,
+            spec=spec,
+            renews=current.thumbprint if current else None,
+        )
+
+    def _latest(self, *states: State) -> Revision | None:
+        return next((revision for revision in reversed(self.revisions) if revision.state in states), None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of one certificate in one step; one entry of a module's C(certificates) result."""
+
+    name: str
+    action: str
+    reason: str
+    changed: bool = False
+    revision: Revision | None = None
+    before: t.Mapping[str, t.Any] | None = None
+    after: t.Mapping[str, t.Any] | None = None
+    extra: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    error: Exception | None = None
