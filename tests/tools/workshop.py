@@ -1,0 +1,201 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A place to check the collection in: a copy of what git knows, in a path without spaces, removed afterwards.
+
+ansible-test wants a real ``ansible_collections`` tree that is a git repository of its own: it refuses a symlink, and in
+a folder that git ignores it passes without having looked at a file. It also writes interpreter lines, so neither the
+tree nor the interpreter may have a space in its path, wherever the checkout lies.
+"""
+
+from __future__ import annotations
+
+import ast
+import collections.abc as c
+import configparser
+import contextlib
+import dataclasses
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / ".build"
+COLLECTION = Path("ansible_collections", "redtrust", "certificate_enroll")
+SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
+TARGET_PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+
+# What would make a check depend on the shell that it was started from.
+_DROPPED = re.compile(r"ANSIBLE_.*|REDTRUST_.*|PYTHON.*|VIRTUAL_ENV|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|MAKE.*|MFLAGS")
+
+
+class Failed(Exception):
+    """A check did not pass; the message says which command and how."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Workshop:
+    """The directory of one run. ``copy`` is the collection, ``python`` the interpreter to run tools with."""
+
+    directory: Path
+    environment: c.Mapping[str, str]
+
+    @property
+    def copy(self) -> Path:
+        return self.directory / COLLECTION
+
+    @property
+    def python(self) -> str:
+        return str(self.directory / "venv" / "bin" / "python")
+
+    def tool(self, name: str) -> list[str]:
+        """Return the start of a command line: the tool's own interpreter line may hold the checkout's path."""
+        return [self.python, str(self.directory / "venv" / "bin" / name)]
+
+    def run(self, command: c.Sequence[str], *, cwd: Path | None = None, **environment: str) -> None:
+        """Run a command in the copy and let its output through. Raise Failed unless it exits 0."""
+        done = subprocess.run(command, cwd=cwd or self.copy, env={**self.environment, **environment}, check=False)
+        if done.returncode:
+            raise Failed(f"{_name(command)} ended with status {done.returncode}")
+
+    def output(self, command: c.Sequence[str], *, cwd: Path | None = None, **environment: str) -> str:
+        """Run a command in the copy and return what it printed; print that only if it fails."""
+        status, text = self.status(command, cwd=cwd, **environment)
+        if status:
+            print(text, flush=True)
+            raise Failed(f"{_name(command)} ended with status {status}")
+        return text
+
+    def status(self, command: c.Sequence[str], *, cwd: Path | None = None, **environment: str) -> tuple[int, str]:
+        """Run a command in the copy and return its exit status and what it printed."""
+        done = subprocess.run(
+            command,
+            cwd=cwd or self.copy,
+            env={**self.environment, **environment},
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        return done.returncode, done.stdout
+
+
+def _name(command: c.Sequence[str]) -> str:
+    """Return the command without the directories of its program."""
+    words = list(command[1:] if Path(command[0]).name == "python" and len(command) > 1 else command)
+    return " ".join([Path(words[0]).name, *words[1:4]])
+
+
+@contextlib.contextmanager
+def opened(venv: Path, pythons: c.Mapping[str, Path]) -> c.Iterator[Workshop]:
+    """Make a workshop whose tools come from ``venv`` and whose target interpreters are ``pythons``."""
+    base = tempfile.gettempdir()
+    directory = Path(tempfile.mkdtemp(prefix="certificate_enroll-", dir="/tmp" if re.search(r"\s", base) else None))
+    try:
+        home = BUILD / "home"
+        home.mkdir(parents=True, exist_ok=True)
+        (directory / "home").symlink_to(home)
+        (directory / "venv").symlink_to(venv)
+        (directory / "pythons").mkdir()
+        for version, path in pythons.items():
+            (directory / "pythons" / f"python{version}").symlink_to(path)
+        _copy_checkout(directory / COLLECTION)
+        _configure_pip(home, venv)
+        _replace_get_pip(home, venv)
+        yield Workshop(directory, _environment(directory))
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _environment(directory: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not _DROPPED.fullmatch(name)}
+    places = (str(directory / "venv" / "bin"), str(directory / "pythons"), *SYSTEM_PATH)
+    return kept | {
+        "ANSIBLE_COLLECTIONS_PATH": str(directory),
+        "HOME": str(directory / "home"),
+        "LC_ALL": "C.UTF-8",
+        "PATH": os.pathsep.join(places),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _copy_checkout(target: Path) -> None:
+    """Copy what git tracks or would track, and make a git repository of the copy."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+    ).stdout
+    for name in sorted({os.fsdecode(entry) for entry in listing.split(b"\0") if entry}):
+        source = ROOT / name
+        if source.is_symlink() or source.is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / name, follow_symlinks=False)
+    subprocess.run(["git", "init", "--quiet"], cwd=target, check=True)
+    track(target)
+
+
+def track(copy: Path) -> None:
+    """Make git know every file of the copy: ansible-test looks at no others."""
+    subprocess.run(["git", "add", "--all", "--force"], cwd=copy, check=True)
+
+
+def _configure_pip(home: Path, venv: Path) -> None:
+    """Write down how pip is set up here: ansible-test hands on neither the user's HOME nor PIP_* variables."""
+    text = subprocess.run(
+        [str(venv / "bin" / "python"), "-m", "pip", "config", "list"], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+    settings = configparser.RawConfigParser()
+    for key, _, value in (line.partition("=") for line in text.splitlines()):
+        section, _, option = key.rpartition(".")
+        section = "global" if section == ":env:" else section
+        if not settings.has_section(section):
+            settings.add_section(section)
+        settings.set(section, option, str(ast.literal_eval(value)))
+    path = home / ".config" / "pip" / "pip.conf"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as stream:
+        settings.write(stream)
+
+
+def _replace_get_pip(home: Path, venv: Path) -> None:
+    """Put our stand-in where ansible-test keeps the get-pip script that it would download otherwise."""
+    cache = home / ".ansible" / "test" / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    source = next(venv.glob("lib/python*/site-packages/ansible_test/_internal/python_requirements.py"))
+    for version in set(re.findall(r"\bpip='([0-9.]+)'", source.read_text(encoding="utf-8"))):
+        shutil.copyfile(ROOT / "tests" / "tools" / "get_pip.py", cache / f"get_pip_{version.replace('.', '_')}.py")
+
+
+def find_pythons() -> dict[str, Path]:
+    """Return the interpreters of this machine by version, those of version managers included, their shims not."""
+    # of two of one version, the one that runs this program is known to be whole
+    found = {f"{sys.version_info[0]}.{sys.version_info[1]}": Path(sys.base_prefix, "bin", "python3")}
+    for version in TARGET_PYTHONS:
+        usable = (path for path in _candidates(version) if _is_usable(path))
+        if version not in found and (path := next(usable, None)):
+            found[version] = path
+    return {version: found[version] for version in TARGET_PYTHONS if version in found}
+
+
+def _candidates(version: str) -> c.Iterator[Path]:
+    managers = {Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions", Path(sys.base_prefix).parent}
+    for manager in sorted(managers):
+        yield from sorted(manager.glob(f"{version}.*/bin/python{version}"))
+    for place in [*os.environ.get("PATH", "").split(os.pathsep), *SYSTEM_PATH]:
+        if place and Path(place).name != "shims":
+            yield Path(place) / f"python{version}"
+
+
+def _is_usable(python: Path) -> bool:
+    """Tell whether the interpreter starts and can make virtual environments."""
+    if not os.access(python, os.X_OK):
+        return False
+    done = subprocess.run([str(python), "-c", "import ensurepip, ssl, venv"], check=False, capture_output=True)
+    return done.returncode == 0
