@@ -1,0 +1,67 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is known about one request while it is worked on."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import typing as t
+
+from starlette.requests import Request
+
+from redtrust_sandbox.errors import ApiError
+from redtrust_sandbox.generations import Step
+from redtrust_sandbox.settings import Settings
+
+
+@dataclasses.dataclass
+class Call:
+    """One request, from its arrival to the answer.
+
+    ``number`` is its row in the ledger. ``partner``, ``user`` and ``session`` are set once they are proved.
+    """
+
+    number: int
+    settings: Settings
+    step: t.Optional[Step]
+    path: str
+    headers: t.Mapping[str, str]
+    query: t.Mapping[str, str]
+    body: bytes
+    partner: t.Optional[str] = None
+    user: t.Optional[str] = None
+    session: t.Optional[str] = None
+    error_code: t.Optional[str] = None
+
+    @property
+    def now(self) -> float:
+        """Return the time by the server's clock, in seconds since the epoch."""
+        return time.time() + self.settings.clock_offset
+
+    @property
+    def wants_html(self) -> bool:
+        """Say whether a browser asks."""
+        return "text/html" in self.headers.get("accept", "")
+
+    def bearer(self, required: bool = True) -> t.Optional[str]:
+        """Return the token of the Authorization header; raises ApiError."""
+        header = self.headers.get("authorization")
+        if header is None and not required:
+            return None
+        scheme, _space, token = (header or "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise unauthorized("TOKEN_MISSING", "A Bearer token is required")
+        return token.strip()
+
+
+def of(request: Request) -> Call:
+    """Return the call that a request belongs to."""
+    return t.cast(Call, request.state.call)
+
+
+def unauthorized(code: str, message: str) -> ApiError:
+    """Return the refusal of a token."""
+    return ApiError(401, code, message, {"WWW-Authenticate": "Bearer"})

@@ -1,0 +1,159 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the server is configured with: partners, users, providers, initial settings.
+
+The JSON form, with every key optional::
+
+    {
+      "partners": [{"name": "CA_DEMO", "secret": "text", "secret_encoding": "text", "redirect_urls": ["https://..."]}],
+      "users": [{"username": "demo", "password": "text", "domain": "local.users"}],
+      "providers": {"CA_DEMO": "standard", "CA_LEGACY": "legacy"},
+      "settings": {"access_token_lifetime": 60}
+    }
+
+A key that is given replaces the default list as a whole.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import json
+import pathlib
+import typing as t
+
+from redtrust_sandbox import settings
+from redtrust_sandbox.errors import ConfigError
+
+SECRET_ENCODINGS = ("text", "hex", "base64")
+
+
+@dataclasses.dataclass(frozen=True)
+class Partner:
+    """A client application: upper-case name, shared secret, registered redirect URLs.
+
+    ``secret`` is as written by a person; ``secret_encoding`` (text, hex, base64) says which bytes that means.
+    """
+
+    name: str
+    secret: str
+    redirect_urls: t.Tuple[str, ...]
+    secret_encoding: str = "text"
+
+    def key(self) -> bytes:
+        """Return the shared secret as bytes; raises ConfigError."""
+        try:
+            if self.secret_encoding == "hex":
+                return bytes.fromhex(self.secret)
+            if self.secret_encoding == "base64":
+                return base64.b64decode(self.secret, validate=True)
+        except (ValueError, binascii.Error) as exc:
+            raise ConfigError(f"The secret of partner {self.name} is not {self.secret_encoding}") from exc
+        return self.secret.encode()
+
+
+@dataclasses.dataclass(frozen=True)
+class User:
+    """A user who may sign in."""
+
+    username: str
+    password: str
+    domain: str
+
+
+DEFAULT_PARTNER = Partner(
+    name="CA_DEMO",
+    secret="sandbox-partner-secret",
+    redirect_urls=(
+        "http://127.0.0.1:8765/callback",
+        "http://localhost:8765/callback?tkn=",
+        "https://google.es?tkn=",
+        "https://your-app.com",
+        "https://your-app.com/landing?tenant=7&lang=es",
+    ),
+)
+DEFAULT_USER = User(username="demo", password="sandbox-password", domain="local.users")
+DEFAULT_PROVIDERS = {"CA_DEMO": "standard", "CA_BRASIL": "standard", "CA_LEGACY": "legacy"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Everything the server is configured with."""
+
+    partners: t.Tuple[Partner, ...] = (DEFAULT_PARTNER,)
+    users: t.Tuple[User, ...] = (DEFAULT_USER,)
+    providers: t.Mapping[str, str] = dataclasses.field(default_factory=lambda: dict(DEFAULT_PROVIDERS))
+    settings: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, data: t.Any) -> Config:
+        """Build from the JSON form; raises ConfigError."""
+        _only(data, "configuration", ("partners", "users", "providers", "settings"))
+        base = cls()
+        config = cls(
+            partners=tuple(_partner(item) for item in data["partners"]) if "partners" in data else base.partners,
+            users=tuple(_user(item) for item in data["users"]) if "users" in data else base.users,
+            providers={str(k): str(v) for k, v in data.get("providers", base.providers).items()},
+            settings={str(k): str(v) for k, v in data.get("settings", {}).items()},
+        )
+        config.check()
+        return config
+
+    def check(self) -> None:
+        """Raise ConfigError when anything in here cannot be used."""
+        if not self.partners or not self.users:
+            raise ConfigError("The configuration needs at least one partner and one user")
+        for partner in self.partners:
+            if partner.name != partner.name.upper():
+                raise ConfigError(f"The name of partner {partner.name} must be in upper case")
+            partner.key()
+        for key, value in self.initial_settings().items():
+            settings.parse(key, value)
+
+    def initial_settings(self) -> t.Dict[str, str]:
+        """Return the settings and providers as rows for the table of settings."""
+        rows = {settings.PROVIDER_PREFIX + name: style for name, style in self.providers.items()}
+        rows.update(self.settings)
+        return rows
+
+    def partner(self, name: str) -> t.Optional[Partner]:
+        """Return the partner of this very name."""
+        return next((partner for partner in self.partners if partner.name == name), None)
+
+
+def load(path: t.Optional[pathlib.Path]) -> Config:
+    """Read a configuration file, or return the default when there is none; raises ConfigError."""
+    if path is None:
+        return Config()
+    try:
+        return Config.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as exc:
+        raise ConfigError(f"Cannot read the configuration {path}: {exc}") from exc
+
+
+def _only(data: t.Any, what: str, names: t.Sequence[str], required: t.Sequence[str] = ()) -> None:
+    if not isinstance(data, dict):
+        raise ConfigError(f"The {what} must be a mapping")
+    unknown = sorted(set(data) - set(names))
+    if unknown:
+        raise ConfigError(f"The {what} has no {', '.join(unknown)}; it has {', '.join(names)}")
+    missing = [name for name in required if name not in data]
+    if missing:
+        raise ConfigError(f"The {what} needs {', '.join(missing)}")
+
+
+def _partner(data: t.Any) -> Partner:
+    _only(data, "partner", ("name", "secret", "secret_encoding", "redirect_urls"), ("name", "secret"))
+    encoding = str(data.get("secret_encoding", "text"))
+    if encoding not in SECRET_ENCODINGS:
+        raise ConfigError(f"secret_encoding must be one of {', '.join(SECRET_ENCODINGS)}, not {encoding!r}")
+    urls = tuple(str(url) for url in data.get("redirect_urls", DEFAULT_PARTNER.redirect_urls))
+    return Partner(str(data["name"]), str(data["secret"]), urls, encoding)
+
+
+def _user(data: t.Any) -> User:
+    _only(data, "user", ("username", "password", "domain"), ("username", "password"))
+    return User(str(data["username"]), str(data["password"]), str(data.get("domain", DEFAULT_USER.domain)))

@@ -1,0 +1,38 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Errors of the sandbox.
+
+SandboxError              anything that ends a command with a message
++-- ConfigError           the configuration, a setting or a fault cannot be used as written
++-- ProcessError          the server cannot be started, found or stopped
+ApiError                  a request that is refused, with what the answer says
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+
+class SandboxError(Exception):
+    """A command cannot go on; the text is for a person."""
+
+
+class ConfigError(SandboxError):
+    """The configuration, a setting or a fault cannot be used as written."""
+
+
+class ProcessError(SandboxError):
+    """The server cannot be started, found or stopped."""
+
+
+class ApiError(Exception):
+    """A request is refused."""
+
+    def __init__(self, status: int, code: str, message: str, headers: t.Optional[t.Mapping[str, str]] = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = dict(headers or {})

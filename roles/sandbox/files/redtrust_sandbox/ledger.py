@@ -1,0 +1,121 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The ledger: one SQLite file that records what was asked of the server and holds its settings and faults."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import sqlite3
+import time
+import typing as t
+
+from redtrust_sandbox import settings as settings_module
+from redtrust_sandbox.schema import TABLES
+from redtrust_sandbox.settings import Settings
+
+FILE_NAME = "ledger.sqlite3"
+
+Row = t.Tuple[t.Any, ...]
+
+
+class Ledger:
+    """A connection to the ledger. The server uses one, in the thread of its event loop."""
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        self.path = directory / FILE_NAME
+        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        self.connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+        self.connection.execute("PRAGMA journal_mode=WAL")
+        self.connection.execute("PRAGMA synchronous=NORMAL")
+        self.connection.executescript(TABLES)
+        self._seen: t.Tuple[t.List[Row], Settings] = ([], Settings())
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> t.Iterator[None]:
+        """Commit what is done inside, or nothing of it. Nothing may be awaited inside."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    def run(self, sql: str, *values: t.Any) -> int:
+        """Run one statement; return how many rows it changed."""
+        return self.connection.execute(sql, values).rowcount
+
+    def row(self, sql: str, *values: t.Any) -> t.Optional[Row]:
+        """Return the first row, if any."""
+        found: t.Optional[Row] = self.connection.execute(sql, values).fetchone()
+        return found
+
+    def rows(self, sql: str, *values: t.Any) -> t.List[Row]:
+        """Return all rows."""
+        return self.connection.execute(sql, values).fetchall()
+
+    def insert(self, table: str, values: t.Mapping[str, t.Any]) -> int:
+        """Insert one row; return its rowid."""
+        names = ", ".join(values)
+        marks = ", ".join("?" for _ in values)
+        cursor = self.connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(values.values()))
+        return int(cursor.lastrowid or 0)
+
+    def secret(self, kind: str, value: str) -> None:
+        """Record a secret that is about to be handed out."""
+        self.insert("secrets", {"kind": kind, "value": value, "at": time.time()})
+
+    def settings(self) -> Settings:
+        """Read the settings; raises ConfigError when somebody wrote what cannot be used."""
+        rows = self.rows("SELECT key, value FROM settings ORDER BY key")
+        if rows != self._seen[0]:
+            self._seen = (rows, Settings.from_rows(rows))
+        return self._seen[1]
+
+    def set(self, key: str, value: str) -> None:
+        """Change one setting; raises ConfigError."""
+        settings_module.parse(key, value)
+        self.run(
+            "INSERT INTO settings VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value
+        )
+
+    def prepare(self, initial: t.Mapping[str, str]) -> None:
+        """Write the settings of a configuration; the others keep their value, or get their default."""
+        with self.transaction():
+            for key, value in settings_module.defaults().items():
+                self.run("INSERT OR IGNORE INTO settings VALUES (?, ?)", key, value)
+            for key, value in initial.items():
+                self.set(key, value)
+
+
+def summary(ledger: Ledger) -> t.Dict[str, t.Any]:
+    """Return the counts that the command ``ledger`` prints."""
+
+    def count(sql: str) -> int:
+        row = ledger.row(sql)
+        return int(row[0]) if row else 0
+
+    return {
+        "requests": count("SELECT COUNT(*) FROM requests"),
+        "steps": dict(ledger.rows("SELECT step, COUNT(*) FROM requests GROUP BY step ORDER BY step")),
+        "mutating": count("SELECT COUNT(*) FROM requests WHERE mutating = 1"),
+        "unanswered": count("SELECT COUNT(*) FROM requests WHERE status IS NULL"),
+        "refused": count("SELECT COUNT(*) FROM requests WHERE status >= 400"),
+        "connections": count("SELECT COUNT(DISTINCT connection) FROM requests"),
+        "keys": count("SELECT COUNT(*) FROM keys"),
+        "keys_not_finalized": count("SELECT COUNT(*) FROM keys WHERE finalized_at IS NULL"),
+        "certificates": count("SELECT COUNT(*) FROM certificates"),
+        "certificates_current": count("SELECT COUNT(*) FROM certificates WHERE state = 'current'"),
+        "certificates_replaced": count("SELECT COUNT(*) FROM certificates WHERE state = 'replaced'"),
+        "sessions": count("SELECT COUNT(*) FROM sessions"),
+        "sessions_open": count("SELECT COUNT(*) FROM sessions WHERE ended IS NULL"),
+        "refresh_reuses": count("SELECT COALESCE(SUM(refresh_reuses), 0) FROM sessions"),
+    }

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Settings that can be changed while the server runs.
+
+They live in the table ``settings`` of the ledger as text and are read on each request. Each field below is one key;
+besides them, a key ``provider.NAME`` makes a provider known, its value is the style of the CSRs made for it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from redtrust_sandbox.errors import ConfigError
+
+CSR_STYLES = ("standard", "legacy", "empty-subject", "sha1")
+PROVIDER_PREFIX = "provider."
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """All settings, typed; the defaults are those of a fresh directory.
+
+    Times are in seconds, sizes in bytes. ``choices`` in the metadata lists the words a text setting can take.
+    """
+
+    clock_offset: float = 0.0
+    timestamp_window: float = 300.0
+    access_token_lifetime: float = 600.0
+    refresh_token_lifetime: float = 28800.0
+    temp_token_lifetime: float = 60.0
+    login_form_lifetime: float = 600.0
+    expired_access_at_refresh: str = dataclasses.field(default="refuse", metadata={"choices": ("refuse", "accept")})
+    signature_status: int = 401
+    error_status: str = dataclasses.field(default="http", metadata={"choices": ("http", "ok")})
+    success_type: str = dataclasses.field(default="SUCCESS", metadata={"choices": ("SUCCESS", "IGNORE")})
+    key_case: str = dataclasses.field(default="camel", metadata={"choices": ("camel", "pascal")})
+    bom: str = dataclasses.field(default="no", metadata={"choices": ("no", "yes")})
+    expiration_style: str = dataclasses.field(default="z", metadata={"choices": ("z", "offset", "none", "short")})
+    create_data: str = dataclasses.field(default="object", metadata={"choices": ("object", "string")})
+    csr_format: str = dataclasses.field(default="bare", metadata={"choices": ("bare", "pem", "lines")})
+    finalize_repeat: str = dataclasses.field(default="ok", metadata={"choices": ("ok", "error")})
+    finalize_body: str = dataclasses.field(default="empty", metadata={"choices": ("empty", "envelope")})
+    huge_bytes: int = 64 * 1024 * 1024
+    trickle_interval: float = 0.1
+    providers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def from_rows(cls, rows: t.Iterable[t.Tuple[str, str]]) -> Settings:
+        """Build from the rows of the table; raises ConfigError for a key or value that does not exist."""
+        values: t.Dict[str, t.Any] = {}
+        providers: t.Dict[str, str] = {}
+        for key, text in rows:
+            value = parse(key, text)
+            if key.startswith(PROVIDER_PREFIX):
+                providers[key[len(PROVIDER_PREFIX) :]] = str(value)
+            else:
+                values[key] = value
+        return cls(providers=providers, **values)
+
+
+_FIELDS = {field.name: field for field in dataclasses.fields(Settings) if field.name != "providers"}
+
+
+def defaults() -> t.Dict[str, str]:
+    """Return each key with its default as text."""
+    return {name: str(field.default) for name, field in _FIELDS.items()}
+
+
+def parse(key: str, text: str) -> t.Union[str, int, float]:
+    """Return the typed value of one setting; raises ConfigError."""
+    if key.startswith(PROVIDER_PREFIX) and len(key) > len(PROVIDER_PREFIX):
+        return _one_of(key, text, CSR_STYLES)
+    field = _FIELDS.get(key)
+    if field is None:
+        raise ConfigError(f"There is no setting {key!r}; there are {', '.join(_FIELDS)} and provider.NAME")
+    if "choices" in field.metadata:
+        return _one_of(key, text, field.metadata["choices"])
+    try:
+        return int(text) if isinstance(field.default, int) else float(text)
+    except ValueError as exc:
+        raise ConfigError(f"Setting {key} must be a number, not {text!r}") from exc
+
+
+def _one_of(key: str, text: str, choices: t.Sequence[str]) -> str:
+    if text not in choices:
+        raise ConfigError(f"Setting {key} must be one of {', '.join(choices)}, not {text!r}")
+    return text
