@@ -1,0 +1,111 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A revision as a row of SQL, and back; the statements that need no dialect."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+import typing as t
+
+from .._errors import ConfigurationError, StoreError
+from .._models import CertificateSpec, Enrollment, Revision, State
+
+KEY = ("service", "name", "revision", "attempt")
+DATES = ("not_valid_before", "not_valid_after", "signing_since", "created_at", "updated_at")
+COLUMNS = (
+    *KEY,
+    "generation",
+    "state",
+    "spec",
+    "renews",
+    "request_code",
+    "csr",
+    "certificate",
+    "chain",
+    "thumbprint",
+    "not_valid_before",
+    "not_valid_after",
+    "certificate_id",
+    "adopted",
+    "upload_started",
+    "note",
+    "signing_since",
+    "created_at",
+    "updated_at",
+)
+CHANGEABLE = tuple(column for column in COLUMNS if column not in (*KEY, "created_at"))
+# How many names one query asks for; SQLite before 3.32 takes 999 parameters at most.
+CHUNK = 500
+
+# Only the constants above are put together here, never a value.
+SELECT = f"SELECT {', '.join(COLUMNS)} FROM revisions"  # noqa: S608
+SELECT_SERVICE = f"{SELECT} WHERE service = ?"
+SELECT_NAMES = f"{SELECT} WHERE service = ? AND name IN ({', '.join('?' * CHUNK)})"
+INSERT = f"INSERT INTO revisions ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+UPDATE = (
+    f"UPDATE revisions SET {', '.join(f'{column} = ?' for column in CHANGEABLE)}"  # noqa: S608
+    f" WHERE {' AND '.join(f'{column} = ?' for column in KEY)} AND generation = ?"
+)
+
+
+def chunks(names: t.Iterable[str]) -> t.Iterator[list[str]]:
+    """Yield the different names in lists of exactly CHUNK, the last one filled up by repetition."""
+    unique = list(dict.fromkeys(names))
+    for start in range(0, len(unique), CHUNK):
+        part = unique[start : start + CHUNK]
+        yield part + part[-1:] * (CHUNK - len(part))
+
+
+def date_to_text(value: dt.datetime) -> str:
+    """Return ISO 8601 in UTC with microseconds: always as long, so that text sorts as time does."""
+    if value.tzinfo is None:
+        raise StoreError(f"{value.isoformat()} has no time zone and is not stored: dates must be in UTC")
+    return value.astimezone(dt.timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def date_from_text(text: str) -> dt.datetime:
+    """Read what C(date_to_text()) wrote."""
+    return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def to_row(revision: Revision) -> dict[str, t.Any]:
+    """Return the revision as values for the columns. The chain is JSON: a list of base64 of DER."""
+    row = {column: getattr(revision, column) for column in COLUMNS}
+    row.update({column: date_to_text(row[column]) for column in DATES if row[column] is not None})
+    row["state"] = str(revision.state)
+    row["spec"] = json.dumps(revision.spec.asked_for())
+    row["chain"] = json.dumps([base64.b64encode(certificate).decode() for certificate in revision.chain])
+    return row
+
+
+def from_row(values: t.Sequence[t.Any], store: str) -> Revision:
+    """Read a row of C(SELECT). Raises StoreError, naming the store, when this release does not write such a row."""
+    row = dict(zip(COLUMNS, values))
+    try:
+        row.update({column: date_from_text(row[column]) for column in DATES if row[column] is not None})
+        row["state"] = State(row["state"])
+        row["spec"] = CertificateSpec.from_json(row["name"], json.loads(row["spec"]))
+        row["chain"] = tuple(base64.b64decode(text, validate=True) for text in json.loads(row["chain"]))
+        row["adopted"] = bool(row["adopted"])
+        row["upload_started"] = bool(row["upload_started"])
+        return Revision(**row)
+    except (ValueError, TypeError, KeyError, AttributeError, ConfigurationError) as exc:
+        raise StoreError(
+            f"store {store}: the row of {values[1]!r}, revision {values[2]!r}, cannot be read ({exc}): "
+            "it is damaged, or a newer release wrote it; use that release, or restore a backup"
+        ) from exc
+
+
+def enrollments(rows: t.Iterable[t.Sequence[t.Any]], store: str) -> dict[tuple[str, str], Enrollment]:
+    """Group rows by service and name, sorted; the revisions of each are sorted, too."""
+    found: dict[tuple[str, str], list[Revision]] = {}
+    for row in rows:
+        revision = from_row(row, store)
+        found.setdefault((revision.service, revision.name), []).append(revision)
+    return {
+        key: Enrollment(*key, tuple(sorted(found[key], key=lambda revision: (revision.revision, revision.attempt))))
+        for key in sorted(found)
+    }

@@ -1,0 +1,266 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The store in one SQLite file: the default, for one machine.
+
+The file is made whole under another name and then linked to its own, so that neither a crash nor 16 first
+runs at once leave half a store. What is committed is on the disk (``synchronous=FULL``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import sqlite3
+import tempfile
+import threading
+import typing as t
+
+from .._errors import ConfigurationError, StoreError
+from .._models import Enrollment, Revision
+from . import _location, _rows, _schema
+from ._base import Lease, Store, makes_room_first, stale
+
+# What SQLite says (the beginning of it), and what to do about it.
+_ADVICE = (
+    ("database is locked", "another process keeps it locked; look for a job that hangs, then run again"),
+    ("locking protocol", "another process keeps it locked; look for a job that hangs, then run again"),
+    ("database or disk is full", "nothing was written; make room on that file system, then run again"),
+    ("disk I/O error", "nothing was written; look for a full or failing disk (dmesg), then run again"),
+    ("attempt to write a readonly database", "nothing was written; make the file and its directory writable"),
+    ("unable to open database file", "the file and its directory must be readable and writable"),
+    ("database disk image is malformed", "it is damaged; keep a copy of it and restore a backup"),
+    ("malformed database schema", "it is damaged; keep a copy of it and restore a backup"),
+    ("file is not a database", "this is not a store, or a damaged one; restore a backup or choose another path"),
+)
+_CLOCK = "SELECT strftime('%Y-%m-%dT%H:%M:%f000Z', 'now', ?)"
+_ACQUIRE = """
+    INSERT INTO leases (key, holder, expires_at) VALUES (?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
+    WHERE leases.holder = excluded.holder OR leases.expires_at <= ?
+"""
+
+
+class SqliteStore(Store):
+    """The store in the file ``path``. Waits up to ``patience`` seconds for other writers."""
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        read_only: bool = False,
+        patience: float = 30.0,
+        mountinfo: str = _location.MOUNTINFO,
+    ) -> None:
+        self._path = _location.real_path(path)
+        self._read_only = read_only
+        self._patience = patience
+        self._mountinfo = mountinfo
+        self._own = threading.local()
+        self._lock = threading.Lock()
+        self._opened: list[sqlite3.Connection] | None = []
+        exists = _location.check(self._path, mountinfo)
+        if not exists and not read_only:
+            self._make()
+        if exists or not read_only:
+            with self._explained():
+                self._connection()
+
+    def enrollments(self, service: str | None = None, names: t.Sequence[str] | None = None) -> list[Enrollment]:
+        if names is None:
+            rows = self._select(_rows.SELECT) if service is None else self._select(_rows.SELECT_SERVICE, service)
+            return list(self._read(rows).values())
+        if service is None:
+            raise ConfigurationError("names were given without the service that they belong to")
+        rows = [row for part in _rows.chunks(names) for row in self._select(_rows.SELECT_NAMES, service, *part)]
+        found = self._read(rows)
+        return [found.get((service, name), Enrollment(service, name)) for name in names]
+
+    def put(self, *revisions: Revision) -> tuple[Revision, ...]:
+        if not revisions:
+            return ()
+        with self._transaction() as connection:
+            now = _rows.date_from_text(_clock(connection))
+            stored = [
+                dataclasses.replace(
+                    revision,
+                    generation=revision.generation + 1,
+                    created_at=revision.created_at if revision.generation else now,
+                    updated_at=now,
+                )
+                for revision in revisions
+            ]
+            for revision in sorted(stored, key=makes_room_first):
+                self._write(connection, revision)
+        return tuple(stored)
+
+    def acquire(self, keys: t.Iterable[str], holder: str, seconds: float) -> dict[str, Lease]:
+        wanted = frozenset(keys)
+        with self._transaction() as connection:
+            now, end = _clock(connection), _clock(connection, seconds)
+            connection.executemany(_ACQUIRE, [(key, holder, end, now) for key in sorted(wanted)])
+            others = connection.execute("SELECT key, holder, expires_at FROM leases WHERE holder <> ?", (holder,))
+            return {row[0]: _lease(*row) for row in others if row[0] in wanted}
+
+    def renew(self, holder: str, seconds: float) -> int:
+        with self._transaction() as connection:
+            end = _clock(connection, seconds)
+            return connection.execute("UPDATE leases SET expires_at = ? WHERE holder = ?", (end, holder)).rowcount
+
+    def release(self, keys: t.Iterable[str], holder: str) -> None:
+        with self._transaction() as connection:
+            connection.executemany("DELETE FROM leases WHERE key = ? AND holder = ?", [(key, holder) for key in keys])
+
+    def close(self) -> None:
+        with self._lock:
+            opened, self._opened = self._opened or [], None
+        with self._explained():
+            for connection in opened:
+                connection.close()
+
+    def _write(self, connection: sqlite3.Connection, revision: Revision) -> None:
+        """Insert or update one row. ``revision`` has its new generation already."""
+        row = _rows.to_row(revision)
+        before = revision.generation - 1
+        try:
+            if before:
+                values = [row[column] for column in (*_rows.CHANGEABLE, *_rows.KEY)]
+                count = connection.execute(_rows.UPDATE, (*values, before)).rowcount
+            else:
+                count = connection.execute(_rows.INSERT, [row[column] for column in _rows.COLUMNS]).rowcount
+        except sqlite3.IntegrityError as exc:
+            if not str(exc).startswith("UNIQUE"):
+                raise
+            count = 0
+        if count == 0:
+            asked = dataclasses.replace(revision, generation=before)
+            raise stale(asked, self.enrollment(revision.service, revision.name))
+
+    def _select(self, statement: str, *values: str) -> list[tuple[t.Any, ...]]:
+        with self._explained():
+            if self._is_missing():
+                return []
+            return self._connection().execute(statement, values).fetchall()
+
+    def _read(self, rows: t.Iterable[tuple[t.Any, ...]]) -> dict[tuple[str, str], Enrollment]:
+        return _rows.enrollments(rows, str(self._path))
+
+    @contextlib.contextmanager
+    def _transaction(self) -> t.Iterator[sqlite3.Connection]:
+        if self._read_only:
+            raise StoreError(f"store {self._path}: it was opened to be read only; nothing was written")
+        with self._explained():
+            connection = self._connection()
+            with _schema.transaction(connection):
+                yield connection
+
+    def _is_missing(self) -> bool:
+        if not self._read_only or hasattr(self._own, "connection"):
+            return False
+        return not _location.check(self._path, self._mountinfo)
+
+    def _connection(self) -> sqlite3.Connection:
+        """Return this thread's connection; it stays open until the store is closed."""
+        with self._lock:
+            if self._opened is None:
+                raise StoreError(f"store {self._path}: it was closed")
+        found: sqlite3.Connection | None = getattr(self._own, "connection", None)
+        if found is None:
+            found = self._own.connection = self._open()
+            with self._lock:
+                self._opened.append(found)
+        return found
+
+    def _open(self) -> sqlite3.Connection:
+        connection = _connect(self._path, self._patience)
+        try:
+            version = _schema.recognise(connection, str(self._path))
+            if self._read_only:
+                _schema.require_newest(version, str(self._path))
+                connection.execute("PRAGMA query_only = ON")
+            else:
+                _schema.upgrade(connection)
+                _log_ahead(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _make(self) -> None:
+        _location.make_directory(self._path.parent)
+        if not _location.check(self._path, self._mountinfo):
+            with self._explained():
+                _create(self._path, self._patience)
+
+    @contextlib.contextmanager
+    def _explained(self) -> t.Iterator[None]:
+        """Turn what SQLite, the system and the codec say into a StoreError that names the file."""
+        try:
+            yield
+        except sqlite3.Error as exc:
+            advice = next((advice for words, advice in _ADVICE if str(exc).startswith(words)), "nothing was written")
+            raise StoreError(f"store {self._path}: {exc}; {advice}") from exc
+        except OSError as exc:
+            raise StoreError(f"store {self._path}: it cannot be made or opened ({exc.strerror})") from exc
+        except UnicodeEncodeError as exc:
+            raise StoreError(f"store {self._path}: a text is not Unicode ({exc.reason}); nothing was written") from exc
+
+
+def _connect(path: pathlib.Path, patience: float) -> sqlite3.Connection:
+    """Open a file that exists; begin and end transactions only where the code says so."""
+    uri = path.as_uri() + "?mode=rw"
+    connection = sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None, check_same_thread=False)
+    try:
+        for setting in ("synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF", "cell_size_check = ON"):
+            connection.execute(f"PRAGMA {setting}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _create(path: pathlib.Path, patience: float) -> None:
+    """Make a whole, empty store beside ``path`` and link it there, unless another process was first."""
+    descriptor, name = tempfile.mkstemp(prefix=".new-store-", dir=path.parent)
+    os.close(descriptor)
+    draft = pathlib.Path(name)
+    try:
+        draft.chmod(0o600)  # whatever the umask took away
+        with contextlib.closing(_connect(draft, patience)) as connection:
+            _schema.upgrade(connection)
+            _log_ahead(connection)
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        _flush_directory(path.parent)
+    finally:
+        for suffix in ("", *_location.SIDECARS):
+            _location.beside(draft, suffix).unlink(missing_ok=True)
+
+
+def _flush_directory(directory: pathlib.Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Switch the file to WAL, where it is not (a copy made with VACUUM INTO); another process may be doing it."""
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as exc:
+        if "locked" not in str(exc):
+            raise
+
+
+def _clock(connection: sqlite3.Connection, seconds: float = 0.0) -> str:
+    """Return the time ``seconds`` from now, by the clock of the store."""
+    row = connection.execute(_CLOCK, (f"{seconds:+.3f} seconds",)).fetchone()
+    return str(row[0])
+
+
+def _lease(key: str, holder: str, end: str) -> Lease:
+    return Lease(key, holder, _rows.date_from_text(end))
