@@ -7,7 +7,7 @@
 PYTHON ?= python3
 CHECK := .venv/bin/python tests/tools/check.py
 
-.PHONY: help test lint unit clean
+.PHONY: help test lint unit sanity integration clean
 
 help: ## say what there is
 	@echo "make demo    see it work: a sandbox server, certificates issued and renewed, and again with no change"
@@ -24,6 +24,12 @@ lint: .venv/ready ## style, types, licences, documentation
 
 unit: .venv/ready ## tests without a playbook
 	@$(CHECK) unit
+
+sanity: .venv/ready ## ansible-test sanity
+	@$(CHECK) sanity
+
+integration: .venv/ready ## playbooks against the sandbox
+	@$(CHECK) integration
 
 clean: ## remove what these commands made
 	rm -rf .build .demo .tree .venv .mypy_cache .pytest_cache .ruff_cache .ansible tests/output

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -19,10 +20,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Link the checkout into a collections tree and give that tree to Ansible's loader."""
     spot = TREE / "ansible_collections" / "redtrust" / "certificate_enroll"
     spot.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        spot.symlink_to(os.path.join("..", "..", ".."))
-    except FileExistsError:
-        pass  # another worker, or an earlier run
+    with contextlib.suppress(FileExistsError):  # another worker, or an earlier run
+        spot.symlink_to(Path("..", "..", ".."))
     os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(TREE)
     sys.path.insert(0, str(ROOT / "roles" / "sandbox" / "files"))
     from ansible.plugins.loader import init_plugin_loader

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import workshop
-from workshop import ROOT, Failed, Workshop
+from workshop import ROOT, CheckError, Workshop
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +53,50 @@ def yamllint(shop: Workshop) -> None:
     shop.output([*shop.tool("yamllint"), "--strict", "."])
 
 
+def ansible_lint(shop: Workshop) -> None:
+    """Check roles and playbooks, by the strictest profile."""
+    shop.output([*shop.tool("ansible-lint"), "--offline", "--profile", "production", "--strict"])
+
+
+def changelog(shop: Workshop) -> None:
+    """Check the changelog and its fragments."""
+    shop.output([*shop.tool("antsibull-changelog"), "lint"])
+
+
+def docs(shop: Workshop) -> None:
+    """Check the documentation of modules and roles, then build it as the web site would."""
+    shop.output([*shop.tool("antsibull-docs"), "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", "."])
+
+
+def sanity(shop: Workshop) -> None:
+    """Run ansible-test's own checks on every Python that is here, then make sure that they would have found a fault."""
+    if ignored := sorted(str(path.name) for path in shop.copy.glob("tests/sanity/ignore-*.txt")):
+        raise CheckError(f"nothing may be ignored: {', '.join(ignored)}")
+    shop.run([*shop.tool("ansible-test"), "sanity", "--local", "--color", "no"])
+
+
+def sanity_guard(shop: Workshop) -> None:
+    """Plant a fault in the copy and require sanity to see it: it passes, too, when it looks at nothing."""
+    planted = shop.copy / "plugins" / "modules" / "redtrust_planted.py"
+    planted.parent.mkdir(parents=True, exist_ok=True)
+    planted.write_text("import requests\n", encoding="utf-8")
+    workshop.track(shop.copy)
+    try:
+        for test in ("validate-modules", "import"):
+            status, text = shop.status([*shop.tool("ansible-test"), "sanity", "--local", "--test", test])
+            if status == 0 or planted.name not in text:
+                print(text)
+                raise CheckError(f"sanity test {test} did not see the fault in {planted.name}")
+    finally:
+        planted.unlink()
+        workshop.track(shop.copy)
+
+
+def integration(shop: Workshop) -> None:
+    """Run the playbooks of tests/integration against the sandbox."""
+    shop.run([*shop.tool("ansible-test"), "integration", "--venv", "--requirements", "--color", "no"])
+
+
 def unit(shop: Workshop) -> None:
     """Run the tests that need no playbook, in the checkout itself, on all cores."""
     shop.run([shop.python, "-m", "pytest", "-q", "-n", "auto"], cwd=ROOT)
@@ -63,7 +107,13 @@ STEPS = (
     Step("lint", "mypy", mypy),
     Step("lint", "reuse", reuse),
     Step("lint", "yamllint", yamllint),
+    Step("lint", "ansible-lint", ansible_lint),
+    Step("lint", "changelog", changelog),
+    Step("lint", "documentation", docs),
     Step("unit", "unit tests", unit),
+    Step("sanity", "ansible-test sanity", sanity),
+    Step("sanity", "a planted fault is found", sanity_guard),
+    Step("integration", "ansible-test integration", integration),
 )
 
 
@@ -77,16 +127,16 @@ def main() -> int:
     missing = [version for version in workshop.TARGET_PYTHONS if version not in pythons]
     print(f"Python: checked on {', '.join(pythons)}; missing here: {', '.join(missing) or 'none'}", flush=True)
     with workshop.opened(Path(sys.prefix), pythons) as shop:
-        return summary([(step, *outcome(step, shop)) for step in STEPS if step.group in wanted])
+        return summary([(step, *attempt(step, shop)) for step in STEPS if step.group in wanted])
 
 
-def outcome(step: Step, shop: Workshop) -> tuple[str, float]:
+def attempt(step: Step, shop: Workshop) -> tuple[str, float]:
     """Run a step and return why it failed, empty if it did not, and how many seconds it took."""
     print(f"==> {step.name}", flush=True)
     start = time.monotonic()
     try:
         step.run(shop)
-    except (Failed, subprocess.CalledProcessError) as exc:
+    except (CheckError, subprocess.CalledProcessError) as exc:
         print(f"FAILED: {step.name}: {exc}", flush=True)
         return str(exc), time.monotonic() - start
     return "", time.monotonic() - start
@@ -97,7 +147,7 @@ def summary(outcomes: c.Sequence[tuple[Step, str, float]]) -> int:
     print("\n==> summary")
     for step, problem, seconds in outcomes:
         print(f"{'FAILED' if problem else 'ok':8}{seconds:6.1f} s  {step.name}{': ' + problem if problem else ''}")
-    failed = sum(1 for _, problem, _ in outcomes if problem)
+    failed = sum(1 for outcome in outcomes if outcome[1])
     print(f"steps: {len(outcomes) - failed} passed, {failed} failed")
     return 1 if failed else 0
 

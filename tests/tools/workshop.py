@@ -33,7 +33,7 @@ TARGET_PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 _DROPPED = re.compile(r"ANSIBLE_.*|REDTRUST_.*|PYTHON.*|VIRTUAL_ENV|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|MAKE.*|MFLAGS")
 
 
-class Failed(Exception):
+class CheckError(Exception):
     """A check did not pass; the message says which command and how."""
 
 
@@ -57,17 +57,17 @@ class Workshop:
         return [self.python, str(self.directory / "venv" / "bin" / name)]
 
     def run(self, command: c.Sequence[str], *, cwd: Path | None = None, **environment: str) -> None:
-        """Run a command in the copy and let its output through. Raise Failed unless it exits 0."""
+        """Run a command in the copy and let its output through. Raise CheckError unless it exits 0."""
         done = subprocess.run(command, cwd=cwd or self.copy, env={**self.environment, **environment}, check=False)
         if done.returncode:
-            raise Failed(f"{_name(command)} ended with status {done.returncode}")
+            raise CheckError(f"{_name(command)} ended with status {done.returncode}")
 
     def output(self, command: c.Sequence[str], *, cwd: Path | None = None, **environment: str) -> str:
         """Run a command in the copy and return what it printed; print that only if it fails."""
         status, text = self.status(command, cwd=cwd, **environment)
         if status:
             print(text, flush=True)
-            raise Failed(f"{_name(command)} ended with status {status}")
+            raise CheckError(f"{_name(command)} ended with status {status}")
         return text
 
     def status(self, command: c.Sequence[str], *, cwd: Path | None = None, **environment: str) -> tuple[int, str]:
@@ -152,12 +152,13 @@ def _configure_pip(home: Path, venv: Path) -> None:
         [str(venv / "bin" / "python"), "-m", "pip", "config", "list"], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
     settings = configparser.RawConfigParser()
-    for key, _, value in (line.partition("=") for line in text.splitlines()):
-        section, _, option = key.rpartition(".")
+    for key, value in (line.split("=", maxsplit=1) for line in text.splitlines()):
+        section, option = key.rsplit(".", maxsplit=1)
         section = "global" if section == ":env:" else section
         if not settings.has_section(section):
             settings.add_section(section)
         settings.set(section, option, str(ast.literal_eval(value)))
+    settings.read_dict({"global": {"quiet": "2"}})
     path = home / ".config" / "pip" / "pip.conf"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as stream:

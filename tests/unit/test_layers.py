@@ -1,0 +1,182 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hold the order of the layers and the manners of plugin code, read from the source itself."""
+
+from __future__ import annotations
+
+import ast
+import collections.abc as c
+import sys
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
+ABSOLUTE = "ansible_collections.redtrust.certificate_enroll.plugins."
+
+# Each file or package of module_utils knows only those above it, and in a package its neighbours.
+LAYERS = (
+    "_errors",
+    "_models",
+    "_x509",
+    "_policy",
+    "_signing",
+    "_contract",
+    "_answers",
+    "_transport",
+    "_retry",
+    "_client",
+    "_store",
+    "_session_file",
+    "_session",
+    "_signers",
+    "_enroll",
+    "_batch",
+    "_arguments",
+    "_module",
+)
+# Only these, and the modules, know AnsibleModule.
+KNOW_ANSIBLE_MODULE = ("_arguments", "_module")
+TOO_BROAD = ("Exception", "BaseException")
+
+
+def problems(path: PurePosixPath, source: str) -> list[str]:
+    """Return what is wrong with a file of ``plugins/``; ``path`` is relative to that folder."""
+    tree = ast.parse(source)
+    return [*_layer_problems(path, tree), *_third_party_problems(tree), *_manner_problems(tree)]
+
+
+def _layer_problems(path: PurePosixPath, tree: ast.Module) -> c.Iterator[str]:
+    own = _layer(path)
+    if own and own not in LAYERS:
+        yield f"{path}: {own} is not in the list of layers"
+        return
+    for line, name in _imports(path, tree):
+        if name == "ansible.module_utils.basic.AnsibleModule" and own and own not in KNOW_ANSIBLE_MODULE:
+            yield f"line {line}: {own} may not know AnsibleModule"
+        if not own or not name.startswith(ABSOLUTE):
+            continue
+        folder, other = [*name[len(ABSOLUTE) :].split("."), ""][:2]
+        if folder != "module_utils":
+            yield f"line {line}: module_utils may not import plugins.{folder}"
+        elif other != own and other not in LAYERS[: LAYERS.index(own)]:
+            yield f"line {line}: {own} may not import {other or 'all of module_utils'}"
+
+
+def _layer(path: PurePosixPath) -> str:
+    """Return the layer that a file belongs to, or an empty string if it is not in module_utils."""
+    return PurePosixPath(path.parts[1]).stem if path.parts[0] == "module_utils" else ""
+
+
+def _imports(path: PurePosixPath, tree: ast.AST) -> c.Iterator[tuple[int, str]]:
+    """Return line and full name of everything that is imported, wherever in the file."""
+    package = (ABSOLUTE + ".".join(path.parent.parts)).split(".")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            start = [*base, *([node.module] if node.module else [])]
+            yield from ((node.lineno, ".".join([*start, alias.name])) for alias in node.names)
+
+
+def _third_party_problems(tree: ast.Module) -> c.Iterator[str]:
+    guarded = {id(node) for block in _guarded_blocks(tree) for statement in block for node in ast.walk(statement)}
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names = [node.module or ""]
+        for name in (name.partition(".")[0] for name in names):
+            known = name in sys.stdlib_module_names or name in ("ansible", "ansible_collections")
+            if not known and id(node) not in guarded:
+                yield f"line {node.lineno}: the import of {name} is not guarded by try and except ImportError"
+
+
+def _guarded_blocks(tree: ast.Module) -> c.Iterator[list[ast.stmt]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Try) and any("ImportError" in _caught(handler) for handler in node.handlers):
+            yield node.body
+            yield node.orelse
+        elif isinstance(node, ast.If) and ast.unparse(node.test).rpartition(".")[2] == "TYPE_CHECKING":
+            yield node.body
+
+
+def _manner_problems(tree: ast.Module) -> c.Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assert):
+            yield f"line {node.lineno}: assert is gone under python -O"
+        elif isinstance(node, ast.ExceptHandler):
+            caught = _caught(node)
+            if not caught or any(name in TOO_BROAD for name in caught):
+                yield f"line {node.lineno}: except {', '.join(caught)} catches more than is known"
+
+
+def _caught(handler: ast.ExceptHandler) -> list[str]:
+    """Return the last part of the name of each exception that a handler catches."""
+    if handler.type is None:
+        return []
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return [ast.unparse(kind).rpartition(".")[2] for kind in kinds]
+
+
+FILES = sorted(path.relative_to(PLUGINS) for path in PLUGINS.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_plugin_file(path: Path) -> None:
+    assert problems(PurePosixPath(path), (PLUGINS / path).read_text(encoding="utf-8")) == []
+
+
+def test_there_are_plugin_files() -> None:
+    assert FILES
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "expected"),
+    [
+        ("module_utils/_models.py", "from ._x509 import parse", "_models may not import _x509"),
+        ("module_utils/_models.py", "from . import _x509", "_models may not import _x509"),
+        ("module_utils/_models.py", "def f():\n    from ._client import Client", "_models may not import _client"),
+        ("module_utils/_models.py", f"from {ABSOLUTE}module_utils._x509 import parse", "_models may not import _x509"),
+        ("module_utils/_models.py", f"import {ABSOLUTE}module_utils._x509", "_models may not import _x509"),
+        ("module_utils/_x509/subject.py", "from .._client import Client", "_x509 may not import _client"),
+        ("module_utils/_client.py", "from ._store.sqlite import Store", "_client may not import _store"),
+        ("module_utils/_client.py", "from . import *", "_client may not import *"),
+        ("module_utils/_client.py", "from ..modules import redtrust_csr", "may not import plugins.modules"),
+        ("module_utils/_other.py", "", "_other is not in the list"),
+        ("module_utils/_client.py", "from ansible.module_utils.basic import AnsibleModule", "not know AnsibleModule"),
+        ("module_utils/_client.py", "import requests", "import of requests is not guarded"),
+        ("modules/a.py", "def f():\n    from cryptography import x509", "import of cryptography is not guarded"),
+        ("modules/a.py", "try:\n    import yaml\nexcept ValueError:\n    pass", "import of yaml is not guarded"),
+        ("modules/a.py", "try:\n    pass\nexcept ImportError:\n    import yaml", "import of yaml is not guarded"),
+        ("modules/a.py", "assert True", "assert"),
+        ("modules/a.py", "try:\n    pass\nexcept:\n    pass", "catches more"),
+        ("modules/a.py", "try:\n    pass\nexcept Exception as exc:\n    raise", "catches more"),
+        ("lookup/a.py", "try:\n    pass\nexcept (ValueError, builtins.BaseException):\n    pass", "catches more"),
+    ],
+)
+def test_a_planted_fault_is_found(path: str, source: str, expected: str) -> None:
+    found = problems(PurePosixPath(path), source)
+    assert len(found) == 1
+    assert expected in found[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("module_utils/_errors.py", "from __future__ import annotations\nimport json, os.path"),
+        ("module_utils/_client.py", "from ._transport import send\nfrom . import _errors, _retry"),
+        ("module_utils/_store/sqlite.py", "from .rows import Row\nfrom . import schema\nfrom .. import _models"),
+        ("module_utils/_module.py", "from ansible.module_utils.basic import AnsibleModule"),
+        ("modules/a.py", "from ansible.module_utils.basic import AnsibleModule"),
+        ("modules/a.py", "from ..module_utils._module import run\nfrom ..module_utils import _client"),
+        ("module_utils/_x509.py", "try:\n    import yaml\nexcept ImportError:\n    yaml = None"),
+        ("module_utils/_x509.py", "import typing as t\nif t.TYPE_CHECKING:\n    from cryptography import x509"),
+        ("module_utils/_x509.py", "try:\n    pass\nexcept (ValueError, OSError):\n    raise"),
+    ],
+)
+def test_what_is_right_passes(path: str, source: str) -> None:
+    assert problems(PurePosixPath(path), source) == []
