@@ -17,7 +17,7 @@ MOUNTINFO = "/proc/self/mountinfo"
 SIDECARS = ("-wal", "-shm", "-journal")
 
 # File systems whose locks or shared memory do not hold between machines, which WAL needs
-# (U(https://www.sqlite.org/wal.html), "all processes using a database must be on the same host computer").
+# (<https://www.sqlite.org/wal.html>, "all processes using a database must be on the same host computer").
 # The names are those of the kernel and of FUSE ("fuse.<name>"), as systemd (fstype_is_network() and its
 # group @network) and libmount (mnt_fstype_is_netfs(), which adds 9p) list them; below the line, those that
 # neither of them knows.
@@ -65,7 +65,7 @@ def _make_one(directory: pathlib.Path) -> None:
 def check(path: pathlib.Path, mountinfo: str = MOUNTINFO) -> bool:
     """Return whether a store may be in the file ``path``, which may be trusted with all around it.
 
-    Raises StoreError when it may not be: C(path) or its directory can be changed by others, it is not a plain
+    Raises StoreError when it may not be: ``path`` or its directory can be changed by others, it is not a plain
     file, is empty, or lies on a network file system. A store is never empty, not even while it is made; one
     that is has lost what it knew, and going on from nothing would issue everything a second time.
     """
@@ -103,7 +103,7 @@ def _check_directory(path: pathlib.Path, found: os.stat_result) -> None:
 def _check_file(path: pathlib.Path) -> int | None:
     """Return the size in bytes, None when there is no such file. Never opens it: SQLite holds locks that a close drops.
 
-    See "How To Corrupt An SQLite Database File", 2.2 (U(https://www.sqlite.org/howtocorrupt.html)).
+    See "How To Corrupt An SQLite Database File", 2.2 (<https://www.sqlite.org/howtocorrupt.html>).
     """
     try:
         found = path.lstat()

@@ -36,7 +36,7 @@ COLUMNS = (
     "created_at",
     "updated_at",
 )
-CHANGEABLE = tuple(column for column in COLUMNS if column not in (*KEY, "created_at"))
+CHANGEABLE = tuple(column for column in COLUMNS if column not in KEY)
 # How many names one query asks for; SQLite before 3.32 takes 999 parameters at most.
 CHUNK = 500
 
@@ -67,7 +67,7 @@ def date_to_text(value: dt.datetime) -> str:
 
 
 def date_from_text(text: str) -> dt.datetime:
-    """Read what C(date_to_text()) wrote."""
+    """Read what ``date_to_text()`` wrote."""
     return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
@@ -82,7 +82,7 @@ def to_row(revision: Revision) -> dict[str, t.Any]:
 
 
 def from_row(values: t.Sequence[t.Any], store: str) -> Revision:
-    """Read a row of C(SELECT). Raises StoreError, naming the store, when this release does not write such a row."""
+    """Read a row of ``SELECT``. Raises StoreError, naming the store, when this release does not write such a row."""
     row = dict(zip(COLUMNS, values))
     try:
         row.update({column: date_from_text(row[column]) for column in DATES if row[column] is not None})

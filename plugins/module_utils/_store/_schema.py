@@ -11,7 +11,7 @@ import typing as t
 
 from .._errors import StoreError
 
-# "RTCE" in ASCII, in the header of the file: U(https://www.sqlite.org/pragma.html#pragma_application_id).
+# "RTCE" in ASCII, in the header of the file: <https://www.sqlite.org/pragma.html#pragma_application_id>.
 APPLICATION_ID = 0x52544345
 
 Migration = tuple[str, ...]

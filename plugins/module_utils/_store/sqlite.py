@@ -1,26 +1,20 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The store in one SQLite file: the default, for one machine.
-
-The file is made whole under another name and then linked to its own, so that neither a crash nor 16 first
-runs at once leave half a store. What is committed is on the disk (``synchronous=FULL``).
-"""
+"""The store in one SQLite file: the default, for one machine."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
-import pathlib
+import datetime as dt
 import sqlite3
-import tempfile
 import threading
 import typing as t
 
 from .._errors import ConfigurationError, StoreError
 from .._models import Enrollment, Revision
-from . import _location, _rows, _schema
+from . import _file, _location, _rows, _schema
 from ._base import Lease, Store, makes_room_first, stale
 
 # What SQLite says (the beginning of it), and what to do about it.
@@ -83,15 +77,7 @@ class SqliteStore(Store):
             return ()
         with self._transaction() as connection:
             now = _rows.date_from_text(_clock(connection))
-            stored = [
-                dataclasses.replace(
-                    revision,
-                    generation=revision.generation + 1,
-                    created_at=revision.created_at if revision.generation else now,
-                    updated_at=now,
-                )
-                for revision in revisions
-            ]
+            stored = [_next_generation(revision, now) for revision in revisions]
             for revision in sorted(stored, key=makes_room_first):
                 self._write(connection, revision)
         return tuple(stored)
@@ -174,25 +160,22 @@ class SqliteStore(Store):
         return found
 
     def _open(self) -> sqlite3.Connection:
-        connection = _connect(self._path, self._patience)
-        try:
+        with _file.connected(self._path, self._patience) as connection:
             version = _schema.recognise(connection, str(self._path))
+            _file.refuse_cut(connection, self._path)
             if self._read_only:
                 _schema.require_newest(version, str(self._path))
                 connection.execute("PRAGMA query_only = ON")
             else:
                 _schema.upgrade(connection)
-                _log_ahead(connection)
-        except BaseException:
-            connection.close()
-            raise
+                _file.log_ahead(connection)
         return connection
 
     def _make(self) -> None:
         _location.make_directory(self._path.parent)
         if not _location.check(self._path, self._mountinfo):
             with self._explained():
-                _create(self._path, self._patience)
+                _file.create(self._path, self._patience)
 
     @contextlib.contextmanager
     def _explained(self) -> t.Iterator[None]:
@@ -208,58 +191,16 @@ class SqliteStore(Store):
             raise StoreError(f"store {self._path}: a text is not Unicode ({exc.reason}); nothing was written") from exc
 
 
-def _connect(path: pathlib.Path, patience: float) -> sqlite3.Connection:
-    """Open a file that exists; begin and end transactions only where the code says so."""
-    uri = path.as_uri() + "?mode=rw"
-    connection = sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None, check_same_thread=False)
-    try:
-        for setting in ("synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF", "cell_size_check = ON"):
-            connection.execute(f"PRAGMA {setting}")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _create(path: pathlib.Path, patience: float) -> None:
-    """Make a whole, empty store beside ``path`` and link it there, unless another process was first."""
-    descriptor, name = tempfile.mkstemp(prefix=".new-store-", dir=path.parent)
-    os.close(descriptor)
-    draft = pathlib.Path(name)
-    try:
-        draft.chmod(0o600)  # whatever the umask took away
-        with contextlib.closing(_connect(draft, patience)) as connection:
-            _schema.upgrade(connection)
-            _log_ahead(connection)
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
-        _flush_directory(path.parent)
-    finally:
-        for suffix in ("", *_location.SIDECARS):
-            _location.beside(draft, suffix).unlink(missing_ok=True)
-
-
-def _flush_directory(directory: pathlib.Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _log_ahead(connection: sqlite3.Connection) -> None:
-    """Switch the file to WAL, where it is not (a copy made with VACUUM INTO); another process may be doing it."""
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-    except sqlite3.OperationalError as exc:
-        if "locked" not in str(exc):
-            raise
-
-
 def _clock(connection: sqlite3.Connection, seconds: float = 0.0) -> str:
     """Return the time ``seconds`` from now, by the clock of the store."""
     row = connection.execute(_CLOCK, (f"{seconds:+.3f} seconds",)).fetchone()
     return str(row[0])
+
+
+def _next_generation(revision: Revision, now: dt.datetime) -> Revision:
+    """Return the revision as it is stored next; one without a date of creation begins now."""
+    begun = revision.created_at if revision.generation else None
+    return dataclasses.replace(revision, generation=revision.generation + 1, created_at=begun or now, updated_at=now)
 
 
 def _lease(key: str, holder: str, end: str) -> Lease:
