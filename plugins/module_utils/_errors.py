@@ -7,6 +7,7 @@ RedtrustError                   everything this collection raises on purpose
 +- ConfigurationError           an option is missing, malformed or contradicts another; nothing was sent
 +- ServiceError                 a step at the service did not succeed
 |  +- NotSentError              the request provably never left this machine: safe to send again
+|  |  `- TlsError               TLS was not agreed: sending again does not help
 |  +- AnswerLostError           the request may have been carried out; no whole answer came back
 |  +- AnswerInvalidError        an answer came, but not one the contract knows
 |  `- RefusedError              the service understood and said no
@@ -43,7 +44,7 @@ class ConfigurationError(RedtrustError):
 class ServiceError(RedtrustError):
     """A step at the service did not succeed.
 
-    ``step`` is the step's name as in the documentation (C(login), C(create), ...); ``url`` has no query, so
+    ``step`` is the step's name as in the documentation (``login``, ``create``, ...); ``url`` has no query, so
     it can hold no credential.
     """
 
@@ -82,6 +83,10 @@ class ServiceError(RedtrustError):
 
 class NotSentError(ServiceError):
     """The request provably never left: name not resolved, connection refused, TLS not agreed, ..."""
+
+
+class TlsError(NotSentError):
+    """TLS was not agreed: an unknown CA, another host's certificate, an old protocol, ..."""
 
 
 class AnswerLostError(ServiceError):

@@ -58,7 +58,7 @@ class DistinguishedName:
 
     @classmethod
     def from_option(cls, value: object) -> DistinguishedName:
-        """Read a DN option: a list of C({attribute, value}), or a mapping of attribute to value or values.
+        """Read a DN option: a list of ``{attribute, value}``, or a mapping of attribute to value or values.
 
         Raises ConfigurationError when it is neither, is empty, or holds an empty attribute or value.
         """
@@ -102,7 +102,11 @@ def _dn_text(attribute: object, value: object) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class CertificateSpec:
-    """What is asked for under one name."""
+    """What is asked for under one name: of the service, and in ``subject_alt_name`` of the signer.
+
+    ``subject_alt_name`` is written as community.crypto does (``DNS:www.example.com``, ``IP:192.0.2.1``, ...);
+    the service has no field for it.
+    """
 
     name: str
     dn: DistinguishedName
@@ -112,6 +116,7 @@ class CertificateSpec:
     hash_type: str = "SHA256"
     info: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     group_ids: tuple[int, ...] = ()
+    subject_alt_name: tuple[str, ...] = ()
     request_code: str | None = dataclasses.field(default=None, repr=False)
 
     def asked_for(self) -> dict[str, t.Any]:
@@ -127,6 +132,7 @@ class CertificateSpec:
             "hash_type": self.hash_type,
             "info": dict(self.info),
             "group_ids": list(self.group_ids),
+            "subject_alt_name": list(self.subject_alt_name),
         }
 
     def fingerprint(self) -> str:
@@ -141,7 +147,7 @@ class CertificateSpec:
 
     @classmethod
     def from_json(cls, name: str, data: t.Mapping[str, t.Any]) -> CertificateSpec:
-        """Read what C(asked_for()) returned."""
+        """Read what ``asked_for()`` returned."""
         return cls(
             name=name,
             dn=DistinguishedName.from_option(data["dn"]),
@@ -151,6 +157,7 @@ class CertificateSpec:
             hash_type=data["hash_type"],
             info=data["info"],
             group_ids=tuple(data["group_ids"]),
+            subject_alt_name=tuple(data["subject_alt_name"]),
         )
 
 
@@ -241,17 +248,24 @@ class Enrollment:
         return sum(1 for revision in self.revisions if revision.state is State.CREATE_UNKNOWN)
 
     def next_revision(self, spec: CertificateSpec) -> Revision:
-        """Return the intent of the next revision, or of the next attempt at it."""
+        """Return the intent of the next revision, or of the next attempt at it.
+
+        An attempt that was given up before it had a request code left nothing behind on the server, so its
+        row is used again.
+        """
         current = self.current
         number = current.revision + 1 if current else 1
-        attempts = [revision.attempt for revision in self.revisions if revision.revision == number]
+        attempts = [revision for revision in self.revisions if revision.revision == number]
+        last = attempts[-1] if attempts else None
+        reusable = last is not None and last.state is State.ABANDONED and last.request_code is None
         return Revision(
             service=self.service,
             name=self.name,
             revision=number,
-            attempt=max(attempts, default=0) + 1,
+            attempt=(last.attempt if last and reusable else last.attempt + 1 if last else 1),
             state=State.INTENDED,
             spec=spec,
+            generation=last.generation if last and reusable else 0,
             renews=current.thumbprint if current else None,
         )
 
@@ -261,7 +275,7 @@ class Enrollment:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of one certificate in one step; one entry of a module's C(certificates) result."""
+    """What became of one certificate in one step; one entry of a module's ``certificates`` result."""
 
     name: str
     action: str

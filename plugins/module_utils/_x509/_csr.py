@@ -75,9 +75,9 @@ def _verify_own_signature(request: x509.CertificateSigningRequest) -> None:
         raise UnsupportedAlgorithm("the hash is not known")
     if isinstance(key, rsa.RSAPublicKey) and isinstance(parameters, (padding.PKCS1v15, padding.PSS)):
         key.verify(signature, signed, parameters, digest)
-    elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(parameters, ec.ECDSA):
-        key.verify(signature, signed, parameters)
-    elif isinstance(key, dsa.DSAPublicKey) and parameters is None:
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        key.verify(signature, signed, ec.ECDSA(digest))
+    elif isinstance(key, dsa.DSAPublicKey):
         key.verify(signature, signed, digest)
     else:
         raise UnsupportedAlgorithm("the signature is of another kind than the key")

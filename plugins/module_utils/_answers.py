@@ -1,0 +1,153 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read what the service answers: bytes in, models out. Pure.
+
+The service runs on .NET: keys may come in another case, an answer may start with a byte order mark, dates
+have up to seven fractional digits. Everything here raises ``ValueError`` with a sentence that says what came
+instead; it never repeats a token or a request code.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import datetime as dt
+import json
+import re
+import typing as t
+
+from ._models import Finalized, Request, Tokens
+from ._x509 import parse_csr
+
+_DATE = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Envelope:
+    """The frame of every answer: ``{message, messageType, errorCode, data}``."""
+
+    message: str
+    message_type: str
+    error_code: str
+    data: t.Any = dataclasses.field(repr=False)
+
+    @property
+    def refuses(self) -> bool:
+        """Return whether the service said no. Success is ``errorCode`` OK and no ``messageType`` ERROR."""
+        return self.message_type.upper() == "ERROR" or self.error_code.upper() not in ("", "OK")
+
+
+def parse_envelope(body: bytes) -> Envelope:
+    """Read the frame of an answer."""
+    fields = _fields(_json(body), "the answer")
+    return Envelope(
+        message=_text(fields.get("message")),
+        message_type=_text(fields.get("messagetype")),
+        error_code=_text(fields.get("errorcode")),
+        data=fields.get("data"),
+    )
+
+
+def parse_tokens(data: t.Any) -> Tokens:
+    """Read the token triple. The JWT's own ``exp`` claim counts before ``expiration``."""
+    fields = _fields(data, "data")
+    access, refresh = fields.get("accesstoken"), fields.get("refreshtoken")
+    if not _is_header_text(access):
+        raise ValueError("data has no accessToken")
+    if refresh is not None and not isinstance(refresh, str):
+        raise ValueError(f"refreshToken is {_kind(refresh)}, not text")
+    expires_at = jwt_expiry(access)
+    if expires_at is None and fields.get("expiration"):
+        expires_at = parse_date(fields["expiration"])
+    return Tokens(access, refresh or None, expires_at)
+
+
+def parse_request(data: t.Any) -> Request:
+    """Read what csr/create gave: an object, or a string that holds the same object as JSON."""
+    fields = _fields(_json(data.encode()) if isinstance(data, str) else data, "data")
+    code, csr = fields.get("requestcode"), fields.get("csr")
+    if not isinstance(code, str) or not code.strip():
+        raise ValueError(f"data has no requestCode, only {_names(fields)}")
+    if not isinstance(csr, str):
+        raise ValueError(f"csr is {_kind(csr)}, not text")  # noqa: TRY004
+    return Request(code, parse_csr(csr))
+
+
+def parse_finalized(data: t.Any) -> Finalized:
+    """Read what csr/finalize gave; generation 4.33 promises nothing but the HTTP status."""
+    if not isinstance(data, t.Mapping):
+        return Finalized()
+    fields = _fields(data, "data")
+    number, thumbprint = fields.get("idcertificate"), fields.get("thumbprint")
+    return Finalized(
+        certificate_id=str(number) if isinstance(number, (str, int)) else None,
+        thumbprint=thumbprint if isinstance(thumbprint, str) else None,
+    )
+
+
+def parse_date(text: t.Any) -> dt.datetime:
+    """Read a .NET date-time: up to seven fractional digits, with Z, with an offset, or with none (then UTC)."""
+    match = _DATE.fullmatch(text.strip()) if isinstance(text, str) else None
+    if not match:
+        raise ValueError(f"expiration is {text!r}, not a date and time")
+    day, time, fraction, zone = match.groups()
+    moment = dt.datetime.fromisoformat(f"{day}T{time}")
+    moment += dt.timedelta(microseconds=int((fraction or "0").ljust(6, "0")[:6]))
+    return (moment - _offset(zone)).replace(tzinfo=dt.timezone.utc)
+
+
+def jwt_expiry(token: str) -> dt.datetime | None:
+    """Return the ``exp`` claim of a JWT, or None where there is none. The signature is the service's business."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        return dt.datetime.fromtimestamp(float(claims["exp"]), tz=dt.timezone.utc)
+    except (binascii.Error, ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
+        return None
+
+
+def _offset(zone: str | None) -> dt.timedelta:
+    if not zone or zone in "Zz":
+        return dt.timedelta(0)
+    digits = zone[1:].replace(":", "")
+    size = dt.timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return -size if zone[0] == "-" else size
+
+
+def _json(body: bytes) -> t.Any:
+    try:
+        return json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        raise ValueError(f"{len(body)} bytes that are not JSON") from None
+
+
+def _fields(value: t.Any, what: str) -> dict[str, t.Any]:
+    """Return an object's members under lower-case names."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} is {_kind(value)}, not an object")  # noqa: TRY004
+    return {name.lower(): member for name, member in value.items()}
+
+
+def _text(value: t.Any) -> str:
+    return "" if value is None else str(value)[:500]
+
+
+def _is_header_text(value: t.Any) -> bool:
+    """Return whether a token can stand in a header: visible ASCII."""
+    return isinstance(value, str) and re.fullmatch(r"[\x21-\x7e]+", value) is not None
+
+
+def _kind(value: t.Any) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "a truth value", type(None): "missing"}
+    return names.get(type(value), "a number")
+
+
+def _names(fields: t.Mapping[str, t.Any]) -> str:
+    return ", ".join(sorted(fields)[:10]) or "nothing"

@@ -1,0 +1,192 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask the service for a key pair and a CSR: for a first certificate, for another one, for the next one."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import typing as t
+
+from .._client import Client
+from .._errors import AnswerInvalidError, AnswerLostError, ConfigurationError, RedtrustError, RefusedError
+from .._models import CertificateSpec, Enrollment, Outcome, Request, Revision, State
+from .._policy import Decision, RenewBefore, decide_issue, decide_renewal
+from .._session import Session
+from .._store import Store
+from .._x509 import dn_warnings
+from ._step import Item, Plan, Step
+
+
+@dataclasses.dataclass(frozen=True)
+class RequestItem:
+    """A certificate that should be there."""
+
+    spec: CertificateSpec
+    force: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of the enrollment."""
+        return self.spec.name
+
+
+@dataclasses.dataclass(frozen=True)
+class Adoption:
+    """A certificate that the store does not know: what is known of it, and what its renewal asks for."""
+
+    spec: CertificateSpec
+    thumbprint: str
+    certificate: bytes | None = dataclasses.field(default=None, repr=False)
+    not_valid_before: dt.datetime | None = None
+    not_valid_after: dt.datetime | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class RenewItem:
+    """A certificate that should be renewed when it is due."""
+
+    name: str
+    renew_before: RenewBefore
+    force: bool = False
+    adoption: Adoption | None = None
+
+
+class _AskingStep(Step[Item]):
+    """The part that is the same for a first certificate and for a renewal: the call, and what it leaves behind."""
+
+    def __init__(
+        self,
+        store: Store,
+        client: Client,
+        session: Session,
+        *,
+        register: t.Callable[[str], None],
+        now: t.Callable[[], dt.datetime],
+    ) -> None:
+        self._store = store
+        self._client = client
+        self._session = session
+        self._register = register
+        self._now = now
+
+    def _planned(self, item: Item, enrollment: Enrollment, decision: Decision, spec: CertificateSpec) -> Plan[Item]:
+        if not decision.asks:
+            expected = enrollment.pending or enrollment.current
+            return Plan(item, enrollment, decision.action, decision.reason, expected=expected)
+        self._client.check(spec)
+        after = _without(enrollment, decision.gives_up).next_revision(spec)
+        return Plan(
+            item,
+            enrollment,
+            decision.action,
+            decision.reason,
+            acts=True,
+            expected=after.moved(State.REQUESTED),
+            warnings=dn_warnings(spec.dn),
+        )
+
+    def _ask(self, plan: Plan[Item], decision: Decision, spec: CertificateSpec) -> Outcome:
+        """Send csr/create once, between two committed rows."""
+        self._session.open()
+        intent = _without(plan.enrollment, decision.gives_up).next_revision(spec)
+        *_, intent = self._store.put(*([decision.gives_up] if decision.gives_up else []), intent)
+        try:
+            request = self._session.call(lambda tokens: self._client.create(tokens, spec, intent.renews))
+        except RedtrustError as exc:
+            self._store.put(_after_failure(intent, exc))
+            raise
+        return plan.outcome(self._requested(intent, request))
+
+    def _requested(self, intent: Revision, request: Request) -> Revision:
+        self._register(request.request_code)
+        row = intent.moved(State.REQUESTED, request_code=request.request_code, csr=request.csr, note=None)
+        (row,) = self._store.put(row)
+        return row
+
+
+class RequestStep(_AskingStep[RequestItem]):
+    """Request a certificate that is not there as asked for; resume one that is on its way."""
+
+    def plan(self, item: RequestItem, enrollment: Enrollment) -> Plan[RequestItem]:
+        return self._planned(item, enrollment, self._decide(item, enrollment), item.spec)
+
+    def act(self, plan: Plan[RequestItem]) -> Outcome:
+        return self._ask(plan, self._decide(plan.item, plan.enrollment), plan.item.spec)
+
+    def _decide(self, item: RequestItem, enrollment: Enrollment) -> Decision:
+        return decide_issue(item.spec, enrollment, self._now(), force=item.force)
+
+
+class RenewStep(_AskingStep[RenewItem]):
+    """Request the next revision of a certificate that is due; adopt one that the store does not know."""
+
+    def plan(self, item: RenewItem, enrollment: Enrollment) -> Plan[RenewItem]:
+        adopted = self._adopted(item, enrollment)
+        if adopted is None:
+            return self._planned(item, enrollment, self._decide(item, enrollment), self._next_spec(item, enrollment))
+        known = dataclasses.replace(enrollment, revisions=(adopted,))
+        plan = self._planned(item, known, self._decide(item, known), adopted.spec)
+        action = plan.action if plan.acts else "adopt"
+        reason = f"adopted, the store did not know it; {plan.reason}"
+        return dataclasses.replace(plan, enrollment=enrollment, action=action, reason=reason, acts=True)
+
+    def act(self, plan: Plan[RenewItem]) -> Outcome:
+        item, enrollment = plan.item, plan.enrollment
+        adopted = self._adopted(item, enrollment)
+        if adopted is not None:
+            (adopted,) = self._store.put(adopted)
+            enrollment = dataclasses.replace(enrollment, revisions=(adopted,))
+        decision = self._decide(item, enrollment)
+        if not decision.asks:
+            return plan.outcome(adopted)
+        known = dataclasses.replace(plan, enrollment=enrollment)
+        return self._ask(known, decision, self._next_spec(item, enrollment))
+
+    def _decide(self, item: RenewItem, enrollment: Enrollment) -> Decision:
+        return decide_renewal(enrollment, item.renew_before, self._now(), force=item.force)
+
+    @staticmethod
+    def _next_spec(item: RenewItem, enrollment: Enrollment) -> CertificateSpec:
+        known = enrollment.pending or enrollment.current
+        if known is None:
+            raise ConfigurationError(f"{item.name} has no certificate to renew")
+        return known.spec
+
+    @staticmethod
+    def _adopted(item: RenewItem, enrollment: Enrollment) -> Revision | None:
+        """Return the row of a certificate that the store is to know from now on."""
+        adoption = item.adoption
+        if adoption is None or enrollment.current or enrollment.pending:
+            return None
+        return dataclasses.replace(
+            enrollment.next_revision(adoption.spec),
+            state=State.FINALIZED,
+            thumbprint=adoption.thumbprint,
+            certificate=adoption.certificate,
+            not_valid_before=adoption.not_valid_before,
+            not_valid_after=adoption.not_valid_after,
+            adopted=True,
+            note="adopted",
+        )
+
+
+def _without(enrollment: Enrollment, given_up: Revision | None) -> Enrollment:
+    """Return the enrollment as it is once a pending revision has been given up."""
+    if given_up is None:
+        return enrollment
+    rows = tuple(given_up if row == enrollment.pending else row for row in enrollment.revisions)
+    return dataclasses.replace(enrollment, revisions=rows)
+
+
+def _after_failure(intent: Revision, error: RedtrustError) -> Revision:
+    """Return the row that a failed create leaves: was a key made, or can none have been?
+
+    A refusal with a status below 500 is the service's own word that nothing was done; everything else that
+    was sent may have been carried out.
+    """
+    unknown = isinstance(error, (AnswerLostError, AnswerInvalidError))
+    if isinstance(error, RefusedError):
+        unknown = (error.status or 0) >= 500
+    return intent.moved(State.CREATE_UNKNOWN if unknown else State.ABANDONED, note=str(error))

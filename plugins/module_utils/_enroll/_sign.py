@@ -1,0 +1,87 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Have the signer sign what is requested."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import typing as t
+
+from .._errors import PolicyError, SignerRejectedError
+from .._models import Enrollment, Outcome, Revision, State
+from .._signers import Signer, SigningOrder
+from .._store import Store
+from .._x509 import certificate_facts
+from ._step import Plan, Step
+
+
+@dataclasses.dataclass(frozen=True)
+class SignItem:
+    """A request that should be signed."""
+
+    name: str
+
+
+class SignStep(Step[SignItem]):
+    """Have the signer sign; a signer may say "not yet", and is asked again in a later run."""
+
+    def __init__(self, store: Store, signer: Signer, *, now: t.Callable[[], dt.datetime]) -> None:
+        self._store = store
+        self._signer = signer
+        self._now = now
+
+    def plan(self, item: SignItem, enrollment: Enrollment) -> Plan[SignItem]:
+        pending = enrollment.pending
+        if pending is None and enrollment.latest is None:
+            raise PolicyError("nothing was requested under this name: redtrust_csr does that")
+        if pending is None:
+            return Plan(item, enrollment, "none", "nothing to sign", expected=enrollment.current or enrollment.latest)
+        if pending.state is State.INTENDED:
+            return Plan(item, enrollment, "none", "not requested yet: run redtrust_csr again", expected=pending)
+        if pending.state is State.ISSUED:
+            return Plan(item, enrollment, "none", "signed, to be finalized", expected=pending)
+        reason = "requested, to be signed" if pending.state is State.REQUESTED else "at the signer, to be asked again"
+        return Plan(item, enrollment, "sign", reason, acts=True, expected=pending.moved(State.ISSUED))
+
+    def act(self, plan: Plan[SignItem]) -> Outcome:
+        pending = t.cast("Revision", plan.enrollment.pending)
+        first = pending.state is State.REQUESTED
+        if first:
+            (pending,) = self._store.put(pending.moved(State.SIGNING, signing_since=self._now()))
+        try:
+            signed = self._signer.sign(_order(pending))
+        except SignerRejectedError as exc:
+            self._store.put(pending.moved(State.REJECTED, note=str(exc)))
+            raise
+        if signed is None:
+            return plan.outcome(pending, action="wait", reason="the signer says: not yet", changed=first)
+        facts = certificate_facts(signed.certificate)
+        (issued,) = self._store.put(
+            pending.moved(
+                State.ISSUED,
+                certificate=signed.certificate,
+                chain=signed.chain,
+                thumbprint=facts.thumbprint,
+                not_valid_before=facts.not_valid_before,
+                not_valid_after=facts.not_valid_after,
+                note=None,
+            )
+        )
+        return plan.outcome(issued)
+
+
+def _order(pending: Revision) -> SigningOrder:
+    csr = t.cast("bytes", pending.csr)
+    identity = "\0".join((pending.service, pending.name, str(pending.revision), str(pending.attempt)))
+    return SigningOrder(
+        request_id=hashlib.sha256(identity.encode() + b"\0" + csr).hexdigest(),
+        name=pending.name,
+        revision=pending.revision,
+        csr=csr,
+        dn=pending.spec.dn,
+        since=t.cast("dt.datetime", pending.signing_since),
+        subject_alt_name=pending.spec.subject_alt_name,
+    )

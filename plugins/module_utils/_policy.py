@@ -1,0 +1,181 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Decide what to do with one enrollment, and say why. Pure: no I/O, the time is passed in."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import re
+import typing as t
+
+from ._errors import ConfigurationError, PolicyError
+from ._models import Action, CertificateSpec, Enrollment, Revision, State
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """What to do, and why in words. ``gives_up`` is a pending revision that makes room, as it shall be stored."""
+
+    action: Action
+    reason: str
+    gives_up: Revision | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Return whether a new request is sent to the service."""
+        return self.action in ("issue", "replace", "renew")
+
+
+@dataclasses.dataclass(frozen=True)
+class RenewBefore:
+    """How long before its end a certificate is due: a fixed time, or a share of its lifetime."""
+
+    text: str
+    fixed: dt.timedelta | None = None
+    share: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> RenewBefore:
+        """Read ``30d`` (also ``h`` for hours, ``w`` for weeks) or ``33%``; raise ConfigurationError otherwise."""
+        match = re.fullmatch(r"\s*(\d{1,5})\s*([hdw%])\s*", text)
+        if not match or (match.group(2) == "%" and not 0 < int(match.group(1)) < 100):
+            raise ConfigurationError(
+                f"renew_before is {text!r}; give a time such as 30d, 12h or 4w, or a share of the lifetime, 1% to 99%"
+            )
+        number, unit = int(match.group(1)), match.group(2)
+        if unit == "%":
+            return cls(text.strip(), share=number / 100)
+        return cls(
+            text.strip(),
+            fixed=number * {"h": dt.timedelta(hours=1), "d": dt.timedelta(days=1)}.get(unit, dt.timedelta(weeks=1)),
+        )
+
+    def due_from(self, not_valid_before: dt.datetime | None, not_valid_after: dt.datetime) -> dt.datetime:
+        """Return the time from which on a certificate is due.
+
+        A share needs the whole lifetime; where its beginning is not known, the end itself counts.
+        """
+        if self.fixed is not None:
+            return not_valid_after - self.fixed
+        if not_valid_before is None or self.share is None:
+            return not_valid_after
+        return not_valid_after - (not_valid_after - not_valid_before) * self.share
+
+
+def decide_issue(spec: CertificateSpec, enrollment: Enrollment, now: dt.datetime, *, force: bool = False) -> Decision:
+    """Decide whether a certificate is to be asked for under this name.
+
+    What was asked for then is compared with what is asked for now, never with what the CA made of it.
+    Raises PolicyError when a person has to look first.
+    """
+    pending, current = enrollment.pending, enrollment.current
+    if pending is not None:
+        return _decide_pending(pending, now, spec=spec, replaces=current is not None)
+    _refuse_rejected(enrollment, spec, force=force)
+    if current is None:
+        return Decision("issue", _why_no_certificate(enrollment))
+    if force:
+        return Decision("replace", "asked for with force")
+    if current.adopted:
+        return Decision("none", f"adopted; {_validity(current, now)}")
+    changed = spec.differences(current.spec)
+    if changed:
+        return Decision("replace", f"asked for now and then differ in {', '.join(changed)}")
+    return Decision("none", f"finalized as asked for; {_validity(current, now)}")
+
+
+def decide_renewal(
+    enrollment: Enrollment,
+    renew_before: RenewBefore,
+    now: dt.datetime,
+    *,
+    spec: CertificateSpec | None = None,
+    force: bool = False,
+) -> Decision:
+    """Decide whether the current certificate of an enrollment is to be renewed.
+
+    ``spec`` is what the next revision asks for; what the current one asked for when not given.
+    Raises PolicyError when there is nothing to renew, or when a person has to look first.
+    """
+    pending, current = enrollment.pending, enrollment.current
+    if pending is not None:
+        return _decide_pending(pending, now, spec=spec or pending.spec, replaces=current is not None)
+    if current is None:
+        raise PolicyError("there is no certificate to renew: redtrust_csr asks for the first one")
+    _refuse_rejected(enrollment, spec or current.spec, force=force)
+    if force:
+        return Decision("renew", "asked for with force")
+    if current.not_valid_after is None:
+        return Decision("renew", "when its certificate ends is not known")
+    due = renew_before.due_from(current.not_valid_before, current.not_valid_after)
+    if due <= now:
+        return Decision(
+            "renew", f"due since {_day(due)} ({renew_before.text} before its end); {_validity(current, now)}"
+        )
+    return Decision("none", f"due from {_day(due)} ({renew_before.text} before its end); {_validity(current, now)}")
+
+
+def _decide_pending(pending: Revision, now: dt.datetime, *, spec: CertificateSpec, replaces: bool) -> Decision:
+    """Decide about a revision on its way. The caller holds the lease, so no other run is at work on it."""
+    again: Action = "replace" if replaces and not _same(spec, pending) else "renew" if replaces else "issue"
+    if pending.state is State.INTENDED:
+        note = "the run that asked for it ended before the answer was written down"
+        return Decision(
+            again,
+            f"{note}; a key may lie unused on the server",
+            gives_up=pending.moved(State.CREATE_UNKNOWN, note=note),
+        )
+    if pending.state is State.ISSUED and pending.not_valid_after is not None and pending.not_valid_after <= now:
+        note = f"its certificate ended at {_day(pending.not_valid_after)} before it was uploaded"
+        return Decision(again, note, gives_up=pending.moved(State.ABANDONED, note=note))
+    changed = spec.differences(pending.spec)
+    if changed and pending.state is State.REQUESTED:
+        note = f"asked for now and then differ in {', '.join(changed)}, and nothing was signed yet"
+        return Decision(again, note, gives_up=pending.moved(State.ABANDONED, note=note))
+    reason = _WHERE_PENDING[pending.state]
+    if changed:
+        reason += f"; it is finished first, the change of {', '.join(changed)} takes effect in the run after"
+    return Decision("resume", reason)
+
+
+_WHERE_PENDING: t.Mapping[State, str] = {
+    State.REQUESTED: "requested, to be signed",
+    State.SIGNING: "at the signer",
+    State.ISSUED: "signed, to be finalized",
+}
+
+
+def _refuse_rejected(enrollment: Enrollment, spec: CertificateSpec, *, force: bool) -> None:
+    latest = enrollment.latest
+    if force or latest is None or latest.state is not State.REJECTED or not _same(spec, latest):
+        return
+    raise PolicyError(
+        f"the certificate authority rejected revision {latest.revision} ({latest.note or 'it gave no reason'}): "
+        "change what is asked for, or ask again with force"
+    )
+
+
+def _same(spec: CertificateSpec, revision: Revision) -> bool:
+    return spec.fingerprint() == revision.spec.fingerprint()
+
+
+def _why_no_certificate(enrollment: Enrollment) -> str:
+    latest = enrollment.latest
+    if latest is None:
+        return "not in the store yet"
+    if latest.state is State.CREATE_UNKNOWN:
+        return "the answer to the last request was lost; a key may lie unused on the server"
+    return f"the last attempt was {latest.state}" + (f" ({latest.note})" if latest.note else "")
+
+
+def _validity(revision: Revision, now: dt.datetime) -> str:
+    end = revision.not_valid_after
+    if end is None:
+        return "when it ends is not known"
+    return f"valid until {_day(end)}" if end > now else f"expired since {_day(end)}"
+
+
+def _day(moment: dt.datetime) -> str:
+    return moment.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
