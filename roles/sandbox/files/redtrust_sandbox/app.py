@@ -42,7 +42,13 @@ class Services:
 
 def build(generation: Generation, services: Services) -> FastAPI:
     """Return the application of a generation."""
-    app = FastAPI(title="Redtrust sandbox", version=generation.api_version, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Redtrust sandbox",
+        version=generation.api_version,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     endpoints = _Endpoints(generation, services)
     for step in generation.steps:
         if step.name == "openapi":
@@ -72,24 +78,24 @@ def refusal(call: Call, error: ApiError) -> Response:
     return _json(envelope.error(call.settings, error.code, error.message), status, error.headers)
 
 
-def _json(body: bytes, status: int = 200, headers: t.Optional[t.Mapping[str, str]] = None) -> Response:
+def _json(body: bytes, status: int = 200, headers: t.Mapping[str, str] | None = None) -> Response:
     response = Response(body, status, dict(headers or {}))
     response.headers["Content-Type"] = envelope.JSON_TYPE
     return response
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    return refusal(calls.of(request), t.cast(ApiError, error))
+    return refusal(calls.of(request), t.cast("ApiError", error))
 
 
 async def _not_valid(request: Request, error: Exception) -> Response:
-    found = t.cast(RequestValidationError, error).errors()
+    found = t.cast("RequestValidationError", error).errors()
     places = "; ".join(".".join(str(part)[:40] for part in item["loc"]) + ": " + item["msg"] for item in found[:5])
     return refusal(calls.of(request), ApiError(400, "REQUEST_INVALID", f"The request is not valid: {places}"))
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:
-    problem = t.cast(HTTPException, error)
+    problem = t.cast("HTTPException", error)
     code = _NAMES.get(problem.status_code, "REQUEST_INVALID")
     return refusal(calls.of(request), ApiError(problem.status_code, code, str(problem.detail), problem.headers))
 
@@ -102,12 +108,12 @@ class _Endpoints:
         self.services = services
         self.browser = login.BrowserLogin(services.config, services.ledger, services.sessions)
 
-    def of(self, step: Step) -> t.Tuple[Endpoint, t.Any]:
+    def of(self, step: Step) -> tuple[Endpoint, t.Any]:
         """Return the function of a step, and the model of its answer."""
         first = self.generation is V433
         if step.name == "create" and first:
             return (self.renew_433 if "/v2/" in step.path else self.create_433), models.CreateAnswer
-        table: t.Dict[str, t.Tuple[Endpoint, t.Any]] = {
+        table: dict[str, tuple[Endpoint, t.Any]] = {
             "login_request": (self.login_request, None),
             "login_form": (self.login_form, None),
             "login": (self.login, models.TokensAnswer),

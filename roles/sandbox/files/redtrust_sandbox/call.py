@@ -21,20 +21,22 @@ from redtrust_sandbox.settings import Settings
 class Call:
     """One request, from its arrival to the answer.
 
-    ``number`` is its row in the ledger. ``partner``, ``user`` and ``session`` are set once they are proved.
+    ``number`` is its row in the ledger. ``problem`` says why the settings cannot be used, if they cannot.
+    ``partner``, ``user`` and ``session`` are set once they are proved.
     """
 
     number: int
     settings: Settings
-    step: t.Optional[Step]
+    step: Step | None
     path: str
     headers: t.Mapping[str, str]
     query: t.Mapping[str, str]
     body: bytes
-    partner: t.Optional[str] = None
-    user: t.Optional[str] = None
-    session: t.Optional[str] = None
-    error_code: t.Optional[str] = None
+    problem: str | None = None
+    partner: str | None = None
+    user: str | None = None
+    session: str | None = None
+    error_code: str | None = None
 
     @property
     def now(self) -> float:
@@ -46,7 +48,7 @@ class Call:
         """Say whether a browser asks."""
         return "text/html" in self.headers.get("accept", "")
 
-    def bearer(self, required: bool = True) -> t.Optional[str]:
+    def bearer(self, required: bool = True) -> str | None:
         """Return the token of the Authorization header; raises ApiError."""
         header = self.headers.get("authorization")
         if header is None and not required:
@@ -59,7 +61,7 @@ class Call:
 
 def of(request: Request) -> Call:
     """Return the call that a request belongs to."""
-    return t.cast(Call, request.state.call)
+    return t.cast("Call", request.state.call)
 
 
 def unauthorized(code: str, message: str) -> ApiError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import pathlib
 import sys
 import tempfile
@@ -24,7 +23,7 @@ from redtrust_sandbox.ledger import FILE_NAME, Ledger, summary
 Command = t.Callable[[argparse.Namespace], None]
 
 
-def main(arguments: t.Optional[t.Sequence[str]] = None) -> int:
+def main(arguments: t.Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     options = _parser().parse_args(given)
@@ -100,7 +99,8 @@ def _fault_parser(parser: argparse.ArgumentParser) -> None:
 
 def _serve(options: argparse.Namespace) -> None:
     if options.daemon:
-        given = [argument for argument in options.given if argument not in ("serve", "--daemon")]
+        given = options.given[options.given.index("serve") + 1 :]
+        given.remove("--daemon")
         print(json.dumps(process.start(options.directory, given), indent=2))
         return
     names = ("directory", "api_version", "host", "port", "auth_port", "key_pool", "fill_key_pool")
@@ -167,6 +167,6 @@ def _openapi(options: argparse.Namespace) -> None:
 
 
 def _open(options: argparse.Namespace) -> Ledger:
-    if not os.path.exists(options.directory / FILE_NAME):
+    if not (options.directory / FILE_NAME).exists():
         raise SandboxError(f"There is no {FILE_NAME} in {options.directory}")
     return Ledger(options.directory)

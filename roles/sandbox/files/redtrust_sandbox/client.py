@@ -23,7 +23,7 @@ from redtrust_sandbox.ledger import Ledger
 _FORM = re.compile(r'name="form" value="([^"]+)"')
 
 
-def temporary_token(directory: pathlib.Path, username: t.Optional[str] = None, password: t.Optional[str] = None) -> str:
+def temporary_token(directory: pathlib.Path, username: str | None = None, password: str | None = None) -> str:
     """Sign in through the pages of the running server; return the temporary token; raises SandboxError."""
     facts = process.ready(directory)
     connection = http.client.HTTPSConnection(
@@ -61,7 +61,7 @@ def _signed_link(directory: pathlib.Path, facts: t.Mapping[str, t.Any]) -> str:
     return f"{LOGIN_REQUEST_PATH}?{urllib.parse.urlencode(query)}"
 
 
-def _ask(connection: http.client.HTTPSConnection, method: str, path: str, form: str = "") -> t.Tuple[str, str]:
+def _ask(connection: http.client.HTTPSConnection, method: str, path: str, form: str = "") -> tuple[str, str]:
     headers = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
     connection.request(method, path, body=form or None, headers=headers)
     response = connection.getresponse()

@@ -40,7 +40,7 @@ class Partner:
 
     name: str
     secret: str
-    redirect_urls: t.Tuple[str, ...]
+    redirect_urls: tuple[str, ...]
     secret_encoding: str = "text"
 
     def key(self) -> bytes:
@@ -83,8 +83,8 @@ DEFAULT_PROVIDERS = {"CA_DEMO": "standard", "CA_BRASIL": "standard", "CA_LEGACY"
 class Config:
     """Everything the server is configured with."""
 
-    partners: t.Tuple[Partner, ...] = (DEFAULT_PARTNER,)
-    users: t.Tuple[User, ...] = (DEFAULT_USER,)
+    partners: tuple[Partner, ...] = (DEFAULT_PARTNER,)
+    users: tuple[User, ...] = (DEFAULT_USER,)
     providers: t.Mapping[str, str] = dataclasses.field(default_factory=lambda: dict(DEFAULT_PROVIDERS))
     settings: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -113,18 +113,18 @@ class Config:
         for key, value in self.initial_settings().items():
             settings.parse(key, value)
 
-    def initial_settings(self) -> t.Dict[str, str]:
+    def initial_settings(self) -> dict[str, str]:
         """Return the settings and providers as rows for the table of settings."""
         rows = {settings.PROVIDER_PREFIX + name: style for name, style in self.providers.items()}
         rows.update(self.settings)
         return rows
 
-    def partner(self, name: str) -> t.Optional[Partner]:
+    def partner(self, name: str) -> Partner | None:
         """Return the partner of this very name."""
         return next((partner for partner in self.partners if partner.name == name), None)
 
 
-def load(path: t.Optional[pathlib.Path]) -> Config:
+def load(path: pathlib.Path | None) -> Config:
     """Read a configuration file, or return the default when there is none; raises ConfigError."""
     if path is None:
         return Config()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import textwrap
 import typing as t
+import warnings
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -44,7 +45,12 @@ ATTRIBUTES: t.Mapping[str, x509.ObjectIdentifier] = {
     "dc": NameOID.DOMAIN_COMPONENT,
     "uid": NameOID.USER_ID,
 }
-Dn = t.Sequence[t.Tuple[str, str]]
+_ASCII_ONLY = (NameOID.COUNTRY_NAME, NameOID.EMAIL_ADDRESS, NameOID.DOMAIN_COMPONENT, NameOID.SERIAL_NUMBER)
+
+# "Brasil" as a country is passed on as the page's example has it; once per name would flood the log.
+warnings.filterwarnings("ignore", message="Attribute's length must be", category=UserWarning)
+
+Dn = t.Sequence[tuple[str, str]]
 
 
 def subject(dn: Dn) -> x509.Name:
@@ -54,8 +60,8 @@ def subject(dn: Dn) -> x509.Name:
         oid = ATTRIBUTES.get(attribute.lower())
         if oid is None:
             raise ApiError(400, "DN_INVALID", "The dn has an attribute that is not known")
-        if not value:
-            raise ApiError(400, "DN_INVALID", "The dn has an attribute without a value")
+        if not value or (oid in _ASCII_ONLY and not value.isascii()):
+            raise ApiError(400, "DN_INVALID", "The dn has a value that its attribute cannot take")
         parts.append(x509.RelativeDistinguishedName([x509.NameAttribute(oid, value, _validate=False)]))
     return x509.Name(parts)
 
@@ -71,7 +77,7 @@ def build(key: PrivateKey, name: x509.Name, hash_type: str, style: str) -> bytes
     builder = builder.add_extension(_key_usage(key), critical=True)
     if hash_type == "SHA1":
         return _with_sha1(key, builder.sign(key, hashes.SHA256()).tbs_certrequest_bytes)
-    signed = builder.sign(key, t.cast(hashes.SHA256, HASHES[hash_type]))
+    signed = builder.sign(key, t.cast("hashes.SHA256", HASHES[hash_type]))
     return signed.public_bytes(serialization.Encoding.DER)
 
 
@@ -128,9 +134,7 @@ def _der_oid(dotted: str) -> bytes:
     first, second, *others = (int(part) for part in dotted.split("."))
     content = bytearray([first * 40 + second])
     for number in others:
-        groups = [number & 0x7F]
-        while number > 0x7F:
-            number >>= 7
-            groups.append(0x80 | (number & 0x7F))
-        content += bytes(reversed(groups))
+        size = max((number.bit_length() + 6) // 7, 1)
+        groups = [(number >> 7 * place) & 0x7F for place in reversed(range(size))]
+        content += bytes([0x80 | group for group in groups[:-1]] + groups[-1:])
     return _der(0x06, bytes(content))

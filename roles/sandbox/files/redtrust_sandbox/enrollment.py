@@ -43,7 +43,7 @@ class Enrollment:
         self.ledger = ledger
         self.keys = keys
 
-    async def create(self, call: Call, body: Create) -> t.Dict[str, str]:
+    async def create(self, call: Call, body: Create) -> dict[str, str]:
         """Make a key pair and a request for it; raises ApiError."""
         style = self._style(call, body.provider)
         if body.length() not in LENGTHS[body.key_type]:
@@ -51,13 +51,16 @@ class Enrollment:
         name = csr.subject([(part.attribute, part.value) for part in body.dn])
         renews = self._renewed(body.renews())
         key = await self.keys.take(body.key_type, body.length())
-        made = await self.keys.work(lambda: _make(key, name, body.hash_type, style))
+        try:
+            made = await self.keys.work(lambda: _make(key, name, body.hash_type, style))
+        except ValueError as exc:
+            raise ApiError(400, "DN_INVALID", "The dn has a value that its attribute cannot take") from exc
         code = "".join(secrets.choice(_CODE_LETTERS) for _ in range(_CODE_LENGTH))
         with self.ledger.transaction():
             self._record(call, body, made, code, renews)
         return {"requestCode": code, "csr": csr.present(made.der, call.settings.csr_format)}
 
-    def finalize(self, call: Call, body: Finalize) -> t.Dict[str, t.Any]:
+    def finalize(self, call: Call, body: Finalize) -> dict[str, t.Any]:
         """Take the certificate of a request; raises ApiError."""
         row = self.ledger.row(
             "SELECT provider, spki_sha256, renews, thumbprint FROM keys WHERE request_code = ?", body.request_code
@@ -84,7 +87,7 @@ class Enrollment:
             raise ApiError(400, "PROVIDER_UNKNOWN", "There is no such provider")
         return style
 
-    def _renewed(self, thumbprint: t.Optional[str]) -> t.Optional[str]:
+    def _renewed(self, thumbprint: str | None) -> str | None:
         if thumbprint is None:
             return None
         if not _THUMBPRINT.match(thumbprint):
@@ -99,7 +102,7 @@ class Enrollment:
         if row[0] != "current":
             raise ApiError(409, "CERTIFICATE_REPLACED", "The certificate to renew has been replaced before")
 
-    def _record(self, call: Call, body: Create, made: _Made, code: str, renews: t.Optional[str]) -> None:
+    def _record(self, call: Call, body: Create, made: _Made, code: str, renews: str | None) -> None:
         self.ledger.insert(
             "keys",
             {
@@ -130,7 +133,7 @@ class Enrollment:
         if call.settings.finalize_repeat == "error":
             raise ApiError(409, "ALREADY_FINALIZED", "The request is already finalized")
 
-    def _accept(self, code: str, certificate: x509.Certificate, thumbprint: str, renews: t.Optional[str]) -> None:
+    def _accept(self, code: str, certificate: x509.Certificate, thumbprint: str, renews: str | None) -> None:
         if renews is not None:
             self._check_current(renews)
             self.ledger.run(

@@ -22,7 +22,7 @@ DONE = "Operation finalized successfully"
 _OFFSET = datetime.timezone(datetime.timedelta(hours=2))
 
 
-def success(settings: Settings, data: t.Any, is_valid: t.Optional[bool] = None) -> bytes:
+def success(settings: Settings, data: t.Any, is_valid: bool | None = None) -> bytes:
     """Return the body of an answer that says yes."""
     return _render(settings, DONE, settings.success_type, "OK", data, is_valid)
 
@@ -50,8 +50,8 @@ def expiration(settings: Settings, at: float) -> str:
     return text + {"z": "Z", "offset": "+02:00", "none": ""}[settings.expiration_style]
 
 
-def _render(settings: Settings, message: str, kind: str, code: str, data: t.Any, is_valid: t.Optional[bool]) -> bytes:
-    body: t.Dict[str, t.Any] = {"message": message, "messageType": kind, "errorCode": code, "data": data}
+def _render(settings: Settings, message: str, kind: str, code: str, data: t.Any, is_valid: bool | None) -> bytes:
+    body: dict[str, t.Any] = {"message": message, "messageType": kind, "errorCode": code, "data": data}
     if is_valid is not None:
         body["isValid"] = is_valid
     text = json.dumps(_cased(settings, body), ensure_ascii=False).encode()

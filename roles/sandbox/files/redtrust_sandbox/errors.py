@@ -30,7 +30,7 @@ class ProcessError(SandboxError):
 class ApiError(Exception):
     """A request is refused."""
 
-    def __init__(self, status: int, code: str, message: str, headers: t.Optional[t.Mapping[str, str]] = None) -> None:
+    def __init__(self, status: int, code: str, message: str, headers: t.Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.code = code

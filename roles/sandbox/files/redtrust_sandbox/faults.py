@@ -46,10 +46,10 @@ class Fault:
     step: str
     moment: str
     action: str
-    argument: t.Optional[str] = None
+    argument: str | None = None
     skip: int = 0
     times: int = 1
-    retry_after: t.Optional[str] = None
+    retry_after: str | None = None
 
     def __str__(self) -> str:
         """Return moment, action and argument, as the ledger records them."""
@@ -97,14 +97,14 @@ def clear(ledger: Ledger) -> int:
     return ledger.run("DELETE FROM faults")
 
 
-def due(ledger: Ledger, step: str) -> t.Dict[str, Fault]:
+def due(ledger: Ledger, step: str) -> dict[str, Fault]:
     """Return the faults that happen to a request of this step, by moment, and count them."""
     rows = ledger.rows(
         "SELECT id, step, moment, action, argument, skip, times, retry_after, seen, fired FROM faults"
         " WHERE step IN (?, '*') ORDER BY id",
         step,
     )
-    chosen: t.Dict[str, Fault] = {}
+    chosen: dict[str, Fault] = {}
     if not rows:
         return chosen
     with ledger.transaction():

@@ -28,4 +28,4 @@ def write_private(path: pathlib.Path, data: bytes) -> None:
     descriptor = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(data)
-    os.replace(temporary, path)
+    temporary.replace(path)

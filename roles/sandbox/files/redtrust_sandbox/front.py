@@ -21,10 +21,11 @@ from redtrust_sandbox import app as application
 from redtrust_sandbox import faults, signature, wire
 from redtrust_sandbox.call import Call
 from redtrust_sandbox.config import Config
-from redtrust_sandbox.errors import ApiError
+from redtrust_sandbox.errors import ApiError, ConfigError
 from redtrust_sandbox.generations import ANY, AUTH, RA, Generation
 from redtrust_sandbox.ledger import Ledger
 from redtrust_sandbox.sessions import Sessions
+from redtrust_sandbox.settings import Settings
 
 
 class Front:
@@ -36,7 +37,7 @@ class Front:
         self.ledger: Ledger = services.ledger
         self.sessions: Sessions = services.sessions
         self.app = app
-        self.ports: t.Dict[int, str] = {}
+        self.ports: dict[int, str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -79,9 +80,15 @@ class Front:
             "mutating": int(step is not None and step.mutating),
             "connection": connection,
         }
+        number = self.ledger.insert("requests", row)
+        try:
+            settings, problem = self.ledger.settings(), None
+        except ConfigError as exc:
+            settings, problem = Settings(), str(exc)
         return Call(
-            number=self.ledger.insert("requests", row),
-            settings=self.ledger.settings(),
+            number=number,
+            settings=settings,
+            problem=problem,
             step=step,
             path=path,
             headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
@@ -107,9 +114,7 @@ class Front:
     async def _work(self, scope: Scope, call: Call, complete: bool) -> wire.Answer:
         recorder = wire.Recorder(call.body)
         try:
-            if not complete:
-                raise ApiError(413, "BODY_TOO_LARGE", f"A body may have {wire.MAX_BODY} bytes")
-            self._check_port(scope)
+            self._check(scope, call, complete)
             self._authorize(call)
         except ApiError as error:
             refused: Response = application.refusal(call, error)
@@ -119,7 +124,11 @@ class Front:
         await self.app(scope, recorder.receive, recorder.send)
         return recorder.answer()
 
-    def _check_port(self, scope: Scope) -> None:
+    def _check(self, scope: Scope, call: Call, complete: bool) -> None:
+        if not complete:
+            raise ApiError(413, "BODY_TOO_LARGE", f"A body may have {wire.MAX_BODY} bytes")
+        if call.problem:
+            raise ApiError(500, "SETTING_INVALID", call.problem)
         if not self.generation.serves(self.ports.get(scope["server"][1], ANY), scope["path"]):
             raise ApiError(404, "NOT_FOUND", "Not Found")
 
@@ -143,6 +152,6 @@ class Front:
                 raise ApiError(415, "CONTENT_TYPE_INVALID", "The body must be application/json")
 
 
-def port_kinds(generation: Generation, auth_port: int, ra_port: int) -> t.Dict[int, str]:
+def port_kinds(generation: Generation, auth_port: int, ra_port: int) -> dict[int, str]:
     """Return what each port is for."""
     return {auth_port: AUTH, ra_port: RA} if generation.two_ports else {ra_port: ANY}

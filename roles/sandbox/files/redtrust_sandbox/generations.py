@@ -32,7 +32,7 @@ class Step:
     method: str
     path: str
     port: str
-    bearer: t.Optional[str] = None
+    bearer: str | None = None
     signed: bool = True
     mutating: bool = False
     json_body: bool = True
@@ -45,9 +45,9 @@ class Generation:
     api_version: ApiVersion
     signature_required: bool
     two_ports: bool
-    steps: t.Tuple[Step, ...]
+    steps: tuple[Step, ...]
 
-    def find(self, method: str, path: str) -> t.Optional[Step]:
+    def find(self, method: str, path: str) -> Step | None:
         """Return the step that this verb and path ask for; None when there is none."""
         for step in self.steps:
             if step.path == path and step.method == method:
@@ -80,8 +80,8 @@ V433 = Generation(
     api_version="4.33",
     signature_required=True,
     two_ports=True,
-    steps=_BROWSER
-    + (
+    steps=(
+        *_BROWSER,
         Step("exchange", "GET", "/authapi/v1/login_by_temp_token", AUTH, bearer="temporary"),
         Step("refresh", "PUT", "/authapi/v1/refresh-token", AUTH, bearer="access"),
         Step("logout", "DELETE", "/authapi/v1/logout", AUTH, bearer="access", json_body=False),
@@ -95,8 +95,8 @@ V442 = Generation(
     api_version="4.42",
     signature_required=False,
     two_ports=False,
-    steps=_BROWSER
-    + (
+    steps=(
+        *_BROWSER,
         Step("login", "POST", "/raapi/v1/auth/login", RA),
         Step("exchange", "POST", "/authapi/v1/login_by_temp_token", AUTH),
         Step("refresh", "PUT", "/raapi/v1/auth/refresh-token", RA),

@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 
 from redtrust_sandbox.dsa_domain import DOMAINS
 
-PrivateKey = t.Union[rsa.RSAPrivateKey, dsa.DSAPrivateKey, ec.EllipticCurvePrivateKey]
+PrivateKey = t.Union[rsa.RSAPrivateKey, dsa.DSAPrivateKey, ec.EllipticCurvePrivateKey]  # noqa: UP007 - Python 3.9
 T = t.TypeVar("T")
 
 CURVES: t.Mapping[int, ec.EllipticCurve] = {256: ec.SECP256R1(), 384: ec.SECP384R1(), 521: ec.SECP521R1()}
-LENGTHS: t.Mapping[str, t.Tuple[int, ...]] = {
+LENGTHS: t.Mapping[str, tuple[int, ...]] = {
     "RSA": (1024, 2048, 3072, 4096),
     "DSA": tuple(DOMAINS),
     "ECDSA": tuple(CURVES),
@@ -77,14 +77,14 @@ class KeyShop:
         """Run something that costs processor time outside of the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, task)
 
-    def _take_ready(self) -> t.Optional[PrivateKey]:
+    def _take_ready(self) -> PrivateKey | None:
         try:
             return self._ready.get_nowait()
         except queue.Empty:
             return None
 
     def _fill(self) -> None:
-        key: t.Optional[PrivateKey] = None
+        key: PrivateKey | None = None
         while not self._stopped.is_set():
             key = key or generate(*POOLED)
             try:

@@ -19,7 +19,7 @@ from redtrust_sandbox.settings import Settings
 
 FILE_NAME = "ledger.sqlite3"
 
-Row = t.Tuple[t.Any, ...]
+Row = tuple[t.Any, ...]
 
 
 class Ledger:
@@ -32,7 +32,7 @@ class Ledger:
         self.connection.execute("PRAGMA journal_mode=WAL")
         self.connection.execute("PRAGMA synchronous=NORMAL")
         self.connection.executescript(TABLES)
-        self._seen: t.Tuple[t.List[Row], Settings] = ([], Settings())
+        self._seen: tuple[list[Row], Settings] = ([], Settings())
 
     def close(self) -> None:
         """Close the file."""
@@ -53,12 +53,12 @@ class Ledger:
         """Run one statement; return how many rows it changed."""
         return self.connection.execute(sql, values).rowcount
 
-    def row(self, sql: str, *values: t.Any) -> t.Optional[Row]:
+    def row(self, sql: str, *values: t.Any) -> Row | None:
         """Return the first row, if any."""
-        found: t.Optional[Row] = self.connection.execute(sql, values).fetchone()
+        found: Row | None = self.connection.execute(sql, values).fetchone()
         return found
 
-    def rows(self, sql: str, *values: t.Any) -> t.List[Row]:
+    def rows(self, sql: str, *values: t.Any) -> list[Row]:
         """Return all rows."""
         return self.connection.execute(sql, values).fetchall()
 
@@ -66,7 +66,8 @@ class Ledger:
         """Insert one row; return its rowid."""
         names = ", ".join(values)
         marks = ", ".join("?" for _ in values)
-        cursor = self.connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(values.values()))
+        sql = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - names come from this package only
+        cursor = self.connection.execute(sql, tuple(values.values()))
         return int(cursor.lastrowid or 0)
 
     def secret(self, kind: str, value: str) -> None:
@@ -96,7 +97,7 @@ class Ledger:
                 self.set(key, value)
 
 
-def summary(ledger: Ledger) -> t.Dict[str, t.Any]:
+def summary(ledger: Ledger) -> dict[str, t.Any]:
     """Return the counts that the command ``ledger`` prints."""
 
     def count(sql: str) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 import secrets
 import time
-import typing as t
 import urllib.parse
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -91,9 +90,7 @@ class BrowserLogin:
         return RedirectResponse(with_token(redirect_url, token), 302, headers=_HEADERS)
 
 
-def find_user(
-    config: Config, username: t.Optional[str], password: t.Optional[str], domain: t.Optional[str]
-) -> t.Optional[User]:
+def find_user(config: Config, username: str | None, password: str | None, domain: str | None) -> User | None:
     """Return the user whom these belong to; without a domain, the name alone has to be enough."""
     for user in config.users:
         if (user.username, user.password) == (username, password) and domain in (None, "", user.domain):
@@ -112,7 +109,7 @@ def with_token(redirect_url: str, token: str) -> str:
     return address + hash_mark + fragment
 
 
-def form_page(form: str, domain: t.Optional[str], alert: str = "", status: int = 200) -> Response:
+def form_page(form: str, domain: str | None, alert: str = "", status: int = 200) -> Response:
     """Return the page with the form."""
     content = _FORM.format(
         alert=f'<p role="alert">{html.escape(alert)}</p>' if alert else "",

@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+# pydantic evaluates these annotations at run time, and Python 3.9 cannot evaluate "X | None".
+# ruff: noqa: UP007, UP045
 """Bodies of requests and answers, for checking and for the OpenAPI document.
 
 Bodies are strict: a number is not taken for a string, nor a string for a number, and a field that the page does not
@@ -56,12 +58,12 @@ class DnPart(Body):
 class Create(Body):
     """What csr/create takes in both generations."""
 
-    dn: t.List[DnPart] = pydantic.Field(min_length=1)
+    dn: list[DnPart] = pydantic.Field(min_length=1)
     hash_type: HashType
     key_type: KeyType
     provider: str
     request_code: t.Optional[str] = None
-    info: t.Optional[t.Dict[str, str]] = None
+    info: t.Optional[dict[str, str]] = None
 
     def length(self) -> int:
         """Return the length of the key in bits."""
@@ -96,7 +98,7 @@ class Create442(Create):
     """Body of /raapi/v1/csr/create in 4.42, to issue and to renew."""
 
     key_length: int
-    group_ids: t.Optional[t.List[int]] = None
+    group_ids: t.Optional[list[int]] = None
     thumbprint_to_renew: t.Optional[str] = None
 
     def length(self) -> int:

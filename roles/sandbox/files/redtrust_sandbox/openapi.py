@@ -35,7 +35,7 @@ _FORM_FIELDS = ("form", "username", "password", "domain")
 def describe(app: FastAPI, generation: Generation) -> None:
     """Make the application serve a document that says all the front and the endpoints check."""
 
-    def document() -> t.Dict[str, t.Any]:
+    def document() -> dict[str, t.Any]:
         if app.openapi_schema is None:
             app.openapi_schema = _document(app, generation)
         return app.openapi_schema
@@ -43,7 +43,7 @@ def describe(app: FastAPI, generation: Generation) -> None:
     setattr(app, "openapi", document)  # noqa: B010 - the documented way to replace it, which mypy refuses as assignment
 
 
-def _document(app: FastAPI, generation: Generation) -> t.Dict[str, t.Any]:
+def _document(app: FastAPI, generation: Generation) -> dict[str, t.Any]:
     document = get_openapi(
         title=app.title,
         version=app.version,
@@ -63,12 +63,26 @@ def _document(app: FastAPI, generation: Generation) -> t.Dict[str, t.Any]:
     for step in generation.steps:
         if step.name != "openapi":
             _complete(document["paths"][step.path][step.method.lower()], step, generation)
+    _strip_titles(document["components"]["schemas"])
     return document
 
 
-def _complete(operation: t.Dict[str, t.Any], step: Step, generation: Generation) -> None:
+def _strip_titles(node: t.Any) -> None:
+    """Remove what pydantic derives from the names of fields; it says nothing new."""
+    if isinstance(node, dict):
+        if isinstance(node.get("title"), str):
+            del node["title"]
+        for child in node.values():
+            _strip_titles(child)
+    elif isinstance(node, list):
+        for child in node:
+            _strip_titles(child)
+
+
+def _complete(operation: dict[str, t.Any], step: Step, generation: Generation) -> None:
     answers = operation["responses"]
     answers.pop("422", None)
+    answers.get("200", {})["description"] = "Done."
     for status, text in _errors(step).items():
         content = {"application/json": {"schema": {"$ref": _REFERENCE + "ErrorAnswer"}}}
         answers[status] = {"description": text, "content": content}
@@ -82,7 +96,7 @@ def _complete(operation: t.Dict[str, t.Any], step: Step, generation: Generation)
         operation["parameters"] = [_header(name, generation.signature_required) for name in HEADERS]
 
 
-def _errors(step: Step) -> t.Dict[str, str]:
+def _errors(step: Step) -> dict[str, str]:
     errors = {"400": "The request is not valid."}
     if step.bearer or step.signed:
         errors["401"] = "The signature or the token is missing, malformed or not valid."
@@ -95,7 +109,7 @@ def _errors(step: Step) -> t.Dict[str, str]:
     return errors
 
 
-def _browser(operation: t.Dict[str, t.Any], step: Step) -> None:
+def _browser(operation: dict[str, t.Any], step: Step) -> None:
     page = {"text/html": {"schema": {"type": "string"}}}
     if step.name == "login_request":
         operation["responses"]["200"] = {"description": "The login form.", "content": page}
@@ -113,6 +127,6 @@ def _browser(operation: t.Dict[str, t.Any], step: Step) -> None:
     operation["requestBody"] = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}
 
 
-def _header(name: str, required: bool) -> t.Dict[str, t.Any]:
+def _header(name: str, required: bool) -> dict[str, t.Any]:
     schema = {"type": "string"}
     return {"name": name, "in": "header", "required": required, "description": _SIGNED[name], "schema": schema}

@@ -23,7 +23,7 @@ from redtrust_sandbox.server import LOCK_FILE, READY_FILE
 LOG_FILE = "server.log"
 
 
-def running(directory: pathlib.Path) -> t.Optional[int]:
+def running(directory: pathlib.Path) -> int | None:
     """Return the process number of the server of this directory; None when there is none."""
     try:
         descriptor = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CLOEXEC)
@@ -38,10 +38,10 @@ def running(directory: pathlib.Path) -> t.Optional[int]:
     return None
 
 
-def ready(directory: pathlib.Path) -> t.Dict[str, t.Any]:
+def ready(directory: pathlib.Path) -> dict[str, t.Any]:
     """Return what ready.json of the running server says; raises ProcessError."""
     try:
-        facts: t.Dict[str, t.Any] = json.loads((directory / READY_FILE).read_text(encoding="utf-8"))
+        facts: dict[str, t.Any] = json.loads((directory / READY_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         raise ProcessError(f"No server runs in {directory}") from exc
     if facts["pid"] != running(directory):
@@ -49,7 +49,7 @@ def ready(directory: pathlib.Path) -> t.Dict[str, t.Any]:
     return facts
 
 
-def start(directory: pathlib.Path, arguments: t.Sequence[str]) -> t.Dict[str, t.Any]:
+def start(directory: pathlib.Path, arguments: t.Sequence[str]) -> dict[str, t.Any]:
     """Start ``serve`` in the background; return ready.json once it listens; raises ProcessError."""
     directory = files.private_directory(directory)
     log = directory / LOG_FILE

@@ -59,9 +59,9 @@ class Options:
     key_pool: int = 8
     fill_key_pool: bool = False
     allow_remote: bool = False
-    parent_pid: t.Optional[int] = None
-    stop_after: t.Optional[float] = None
-    ready_fd: t.Optional[int] = None
+    parent_pid: int | None = None
+    stop_after: float | None = None
+    ready_fd: int | None = None
 
 
 class CountedProtocol(_Protocol):
@@ -82,7 +82,7 @@ class SandboxServer(uvicorn.Server):
         self._options = options
         self._ready = ready
 
-    async def startup(self, sockets: t.Optional[t.List[socket.socket]] = None) -> None:
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say so."""
         await super().startup(sockets)
         loop = asyncio.get_running_loop()
@@ -159,19 +159,19 @@ def _uvicorn_config(door: front.Front, context: ssl.SSLContext) -> uvicorn.Confi
     return config
 
 
-def document(directory: pathlib.Path, api_version: str) -> t.Dict[str, t.Any]:
+def document(directory: pathlib.Path, api_version: str) -> dict[str, t.Any]:
     """Return the OpenAPI document of a generation without serving it."""
     ledger = Ledger(directory)
     enrollment = Enrollment(ledger, KeyShop(0))
     services = application.Services(Config(), ledger, Sessions(ledger, directory), enrollment)
-    openapi: t.Dict[str, t.Any] = application.build(GENERATIONS[api_version], services).openapi()
+    openapi: dict[str, t.Any] = application.build(GENERATIONS[api_version], services).openapi()
     ledger.close()
     return openapi
 
 
 def describe(
     options: Options, config: Config, directory: pathlib.Path, ra_port: int, auth_port: int
-) -> t.Dict[str, t.Any]:
+) -> dict[str, t.Any]:
     """Return what ready.json says."""
     partner, user = config.partners[0], config.users[0]
     return {
@@ -209,7 +209,7 @@ def _check_host(options: Options) -> None:
         raise ProcessError(f"{options.host} is not a loopback address; say --allow-remote to serve others")
 
 
-def _listen(options: Options, generation: Generation) -> t.List[socket.socket]:
+def _listen(options: Options, generation: Generation) -> list[socket.socket]:
     sockets = [_bind(options.host, options.port)]
     if generation.two_ports:
         sockets.append(_bind(options.host, options.auth_port))

@@ -49,7 +49,7 @@ class Sessions:
         self.ledger.secret("temporary_token", token)
         return token
 
-    def exchange(self, call: Call, token: str) -> t.Dict[str, str]:
+    def exchange(self, call: Call, token: str) -> dict[str, str]:
         """Return the tokens of a new session for a temporary token; raises ApiError."""
         with self.ledger.transaction():
             row = self.ledger.row(
@@ -63,12 +63,12 @@ class Sessions:
                 return self._start(call, row[0], row[1], row[2])
         raise unauthorized("TEMPORAL_TOKEN_INVALID", "The temporary token is unknown, used or expired")
 
-    def login(self, call: Call, user: User) -> t.Dict[str, str]:
+    def login(self, call: Call, user: User) -> dict[str, str]:
         """Return the tokens of a new session for a user who gave the password."""
         with self.ledger.transaction():
             return self._start(call, user.username, user.domain, call.partner)
 
-    def refresh(self, call: Call, token: str) -> t.Dict[str, str]:
+    def refresh(self, call: Call, token: str) -> dict[str, str]:
         """Return new tokens for a refresh token; raises ApiError, and ends the session of one that was used."""
         row = self.ledger.row(
             "SELECT r.session, r.expires, r.used_at, s.user, s.ended, s.partner FROM refresh_tokens r"
@@ -105,7 +105,7 @@ class Sessions:
     def verify(self, call: Call, token: str, accept_expired: bool) -> None:
         """Set who calls from an access token; raises ApiError."""
         try:
-            claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM], options=t.cast(t.Any, _CHECKS))
+            claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM], options=t.cast("t.Any", _CHECKS))
         except jwt.PyJWTError as exc:
             raise unauthorized("TOKEN_INVALID", "The access token is not valid") from exc
         if call.now >= claims["exp"] and not accept_expired:
@@ -122,14 +122,14 @@ class Sessions:
             self.ledger.run("UPDATE sessions SET refresh_reuses = refresh_reuses + 1 WHERE id = ?", session)
             self.end(session, "refresh_reuse")
 
-    def _start(self, call: Call, user: str, domain: str, partner: t.Optional[str]) -> t.Dict[str, str]:
+    def _start(self, call: Call, user: str, domain: str, partner: str | None) -> dict[str, str]:
         session = secrets.token_hex(8)
         row = {"id": session, "user": user, "domain": domain, "partner": partner, "started": time.time()}
         self.ledger.insert("sessions", row)
         call.session, call.user = session, user
         return self._tokens(call, session, user)
 
-    def _tokens(self, call: Call, session: str, user: str) -> t.Dict[str, str]:
+    def _tokens(self, call: Call, session: str, user: str) -> dict[str, str]:
         now = call.now
         expires = now + call.settings.access_token_lifetime
         claims = {

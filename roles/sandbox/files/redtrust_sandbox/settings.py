@@ -48,10 +48,10 @@ class Settings:
     providers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def from_rows(cls, rows: t.Iterable[t.Tuple[str, str]]) -> Settings:
+    def from_rows(cls, rows: t.Iterable[tuple[str, str]]) -> Settings:
         """Build from the rows of the table; raises ConfigError for a key or value that does not exist."""
-        values: t.Dict[str, t.Any] = {}
-        providers: t.Dict[str, str] = {}
+        values: dict[str, t.Any] = {}
+        providers: dict[str, str] = {}
         for key, text in rows:
             value = parse(key, text)
             if key.startswith(PROVIDER_PREFIX):
@@ -64,12 +64,12 @@ class Settings:
 _FIELDS = {field.name: field for field in dataclasses.fields(Settings) if field.name != "providers"}
 
 
-def defaults() -> t.Dict[str, str]:
+def defaults() -> dict[str, str]:
     """Return each key with its default as text."""
     return {name: str(field.default) for name, field in _FIELDS.items()}
 
 
-def parse(key: str, text: str) -> t.Union[str, int, float]:
+def parse(key: str, text: str) -> str | int | float:
     """Return the typed value of one setting; raises ConfigError."""
     if key.startswith(PROVIDER_PREFIX) and len(key) > len(PROVIDER_PREFIX):
         return _one_of(key, text, CSR_STYLES)

@@ -25,7 +25,13 @@ PARAMETERS = ("partner", "timestamp", "hmac")
 _TIMESTAMP = re.compile(r"[0-9]{1,12}\Z")
 _SIGNATURE = re.compile(r"[0-9a-f]{64}\Z")
 
-Triple = t.Tuple[t.Optional[str], t.Optional[str], t.Optional[str]]
+
+class Triple(t.NamedTuple):
+    """A signature as it was sent, in headers or in a query."""
+
+    partner: str | None
+    timestamp: str | None
+    signature: str | None
 
 
 def sign(key: bytes, partner: str, timestamp: str) -> str:
@@ -35,7 +41,7 @@ def sign(key: bytes, partner: str, timestamp: str) -> str:
 
 def pick(source: t.Mapping[str, str], names: t.Sequence[str]) -> Triple:
     """Take name, timestamp and signature out of headers or query parameters."""
-    return source.get(names[0]), source.get(names[1]), source.get(names[2])
+    return Triple(*(source.get(name) for name in names))
 
 
 def check(config: Config, settings: Settings, triple: Triple, now: float) -> Partner:
@@ -58,7 +64,7 @@ def check(config: Config, settings: Settings, triple: Triple, now: float) -> Par
 
 def check_request(
     config: Config, settings: Settings, forms: t.Sequence[Triple], required: bool, now: float
-) -> t.Optional[Partner]:
+) -> Partner | None:
     """Check each form of signature that is there at all; at least one must be there when required."""
     present = [form for form in forms if any(form)]
     if not present and required:

@@ -37,11 +37,11 @@ def context(directory: pathlib.Path, host: str) -> ssl.SSLContext:
     return tls
 
 
-def _authority(directory: pathlib.Path) -> t.Tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+def _authority(directory: pathlib.Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     certificate_path, key_path = directory / CA_FILE, directory / _CA_KEY_FILE
     if certificate_path.exists() and key_path.exists():
         key = serialization.load_pem_private_key(key_path.read_bytes(), None)
-        return x509.load_pem_x509_certificate(certificate_path.read_bytes()), t.cast(ec.EllipticCurvePrivateKey, key)
+        return x509.load_pem_x509_certificate(certificate_path.read_bytes()), t.cast("ec.EllipticCurvePrivateKey", key)
     new_key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Redtrust sandbox CA")])
     usage = _usage(signs_certificates=True)

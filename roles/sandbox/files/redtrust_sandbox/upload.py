@@ -23,7 +23,7 @@ _PEM = b"-----BEGIN "
 _PEM_PKCS7 = b"-----BEGIN PKCS7-----"
 
 
-def certificates(data_in_b64: str) -> t.List[x509.Certificate]:
+def certificates(data_in_b64: str) -> list[x509.Certificate]:
     """Return every certificate in the upload; raises ApiError."""
     try:
         data = base64.b64decode("".join(data_in_b64.split()), validate=True)
@@ -63,7 +63,7 @@ def spki(public_key: t.Any) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
-def _read(data: bytes) -> t.List[x509.Certificate]:
+def _read(data: bytes) -> list[x509.Certificate]:
     try:
         if data.lstrip().startswith(_PEM_PKCS7):
             return pkcs7.load_pem_pkcs7_certificates(data)
@@ -82,7 +82,7 @@ def _read(data: bytes) -> t.List[x509.Certificate]:
 
 
 def _moment(certificate: x509.Certificate, name: str) -> float:
-    aware: t.Optional[datetime.datetime] = getattr(certificate, name + "_utc", None)
+    aware: datetime.datetime | None = getattr(certificate, name + "_utc", None)
     if aware is not None:
         return aware.timestamp()
     naive: datetime.datetime = getattr(certificate, name)

@@ -17,7 +17,7 @@ from redtrust_sandbox import envelope
 from redtrust_sandbox.faults import Fault
 from redtrust_sandbox.settings import Settings
 
-Headers = t.List[t.Tuple[bytes, bytes]]
+Headers = list[tuple[bytes, bytes]]
 
 MAX_BODY = 1024 * 1024
 _CHUNK = 64 * 1024
@@ -49,7 +49,7 @@ class Answer:
     manner: str = "plain"
 
     @property
-    def recorded_status(self) -> t.Optional[int]:
+    def recorded_status(self) -> int | None:
         """Return the status that the client gets to see."""
         return None if self.manner == "drop" else self.status
 
@@ -75,9 +75,9 @@ def bland(settings: Settings) -> Answer:
     return Answer(200, [(b"content-type", envelope.JSON_TYPE.encode())], envelope.success(settings, {}))
 
 
-async def read_body(receive: Receive) -> t.Optional[bytes]:
+async def read_body(receive: Receive) -> bytes | None:
     """Return the body of a request; None when the client left or it is larger than MAX_BODY."""
-    parts: t.List[bytes] = []
+    parts: list[bytes] = []
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -93,9 +93,9 @@ class Recorder:
     """Stands in for the wire while the application answers, so that the ledger is written first."""
 
     def __init__(self, body: bytes) -> None:
-        self._request: t.List[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        self._request: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
         self._start: Message = {}
-        self._parts: t.List[bytes] = []
+        self._parts: list[bytes] = []
 
     async def receive(self) -> Message:
         """Give the body to the application."""
@@ -134,7 +134,7 @@ class Wire:
             await self._start(answer, date, 1 << 40)
             await self._trickle(settings.trickle_interval)
         elif answer.manner == "half":
-            await self._start(answer, date, len(answer.body))
+            await self._start(answer, date, max(len(answer.body), 2))
             await self._body(answer.body[: len(answer.body) // 2], more=True)
             await self._abort(linger=True)
         else:
@@ -166,7 +166,7 @@ class Wire:
 
     async def _abort(self, linger: bool = False) -> None:
         if linger:
-            t.cast(asyncio.Transport, self.connection.transport).close()
+            t.cast("asyncio.Transport", self.connection.transport).close()
         else:
             self.connection.transport.abort()
         await self._gone()
