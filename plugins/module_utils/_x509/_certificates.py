@@ -28,6 +28,7 @@ except ImportError:
 UploadEncoding = t.Literal["der", "pkcs7", "pem"]
 
 _PEM_BLOCK = re.compile(rb"-----BEGIN ([^\r\n-]+)-----(.*?)-----END \1-----", re.DOTALL)
+_LONGEST_WORD = 24
 _CERTIFICATE_LABELS = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE", "PKCS7", "CMS"})
 
 
@@ -126,7 +127,8 @@ def _described(raw: bytes) -> str:
     if "-----BEGIN " in text:
         return "a PEM block whose content is not base64"
     first = text.splitlines()[0]
-    if " " in first and first.isprintable() and "\ufffd" not in first:
+    words = first.split()
+    if len(words) > 1 and max(map(len, words)) <= _LONGEST_WORD and first.isprintable() and "\ufffd" not in first:
         return f"text that begins {first[:60]!r}"
     return f"{len(raw)} bytes that are neither PEM, DER nor base64"
 
@@ -160,8 +162,8 @@ def certificate_pem(der: bytes) -> str:
 def encode_upload(certificate: bytes, chain: t.Sequence[bytes], encoding: UploadEncoding) -> str:
     """Return what goes into C(dataInB64): base64, on one line, of what the encoding names.
 
-    C(der) is the certificate alone; C(pkcs7) is certs-only PKCS#7 in DER and C(pem) is PEM, both with the
-    certificate first and the chain upwards after it.
+    C(der) is the certificate alone; C(pem) is PEM of the certificate and then of the chain upwards; C(pkcs7) is
+    certs-only PKCS#7 in DER with the same certificates, which are a set there and have no order.
     """
     return base64.b64encode(_upload_bytes((certificate, *chain), encoding)).decode()
 

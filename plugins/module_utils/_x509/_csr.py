@@ -70,14 +70,19 @@ def _verify_own_signature(request: x509.CertificateSigningRequest) -> None:
     if isinstance(key, (ed25519.Ed25519PublicKey, ed448.Ed448PublicKey)):
         key.verify(signature, signed)
         return
-    digest, parameters = request.signature_hash_algorithm, request.signature_algorithm_parameters
+    digest = request.signature_hash_algorithm
     if digest is None:
         raise UnsupportedAlgorithm("the hash is not known")
-    if isinstance(key, rsa.RSAPublicKey) and isinstance(parameters, (padding.PKCS1v15, padding.PSS)):
-        key.verify(signature, signed, parameters, digest)
+    if isinstance(key, rsa.RSAPublicKey):
+        key.verify(signature, signed, _rsa_padding(request), digest)
     elif isinstance(key, ec.EllipticCurvePublicKey):
         key.verify(signature, signed, ec.ECDSA(digest))
     elif isinstance(key, dsa.DSAPublicKey):
         key.verify(signature, signed, digest)
     else:
-        raise UnsupportedAlgorithm("the signature is of another kind than the key")
+        raise UnsupportedAlgorithm("the key is of a kind that does not sign")
+
+
+def _rsa_padding(request: x509.CertificateSigningRequest) -> padding.AsymmetricPadding:
+    parameters = getattr(request, "signature_algorithm_parameters", None)  # since cryptography 42
+    return parameters if isinstance(parameters, padding.PSS) else padding.PKCS1v15()

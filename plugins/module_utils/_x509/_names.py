@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import typing as t
 
 from .._errors import ConfigurationError
 from .._models import DistinguishedName
@@ -24,7 +25,12 @@ else:
         "ia5": NameOID.EMAIL_ADDRESS,
     }
 
-    class _AsWritten(x509.NameAttribute[str]):
+    if t.TYPE_CHECKING:
+        _TextAttribute = x509.NameAttribute[str]
+    else:
+        _TextAttribute = x509.NameAttribute  # takes no parameter before cryptography 42
+
+    class _AsWritten(_TextAttribute):
         """A name attribute of any length: C(c=Brasil) of the vendor's own example is signed as it was written."""
 
         def __init__(self, attribute: Attribute, value: str) -> None:

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificates that the openssl program made, for the tests of everything that reads certificates."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+from pathlib import Path
+
+import pytest
+
+_CA_EXTENSIONS = "basicConstraints=critical,CA:TRUE,pathlen:{pathlen}\nkeyUsage=critical,keyCertSign,cRLSign\n"
+
+
+@dataclasses.dataclass(frozen=True)
+class Openssl:
+    """The openssl program, run in one folder."""
+
+    folder: Path
+
+    def __call__(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        """Run it and return what it printed; any failure fails the test."""
+        done = subprocess.run(["openssl", *arguments], cwd=self.folder, input=stdin, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+    def text(self, *arguments: str, stdin: bytes = b"") -> str:
+        """Run it and return what it printed, as one line of text without the line break."""
+        return self(*arguments, stdin=stdin).decode().strip()
+
+    def der(self, name: str) -> bytes:
+        """Return the certificate C(name.crt) in DER."""
+        return self("x509", "-in", f"{name}.crt", "-outform", "DER")
+
+    def csr(self, name: str) -> bytes:
+        """Return the request C(name.csr) in DER."""
+        return self("req", "-in", f"{name}.csr", "-outform", "DER")
+
+    def request(self, name: str, subject: str, *options: str, key: str = "ec:p256") -> None:
+        """Make a key and a CSR."""
+        (self.folder / "p256").write_bytes(self("ecparam", "-name", "prime256v1"))
+        arguments = ("-newkey", key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-utf8", "-subj", subject)
+        self("req", "-new", "-nodes", *arguments, *options)
+
+    def root(self, name: str, subject: str, *options: str) -> None:
+        """Make a self-signed CA."""
+        self.request(name, subject)
+        arguments = ("-x509", "-key", f"{name}.key", "-out", f"{name}.crt", "-utf8", "-subj", subject, "-days", "3650")
+        self("req", *arguments, *options)
+
+    def issue(self, name: str, issuer: str, extensions: str = "basicConstraints=CA:FALSE", days: int = 90) -> None:
+        """Have C(issuer) sign C(name.csr)."""
+        (self.folder / "extensions").write_text(extensions)
+        arguments = ("-in", f"{name}.csr", "-out", f"{name}.crt", "-days", str(days), "-extfile", "extensions")
+        self("x509", "-req", "-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key", "-CAcreateserial", *arguments)
+
+    def intermediate(self, name: str, issuer: str, subject: str, pathlen: int = 0) -> None:
+        """Make a CA below another one."""
+        self.request(name, subject)
+        self.issue(name, issuer, _CA_EXTENSIONS.format(pathlen=pathlen), days=1825)
+
+
+@pytest.fixture
+def openssl(tmp_path: Path) -> Openssl:
+    """The openssl program in an empty folder."""
+    return Openssl(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Openssl:
+    """A root, a CA below it, a certificate C(leaf) below that, and C(other), a certificate of the root's."""
+    made = Openssl(tmp_path_factory.mktemp("pki"))
+    made.root("root", "/C=ES/O=Redtrust/CN=Root")
+    made.intermediate("ca", "root", "/C=ES/O=Redtrust/CN=Issuing CA")
+    made.request("leaf", "/C=ES/O=Redtrust/OU=First/OU=Second/CN=Jos\u00e9 P\u00e9rez")
+    made.issue("leaf", "ca")
+    made.request("other", "/CN=other")
+    made.issue("other", "root")
+    return made
+
+
+@pytest.fixture(scope="session")
+def vendor_csr() -> str:
+    """The CSR on the vendor's page for 4.33, as it stands there: base64 on one line, empty subject, SHA-1."""
+    return (Path(__file__).parent / "data" / "vendor-csr.b64").read_text()
