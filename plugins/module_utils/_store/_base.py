@@ -14,6 +14,8 @@ import typing as t
 from .._errors import StaleRevisionError
 from .._models import PENDING, Enrollment, Revision, State
 
+SomeStore = t.TypeVar("SomeStore", bound="Store")
+
 
 @dataclasses.dataclass(frozen=True)
 class Lease:
@@ -73,7 +75,7 @@ class Store(abc.ABC):
     def close(self) -> None:
         """Close every connection; other threads must have ended their work."""
 
-    def __enter__(self) -> Store:
+    def __enter__(self: SomeStore) -> SomeStore:
         return self
 
     def __exit__(

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stores to test, and revisions to put into them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+
+# The root conftest.py makes these importable; pytest may read this file before that one is done.
+if t.TYPE_CHECKING:
+    from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Revision
+    from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import Store
+
+    OpenStore = t.Callable[[], Store]
+
+TREE = Path(__file__).resolve().parents[5] / ".tree"
+
+
+class MakeRevision(t.Protocol):
+    """Return a revision as it is before it is stored."""
+
+    def __call__(self, name: str = "www", revision: int = 1, attempt: int = 1, **fields: t.Any) -> Revision: ...
+
+
+class StartWorker(t.Protocol):
+    """Start worker.py in a process of its own; the test ends it by reading to its end or by killing it."""
+
+    def __call__(self, *arguments: object) -> subprocess.Popen[str]: ...
+
+
+@pytest.fixture(params=["sqlite"])
+def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
+    """Open the same storage each time; every kind of store appears here."""
+    from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import open_store
+
+    return {"sqlite": lambda: open_store(str(tmp_path / "state" / "store.db"))}[request.param]
+
+
+@pytest.fixture
+def store(open_again: OpenStore) -> t.Iterator[Store]:
+    with open_again() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def make() -> MakeRevision:
+    from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _models
+
+    def made(name: str = "www", revision: int = 1, attempt: int = 1, **fields: t.Any) -> Revision:
+        given = {"service": "redtrust", "state": _models.State.INTENDED, **fields}
+        spec = _models.CertificateSpec(name, _models.DistinguishedName((("cn", name), ("ou", "a"), ("ou", "b"))), "CA")
+        return _models.Revision(name=name, revision=revision, attempt=attempt, **{"spec": spec, **given})
+
+    return made
+
+
+@pytest.fixture
+def worker() -> t.Iterator[StartWorker]:
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: object) -> subprocess.Popen[str]:
+        command = [sys.executable, str(Path(__file__).with_name("worker.py")), *map(str, arguments)]
+        environment = {**os.environ, "PYTHONPATH": str(TREE)}
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, bufsize=1
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()

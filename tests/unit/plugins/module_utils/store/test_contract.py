@@ -1,0 +1,272 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every store promises, whatever keeps it."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import datetime as dt
+import itertools
+import typing as t
+
+import pytest
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
+    ConfigurationError,
+    StaleRevisionError,
+    StoreError,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import PENDING, Enrollment, State
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import Store
+
+if t.TYPE_CHECKING:
+    from .conftest import MakeRevision, OpenStore
+
+NOT_PENDING = sorted(set(State) - PENDING - {State.FINALIZED})
+
+
+def test_what_is_not_known_is_an_empty_enrollment(store: Store) -> None:
+    assert store.enrollment("redtrust", "www") == Enrollment("redtrust", "www")
+    assert store.enrollments() == []
+    assert store.enrollments("redtrust") == []
+
+
+def test_what_is_put_is_there_for_the_next_run(open_again: OpenStore, make: MakeRevision) -> None:
+    with open_again() as store:
+        (stored,) = store.put(make(request_code="R-1", csr=b"\x30\x00"))
+    assert stored.generation == 1
+    assert stored.created_at is not None
+    assert stored.created_at == stored.updated_at
+    assert stored.created_at.tzinfo is dt.timezone.utc
+    with open_again() as store:
+        assert store.enrollment("redtrust", "www").revisions == (stored,)
+
+
+def test_the_request_code_of_the_user_is_not_stored(store: Store, make: MakeRevision) -> None:
+    spec = dataclasses.replace(make().spec, request_code="from the user")
+    store.put(make(spec=spec))
+    latest = store.enrollment("redtrust", "www").latest
+    assert latest is not None
+    assert latest.spec == make().spec
+
+
+def test_each_put_is_the_next_generation(store: Store, make: MakeRevision) -> None:
+    (first,) = store.put(make())
+    (second,) = store.put(first.moved(State.REQUESTED, request_code="R-1"))
+    assert second.generation == 2
+    assert second.created_at == first.created_at
+    assert second.updated_at is not None
+    assert first.updated_at is not None
+    assert second.updated_at >= first.updated_at
+    assert store.enrollment("redtrust", "www").revisions == (second,)
+
+
+def test_a_row_that_is_used_again_begins_anew(store: Store, make: MakeRevision) -> None:
+    (first,) = store.put(make())
+    (given_up,) = store.put(first.moved(State.ABANDONED))
+    (again,) = store.put(make(generation=given_up.generation))
+    assert again.generation == 3
+    assert again.created_at == again.updated_at
+    assert store.enrollment("redtrust", "www").revisions == (again,)
+
+
+def test_nothing_put_is_nothing_stored(store: Store) -> None:
+    assert store.put() == ()
+    assert store.enrollments() == []
+
+
+def test_a_row_is_created_only_once(store: Store, make: MakeRevision) -> None:
+    (first,) = store.put(make())
+    with pytest.raises(StaleRevisionError, match=r"www, revision 1, attempt 1 .* changed it to intended"):
+        store.put(make(state=State.ABANDONED))
+    assert store.enrollment("redtrust", "www").revisions == (first,)
+
+
+def test_who_read_an_older_generation_writes_nothing(store: Store, make: MakeRevision) -> None:
+    (read,) = store.put(make())
+    (newer,) = store.put(read.moved(State.REQUESTED, request_code="the first R"))
+    with pytest.raises(StaleRevisionError, match="changed it to requested") as caught:
+        store.put(read.moved(State.REQUESTED, request_code="the second R"))
+    assert store.enrollment("redtrust", "www").revisions == (newer,)
+    assert "the first R" not in str(caught.value)
+    assert "the second R" not in str(caught.value)
+
+
+def test_a_row_that_is_not_there_cannot_be_changed(store: Store, make: MakeRevision) -> None:
+    with pytest.raises(StaleRevisionError, match="no longer in the store"):
+        store.put(make(generation=3))
+    assert store.enrollments() == []
+
+
+def test_one_that_is_stale_stops_all(store: Store, make: MakeRevision) -> None:
+    store.put(make("taken"))
+    with pytest.raises(StaleRevisionError, match="taken"):
+        store.put(make("a"), make("taken"), make("z"))
+    assert [enrollment.name for enrollment in store.enrollments()] == ["taken"]
+
+
+@pytest.mark.parametrize("state", sorted(PENDING))
+@pytest.mark.parametrize("other", sorted(PENDING))
+def test_one_revision_at_most_is_pending(store: Store, make: MakeRevision, state: State, other: State) -> None:
+    (first,) = store.put(make(state=state))
+    with pytest.raises(StaleRevisionError, match=f"attempt 2 .* attempt 1 is {state} already"):
+        store.put(make(attempt=2, state=other))
+    assert store.enrollment("redtrust", "www").revisions == (first,)
+
+
+def test_one_revision_at_most_is_finalized(store: Store, make: MakeRevision) -> None:
+    (first,) = store.put(make(state=State.FINALIZED))
+    (issued,) = store.put(make(revision=2, state=State.ISSUED))
+    with pytest.raises(StaleRevisionError, match=r"revision 2.* revision 1, attempt 1 is finalized already"):
+        store.put(issued.moved(State.FINALIZED))
+    assert store.enrollment("redtrust", "www").revisions == (first, issued)
+
+
+@pytest.mark.parametrize("state", NOT_PENDING)
+def test_any_number_may_be_over(store: Store, make: MakeRevision, state: State) -> None:
+    store.put(*(make(attempt=attempt, state=state) for attempt in (1, 2, 3)))
+    assert len(store.enrollment("redtrust", "www").revisions) == 3
+
+
+def test_at_most_one_is_counted_by_service_and_name(store: Store, make: MakeRevision) -> None:
+    store.put(make(), make("mail"), make(service="other"))
+    assert [(one.service, one.name) for one in store.enrollments()] == [
+        ("other", "www"),
+        ("redtrust", "mail"),
+        ("redtrust", "www"),
+    ]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_the_order_of_what_is_put_makes_no_difference(
+    store: Store, make: MakeRevision, order: tuple[int, int, int]
+) -> None:
+    current, issued = store.put(make(state=State.FINALIZED), make(revision=2, state=State.ISSUED))
+    moves = (current.moved(State.SUPERSEDED), issued.moved(State.FINALIZED), make(revision=3))
+    stored = store.put(*(moves[index] for index in order))
+    assert [revision.state for revision in stored] == [moves[index].state for index in order]
+    assert sorted(stored, key=lambda revision: revision.revision) == list(store.enrollment("redtrust", "www").revisions)
+
+
+def test_revisions_are_in_the_order_of_their_numbers(store: Store, make: MakeRevision) -> None:
+    keys = [(10, 1), (2, 10), (2, 9), (1, 1)]
+    store.put(*(make(revision=revision, attempt=attempt, state=State.REJECTED) for revision, attempt in keys))
+    found = store.enrollment("redtrust", "www").revisions
+    assert [(revision.revision, revision.attempt) for revision in found] == sorted(keys)
+
+
+def test_names_are_answered_one_by_one_in_their_order(store: Store, make: MakeRevision) -> None:
+    store.put(make("b"), make("a"), make("A"), make("a", service="other"))
+    names = ["missing", "b", "a", "b"]
+    found = store.enrollments("redtrust", names)
+    assert [enrollment.name for enrollment in found] == names
+    assert [len(enrollment.revisions) for enrollment in found] == [0, 1, 1, 1]
+    assert {enrollment.service for enrollment in found} == {"redtrust"}
+    assert store.enrollments("redtrust", []) == []
+
+
+def test_thousands_of_names_are_read_and_put_at_once(store: Store, make: MakeRevision) -> None:
+    names = [f"{number:05}" for number in range(1501)]
+    store.put(*(make(name) for name in names[::2]))
+    found = store.enrollments("redtrust", names)
+    assert [enrollment.name for enrollment in found] == names
+    assert [bool(enrollment.revisions) for enrollment in found] == [index % 2 == 0 for index in range(1501)]
+
+
+def test_without_names_all_of_the_service_are_sorted(store: Store, make: MakeRevision) -> None:
+    store.put(make("b"), make("\u00e4"), make("a"), make("B"), make("c", service="other"))
+    assert [enrollment.name for enrollment in store.enrollments("redtrust")] == ["B", "a", "b", "\u00e4"]
+
+
+def test_names_without_a_service_are_a_mistake(store: Store) -> None:
+    with pytest.raises(ConfigurationError, match="service"):
+        store.enrollments(None, ["www"])
+
+
+def test_a_date_without_time_zone_is_not_stored(store: Store, make: MakeRevision) -> None:
+    with pytest.raises(StoreError, match="time zone"):
+        store.put(make(not_valid_after=dt.datetime(2027, 1, 1)))  # noqa: DTZ001
+    assert store.enrollments() == []
+
+
+def test_a_text_that_is_not_unicode_is_not_stored(store: Store, make: MakeRevision) -> None:
+    with pytest.raises(StoreError, match="not Unicode"):
+        store.put(make("a"), make("b", note="\udcff"))
+    assert store.enrollments() == []
+
+
+def test_threads_share_a_store(store: Store, make: MakeRevision) -> None:
+    names = [f"{number:03}" for number in range(64)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        stored = list(pool.map(lambda name: store.put(make(name))[0], names))
+    assert [enrollment.latest for enrollment in store.enrollments("redtrust")] == stored
+
+
+def test_of_many_threads_one_is_first(store: Store, make: MakeRevision) -> None:
+    def first(attempt: int) -> bool:
+        try:
+            store.put(make(attempt=attempt))
+        except StaleRevisionError:
+            return False
+        return True
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(first, range(16)))
+    (revision,) = store.enrollment("redtrust", "www").revisions
+    assert [attempt for attempt in range(16) if won[attempt]] == [revision.attempt]
+
+
+def test_a_closed_store_says_so(open_again: OpenStore) -> None:
+    store = open_again()
+    store.close()
+    store.close()
+    with pytest.raises(StoreError, match="closed"):
+        store.enrollments()
+
+
+def test_a_lease_is_held_by_one(store: Store) -> None:
+    assert store.acquire(["a", "b"], "first", 3600) == {}
+    others = store.acquire(["b", "c"], "second", 3600)
+    assert list(others) == ["b"]
+    assert (others["b"].key, others["b"].holder) == ("b", "first")
+    assert store.acquire(["c"], "first", 3600)["c"].holder == "second"
+    assert store.acquire([], "first", 3600) == {}
+
+
+def test_a_lease_that_is_over_can_be_had(store: Store) -> None:
+    store.acquire(["a"], "first", 0)
+    assert store.acquire(["a"], "second", 3600) == {}
+    assert store.acquire(["a"], "first", 3600)["a"].holder == "second"
+
+
+def test_ones_own_lease_can_be_extended(store: Store) -> None:
+    store.acquire(["a"], "first", 100)
+    before = store.acquire(["a"], "second", 100)["a"].expires_at
+    assert store.acquire(["a"], "first", 200) == {}
+    after = store.acquire(["a"], "second", 100)["a"].expires_at
+    assert after - before >= dt.timedelta(seconds=100)
+
+
+def test_renewing_extends_all_that_is_still_held(store: Store) -> None:
+    store.acquire(["kept", "over", "lost"], "first", 0)
+    store.acquire(["lost"], "second", 3600)
+    assert store.renew("first", 3600) == 2
+    assert sorted(store.acquire(["kept", "over", "lost"], "third", 1)) == ["kept", "lost", "over"]
+    assert store.renew("nobody", 3600) == 0
+
+
+def test_only_ones_own_leases_are_released(store: Store) -> None:
+    store.acquire(["a", "b"], "first", 3600)
+    store.release(["a", "b"], "second")
+    assert sorted(store.acquire(["a", "b"], "second", 3600)) == ["a", "b"]
+    store.release(["a", "never held"], "first")
+    assert list(store.acquire(["a", "b"], "second", 3600)) == ["b"]
+
+
+def test_leases_outlive_the_run(open_again: OpenStore) -> None:
+    with open_again() as store:
+        store.acquire(["a"], "first", 3600)
+    with open_again() as store:
+        assert store.acquire(["a"], "second", 3600)["a"].holder == "first"

@@ -1,0 +1,207 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a store may lie, and what is refused there."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import open_store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store._location import file_system
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
+
+if t.TYPE_CHECKING:
+    from .conftest import MakeRevision
+
+# The first two lines are the example in proc_pid_mountinfo(5), the others are of the same form.
+MOUNTINFO = r"""
+36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
+27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
+40 27 0:50 / /mnt/share rw - nfs4 filer:/export rw,vers=4.2
+41 27 0:51 / /mnt/my\040share\134x rw,relatime shared:7 master:3 propagate_from:2 - cifs //filer/x rw
+42 40 254:1 / /mnt/share/local rw - xfs /dev/vdb rw
+43 27 0:52 / /mnt/twice rw - ext4 /dev/vdc rw
+44 43 0:53 / /mnt/twice rw - fuse.sshfs host: rw
+"""
+
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+
+
+@pytest.fixture(params=["000", "077", "777"])
+def umask(request: pytest.FixtureRequest) -> t.Iterator[None]:
+    before = os.umask(int(request.param, 8))
+    yield
+    os.umask(before)
+
+
+def mode(path: Path) -> str:
+    return f"{stat.S_IMODE(path.lstat().st_mode):o}"
+
+
+def refused(path: Path, *words: str) -> None:
+    """Require that neither way of opening accepts the place, and that both say which and why."""
+    for read_only in (False, True):
+        with pytest.raises(StoreError) as caught:
+            open_store(str(path), read_only=read_only)
+        for word in (str(path), *words):
+            assert word in str(caught.value)
+
+
+@pytest.mark.usefixtures("umask")
+def test_only_the_owner_gets_at_anything(tmp_path: Path, make: MakeRevision) -> None:
+    path = tmp_path / "new" / "folders" / "store.db"
+    with open_store(str(path)) as store:
+        store.put(make())
+        assert {name: mode(path.with_name(name)) for name in os.listdir(path.parent)} == {  # noqa: PTH208
+            "store.db": "600",
+            "store.db-shm": "600",
+            "store.db-wal": "600",
+        }
+    assert mode(path.parent) == mode(path.parent.parent) == "700"
+
+
+def test_nothing_else_is_left_in_the_directory(tmp_path: Path) -> None:
+    open_store(str(tmp_path / "store.db")).close()
+    open_store(str(tmp_path / "store.db")).close()
+    assert list(tmp_path.iterdir()) == [tmp_path / "store.db"]
+
+
+def test_a_directory_that_others_can_read_will_do(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    open_store(str(tmp_path / "store.db")).close()
+    assert mode(tmp_path) == "755"
+
+
+@pytest.mark.parametrize("bits", [0o770, 0o707, 0o1777])
+def test_a_directory_that_others_can_write_is_refused(tmp_path: Path, bits: int) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(bits)
+    refused(tmp_path / "open" / "store.db", "chmod go-w")
+    assert list((tmp_path / "open").iterdir()) == []
+
+
+@root_only
+def test_a_directory_of_another_user_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir(0o700)
+    os.chown(tmp_path / "theirs", 12345, -1)
+    refused(tmp_path / "theirs" / "store.db", "12345")
+
+
+@pytest.mark.parametrize("bits", [0o640, 0o620, 0o604, 0o666])
+@pytest.mark.parametrize("suffix", ["", "-wal"])
+def test_a_file_that_others_can_use_is_refused(tmp_path: Path, bits: int, suffix: str) -> None:
+    path = tmp_path / "store.db"
+    open_store(str(path)).close()
+    beside = tmp_path / f"store.db{suffix}"
+    beside.touch()
+    beside.chmod(bits)
+    refused(path, f"chmod 600 {beside}")
+
+
+@root_only
+def test_a_file_of_another_user_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    open_store(str(path)).close()
+    os.chown(path, 12345, -1)
+    refused(path, "12345")
+
+
+def test_a_symbolic_link_is_refused(tmp_path: Path) -> None:
+    open_store(str(tmp_path / "real.db")).close()
+    (tmp_path / "link.db").symlink_to("real.db")
+    (tmp_path / "dangling.db").symlink_to("nowhere.db")
+    refused(tmp_path / "link.db", "a symbolic link")
+    refused(tmp_path / "dangling.db", "a symbolic link")
+    assert not (tmp_path / "nowhere.db").exists()
+
+
+def test_a_link_in_the_way_to_the_directory_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    open_store(str(tmp_path / "link" / "store.db")).close()
+    assert (tmp_path / "real" / "store.db").is_file()
+
+
+def test_what_is_not_a_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo", 0o600)
+    (tmp_path / "folder").mkdir(0o700)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+    refused(tmp_path / "fifo", "a FIFO")
+    refused(tmp_path / "folder", "a directory")
+    refused(tmp_path / "socket", "a socket")
+    refused(tmp_path / "folder" / "..", "does not name a file")
+    (tmp_path / "plain").write_text("not a directory")
+    refused(tmp_path / "plain" / "store.db")
+
+
+@pytest.mark.parametrize("path", ["", "folder/", ".", "store\0.db"])
+def test_a_path_that_names_no_file_is_refused(path: str) -> None:
+    with pytest.raises(StoreError, match="does not name a file"):
+        open_store(path)
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-journal"])
+def test_a_log_without_its_file_is_refused(tmp_path: Path, suffix: str) -> None:
+    log = tmp_path / f"store.db{suffix}"
+    log.write_bytes(b"what was not in the file yet")
+    log.chmod(0o600)
+    refused(tmp_path / "store.db", str(log), "restore both")
+    assert list(tmp_path.iterdir()) == [log]
+
+
+def test_a_name_that_a_uri_would_misread_is_taken_as_it_is(tmp_path: Path, make: MakeRevision) -> None:
+    path = tmp_path / "50% of #1?mode=memory&x= \u00e4.db"
+    with open_store(str(path)) as store:
+        store.put(make())
+    assert list(tmp_path.iterdir()) == [path]
+    with open_store(str(path)) as store:
+        assert len(store.enrollments()) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "ext4"),
+        ("/mnt/share", "nfs4"),
+        ("/mnt/share/a/store.db", "nfs4"),
+        ("/mnt/shared/store.db", "ext4"),
+        ("/mnt/share/local/store.db", "xfs"),
+        ("/mnt/my share\\x/store.db", "cifs"),
+        ("/mnt/twice/store.db", "fuse.sshfs"),
+        ("/mnt2/store.db", "ext3"),
+    ],
+)
+def test_the_file_system_of_a_path(path: str, kind: str) -> None:
+    assert file_system(path, MOUNTINFO) == kind
+    assert file_system(path, "") == ""
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "fuse.glusterfs", "ceph"])
+def test_a_network_file_system_is_refused(tmp_path: Path, kind: str, read_only: bool) -> None:
+    mountinfo = tmp_path / "mountinfo"
+    mountinfo.write_text(f"{MOUNTINFO}50 27 0:60 / {tmp_path}/net rw - {kind} server:/x rw\n")
+    path = tmp_path / "net" / "new" / "store.db"
+    with pytest.raises(StoreError, match=f"network file system .{kind}.*local disk"):
+        SqliteStore(str(path), read_only=read_only, mountinfo=str(mountinfo))
+    assert not (tmp_path / "net").exists()
+
+
+@pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "tmpfs", "overlay", "fuse.fuse-overlayfs", "fuseblk", "zfs"])
+def test_a_local_file_system_will_do(tmp_path: Path, kind: str) -> None:
+    mountinfo = tmp_path / "mountinfo"
+    mountinfo.write_text(f"{MOUNTINFO}50 27 0:60 / {tmp_path} rw - {kind} none rw\n")
+    SqliteStore(str(tmp_path / "store.db"), mountinfo=str(mountinfo)).close()
+
+
+def test_without_proc_there_is_nothing_to_judge_by(tmp_path: Path) -> None:
+    SqliteStore(str(tmp_path / "store.db"), mountinfo=str(tmp_path / "missing")).close()

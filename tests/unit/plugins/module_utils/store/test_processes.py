@@ -1,0 +1,114 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Several processes on one store, and processes that are killed in the middle of it."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import random
+import signal
+import sqlite3
+import subprocess
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import State
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import open_store
+
+if t.TYPE_CHECKING:
+    from .conftest import MakeRevision, StartWorker
+
+
+def said(processes: t.Sequence[subprocess.Popen[str]]) -> list[str]:
+    """Let all begin at the same moment and return what each one said."""
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        _begin(process)
+    answers = [process.communicate()[0].strip() for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(processes)
+    return answers
+
+
+def _begin(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def killed(process: subprocess.Popen[str]) -> None:
+    """Let a process begin that is going to kill itself."""
+    process.communicate("\n")
+    assert process.returncode == -signal.SIGKILL
+
+
+def whole(path: Path) -> bool:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return bool(connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)])
+
+
+def test_of_sixteen_first_runs_one_puts_the_intent(tmp_path: Path, worker: StartWorker) -> None:
+    path = tmp_path / "new" / "store.db"
+    answers = said([worker("intend", path, "www") for _ in range(16)])
+    assert collections.Counter(answers) == {"first": 1, "late": 15}
+    assert list(path.parent.iterdir()) == [path]
+    with open_store(str(path)) as store:
+        assert len(store.enrollment("redtrust", "www").revisions) == 1
+
+
+def test_of_eight_processes_one_has_the_lease(tmp_path: Path, worker: StartWorker) -> None:
+    path = tmp_path / "store.db"
+    answers = said([worker("lease", path, "key", f"holder {number}") for number in range(8)])
+    assert len(set(answers)) == 1
+
+
+def test_no_write_is_lost_between_processes(tmp_path: Path, worker: StartWorker) -> None:
+    path = tmp_path / "store.db"
+    assert said([worker("count", path, "www", 25) for _ in range(4)]) == ["25"] * 4
+    with open_store(str(path)) as store:
+        latest = store.enrollment("redtrust", "www").latest
+        assert latest is not None
+        assert latest.generation == 100
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_was_said_to_be_stored_outlives_a_kill(tmp_path: Path, worker: StartWorker, seed: int) -> None:
+    path = tmp_path / "store.db"
+    process = worker("renew", path, "www")
+    _begin(process)
+    assert process.stdout is not None
+    lines = random.Random(seed).randrange(2, 60)
+    *_, last = [process.stdout.readline().strip() for _ in range(lines)]
+    process.kill()
+    heard = [int(last), *map(int, process.communicate()[0].split())]
+    assert whole(path)
+    with open_store(str(path)) as store:
+        revisions = store.enrollment("redtrust", "www").revisions
+    assert [revision.revision for revision in revisions] == list(range(1, len(revisions) + 1))
+    assert [revision.state for revision in revisions] == [State.SUPERSEDED] * (len(revisions) - 1) + [State.FINALIZED]
+    assert len(revisions) - heard[-1] in (0, 1)
+
+
+def test_what_was_not_committed_is_not_there(tmp_path: Path, worker: StartWorker, make: MakeRevision) -> None:
+    path = tmp_path / "store.db"
+    killed(worker("die_in_put", path, "www"))
+    with open_store(str(path)) as store:
+        assert store.enrollments() == []
+        store.put(make())
+
+
+@pytest.mark.parametrize("moment", ["die_unlinked", "die_linked"])
+def test_a_kill_while_the_store_is_made_locks_nobody_out(
+    tmp_path: Path, worker: StartWorker, make: MakeRevision, moment: str
+) -> None:
+    path = tmp_path / "store.db"
+    killed(worker(moment, path))
+    assert path.exists() == (moment == "die_linked")
+    with open_store(str(path)) as store:
+        store.put(make())
+    assert whole(path)

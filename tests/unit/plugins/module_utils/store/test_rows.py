@@ -1,0 +1,104 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Any revision is stored and read back as it was."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import typing as t
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
+    CertificateSpec,
+    DistinguishedName,
+    Revision,
+    State,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import Store, _rows, open_store
+
+# What every store can hold: PostgreSQL takes no NUL, and no encoding takes a lone surrogate.
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
+FILLED = TEXT.filter(lambda text: bool(text.strip()))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=5,
+)
+ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: dt.timezone(dt.timedelta(minutes=minutes)))
+DATES = st.none() | st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(9999, 12, 30), timezones=ZONES)  # noqa: DTZ001
+SPECS = st.builds(
+    CertificateSpec,
+    name=TEXT,
+    dn=st.builds(DistinguishedName, st.lists(st.tuples(FILLED, FILLED), min_size=1, max_size=4).map(tuple)),
+    provider=TEXT,
+    key_type=TEXT,
+    key_length=st.integers(),
+    hash_type=TEXT,
+    info=st.dictionaries(TEXT, JSON, max_size=3),
+    group_ids=st.lists(st.integers(), max_size=3).map(tuple),
+    request_code=st.none(),
+)
+REVISIONS = st.builds(
+    Revision,
+    service=TEXT,
+    name=TEXT,
+    revision=st.integers(1, 2**31 - 1),
+    attempt=st.integers(1, 2**31 - 1),
+    state=st.sampled_from(State),
+    spec=SPECS,
+    generation=st.just(0),
+    renews=st.none() | TEXT,
+    request_code=st.none() | TEXT,
+    csr=st.none() | st.binary(),
+    certificate=st.none() | st.binary(),
+    chain=st.lists(st.binary(), max_size=3).map(tuple),
+    thumbprint=st.none() | TEXT,
+    not_valid_before=DATES,
+    not_valid_after=DATES,
+    certificate_id=st.none() | TEXT,
+    adopted=st.booleans(),
+    upload_started=st.booleans(),
+    note=st.none() | TEXT,
+    signing_since=DATES,
+    created_at=st.none(),
+    updated_at=st.none(),
+).map(lambda revision: dataclasses.replace(revision, spec=dataclasses.replace(revision.spec, name=revision.name)))
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Store]:
+    with open_store(str(tmp_path_factory.mktemp("rows") / "store.db")) as opened:
+        yield opened
+
+
+@settings(database=None, deadline=None)
+@given(revision=REVISIONS)
+def test_any_revision_comes_back_as_it_was(shared: Store, revision: Revision) -> None:
+    service = f"{len(shared.enrollments())} {revision.service}"
+    revision = dataclasses.replace(revision, service=service)
+    (stored,) = shared.put(revision)
+    (found,) = shared.enrollment(service, revision.name).revisions
+    assert found == stored
+    assert dataclasses.replace(found, generation=0, created_at=None, updated_at=None) == revision
+    dates = (found.not_valid_before, found.not_valid_after, found.signing_since)
+    assert all(date.utcoffset() == dt.timedelta(0) for date in dates if date)
+
+
+@given(first=DATES, second=DATES)
+def test_dates_sort_as_text(first: dt.datetime | None, second: dt.datetime | None) -> None:
+    if first and second:
+        assert (_rows.date_to_text(first) < _rows.date_to_text(second)) == (first < second)
+
+
+def test_dates_are_iso_8601_in_utc() -> None:
+    noon = dt.datetime(2026, 11, 23, 12, 0, 0, 5, dt.timezone(dt.timedelta(hours=2)))
+    assert _rows.date_to_text(noon) == "2026-11-23T10:00:00.000005Z"
+
+
+def test_every_field_has_its_column() -> None:
+    assert set(_rows.COLUMNS) == {field.name for field in dataclasses.fields(Revision)}

@@ -1,0 +1,227 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is promised about the SQLite file: whole, ours, of a known schema, or refused and left as it is."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import sqlite3
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import State
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import _schema, open_store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
+
+if t.TYPE_CHECKING:
+    from .conftest import MakeRevision
+
+
+@contextlib.contextmanager
+def raw(path: Path) -> t.Iterator[sqlite3.Connection]:
+    """Open the file past the store, as another program would."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        yield connection
+    path.chmod(0o600)
+
+
+def refused_as_it_is(path: Path, words: str) -> None:
+    """Require that the file is refused, read only or not, by its name, and that no byte of it changes."""
+    before = path.read_bytes()
+    for read_only in (False, True):
+        with pytest.raises(StoreError, match=words) as caught, open_store(str(path), read_only=read_only) as store:
+            store.enrollments()
+        assert str(path) in str(caught.value)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.db"
+
+
+@pytest.fixture
+def filled(path: Path, make: MakeRevision) -> Path:
+    """A store with enough in it to have pages of every kind."""
+    with open_store(str(path)) as store:
+        store.put(*(make(f"{number:03}", certificate=bytes(range(256)) * 20) for number in range(40)))
+    return path
+
+
+def test_what_is_committed_is_on_the_disk_and_readers_do_not_wait(path: Path) -> None:
+    with SqliteStore(str(path)) as store:
+        values = [_schema.pragma(store._connection(), name) for name in ("journal_mode", "synchronous", "foreign_keys")]
+    assert values == ["wal", 2, 1]
+
+
+def test_an_empty_file_has_lost_what_it_knew(path: Path) -> None:
+    path.touch(0o600)
+    refused_as_it_is(path, "empty.*restore")
+
+
+def test_garbage_is_refused(path: Path) -> None:
+    path.write_bytes(b"a text of somebody, and no database at all\n" * 200)
+    path.chmod(0o600)
+    refused_as_it_is(path, "not a database")
+
+
+def test_the_database_of_another_program_is_refused(path: Path) -> None:
+    with raw(path) as connection:
+        connection.execute("CREATE TABLE revisions (theirs TEXT)")
+    refused_as_it_is(path, "another program")
+
+
+def test_a_newer_schema_is_refused(filled: Path) -> None:
+    with raw(filled) as connection:
+        connection.execute(f"PRAGMA user_version = {len(_schema.MIGRATIONS) + 1}")
+    refused_as_it_is(filled, "newer release.*update")
+
+
+@pytest.mark.parametrize("length", [1, 15, 16, 99, 100, 511, 512, 4095, 4096, 8191, 8192, -4097, -4096, -512, -1])
+def test_a_truncated_file_is_refused(filled: Path, length: int) -> None:
+    filled.write_bytes(filled.read_bytes()[:length])
+    refused_as_it_is(filled, "damaged|not a database|end is missing|another program")
+
+
+def test_a_page_of_rubbish_is_found_when_it_is_read(filled: Path) -> None:
+    content = bytearray(filled.read_bytes())
+    content[4096 : 2 * 4096] = b"\xa5" * 4096
+    filled.write_bytes(content)
+    refused_as_it_is(filled, "damaged.*backup")
+
+
+def test_a_row_that_cannot_be_read_names_store_and_row_but_no_secret(path: Path, make: MakeRevision) -> None:
+    with open_store(str(path)) as store:
+        store.put(make(request_code="R-SECRET"))
+    with raw(path) as connection:
+        connection.execute("UPDATE revisions SET state = 'melted'")
+    with open_store(str(path)) as store, pytest.raises(StoreError, match=r"'www', revision 1.*melted") as caught:
+        store.enrollments()
+    assert str(path) in str(caught.value)
+    assert "R-SECRET" not in str(caught.value)
+
+
+def test_a_store_without_tables_yet_is_brought_up(path: Path, make: MakeRevision) -> None:
+    with raw(path) as connection:
+        connection.execute(f"PRAGMA application_id = {_schema.APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 0")
+    with pytest.raises(StoreError, match=r"older release.*upgrades"):
+        open_store(str(path), read_only=True)
+    with open_store(str(path)) as store:
+        store.put(make())
+    with raw(path) as connection:
+        assert _schema.pragma(connection, "user_version") == len(_schema.MIGRATIONS)
+
+
+NEXT = (*_schema.MIGRATIONS, ("ALTER TABLE revisions ADD COLUMN colour TEXT", "CREATE TABLE more (x TEXT)"))
+BROKEN = (*_schema.MIGRATIONS, ("CREATE TABLE more (x TEXT)", "ALTER TABLE missing ADD COLUMN colour TEXT"))
+
+
+def test_an_upgrade_keeps_what_is_there(filled: Path) -> None:
+    with raw(filled) as connection:
+        _schema.upgrade(connection, NEXT)
+        assert _schema.recognise(connection, "", NEXT) == len(NEXT)
+        assert connection.execute("SELECT count(*), count(colour) FROM revisions").fetchone() == (40, 0)
+
+
+def test_an_upgrade_that_fails_leaves_the_older_version(filled: Path) -> None:
+    with raw(filled) as connection:
+        with pytest.raises(sqlite3.OperationalError):
+            _schema.upgrade(connection, BROKEN)
+        assert _schema.recognise(connection, "") == len(_schema.MIGRATIONS)
+        assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'more'").fetchone() == (0,)
+    with open_store(str(filled)) as store:
+        assert len(store.enrollments()) == 40
+
+
+def test_many_may_upgrade_at_once(path: Path) -> None:
+    with raw(path) as connection:
+        connection.execute(f"PRAGMA application_id = {_schema.APPLICATION_ID}")
+
+    def upgrade(_number: int) -> int:
+        with contextlib.closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as connection:
+            _schema.upgrade(connection, NEXT)
+            return _schema.recognise(connection, "", NEXT)
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(upgrade, range(16))) == [len(NEXT)] * 16
+
+
+def test_a_copy_made_by_vacuum_is_a_store(filled: Path) -> None:
+    copy = filled.with_name("copy.db")
+    with raw(filled) as connection:
+        connection.execute("VACUUM INTO ?", (str(copy),))
+    copy.chmod(0o600)
+    with open_store(str(copy)) as store:
+        assert len(store.enrollments()) == 40
+    with raw(copy) as connection:
+        assert _schema.pragma(connection, "journal_mode") == "wal"
+
+
+def test_one_that_stays_locked_says_so(path: Path, make: MakeRevision) -> None:
+    with SqliteStore(str(path), patience=0.01) as store, raw(path) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match=r"locked.*job that hangs") as caught:
+            store.put(make())
+        assert str(path) in str(caught.value)
+        other.execute("ROLLBACK")
+        store.put(make())
+
+
+def test_a_full_disk_says_so_and_writes_nothing(path: Path, make: MakeRevision) -> None:
+    with SqliteStore(str(path)) as store:
+        (first,) = store.put(make("a"))
+        pages = _schema.pragma(store._connection(), "page_count")
+        _schema.pragma(store._connection(), f"max_page_count = {pages}")
+        with pytest.raises(StoreError, match=r"full.*make room") as caught:
+            store.put(first.moved(State.REQUESTED), make("b", certificate=bytes(100_000)))
+        assert str(path) in str(caught.value)
+        assert [enrollment.revisions for enrollment in store.enrollments()] == [(first,)]
+        _schema.pragma(store._connection(), "max_page_count = 1000000")
+        store.put(first.moved(State.REQUESTED))
+
+
+def test_a_reader_finds_nothing_where_there_is_nothing(path: Path, make: MakeRevision) -> None:
+    missing = path.parent / "missing" / "store.db"
+    with open_store(str(missing), read_only=True) as reader:
+        assert reader.enrollments() == []
+        assert reader.enrollment("redtrust", "www").revisions == ()
+        assert list(path.parent.iterdir()) == []
+        with open_store(str(missing)) as store:
+            stored = store.put(make())
+        assert reader.enrollment("redtrust", "www").revisions == stored
+
+
+def test_a_reader_leaves_everything_as_it_is(filled: Path) -> None:
+    before = filled.read_bytes()
+    with open_store(str(filled), read_only=True) as reader:
+        assert len(reader.enrollments()) == 40
+    assert filled.read_bytes() == before
+    assert list(filled.parent.iterdir()) == [filled]
+
+
+def test_a_reader_sees_what_a_writer_has_just_committed(path: Path, make: MakeRevision) -> None:
+    with open_store(str(path)) as store, open_store(str(path), read_only=True) as reader:
+        stored = store.put(make())
+        assert reader.enrollment("redtrust", "www").revisions == stored
+
+
+def test_a_reader_cannot_write(filled: Path, make: MakeRevision) -> None:
+    with SqliteStore(str(filled), read_only=True) as reader:
+        calls: list[t.Callable[[], object]] = [
+            lambda: reader.put(make()),
+            lambda: reader.acquire(["a"], "me", 1),
+            lambda: reader.renew("me", 1),
+            lambda: reader.release(["a"], "me"),
+        ]
+        for call in calls:
+            with pytest.raises(StoreError, match="read only"):
+                call()
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            reader._connection().execute("DELETE FROM revisions")

@@ -1,0 +1,112 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One of several processes that use a store at once; test_processes.py starts it and says when to begin."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import sys
+import typing as t
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StaleRevisionError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
+    CertificateSpec,
+    DistinguishedName,
+    Revision,
+    State,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import open_store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
+
+
+def _intent(name: str) -> Revision:
+    spec = CertificateSpec(name, DistinguishedName((("cn", name),)), "CA")
+    return Revision("redtrust", name, 1, 1, State.INTENDED, spec)
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def intend(path: str, name: str) -> None:
+    """Say whether this process was the first to put the intent."""
+    with open_store(path) as store:
+        try:
+            store.put(_intent(name))
+        except StaleRevisionError:
+            print("late")
+        else:
+            print("first")
+
+
+def lease(path: str, key: str, holder: str) -> None:
+    """Say who has the lease: this holder, or whom the store names."""
+    with open_store(path) as store:
+        others = store.acquire([key], holder, 3600)
+        print(others[key].holder if others else holder)
+
+
+def count(path: str, name: str, times: str) -> None:
+    """Write the same row over and over, each time over what was read."""
+    with open_store(path) as store:
+        done = 0
+        while done < int(times):
+            row = store.enrollment("redtrust", name).latest or _intent(name)
+            try:
+                store.put(row)
+            except StaleRevisionError:
+                continue
+            done += 1
+    print(done)
+
+
+def renew(path: str, name: str) -> None:
+    """Hand the place of the current revision on and on, saying each number once it is committed."""
+    with open_store(path) as store:
+        for number in itertools.count(1):
+            current = store.enrollment("redtrust", name).current
+            new = Revision("redtrust", name, number, 1, State.FINALIZED, _intent(name).spec, certificate=b"c" * 3000)
+            store.put(new, *([current.moved(State.SUPERSEDED)] if current else []))
+            print(number, flush=True)
+
+
+def die_in_put(path: str, name: str) -> None:
+    """Die when everything is written but the commit."""
+    with SqliteStore(path) as store:
+        store._connection().set_trace_callback(lambda statement: _die() if statement == "COMMIT" else None)
+        store.put(_intent(name))
+
+
+def die_unlinked(path: str) -> None:
+    """Die when the store is made but has no name yet."""
+    os.link = lambda *_paths, **_options: _die()
+    open_store(path)
+
+
+def die_linked(path: str) -> None:
+    """Die when the store has just got its name."""
+
+    def fsync(fd: object) -> None:
+        _die()
+
+    os.fsync = fsync
+    open_store(path)
+
+
+WORK: dict[str, t.Callable[..., None]] = {
+    "count": count,
+    "die_in_put": die_in_put,
+    "die_linked": die_linked,
+    "die_unlinked": die_unlinked,
+    "intend": intend,
+    "lease": lease,
+    "renew": renew,
+}
+
+if __name__ == "__main__":
+    print("ready", flush=True)
+    sys.stdin.readline()
+    WORK[sys.argv[1]](*sys.argv[2:])
