@@ -275,13 +275,17 @@ class Enrollment:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of one certificate in one step; one entry of a module's ``certificates`` result."""
+    """What became of one certificate in one step; one entry of a module's ``certificates`` result.
+
+    ``revision`` is the one that the step was about, ``in_use`` the finalized one, before or because of it.
+    """
 
     name: str
     action: str
     reason: str
     changed: bool = False
     revision: Revision | None = None
+    in_use: Revision | None = None
     before: t.Mapping[str, t.Any] | None = None
     after: t.Mapping[str, t.Any] | None = None
     extra: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)

@@ -90,6 +90,13 @@ class Session:
         """Return the session, opened if need be. Raises SessionError or a ServiceError."""
         return self._after(None)
 
+    def is_kept(self) -> bool:
+        """Return whether there is a session that could be used as it is; nothing is sent."""
+        if self._kept is None:
+            return True
+        session = self._kept.load()
+        return session is not None and not session.refreshing and not session.refresh_due(self._now())
+
     def call(self, send: t.Callable[[Tokens], Answer]) -> Answer:
         """Send with the session's tokens; when they are not accepted, once more with those of a new session.
 

@@ -22,6 +22,7 @@ from .._x509 import (
     encode_upload,
     normalize_thumbprint,
     order_chain,
+    thumbprint,
 )
 from ._step import Plan, Step
 
@@ -30,12 +31,12 @@ from ._step import Plan, Step
 class FinalizeItem:
     """A certificate that should be uploaded.
 
-    ``certificates`` are given by the caller, leaf and chain in any order; empty for what the signer left in
-    the store.
+    ``certificates`` reads what the caller gives, leaf and chain in any order; nothing for what the signer left
+    in the store.
     """
 
     name: str
-    certificates: tuple[bytes, ...] = dataclasses.field(default=(), repr=False)
+    certificates: t.Callable[[], t.Sequence[bytes]] = tuple
 
 
 class FinalizeStep(Step[FinalizeItem]):
@@ -62,18 +63,17 @@ class FinalizeStep(Step[FinalizeItem]):
         pending, current = enrollment.pending, enrollment.current
         if pending is None and current is None:
             raise PolicyError("there is no request that waits for a certificate: redtrust_csr makes one")
-        is_current = current is not None and any(
-            certificate_facts(certificate).thumbprint == current.thumbprint for certificate in item.certificates
-        )
+        given = item.certificates()
+        is_current = current is not None and current.thumbprint in map(thumbprint, given)
         if pending is None:
-            if item.certificates and not is_current:
+            if given and not is_current:
                 raise GateError("no request waits for the certificate that was given, and it is not the current one")
             return Plan(item, enrollment, "none", "finalized", expected=current)
-        if is_current or (pending.state is not State.ISSUED and not item.certificates):
+        if is_current or (pending.state is not State.ISSUED and not given):
             return Plan(item, enrollment, "none", f"{pending.state}, waits for its certificate", expected=pending)
         if pending.csr is None:
             raise PolicyError("the request has no CSR yet: run redtrust_csr again")
-        return self._upload(item, enrollment, pending)
+        return self._upload(item, enrollment, pending, given)
 
     def act(self, plan: Plan[FinalizeItem]) -> Outcome:
         expected = t.cast("Revision", plan.expected)
@@ -92,12 +92,14 @@ class FinalizeStep(Step[FinalizeItem]):
             raise
         return self._finalized(plan, issued, answer)
 
-    def _upload(self, item: FinalizeItem, enrollment: Enrollment, pending: Revision) -> Plan[FinalizeItem]:
+    def _upload(
+        self, item: FinalizeItem, enrollment: Enrollment, pending: Revision, given: t.Sequence[bytes]
+    ) -> Plan[FinalizeItem]:
         """Plan the upload of what was given, or else of what the signer left, if the gate lets it through."""
         leaf, chain = t.cast("bytes", pending.certificate), pending.chain
         csr = t.cast("bytes", pending.csr)
-        if item.certificates:
-            leaf, chain = order_chain(item.certificates, csr)
+        if given:
+            leaf, chain = order_chain(given, csr)
         check_certificate(leaf, chain, csr, pending.spec.dn, subject_match=self._subject_match, now=self._now())
         facts = certificate_facts(leaf)
         expected = pending.moved(

@@ -45,12 +45,12 @@ class Adoption:
 
 @dataclasses.dataclass(frozen=True)
 class RenewItem:
-    """A certificate that should be renewed when it is due."""
+    """A certificate that should be renewed when it is due. ``adoption`` reads what the caller knows of it."""
 
     name: str
     renew_before: RenewBefore
     force: bool = False
-    adoption: Adoption | None = None
+    adoption: t.Callable[[], Adoption | None] = lambda: None
 
 
 class _AskingStep(Step[Item]):
@@ -157,8 +157,10 @@ class RenewStep(_AskingStep[RenewItem]):
     @staticmethod
     def _adopted(item: RenewItem, enrollment: Enrollment) -> Revision | None:
         """Return the row of a certificate that the store is to know from now on."""
-        adoption = item.adoption
-        if adoption is None or enrollment.current or enrollment.pending:
+        if enrollment.current or enrollment.pending:
+            return None
+        adoption = item.adoption()
+        if adoption is None:
             return None
         return dataclasses.replace(
             enrollment.next_revision(adoption.spec),

@@ -9,7 +9,7 @@ import abc
 import dataclasses
 import typing as t
 
-from .._models import Enrollment, Outcome, Revision
+from .._models import Enrollment, Outcome, Revision, State
 
 
 class Named(t.Protocol):
@@ -48,6 +48,7 @@ class Plan(t.Generic[Item]):
             "reason": self.reason,
             "changed": self.acts,
             "revision": after,
+            "in_use": after if after and after.state is State.FINALIZED else self.enrollment.current,
             "before": facts_of(self.enrollment.pending or self.enrollment.current),
             "after": facts_of(after),
             "warnings": self.warnings,

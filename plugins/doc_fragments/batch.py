@@ -1,0 +1,27 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the options with which a list of certificates is worked on."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The fragment; the argument spec of the same name is in module_utils/_arguments.py."""
+
+    DOCUMENTATION = r"""
+options:
+  workers:
+    description:
+      - How many certificates are worked on at the same time, from 1 to 256.
+      - Can also be set with the environment variable E(REDTRUST_WORKERS).
+    type: int
+    default: 8
+  wait_timeout:
+    description:
+      - For how many seconds to wait for another run that is working on the same certificates.
+        Those that it has not given up by then fail, the others are not affected.
+      - Can also be set with the environment variable E(REDTRUST_WAIT_TIMEOUT).
+    type: float
+    default: 300
+"""

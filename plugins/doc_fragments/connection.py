@@ -1,0 +1,138 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the options with which a service is reached and logged in to."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The fragment; the argument spec of the same name is in module_utils/_arguments.py."""
+
+    DOCUMENTATION = r"""
+options:
+  host:
+    description:
+      - Host name or address of the Redtrust server, without scheme and port.
+      - Can also be set with the environment variable E(REDTRUST_HOST).
+    type: str
+  port:
+    description:
+      - Port of the RA API, which creates and finalizes requests.
+      - The default is V(8082).
+      - Can also be set with the environment variable E(REDTRUST_PORT).
+    type: int
+  auth_port:
+    description:
+      - Port of the login and token service.
+      - The default is V(8083) with O(api_version=4.33), and the value of O(port) with O(api_version=4.42).
+      - Can also be set with the environment variable E(REDTRUST_AUTH_PORT).
+    type: int
+  api_version:
+    description:
+      - The generation of the service.
+      - V(4.33) is C(Certificate Enroll), V(4.42) is the C(RA API).
+      - Can also be set with the environment variable E(REDTRUST_API_VERSION).
+    type: str
+    choices: ["4.33", "4.42"]
+    default: "4.33"
+  validate_certs:
+    description:
+      - Whether the certificate of the server is checked. Set this to V(false) only against a server of your own,
+        since everybody in between can then read passwords and tokens.
+      - Can also be set with the environment variable E(REDTRUST_VALIDATE_CERTS).
+    type: bool
+    default: true
+  ca_path:
+    description:
+      - Path of a PEM file with the CA certificates that the server's certificate must lead to.
+      - The default are the CA certificates of the C(requests) library. E(REQUESTS_CA_BUNDLE) and E(CURL_CA_BUNDLE)
+        are not looked at.
+      - Can also be set with the environment variable E(REDTRUST_CA_PATH).
+    type: path
+  client_cert:
+    description:
+      - Path of a PEM file with a client certificate, which may hold its key as well.
+      - Can also be set with the environment variable E(REDTRUST_CLIENT_CERT).
+    type: path
+  client_key:
+    description:
+      - Path of a PEM file with the key of O(client_cert), without a passphrase.
+      - Can also be set with the environment variable E(REDTRUST_CLIENT_KEY).
+    type: path
+  proxy:
+    description:
+      - URL of an HTTP proxy, for example V(http://proxy.example.com:3128).
+      - The default is what E(HTTPS_PROXY) and E(NO_PROXY) say.
+      - Can also be set with the environment variable E(REDTRUST_PROXY).
+    type: str
+  timeout:
+    description:
+      - How many seconds one request and its whole answer may take, at most 3600.
+      - Can also be set with the environment variable E(REDTRUST_TIMEOUT).
+    type: float
+    default: 30
+  retry_timeout:
+    description:
+      - For how many seconds a request that may be sent again is sent again, with growing pauses, at most 3600.
+        V(0) sends once.
+      - A request to create a key pair is sent again only when it provably never left.
+      - Can also be set with the environment variable E(REDTRUST_RETRY_TIMEOUT).
+    type: float
+    default: 30
+  partner:
+    description:
+      - Name of the calling application as registered at the server. It is sent in upper case.
+      - With it, every request is signed with HMAC-SHA256.
+      - Can also be set with the environment variable E(REDTRUST_PARTNER).
+    type: str
+  partner_secret:
+    description:
+      - The secret that O(partner) shares with the server.
+      - Can also be set with the environment variable E(REDTRUST_PARTNER_SECRET).
+    type: str
+  partner_secret_encoding:
+    description:
+      - How O(partner_secret) is written, as UTF-8 text, hex digits or base64.
+      - Can also be set with the environment variable E(REDTRUST_PARTNER_SECRET_ENCODING).
+    type: str
+    choices: [text, hex, base64]
+    default: text
+  username:
+    description:
+      - User to log in as. Needs O(api_version=4.42) and O(password).
+      - Can also be set with the environment variable E(REDTRUST_USERNAME).
+    type: str
+  password:
+    description:
+      - Password of O(username).
+      - Can also be set with the environment variable E(REDTRUST_PASSWORD).
+    type: str
+  domain:
+    description:
+      - Domain of O(username), for example V(local.users).
+      - Can also be set with the environment variable E(REDTRUST_DOMAIN).
+    type: str
+  access_token:
+    description:
+      - The access token of a session that somebody else keeps. It is used as it is, and neither kept, refreshed nor
+        ended.
+      - Can also be set with the environment variable E(REDTRUST_ACCESS_TOKEN).
+    type: str
+  temporal_token:
+    description:
+      - The temporary token, called C(tkn), that a login with a browser ended with. It works once.
+      - It is used only where no session is kept.
+      - Can also be set with the environment variable E(REDTRUST_TEMPORAL_TOKEN).
+    type: str
+  session_path:
+    description:
+      - Path of the private file in which the session is kept between tasks, encrypted with a key from
+        O(partner_secret) and O(password), or from O(temporal_token) where neither is set.
+      - All tasks that are to share a session need the same path and the same credentials.
+      - The default is a file beside O(store_path), one for each server, user and AWX job.
+      - Can also be set with the environment variable E(REDTRUST_SESSION_PATH).
+    type: path
+notes:
+  - An environment variable that is empty counts as not set.
+"""

@@ -1,0 +1,262 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the collection meets Ansible: options in, Outcomes out, secrets masked; check mode and diff, once."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import datetime as dt
+import hashlib
+import os
+import socket
+import typing as t
+import uuid
+from collections import Counter
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from . import _arguments as arguments
+from . import _batch as batch
+from ._client import Client
+from ._enroll import Step
+from ._enroll._step import Item
+from ._errors import ConfigurationError, RedtrustError
+from ._models import Enrollment, Outcome, Revision, State
+from ._retry import Retry
+from ._session import Session
+from ._session_file import SessionFile
+from ._store import Store, open_store
+from ._transport import REQUESTS_IMPORT_ERROR, HttpsTransport, check_files
+from ._x509 import CRYPTOGRAPHY_IMPORT_ERROR, csr_pem
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a module returns. ``failure`` is a sentence when something failed; the rest is returned all the same."""
+
+    changed: bool
+    values: t.Mapping[str, t.Any]
+    diff: t.Sequence[t.Mapping[str, t.Any]] = ()
+    warnings: t.Sequence[str] = ()
+    failure: str | None = None
+
+
+class Context:
+    """One module run: its options, and what is built from them when it is first needed."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module = module
+        self.params: dict[str, t.Any] = module.params
+        self.check_mode: bool = module.check_mode
+        self.now = batch.utc_now
+        self._store: Store | None = None
+        self._client: Client | None = None
+        for name in arguments.SECRETS:
+            if self.params.get(name):
+                self.register(self.params[name])
+
+    def register(self, secret: str) -> None:
+        """Keep a secret out of everything that is printed, in each form in which it could be."""
+        raw = secret.encode()
+        forms = {secret, quote(secret, safe=""), base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()}
+        if secret.count(".") == 2:
+            forms.update(part for part in secret.split(".")[1:] if part)
+        self.module.no_log_values.update(forms)
+
+    @property
+    def service(self) -> str:
+        """The name of the service in the store."""
+        return arguments.service_of(self.params)
+
+    @property
+    def store(self) -> Store:
+        """The store, opened at first use; in check mode it is only read."""
+        if self._store is None:
+            self._store = open_store(self.params["store_path"], read_only=self.check_mode)
+        return self._store
+
+    @property
+    def client(self) -> Client:
+        """The client of the service."""
+        if self._client is None:
+            self._client = self._connect()
+        return self._client
+
+    def session(self) -> Session:
+        """Return the session, which logs in when it is first used."""
+        credentials = arguments.credentials_of(self.params)
+        kept = None if credentials.access_token else SessionFile(self._session_path(), credentials.key_material())
+        return Session(self.client, credentials, kept, register=self.register, now=self.now)
+
+    def names(self) -> list[str]:
+        """Return the names of all enrollments of the service that have or await a certificate."""
+        return [found.name for found in self.store.enrollments(self.service) if found.pending or found.current]
+
+    def run_batch(self, step: Step[Item], items: t.Sequence[Item]) -> list[Outcome]:
+        """Do the step for each item; in check mode say what would be done."""
+        if self.check_mode:
+            return batch.predict(step, items, self.store, self.service)
+        if not 1 <= self.params["workers"] <= 256:
+            raise ConfigurationError(f"workers must be from 1 to 256, not {self.params['workers']}")
+        options = batch.BatchOptions(
+            self.service, _holder(), workers=self.params["workers"], wait=self.params["wait_timeout"]
+        )
+        return batch.run(step, items, self.store, options)
+
+    def close(self) -> None:
+        """Give back what was opened."""
+        if self._store is not None:
+            self._store.close()
+
+    def _connect(self) -> Client:
+        options = arguments.transport_of(self.params)
+        check_files(options)
+        if options.proxy and urlsplit(options.proxy).password:
+            self.register(t.cast("str", urlsplit(options.proxy).password))
+        return Client(
+            arguments.contract_of(self.params),
+            arguments.address_of(self.params),
+            HttpsTransport(options),
+            partner=arguments.partner_of(self.params),
+            retry=Retry(deadline=self.params["retry_timeout"]),
+        )
+
+    def _session_path(self) -> str:
+        """Return where the session is kept: as asked for, else beside the store, for this user and AWX job."""
+        if self.params["session_path"]:
+            return str(self.params["session_path"])
+        names = ("host", "port", "auth_port", "api_version", "partner", "username", "domain")
+        identity = [str(self.params[name]) for name in names] + [os.environ.get("JOB_ID", "")]
+        digest = hashlib.sha256("\0".join(identity).encode()).hexdigest()[:16]
+        return str(Path(self.params["store_path"]).parent / "sessions" / digest)
+
+
+def run(spec: arguments.Spec, work: t.Callable[[Context], Result], **rules: t.Any) -> None:
+    """Run a module to its end: ``work`` does it, this reads the options and returns the result."""
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **rules)
+    for library, problem in (("requests", REQUESTS_IMPORT_ERROR), ("cryptography", CRYPTOGRAPHY_IMPORT_ERROR)):
+        if problem:
+            module.fail_json(msg=missing_required_lib(library), exception=problem)
+    context = Context(module)
+    try:
+        result = work(context)
+    except RedtrustError as exc:
+        module.fail_json(msg=str(exc), error=error_facts(exc))
+    finally:
+        context.close()
+    for warning in result.warnings:
+        module.warn(warning)
+    values = {"changed": result.changed, **result.values}
+    if module._diff:  # noqa: SLF001
+        values["diff"] = list(result.diff)
+    if result.failure:
+        module.fail_json(msg=result.failure, **values)
+    module.exit_json(**values)
+
+
+def batch_result(outcomes: t.Sequence[Outcome]) -> Result:
+    """Return what became of a list: one entry for each certificate, in order."""
+    failed = [outcome for outcome in outcomes if outcome.error]
+    return Result(
+        changed=any(outcome.changed for outcome in outcomes),
+        values={"certificates": [to_result(outcome) for outcome in outcomes], "summary": summary(outcomes)},
+        diff=[_diff(outcome) for outcome in outcomes if outcome.changed],
+        warnings=[f"{outcome.name}: {warning}" for outcome in outcomes for warning in outcome.warnings],
+        failure=_failure(failed, len(outcomes)) if failed else None,
+    )
+
+
+def summary(outcomes: t.Sequence[Outcome]) -> dict[str, int]:
+    """Return how many certificates had each action, and how many failed."""
+    return {**Counter("failed" if outcome.error else outcome.action for outcome in outcomes)}
+
+
+def to_result(outcome: Outcome) -> dict[str, t.Any]:
+    """Return one entry of the ``certificates`` result."""
+    revision = outcome.revision
+    entry = {
+        "name": outcome.name,
+        "action": outcome.action,
+        "reason": outcome.reason,
+        "changed": outcome.changed,
+        "failed": outcome.error is not None,
+        "state": str(revision.state) if revision else None,
+        "revision": revision.revision if revision else None,
+        "thumbprint": revision.thumbprint if revision else None,
+        "not_valid_before": timestamp(revision.not_valid_before) if revision else None,
+        "not_valid_after": timestamp(revision.not_valid_after) if revision else None,
+        "dn": revision.spec.dn.to_json() if revision else None,
+    }
+    if revision and revision.csr and revision.state in (State.REQUESTED, State.SIGNING):
+        entry["csr"] = csr_pem(revision.csr)
+    if outcome.error:
+        entry.update(msg=str(outcome.error), error=error_facts(outcome.error))
+    return {**entry, **outcome.extra}
+
+
+def enrollment_facts(enrollment: Enrollment) -> dict[str, t.Any]:
+    """Return what the store knows of an enrollment, without request codes."""
+    current, pending = enrollment.current, enrollment.pending
+    return {
+        "name": enrollment.name,
+        "known": bool(enrollment.revisions),
+        "unknown_creates": enrollment.unknown_creates,
+        "current": _revision_facts(current) if current else None,
+        "pending": _revision_facts(pending) if pending else None,
+        "revisions": [_revision_facts(revision) for revision in enrollment.revisions],
+    }
+
+
+def _revision_facts(revision: Revision) -> dict[str, t.Any]:
+    return {
+        "revision": revision.revision,
+        "attempt": revision.attempt,
+        "state": str(revision.state),
+        "thumbprint": revision.thumbprint,
+        "not_valid_before": timestamp(revision.not_valid_before),
+        "not_valid_after": timestamp(revision.not_valid_after),
+        "dn": revision.spec.dn.to_json(),
+        "provider": revision.spec.provider,
+        "renews": revision.renews,
+        "certificate_id": revision.certificate_id,
+        "adopted": revision.adopted,
+        "note": revision.note,
+        "created_at": timestamp(revision.created_at),
+        "updated_at": timestamp(revision.updated_at),
+    }
+
+
+def timestamp(moment: dt.datetime | None) -> str | None:
+    """Return a time as it stands in results: UTC, ISO 8601, whole seconds."""
+    return moment.astimezone(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+
+
+def error_facts(error: Exception) -> dict[str, t.Any]:
+    """Return what is known of an error beside its sentence."""
+    details = error.details() if isinstance(error, RedtrustError) else {}
+    return {"type": type(error).__name__, **details}
+
+
+def _failure(failed: t.Sequence[Outcome], count: int) -> str:
+    shown = "; ".join(f"{outcome.name}: {outcome.error}" for outcome in failed[:10])
+    more = f"; and {len(failed) - 10} more, see certificates" if len(failed) > 10 else ""
+    return f"{len(failed)} of {count} certificates failed: {shown}{more}"
+
+
+def _diff(outcome: Outcome) -> dict[str, t.Any]:
+    return {
+        "before_header": outcome.name,
+        "after_header": outcome.name,
+        "before": dict(outcome.before or {}),
+        "after": dict(outcome.after or {}),
+    }
+
+
+def _holder() -> str:
+    """Return the words that name this run to others, its own even where pids repeat."""
+    job = f", job {os.environ['JOB_ID']}" if os.environ.get("JOB_ID") else ""
+    return f"{socket.gethostname()} (pid {os.getpid()}{job}, run {uuid.uuid4().hex[:8]})"

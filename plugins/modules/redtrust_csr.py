@@ -1,0 +1,248 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Request certificates from Redtrust."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redtrust_csr
+short_description: Request certificates from Redtrust
+version_added: 0.1.0
+description:
+  - Has Redtrust make a key pair for each certificate that is not there as asked for, and keeps the request code and
+    the
+    certificate signing request (CSR) in the store. The private key never leaves Redtrust.
+  - A certificate that is on its way already is resumed, and one that is there as asked for is left alone. What the
+    CA made
+    of a request is never compared with it.
+  - When what is asked for differs from what was asked for then, the current certificate is replaced. It stays in
+    use until
+    M(redtrust.certificate_enroll.redtrust_finalize) uploads the new one.
+  - The intent is written down before the request is sent, and the answer before the module ends, so a run may die
+    anywhere.
+    A request whose answer was lost is never sent again. The next run makes a new one and the lost one is counted as
+    C(create_unknown), see M(redtrust.certificate_enroll.redtrust_enrollment_info).
+author:
+  - The redtrust.certificate_enroll authors (@redtrust-partners)
+extends_documentation_fragment:
+  - redtrust.certificate_enroll.attributes
+  - redtrust.certificate_enroll.attributes.actiongroup_redtrust
+  - redtrust.certificate_enroll.connection
+  - redtrust.certificate_enroll.store
+  - redtrust.certificate_enroll.batch
+options:
+  certificates:
+    description: The certificates that should be there.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description:
+          - The name of the enrollment, unique for each O(service). It is yours to choose and is not sent.
+          - It becomes the name of files, so it has at most 200 characters, no slash, and no dot at its start.
+        type: str
+        required: true
+      dn:
+        description:
+          - The distinguished name to ask for. Either a list of C({attribute, value}), in order, where an attribute
+            may repeat; or
+            a mapping of attribute to value, or to a list of values.
+          - The attributes of the vendor's page are V(cn), V(o), V(c), V(st), V(l) and V(ou). Others are passed on
+            as they are.
+        type: raw
+        required: true
+      provider:
+        description: The name of the provider at the server, which stands for your CA there.
+        type: str
+        required: true
+      key_type:
+        description: The type of the key to make, as the server names it.
+        type: str
+        default: RSA
+      key_length:
+        description: The length of the key in bits.
+        type: int
+        default: 2048
+      hash_type:
+        description: The hash with which the CSR is to be signed, as the server names it.
+        type: str
+        default: SHA256
+      info:
+        description: Further fields for the provider, passed on as they are.
+        type: dict
+        default: {}
+      group_ids:
+        description: The numbers of groups at the server that get the certificate. Needs O(api_version=4.42).
+        type: list
+        elements: int
+        default: []
+      subject_alt_name:
+        description:
+          - Subject alternative names for the signer, written as V(DNS:www.example.com), V(IP:192.0.2.1),
+            V(email:me@example.com) or
+            V(URI:https://example.com/).
+          - The server has no field for them. They are kept with the request and handed to the signer, at a renewal
+            too.
+        type: list
+        elements: str
+        default: []
+      request_code:
+        description:
+          - A request code of your own to send along. The vendor does not document what it does, so leave it out
+            unless
+            you know. It counts as a secret.
+        type: str
+      force:
+        description:
+          - Ask for a new certificate even though nothing calls for it, or although the CA rejected the last request.
+          - This makes a new request in every run.
+        type: bool
+        default: false
+seealso:
+  - module: redtrust.certificate_enroll.redtrust_sign
+  - module: redtrust.certificate_enroll.redtrust_finalize
+  - module: redtrust.certificate_enroll.redtrust_renew
+"""
+
+EXAMPLES = r"""
+- name: Request two certificates
+  redtrust.certificate_enroll.redtrust_csr:
+    host: redtrust.example.com
+    api_version: "4.42"
+    username: enroll
+    password: "{{ redtrust_password }}"
+    certificates:
+      - name: www
+        provider: CA_EXAMPLE
+        dn:
+          cn: www.example.com
+          o: Example Ltd
+          c: ES
+      - name: sealing
+        provider: CA_EXAMPLE
+        key_length: 4096
+        dn:
+          - attribute: cn
+            value: Sealing
+          - attribute: ou
+            value: First unit
+          - attribute: ou
+            value: Second unit
+  register: requests
+
+- name: Show the CSR of the first one
+  ansible.builtin.debug:
+    var: requests.certificates[0].csr
+"""
+
+RETURN = r"""
+certificates:
+  description: What became of each certificate, in the order of O(certificates), or by name where that was not given.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the enrollment.
+      type: str
+      returned: always
+      sample: www.example.com
+    action:
+      description:
+        - What was done, or in check mode what would be done. One of V(none), V(resume), V(issue) or V(replace).
+      type: str
+      returned: always
+      sample: issue
+    reason:
+      description: Why, in words.
+      type: str
+      returned: always
+      sample: not in the store yet
+    changed:
+      description: Whether anything changed for this certificate.
+      type: bool
+      returned: always
+    failed:
+      description: Whether this certificate failed.
+      type: bool
+      returned: always
+    msg:
+      description: What went wrong, for a person.
+      type: str
+      returned: when RV(certificates[].failed) is V(true)
+    error:
+      description:
+        - What is known of the error beside RV(certificates[].msg).
+        - C(type) is the kind of error. For one of the service there are also C(step), C(url) without its query,
+          C(status) (the HTTP
+          status), C(error_code) and C(service_message) as the server gave them.
+      type: dict
+      returned: when RV(certificates[].failed) is V(true)
+    state:
+      description:
+        - The state of the revision. One of V(intended), V(requested), V(signing), V(issued), V(finalized),
+          V(superseded),
+          V(create_unknown), V(rejected) or V(abandoned).
+      type: str
+      returned: when the enrollment is known
+      sample: requested
+    revision:
+      description: The number of the revision; 1 is the first certificate, each renewal adds one.
+      type: int
+      returned: when the enrollment is known
+      sample: 1
+    thumbprint:
+      description: The SHA-1 of the certificate in DER as 40 upper-case hex digits, as Windows shows it.
+      type: str
+      returned: when there is a certificate
+      sample: 4B1D3F6A0C0E5F2E7A9B8C7D6E5F4A3B2C1D0E9F
+    not_valid_before:
+      description: From when on the certificate is valid, in UTC (ISO 8601).
+      type: str
+      returned: when there is a certificate
+      sample: "2026-01-31T12:00:00Z"
+    not_valid_after:
+      description: Until when the certificate is valid, in UTC (ISO 8601).
+      type: str
+      returned: when there is a certificate
+      sample: "2027-01-31T12:00:00Z"
+    dn:
+      description: The distinguished name that was asked for, in order.
+      type: list
+      elements: dict
+      returned: when the enrollment is known
+      sample: [{attribute: cn, value: www.example.com}]
+    csr:
+      description: The certificate signing request as PEM, for a CA that is reached by your own tasks.
+      type: str
+      returned: when the certificate is requested and not signed yet
+summary:
+  description: How many certificates had each action, and under C(failed) how many failed.
+  returned: always
+  type: dict
+  sample: {issue: 1, none: 41}
+"""
+
+from ..module_utils import _arguments as arguments
+from ..module_utils._enroll import RequestStep
+from ..module_utils._module import Context, Result, batch_result, run
+
+
+def work(context: Context) -> Result:
+    """Request what is not there."""
+    items = arguments.request_items(context.params)
+    step = RequestStep(context.store, context.client, context.session(), register=context.register, now=context.now)
+    return batch_result(context.run_batch(step, items))
+
+
+def main() -> None:
+    """Run the module."""
+    certificates = arguments.certificates(arguments.REQUESTED, required=True)
+    run({**arguments.CONNECTION, **arguments.STORE, **arguments.BATCH, **certificates}, work)
+
+
+if __name__ == "__main__":
+    main()

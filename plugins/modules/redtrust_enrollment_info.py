@@ -1,0 +1,199 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Show what is in the store."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redtrust_enrollment_info
+short_description: Show what is in the store
+version_added: 0.1.0
+description:
+  - Reads the store and changes nothing. Nothing is asked of the server, which has no way to list requests or
+    certificates.
+author:
+  - The redtrust.certificate_enroll authors (@redtrust-partners)
+extends_documentation_fragment:
+  - redtrust.certificate_enroll.attributes
+  - redtrust.certificate_enroll.attributes.actiongroup_redtrust
+  - redtrust.certificate_enroll.attributes.info_module
+  - redtrust.certificate_enroll.connection
+  - redtrust.certificate_enroll.store
+options:
+  names:
+    description: The enrollments to show. The default is all of O(service).
+    type: list
+    elements: str
+  states:
+    description: Show only enrollments whose latest revision is in one of these states.
+    type: list
+    elements: str
+    choices: [intended, requested, signing, issued, finalized, superseded, create_unknown, rejected, abandoned]
+  expires_within:
+    description:
+      - Show only enrollments whose current certificate ends within so many days. Those that have ended already are
+        among them.
+    type: int
+"""
+
+EXAMPLES = r"""
+- name: Show what ends in the next 30 days
+  redtrust.certificate_enroll.redtrust_enrollment_info:
+    service: redtrust.example.com
+    expires_within: 30
+  register: soon
+
+- name: Fail when a create call was never answered
+  ansible.builtin.assert:
+    that: soon.unknown_creates == 0
+"""
+
+RETURN = r"""
+enrollments:
+  description: The enrollments, in the order of O(names) or by name.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the enrollment.
+      type: str
+      returned: always
+    known:
+      description:
+        - Whether the store knows it. Only ever V(false) where O(names) has a name that the store does not know.
+      type: bool
+      returned: always
+    unknown_creates:
+      description: How many create calls of it were never answered. As many keys may lie unused on the server.
+      type: int
+      returned: always
+    current:
+      description: The certificate in use, as in RV(enrollments[].revisions).
+      type: dict
+      returned: always, V(none) where there is none
+    pending:
+      description: The revision on its way, as in RV(enrollments[].revisions).
+      type: dict
+      returned: always, V(none) where there is none
+    revisions:
+      description: All revisions and attempts, oldest first.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        revision:
+          description: The number of the revision; 1 is the first certificate, each renewal adds one.
+          type: int
+          returned: always
+        attempt:
+          description: Which attempt at this revision it is.
+          type: int
+          returned: always
+        state:
+          description: The state of the revision.
+          type: str
+          returned: always
+        thumbprint:
+          description: The SHA-1 of the certificate in DER as 40 upper-case hex digits.
+          type: str
+          returned: always, V(none) where there is no certificate
+        not_valid_before:
+          description: From when on the certificate is valid, in UTC (ISO 8601).
+          type: str
+          returned: always, V(none) where there is no certificate
+        not_valid_after:
+          description: Until when the certificate is valid, in UTC (ISO 8601).
+          type: str
+          returned: always, V(none) where there is no certificate
+        dn:
+          description: The distinguished name that was asked for, in order.
+          type: list
+          elements: dict
+          returned: always
+        provider:
+          description: The provider that was asked for.
+          type: str
+          returned: always
+        renews:
+          description: The thumbprint of the certificate that it renews.
+          type: str
+          returned: always, V(none) for a first certificate
+        certificate_id:
+          description: The number that the server gave the certificate.
+          type: str
+          returned: always, V(none) where the server gave none
+        adopted:
+          description: Whether the certificate was issued without this collection.
+          type: bool
+          returned: always
+        note:
+          description: Why it is in this state, where that needs words.
+          type: str
+          returned: always, V(none) where there is nothing to say
+        created_at:
+          description: When the revision was begun, in UTC (ISO 8601).
+          type: str
+          returned: always
+        updated_at:
+          description: When the revision last changed, in UTC (ISO 8601).
+          type: str
+          returned: always
+summary:
+  description: How many of the enrollments shown have their latest revision in each state.
+  returned: always
+  type: dict
+  sample: {finalized: 41, requested: 1}
+unknown_creates:
+  description: How many create calls of the enrollments shown were never answered.
+  returned: always
+  type: int
+  sample: 0
+"""
+
+import datetime as dt
+from collections import Counter
+
+from ..module_utils import _arguments as arguments
+from ..module_utils._models import Enrollment, State
+from ..module_utils._module import Context, Result, enrollment_facts, run
+
+
+def work(context: Context) -> Result:
+    """Read the store."""
+    found = context.store.enrollments(context.service, context.params["names"])
+    shown = [enrollment for enrollment in found if _is_wanted(context, enrollment)]
+    states = Counter(str(enrollment.latest.state) for enrollment in shown if enrollment.latest)
+    values = {
+        "enrollments": [enrollment_facts(enrollment) for enrollment in shown],
+        "summary": dict(states),
+        "unknown_creates": sum(enrollment.unknown_creates for enrollment in shown),
+    }
+    return Result(changed=False, values=values)
+
+
+def _is_wanted(context: Context, enrollment: Enrollment) -> bool:
+    states, days = context.params["states"], context.params["expires_within"]
+    latest, current = enrollment.latest, enrollment.current
+    if states and (latest is None or str(latest.state) not in states):
+        return False
+    if days is None:
+        return True
+    end = current.not_valid_after if current else None
+    return end is not None and end <= context.now() + dt.timedelta(days=days)
+
+
+def main() -> None:
+    """Run the module."""
+    options = {
+        "names": {"type": "list", "elements": "str"},
+        "states": {"type": "list", "elements": "str", "choices": [str(state) for state in State]},
+        "expires_within": {"type": "int"},
+    }
+    run({**arguments.CONNECTION, **arguments.STORE, **options}, work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,259 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Renew certificates that are due."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redtrust_renew
+short_description: Renew certificates that are due
+version_added: 0.1.0
+description:
+  - Has Redtrust make a key pair for the next revision of each certificate that is due, and keeps the request in the
+    store.
+    The current certificate stays in use until M(redtrust.certificate_enroll.redtrust_finalize) uploads the new one,
+    which then
+    takes its place with its configuration and associations.
+  - A certificate that was issued without this collection is adopted when its PEM is given, or its thumbprint,
+    O(certificates[].dn) and
+    O(certificates[].provider).
+  - The renewal asks for what the current certificate was asked for with. Use
+    M(redtrust.certificate_enroll.redtrust_csr) to ask for something else.
+author:
+  - The redtrust.certificate_enroll authors (@redtrust-partners)
+extends_documentation_fragment:
+  - redtrust.certificate_enroll.attributes
+  - redtrust.certificate_enroll.attributes.actiongroup_redtrust
+  - redtrust.certificate_enroll.connection
+  - redtrust.certificate_enroll.store
+  - redtrust.certificate_enroll.batch
+options:
+  certificates:
+    description:
+      - The certificates to look at. The default is every certificate of O(service) in the store.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: The name of the enrollment.
+        type: str
+        required: true
+      renew_before:
+        description: As O(renew_before), for this certificate.
+        type: str
+      force:
+        description: As O(force), for this certificate.
+        type: bool
+        default: false
+      certificate:
+        description:
+          - The current certificate as PEM, to adopt it. With a chain the certificate itself comes first.
+          - This and all that follows counts only while the store does not know the enrollment.
+        type: str
+      certificate_path:
+        description:
+          - Path of a file with the current certificate (PEM, DER or PKCS#7), instead of
+            O(certificates[].certificate).
+        type: path
+      thumbprint:
+        description:
+          - The thumbprint of the current certificate, 40 hex digits, to adopt it. Blanks, colons and lower case are
+            understood.
+          - Without the certificate itself it is not known when it ends, so it is renewed at once.
+        type: str
+      dn:
+        description:
+          - The distinguished name to ask for. Either a list of C({attribute, value}), in order, where an attribute
+            may repeat; or
+            a mapping of attribute to value, or to a list of values.
+          - The attributes of the vendor's page are V(cn), V(o), V(c), V(st), V(l) and V(ou). Others are passed on
+            as they are.
+          - The default is the subject of the certificate that is given.
+        type: raw
+        required: false
+      provider:
+        description:
+          - The name of the provider at the server, which stands for your CA there. Needed to adopt a certificate.
+        type: str
+        required: false
+      key_type:
+        description: The type of the key to make, as the server names it.
+        type: str
+        default: RSA
+      key_length:
+        description: The length of the key in bits.
+        type: int
+        default: 2048
+      hash_type:
+        description: The hash with which the CSR is to be signed, as the server names it.
+        type: str
+        default: SHA256
+      info:
+        description: Further fields for the provider, passed on as they are.
+        type: dict
+        default: {}
+      group_ids:
+        description: The numbers of groups at the server that get the certificate. Needs O(api_version=4.42).
+        type: list
+        elements: int
+        default: []
+      subject_alt_name:
+        description:
+          - Subject alternative names for the signer, written as V(DNS:www.example.com), V(IP:192.0.2.1),
+            V(email:me@example.com) or
+            V(URI:https://example.com/).
+          - The server has no field for them. They are kept with the request and handed to the signer, at a renewal
+            too.
+        type: list
+        elements: str
+        default: []
+  renew_before:
+    description:
+      - How long before its end a certificate is due. A time in hours, days or weeks such as V(12h), V(30d) or
+        V(4w), or a share of its
+        whole lifetime such as V(33%).
+    type: str
+    default: 30d
+  force:
+    description:
+      - Renew even though it is not due, or although the CA rejected the last request.
+      - This renews in every run.
+    type: bool
+    default: false
+seealso:
+  - module: redtrust.certificate_enroll.redtrust_sign
+  - module: redtrust.certificate_enroll.redtrust_finalize
+"""
+
+EXAMPLES = r"""
+- name: Request the renewal of everything that has a third of its life left
+  redtrust.certificate_enroll.redtrust_renew:
+    host: redtrust.example.com
+    api_version: "4.42"
+    username: enroll
+    password: "{{ redtrust_password }}"
+    renew_before: 33%
+
+- name: Adopt a certificate that was issued by hand, and renew it when it is due
+  redtrust.certificate_enroll.redtrust_renew:
+    host: redtrust.example.com
+    certificates:
+      - name: sealing
+        provider: CA_EXAMPLE
+        certificate_path: /etc/pki/sealing.pem
+"""
+
+RETURN = r"""
+certificates:
+  description: What became of each certificate, in the order of O(certificates), or by name where that was not given.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the enrollment.
+      type: str
+      returned: always
+      sample: www.example.com
+    action:
+      description:
+        - What was done, or in check mode what would be done. One of V(none), V(resume), V(renew) or V(adopt).
+      type: str
+      returned: always
+      sample: renew
+    reason:
+      description: Why, in words.
+      type: str
+      returned: always
+      sample: due since 2026-12-01 12:00 UTC (30d before its end); valid until 2026-12-31 12:00 UTC
+    changed:
+      description: Whether anything changed for this certificate.
+      type: bool
+      returned: always
+    failed:
+      description: Whether this certificate failed.
+      type: bool
+      returned: always
+    msg:
+      description: What went wrong, for a person.
+      type: str
+      returned: when RV(certificates[].failed) is V(true)
+    error:
+      description:
+        - What is known of the error beside RV(certificates[].msg).
+        - C(type) is the kind of error. For one of the service there are also C(step), C(url) without its query,
+          C(status) (the HTTP
+          status), C(error_code) and C(service_message) as the server gave them.
+      type: dict
+      returned: when RV(certificates[].failed) is V(true)
+    state:
+      description:
+        - The state of the revision. One of V(intended), V(requested), V(signing), V(issued), V(finalized),
+          V(superseded),
+          V(create_unknown), V(rejected) or V(abandoned).
+      type: str
+      returned: when the enrollment is known
+      sample: requested
+    revision:
+      description: The number of the revision; 1 is the first certificate, each renewal adds one.
+      type: int
+      returned: when the enrollment is known
+      sample: 1
+    thumbprint:
+      description: The SHA-1 of the certificate in DER as 40 upper-case hex digits, as Windows shows it.
+      type: str
+      returned: when there is a certificate
+      sample: 4B1D3F6A0C0E5F2E7A9B8C7D6E5F4A3B2C1D0E9F
+    not_valid_before:
+      description: From when on the certificate is valid, in UTC (ISO 8601).
+      type: str
+      returned: when there is a certificate
+      sample: "2026-01-31T12:00:00Z"
+    not_valid_after:
+      description: Until when the certificate is valid, in UTC (ISO 8601).
+      type: str
+      returned: when there is a certificate
+      sample: "2027-01-31T12:00:00Z"
+    dn:
+      description: The distinguished name that was asked for, in order.
+      type: list
+      elements: dict
+      returned: when the enrollment is known
+      sample: [{attribute: cn, value: www.example.com}]
+    csr:
+      description: The certificate signing request as PEM, for a CA that is reached by your own tasks.
+      type: str
+      returned: when the certificate is requested and not signed yet
+summary:
+  description: How many certificates had each action, and under C(failed) how many failed.
+  returned: always
+  type: dict
+  sample: {renew: 3, none: 97}
+"""
+
+from ..module_utils import _arguments as arguments
+from ..module_utils._enroll import RenewStep
+from ..module_utils._module import Context, Result, batch_result, run
+
+
+def work(context: Context) -> Result:
+    """Request the next revision of what is due."""
+    items = arguments.renew_items(context.params, context.names)
+    step = RenewStep(context.store, context.client, context.session(), register=context.register, now=context.now)
+    return batch_result(context.run_batch(step, items))
+
+
+def main() -> None:
+    """Run the module."""
+    options = {
+        **arguments.certificates(arguments.RENEWED),
+        "renew_before": {"type": "str", "default": "30d"},
+        "force": {"type": "bool", "default": False},
+    }
+    run({**arguments.CONNECTION, **arguments.STORE, **arguments.BATCH, **options}, work)
+
+
+if __name__ == "__main__":
+    main()

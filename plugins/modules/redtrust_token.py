@@ -1,0 +1,104 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Have a session at Redtrust, or end it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redtrust_token
+short_description: Have a session at Redtrust, or end it
+version_added: 0.1.0
+description:
+  - With O(state=present) makes sure that there is a session for the tasks that follow. One that is kept is used,
+    and refreshed when two thirds
+    of its life are over; otherwise it logs in.
+  - With O(state=absent) ends the session at the server and forgets it.
+  - The other modules log in by themselves when they first need to. This module is for those who want to know
+    beforehand
+    whether the credentials are right, and to end the session.
+  - No token is returned. The session is kept in the file at O(session_path).
+author:
+  - The redtrust.certificate_enroll authors (@redtrust-partners)
+extends_documentation_fragment:
+  - redtrust.certificate_enroll.attributes
+  - redtrust.certificate_enroll.attributes.actiongroup_redtrust
+  - redtrust.certificate_enroll.connection
+  - redtrust.certificate_enroll.store
+options:
+  state:
+    description: Whether there should be a session.
+    type: str
+    choices: [present, absent]
+    default: present
+"""
+
+EXAMPLES = r"""
+- name: Log in
+  redtrust.certificate_enroll.redtrust_token:
+    host: redtrust.example.com
+    api_version: "4.42"
+    username: enroll
+    password: "{{ redtrust_password }}"
+
+- name: Exchange the temporary token of a login with a browser
+  redtrust.certificate_enroll.redtrust_token:
+    host: redtrust.example.com
+    partner: CA_EXAMPLE
+    partner_secret: "{{ redtrust_partner_secret }}"
+    temporal_token: "{{ tkn }}"
+
+- name: Log out
+  redtrust.certificate_enroll.redtrust_token:
+    host: redtrust.example.com
+    api_version: "4.42"
+    username: enroll
+    password: "{{ redtrust_password }}"
+    state: absent
+"""
+
+RETURN = r"""
+action:
+  description:
+    - What was done, or in check mode what would be done. V(none) where there was a session already, or none to end;
+      V(login), V(exchange)
+      (of a temporary token), V(refresh) or V(logout). In check mode V(login) stands for an exchange as well.
+  returned: always
+  type: str
+  sample: login
+expires_at:
+  description: When the access token ends, in UTC (ISO 8601). The session is refreshed before that.
+  returned: when O(state=present), not in check mode, and the server says it
+  type: str
+  sample: "2026-01-31T12:00:00Z"
+"""
+
+from ..module_utils import _arguments as arguments
+from ..module_utils._module import Context, Result, run, timestamp
+
+
+def work(context: Context) -> Result:
+    """Open the session or end it."""
+    session = context.session()
+    present = context.params["state"] == "present"
+    if context.check_mode:
+        changed = session.is_kept() != present
+        return Result(changed, {"action": ("login" if present else "logout") if changed else "none"})
+    if not present:
+        ended = session.close()
+        return Result(ended, {"action": "logout" if ended else "none"})
+    opened = session.open()
+    changed = opened.how not in ("given", "kept")
+    expires_at = timestamp(opened.tokens.expires_at)
+    return Result(changed, {"action": opened.how if changed else "none", "expires_at": expires_at})
+
+
+def main() -> None:
+    """Run the module."""
+    state = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
+    run({**arguments.CONNECTION, **arguments.STORE, **state}, work)
+
+
+if __name__ == "__main__":
+    main()
