@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a certificate or a CSR says; thumbprints and names; the gate.
 
-Pure: bytes and text in, facts or an error out. C(cryptography) may be missing: the package can be imported
-all the same, and C(CRYPTOGRAPHY_IMPORT_ERROR) then holds the traceback for C(missing_required_lib).
+Pure: bytes and text in, facts or an error out. ``cryptography`` may be missing: the package can be imported
+all the same, and ``CRYPTOGRAPHY_IMPORT_ERROR`` then holds the traceback for ``missing_required_lib``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ._certificates import (
 from ._chain import basic_constraints, chain_above, check_dates, order_chain
 from ._csr import check_proof_of_possession, csr_pem, csr_public_key_sha256, parse_csr
 from ._gate import SubjectMatch, check_certificate
-from ._load import CRYPTOGRAPHY_IMPORT_ERROR
+from ._load import CRYPTOGRAPHY_IMPORT_ERROR, load_certificate, load_csr, public_key_sha256, subject_of, validity_of
 from ._names import dn_from_name, dn_warnings, name_from_dn, openssl_subject, rfc4514
 
 __all__ = [
@@ -42,12 +42,17 @@ __all__ = [
     "dn_from_name",
     "dn_warnings",
     "encode_upload",
+    "load_certificate",
+    "load_csr",
     "name_from_dn",
     "normalize_thumbprint",
     "openssl_subject",
     "order_chain",
     "parse_certificates",
     "parse_csr",
+    "public_key_sha256",
     "rfc4514",
+    "subject_of",
     "thumbprint",
+    "validity_of",
 ]

@@ -160,9 +160,9 @@ def certificate_pem(der: bytes) -> str:
 
 
 def encode_upload(certificate: bytes, chain: t.Sequence[bytes], encoding: UploadEncoding) -> str:
-    """Return what goes into C(dataInB64): base64, on one line, of what the encoding names.
+    """Return what goes into ``dataInB64``: base64, on one line, of what the encoding names.
 
-    C(der) is the certificate alone; C(pem) is PEM of the certificate and then of the chain upwards; C(pkcs7) is
+    ``der`` is the certificate alone; ``pem`` is PEM of the certificate and then of the chain upwards; ``pkcs7`` is
     certs-only PKCS#7 in DER with the same certificates, which are a set there and have no order.
     """
     return base64.b64encode(_upload_bytes((certificate, *chain), encoding)).decode()

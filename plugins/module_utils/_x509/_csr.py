@@ -52,7 +52,7 @@ def check_proof_of_possession(der: bytes) -> None:
     """Raise GateError unless the CSR is signed by the key it names.
 
     Whether the hash is a good one is not looked at: the vendor's own CSR is signed with SHA-1, and the
-    certificate is signed anew. C(is_signature_valid) of cryptography is False for SHA-1, hence this.
+    certificate is signed anew. ``is_signature_valid`` of cryptography is False for SHA-1, hence this.
     """
     request = load_csr(der)
     try:

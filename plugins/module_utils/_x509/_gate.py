@@ -31,8 +31,8 @@ def check_certificate(
 ) -> None:
     """Raise GateError, showing both sides, unless the certificate is one for this request.
 
-    Its key is the CSR's; its subject has every requested attribute as often as requested (C(contains)), or
-    exactly these in this order (C(equals)), or is not looked at (C(ignore)); it is valid now. A chain that is
+    Its key is the CSR's; its subject has every requested attribute as often as requested (``contains``), or
+    exactly these in this order (``equals``), or is not looked at (``ignore``); it is valid now. A chain that is
     given leads from the issuer upwards: each certificate is a CA, is valid now and signed the one below. The
     last one is not asked who signed it.
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates, requests and names as C(cryptography) reads them.
+"""Certificates, requests and names as ``cryptography`` reads them.
 
-C(cryptography) warns about names that are longer or shorter than X.520 allows, and such names are the
+``cryptography`` warns about names that are longer or shorter than X.520 allows, and such names are the
 vendor's own example. The warnings say nothing that the gate does not say better, so they are kept down.
 """
 
@@ -23,6 +23,7 @@ CRYPTOGRAPHY_IMPORT_ERROR: str | None = None
 try:
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 except ImportError:
     CRYPTOGRAPHY_IMPORT_ERROR = traceback.format_exc()
@@ -78,7 +79,9 @@ def validity_of(certificate: x509.Certificate) -> tuple[dt.datetime, dt.datetime
     )
 
 
-def public_key_sha256(source: x509.Certificate | x509.CertificateSigningRequest) -> str:
+def public_key_sha256(
+    source: x509.Certificate | x509.CertificateSigningRequest | CertificateIssuerPrivateKeyTypes,
+) -> str:
     """Return the SHA-256 of the SubjectPublicKeyInfo, in hex; raises ConfigurationError."""
     try:
         spki = source.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

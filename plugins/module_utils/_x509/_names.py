@@ -31,7 +31,7 @@ else:
         _TextAttribute = x509.NameAttribute  # takes no parameter before cryptography 42
 
     class _AsWritten(_TextAttribute):
-        """A name attribute of any length: C(c=Brasil) of the vendor's own example is signed as it was written."""
+        """A name attribute of any length: ``c=Brasil`` of the vendor's own example is signed as it was written."""
 
         def __init__(self, attribute: Attribute, value: str) -> None:
             super().__init__(_LIKE[attribute.string_type(value)], value)
@@ -50,7 +50,7 @@ def name_from_dn(dn: DistinguishedName) -> x509.Name:
 
     Country and serial number become PrintableString, domain component and e-mail address IA5String, the
     others UTF8String; a value that its string type cannot hold becomes UTF8String too, since refusing it
-    would refuse the vendor's own example (C(dn_warnings()) says so). Raises ConfigurationError for an
+    would refuse the vendor's own example (``dn_warnings()`` says so). Raises ConfigurationError for an
     attribute that is not known.
     """
     return x509.Name([_name_attribute(name, value) for name, value in dn.attributes])
@@ -65,7 +65,7 @@ def _name_attribute(name: str, value: str) -> x509.NameAttribute[str]:
 
 
 def dn_from_name(name: x509.Name) -> DistinguishedName:
-    """Return the attributes in order; those without a name here by OID, values that are no text as C(#hex)."""
+    """Return the attributes in order; those without a name here by OID, values that are no text as ``#hex``."""
     return DistinguishedName(
         tuple(
             (
@@ -117,7 +117,7 @@ def _escape_rfc4514(value: str) -> str:
 
 
 def openssl_subject(dn: DistinguishedName) -> str:
-    """Return the DN as the option C(-subj) of OpenSSL takes it, together with C(-utf8): C(/C=ES/CN=...).
+    """Return the DN as the option ``-subj`` of OpenSSL takes it, together with ``-utf8``: ``/C=ES/CN=...``.
 
     OpenSSL leaves out an attribute whose name or OID it does not know, with a warning only.
     """

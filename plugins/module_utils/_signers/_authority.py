@@ -1,0 +1,115 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The certificate and key of a local CA, read from files and checked before anything is signed."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import typing as t
+from pathlib import Path
+
+from .._errors import ConfigurationError, GateError
+from .._x509 import (
+    basic_constraints,
+    certificate_facts,
+    chain_above,
+    check_dates,
+    load_certificate,
+    parse_certificates,
+    public_key_sha256,
+)
+
+try:
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+except ImportError:
+    pass  # told by CRYPTOGRAPHY_IMPORT_ERROR
+
+if t.TYPE_CHECKING:
+    SigningKey = t.Union[
+        rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Authority:
+    """A CA that can sign: its certificate in DER, its key, and the certificates above it, its issuer's first."""
+
+    certificate: bytes
+    key: SigningKey = dataclasses.field(repr=False)
+    above: tuple[bytes, ...]
+
+
+def load_authority(
+    certificate_path: str, key_path: str, passphrase: str | None, chain_path: str | None, now: dt.datetime
+) -> Authority:
+    """Read a CA from its files.
+
+    Of several certificates in the file, the CA's is the one that has the key; the others, and those of
+    ``chain_path``, are the chain above it. Raises ConfigurationError that names the file.
+    """
+    key = _load_key(key_path, passphrase)
+    wanted = public_key_sha256(key)
+    certificates = _load_certificates(certificate_path)
+    own = next((der for der in certificates if certificate_facts(der).public_key_sha256 == wanted), None)
+    if own is None:
+        raise ConfigurationError(f"no certificate in {certificate_path} has the key in {key_path}")
+    others = [*certificates, *(_load_certificates(chain_path) if chain_path else [])]
+    try:
+        above = chain_above(own, [der for der in dict.fromkeys(others) if der != own])
+        _check_ca(own)
+        for der in (own, *above):
+            check_dates(der, now)
+    except GateError as exc:
+        raise ConfigurationError(f"the CA in {certificate_path} cannot be used: {exc}") from exc
+    return Authority(own, key, above)
+
+
+def _check_ca(der: bytes) -> None:
+    certificate = load_certificate(der)
+    constraints = basic_constraints(certificate)
+    if constraints is None or not constraints.ca:
+        raise GateError("its certificate is not that of a CA (no basic constraint CA:TRUE)")
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return
+    if not usage.key_cert_sign:
+        raise GateError("its certificate does not allow to sign certificates (no key usage keyCertSign)")
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as exc:
+        raise ConfigurationError(f"{path} cannot be read: {exc.strerror}") from exc
+
+
+def _load_certificates(path: str) -> list[bytes]:
+    try:
+        return parse_certificates(_read(path))
+    except ConfigurationError as exc:
+        raise ConfigurationError(f"{path}: {exc}" if path not in str(exc) else str(exc)) from exc
+
+
+def _load_key(path: str, passphrase: str | None) -> SigningKey:
+    """Read a private key. What cryptography says of it is not passed on: it may quote the file."""
+    raw = _read(path)
+    load = load_pem_private_key if b"-----BEGIN " in raw else load_der_private_key
+    try:
+        key = load(raw, passphrase.encode() if passphrase else None)
+    except TypeError:
+        found = "is not encrypted, but a passphrase is given" if passphrase else "is encrypted: give its passphrase"
+        raise ConfigurationError(f"the private key in {path} {found}") from None
+    except (ValueError, UnsupportedAlgorithm):
+        doubt = ", or the passphrase is wrong" if passphrase else ""
+        raise ConfigurationError(f"{path} holds no private key in PEM or DER that can be read{doubt}") from None
+    if not isinstance(
+        key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey)
+    ):
+        raise ConfigurationError(f"the private key in {path} is not of the kind RSA, ECDSA, Ed25519 or Ed448")
+    return key

@@ -1,0 +1,70 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The interface of every signer."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import datetime as dt
+
+from .._errors import SignerError
+from .._models import DistinguishedName
+from .._x509 import certificate_facts, csr_public_key_sha256
+
+
+@dataclasses.dataclass(frozen=True)
+class SigningOrder:
+    """What a signer gets.
+
+    ``request_id`` is in hex, and the same each time the same request is signed; it is not the request code.
+    ``csr`` is in DER. ``dn`` is the subject to certify, whatever the CSR says. ``since`` is when signing began,
+    in UTC, and the same each time. ``subject_alt_name`` is written as community.crypto does
+    (``DNS:www.example.com``).
+    """
+
+    request_id: str
+    name: str
+    revision: int
+    csr: bytes = dataclasses.field(repr=False)
+    dn: DistinguishedName
+    since: dt.datetime
+    subject_alt_name: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Signed:
+    """What a signer gives, in DER; the chain leads from the issuer upwards."""
+
+    certificate: bytes
+    chain: tuple[bytes, ...] = ()
+
+
+class Signer(abc.ABC):
+    """A certificate authority. One object serves several threads at once."""
+
+    def sign(self, order: SigningOrder) -> Signed | None:
+        """Return the certificate, or None when there is none yet and the signer is to be asked again later.
+
+        Raises SignerRejectedError when there will never be one, SignerError when it did not work this time
+        (a certificate for another key included), ConfigurationError when the order cannot be put into a
+        certificate at all.
+        """
+        signed = self._sign(order)
+        if signed is not None:
+            _check_key(signed, order)
+        return signed
+
+    @abc.abstractmethod
+    def _sign(self, order: SigningOrder) -> Signed | None:
+        """Do what ``sign()`` promises, except for looking at the certificate's key."""
+
+
+def _check_key(signed: Signed, order: SigningOrder) -> None:
+    facts = certificate_facts(signed.certificate)
+    if facts.public_key_sha256 != csr_public_key_sha256(order.csr):
+        raise SignerError(
+            f"the signer answered with a certificate for another request: [{facts.subject}] ({facts.thumbprint}) "
+            f"does not have the key of {order.name}, revision {order.revision}"
+        )

@@ -1,0 +1,125 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A CA that is reached through a program."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import typing as t
+from pathlib import Path
+
+from .._errors import ConfigurationError, RedtrustError, SignerError, SignerRejectedError
+from .._x509 import csr_pem, openssl_subject, order_chain, parse_certificates, rfc4514
+from ._base import Signed, Signer, SigningOrder
+from ._process import Completed, run
+
+# sysexits.h
+NOT_YET = 75
+REJECTED = 77
+
+OUTPUT_LIMIT = 1024 * 1024
+_REASON_LINES = 5
+_REASON_LENGTH = 1000
+
+
+class CommandSigner(Signer):
+    """Signs by running a program: CSR in PEM on its standard input, certificate and chain on its standard output.
+
+    The program may print them in any form and order. Exit status 75 (EX_TEMPFAIL) means "not yet", 77
+    (EX_NOPERM) "never", with the reason on standard error. What is asked for is in the environment:
+
+    - ``REDTRUST_SUBJECT``: the DN for ``-subj`` of OpenSSL (with ``-utf8``); ``REDTRUST_DN``: the same as RFC 4514
+      writes it; ``REDTRUST_DN_JSON``: the same as a JSON list of ``{attribute, value}``, as the user wrote it
+    - ``REDTRUST_SUBJECT_ALT_NAME``: ``DNS:a,IP:b``, may be empty
+    - ``REDTRUST_NAME``, ``REDTRUST_REVISION``, ``REDTRUST_REQUEST_ID`` (the same each time the same request is signed:
+      a program that keeps it in mind need not issue twice)
+
+    No other variable that begins with ``REDTRUST_`` is handed on: these hold the secrets of our own process.
+    """
+
+    def __init__(self, argv: t.Sequence[str], *, timeout: float = 60.0) -> None:
+        """Take the program and its arguments; ``timeout`` is in seconds, for one certificate.
+
+        Raises ConfigurationError when there is no such program.
+        """
+        if not argv or not argv[0]:
+            raise ConfigurationError("the command of the signer is empty")
+        if not (math.isfinite(timeout) and timeout > 0):
+            raise ConfigurationError(f"the timeout of the command must be a number of seconds above 0, not {timeout:g}")
+        if shutil.which(argv[0]) is None:
+            exists = os.sep in argv[0] and Path(argv[0]).exists()
+            problem = (
+                "is not an executable file" if exists else "is not there" if os.sep in argv[0] else "is not on PATH"
+            )
+            raise ConfigurationError(f"the command of the signer, {argv[0]}, {problem}")
+        self._argv = tuple(argv)
+        self._timeout = timeout
+
+    def _sign(self, order: SigningOrder) -> Signed | None:
+        completed = run(
+            self._argv,
+            csr_pem(order.csr).encode(),
+            {**_inherited(), **_environment(order)},
+            timeout=self._timeout,
+            limit=OUTPUT_LIMIT,
+        )
+        if completed.status == 0:
+            return self._signed(completed, order)
+        if completed.status == NOT_YET:
+            return None
+        if completed.status == REJECTED:
+            raise SignerRejectedError(f"the CA refused the request: {_reason(completed)}")
+        how = f"exit status {completed.status}" if completed.status > 0 else f"signal {-completed.status}"
+        raise SignerError(f"{self._argv[0]} ended with {how}: {_reason(completed)}")
+
+    def _signed(self, completed: Completed, order: SigningOrder) -> Signed:
+        try:
+            return Signed(*order_chain(parse_certificates(completed.stdout), order.csr))
+        except RedtrustError as exc:
+            raise SignerError(f"{self._argv[0]} did not print the certificate and its chain: {exc}") from exc
+
+
+def _inherited() -> dict[bytes, bytes]:
+    return {name: value for name, value in os.environb.items() if not name.startswith(b"REDTRUST_")}
+
+
+def _environment(order: SigningOrder) -> dict[bytes, bytes]:
+    variables = {
+        "DN": rfc4514(order.dn),
+        "DN_JSON": json.dumps(order.dn.to_json()),
+        "NAME": order.name,
+        "REQUEST_ID": order.request_id,
+        "REVISION": str(order.revision),
+        "SUBJECT": openssl_subject(order.dn),
+        "SUBJECT_ALT_NAME": _joined(order.subject_alt_name),
+    }
+    return {f"REDTRUST_{name}".encode(): _encoded(name, value) for name, value in variables.items()}
+
+
+def _joined(names: tuple[str, ...]) -> str:
+    for name in names:
+        if "," in name or not name.isprintable():
+            raise ConfigurationError(f"subject_alt_name {name!r} cannot be handed to a command: it has a comma in it")
+    return ",".join(names)
+
+
+def _encoded(name: str, value: str) -> bytes:
+    try:
+        encoded = value.encode()
+    except UnicodeEncodeError as exc:
+        raise ConfigurationError(f"{value!r} cannot be handed to a command in REDTRUST_{name}: {exc.reason}") from exc
+    if b"\0" in encoded:
+        raise ConfigurationError(f"{value!r} cannot be handed to a command in REDTRUST_{name}: it has a NUL in it")
+    return encoded
+
+
+def _reason(completed: Completed) -> str:
+    """Return the last lines of standard error on one line, without anything that a terminal would obey."""
+    lines = completed.stderr.decode("utf-8", "replace").split("\n")
+    readable = ("".join(char if char.isprintable() else " " for char in line).strip() for line in lines)
+    last = [line for line in readable if line][-_REASON_LINES:]
+    return " | ".join(last)[-_REASON_LENGTH:] or "it said nothing on standard error"
