@@ -57,7 +57,7 @@ def parse_tokens(data: t.Any) -> Tokens:
     """Read the token triple. The JWT's own ``exp`` claim counts before ``expiration``."""
     fields = _fields(data, "data")
     access, refresh = fields.get("accesstoken"), fields.get("refreshtoken")
-    if not _is_header_text(access):
+    if not isinstance(access, str) or not re.fullmatch(r"[\x21-\x7e]+", access):
         raise ValueError("data has no accessToken")
     if refresh is not None and not isinstance(refresh, str):
         raise ValueError(f"refreshToken is {_kind(refresh)}, not text")
@@ -137,11 +137,6 @@ def _fields(value: t.Any, what: str) -> dict[str, t.Any]:
 
 def _text(value: t.Any) -> str:
     return "" if value is None else str(value)[:500]
-
-
-def _is_header_text(value: t.Any) -> bool:
-    """Return whether a token can stand in a header: visible ASCII."""
-    return isinstance(value, str) and re.fullmatch(r"[\x21-\x7e]+", value) is not None
 
 
 def _kind(value: t.Any) -> str:

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import os
 import re
 import typing as t
 from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleFallbackNotFound
+from ansible.module_utils.errors import AnsibleFallbackNotFound
 
 from ._client import Address
 from ._contract import CONTRACTS, Contract
@@ -20,6 +21,7 @@ from ._errors import ConfigurationError
 from ._models import CertificateSpec, DistinguishedName
 from ._policy import RenewBefore
 from ._session import Credentials
+from ._signers import DIGESTS, CommandSigner, LocalCa, Profile, Signer
 from ._signing import Partner
 from ._transport import TransportOptions
 from ._x509 import certificate_facts, normalize_thumbprint, parse_certificates
@@ -114,6 +116,40 @@ FINALIZED: Spec = {
     "certificate_path": {"type": "path"},
 }
 
+SIGNER: Spec = {
+    "signer": {"type": "str", "choices": ["local_ca", "command"], "required": True},
+    "local_ca": {
+        "type": "dict",
+        "options": {
+            "certificate_path": {"type": "path", "required": True},
+            "private_key_path": {"type": "path", "required": True, "no_log": False},
+            "passphrase": {"type": "str", "no_log": True},
+            "chain_path": {"type": "path"},
+            "validity": {"type": "str", "default": "365d"},
+            "backdate": {"type": "str", "default": "5m"},
+            "key_usage": {
+                "type": "list",
+                "elements": "str",
+                "default": ["digitalSignature", "nonRepudiation"],
+                "no_log": False,
+            },
+            "key_usage_critical": {"type": "bool", "default": True, "no_log": False},
+            "extended_key_usage": {"type": "list", "elements": "str", "default": [], "no_log": False},
+            "crl_distribution_points": {"type": "list", "elements": "str", "default": []},
+            "ocsp_servers": {"type": "list", "elements": "str", "default": []},
+            "ca_issuers": {"type": "list", "elements": "str", "default": []},
+            "digest": {"type": "str", "choices": list(DIGESTS), "default": "sha256"},
+        },
+    },
+    "command": {
+        "type": "dict",
+        "options": {
+            "argv": {"type": "list", "elements": "str", "required": True},
+            "timeout": {"type": "float", "default": 60.0},
+        },
+    },
+}
+
 NAMED: Spec = {"name": {"type": "str", "required": True}}
 
 
@@ -192,6 +228,21 @@ def name_of(entry: Params) -> str:
             f"name {name!r} is not fit for a file name: at most 200 characters, no slash, no leading dot, no blank ends"
         )
     return name
+
+
+def signer_of(params: Params, now: dt.datetime) -> Signer:
+    """Return what signs."""
+    if params["signer"] == "command":
+        return CommandSigner(params["command"]["argv"], timeout=params["command"]["timeout"])
+    options = params["local_ca"]
+    return LocalCa(
+        certificate_path=options["certificate_path"],
+        private_key_path=options["private_key_path"],
+        passphrase=options["passphrase"],
+        chain_path=options["chain_path"],
+        profile=Profile.from_options(options),
+        now=now,
+    )
 
 
 def request_items(params: Params) -> list[RequestItem]:

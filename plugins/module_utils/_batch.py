@@ -92,16 +92,17 @@ def _work(step: Step[Item], items: t.Sequence[Item], store: Store, options: Batc
         return []
     plans = _plans(step, items, store, options.service)
     with ThreadPoolExecutor(max_workers=max(1, min(options.workers, len(plans)))) as pool:
-        return list(pool.map(lambda plan: _act(step, plan), plans))
+        return list(pool.map(lambda plan: _act(step, plan, store), plans))
 
 
-def _act(step: Step[Item], plan: Plan[Item] | Outcome) -> Outcome:
+def _act(step: Step[Item], plan: Plan[Item] | Outcome, store: Store) -> Outcome:
     if isinstance(plan, Outcome) or not plan.acts:
         return _outcome(plan)
     try:
         return step.act(plan)
     except RedtrustError as exc:
-        return plan.outcome(plan.enrollment.pending or plan.enrollment.current, changed=False, error=exc)
+        left = store.enrollment(plan.enrollment.service, plan.item.name)
+        return dataclasses.replace(_failed(plan.item, exc, left), action=plan.action, reason=plan.reason)
 
 
 def _outcome(plan: Plan[Item] | Outcome) -> Outcome:

@@ -37,6 +37,13 @@ MAX_ANSWER_BYTES = 1024 * 1024
 MAX_REDIRECTS = 3
 
 
+class Where(t.TypedDict):
+    """What names a request in an error: the step, and the URL without its query."""
+
+    step: str
+    url: str
+
+
 @dataclasses.dataclass(frozen=True)
 class HttpRequest:
     """One request. ``step`` names it in messages; ``body`` is sent as JSON, also with GET (4.33 wants that)."""
@@ -48,8 +55,8 @@ class HttpRequest:
     body: t.Mapping[str, t.Any] | None = dataclasses.field(default=None, repr=False)
 
     @property
-    def where(self) -> dict[str, str]:
-        """Return what names the request in an error: the step, and the URL without its query."""
+    def where(self) -> Where:
+        """Return what names the request in an error."""
         return {"step": self.step, "url": self.url.partition("?")[0]}
 
 
@@ -79,6 +86,13 @@ class TransportOptions:
     client_key: str | None = None
     proxy: str | None = dataclasses.field(default=None, repr=False)
     timeout: float = 30.0
+
+    @property
+    def client_pair(self) -> str | tuple[str, str] | None:
+        """The client certificate, with the file of its key where that is another one."""
+        if self.client_cert and self.client_key:
+            return self.client_cert, self.client_key
+        return self.client_cert
 
 
 class HttpsTransport:
@@ -118,7 +132,7 @@ class HttpsTransport:
             headers={**headers, **request.headers},
             data=body if request.body is not None else None,
             verify=(options.ca_path or True) if options.validate_certs else False,
-            cert=(options.client_cert, options.client_key) if options.client_key else options.client_cert,
+            cert=options.client_pair,
             proxies=self._proxies(request.url),
             timeout=options.timeout,
             allow_redirects=False,

@@ -187,7 +187,7 @@ def _is_wanted(context: Context, enrollment: Enrollment) -> bool:
 
 def main() -> None:
     """Run the module."""
-    options = {
+    options: arguments.Spec = {
         "names": {"type": "list", "elements": "str"},
         "states": {"type": "list", "elements": "str", "choices": [str(state) for state in State]},
         "expires_within": {"type": "int"},

@@ -229,7 +229,7 @@ def work(context: Context) -> Result:
 
 def main() -> None:
     """Run the module."""
-    options = {
+    options: arguments.Spec = {
         **arguments.certificates(arguments.FINALIZED),
         "subject_match": {"type": "str", "choices": ["contains", "equals", "ignore"], "default": "contains"},
         "upload_format": {"type": "str", "choices": ["der", "pkcs7", "pem"], "default": "der"},

@@ -247,7 +247,7 @@ def work(context: Context) -> Result:
 
 def main() -> None:
     """Run the module."""
-    options = {
+    options: arguments.Spec = {
         **arguments.certificates(arguments.RENEWED),
         "renew_before": {"type": "str", "default": "30d"},
         "force": {"type": "bool", "default": False},

@@ -96,7 +96,7 @@ def work(context: Context) -> Result:
 
 def main() -> None:
     """Run the module."""
-    state = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
+    state: arguments.Spec = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
     run({**arguments.CONNECTION, **arguments.STORE, **state}, work)
 
 

@@ -64,7 +64,7 @@ class FinalizeStep(Step[FinalizeItem]):
         if pending is None and current is None:
             raise PolicyError("there is no request that waits for a certificate: redtrust_csr makes one")
         given = item.certificates()
-        is_current = current is not None and current.thumbprint in map(thumbprint, given)
+        is_current = current is not None and current.thumbprint in [thumbprint(der) for der in given]
         if pending is None:
             if given and not is_current:
                 raise GateError("no request waits for the certificate that was given, and it is not the current one")

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from ._base import Signed, Signer, SigningOrder
-from ._profile import Profile
+from ._profile import DIGESTS, Profile
 from .command import CommandSigner
 from .local_ca import LocalCa
 
-__all__ = ["CommandSigner", "LocalCa", "Profile", "Signed", "Signer", "SigningOrder"]
+__all__ = ["DIGESTS", "CommandSigner", "LocalCa", "Profile", "Signed", "Signer", "SigningOrder"]

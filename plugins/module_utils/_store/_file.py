@@ -77,8 +77,9 @@ def refuse_cut(connection: sqlite3.Connection, path: pathlib.Path) -> None:
     Pages that are missing altogether SQLite sees by itself. With something in the log the file is not looked
     at: it is being written, or will be mended from the log.
     """
-    log = _location.beside(path, "-wal")
-    if log.exists() and log.stat().st_size:
-        return
-    if path.stat().st_size % int(_schema.pragma(connection, "page_size")):
+    try:
+        logged = _location.beside(path, "-wal").stat().st_size
+    except FileNotFoundError:
+        logged = 0
+    if not logged and path.stat().st_size % int(_schema.pragma(connection, "page_size")):
         raise StoreError(f"store {path}: its end is missing; keep a copy of it and restore a backup")

@@ -60,7 +60,10 @@ MIGRATIONS: tuple[Migration, ...] = (
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> t.Iterator[None]:
-    """Commit what is done inside, or nothing of it. Takes the write lock at once, so it cannot be lost half-way."""
+    """Commit what is done inside, or nothing of it.
+
+    The write lock is taken at once: one that is taken only at the first write cannot be waited for.
+    """
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
