@@ -7,37 +7,56 @@
 PYTHON ?= python3
 CHECK := .venv/bin/python tests/tools/check.py
 
-.PHONY: help test lint unit sanity integration clean
+.PHONY: help demo test lint unit sanity package integration matrix clean
 
-help: ## say what there is
-	@echo "make demo    see it work: a sandbox server, certificates issued and renewed, and again with no change"
-	@echo "make test    check everything"
+help:
+	@echo "make demo         see it work: certificates issued and renewed, and the second time no change"
+	@echo "make test         check everything"
 	@echo
-	@echo "Parts of make test:"
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1@/' | column -t -s @
+	@echo "make lint         of make test: style, types, licences, documentation"
+	@echo "make unit         of make test: the tests that need no playbook"
+	@echo "make sanity       of make test: ansible-test sanity"
+	@echo "make package      of make test: build the artifact and look at it as Galaxy would"
+	@echo "make integration  of make test: playbooks against the sandbox"
+	@echo "make matrix       unit, sanity and integration with each ansible-core and Python; takes long"
+	@echo "make clean        remove what these commands made"
+
+demo: .venv/demo
+	@.venv/bin/python tests/tools/demo.py
 
 test: .venv/ready
 	@$(CHECK)
 
-lint: .venv/ready ## style, types, licences, documentation
+lint: .venv/ready
 	@$(CHECK) lint
 
-unit: .venv/ready ## tests without a playbook
+unit: .venv/ready
 	@$(CHECK) unit
 
-sanity: .venv/ready ## ansible-test sanity
+sanity: .venv/ready
 	@$(CHECK) sanity
 
-integration: .venv/ready ## playbooks against the sandbox
+package: .venv/ready
+	@$(CHECK) package
+
+integration: .venv/ready
 	@$(CHECK) integration
 
-clean: ## remove what these commands made
+matrix: .venv/ready
+	@.venv/bin/python tests/tools/matrix.py
+
+clean:
 	rm -rf .build .demo .tree .venv .mypy_cache .pytest_cache .ruff_cache .ansible tests/output
 
-.venv/ready: requirements-dev.txt tests/unit/requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
+.venv/demo: requirements-demo.txt tests/integration/requirements.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
 	@echo "==> virtual environment in .venv"
 	@rm -rf .venv
-	@$(PYTHON) -m venv .venv
+	@"$(PYTHON)" -m venv .venv
+	@.venv/bin/python -m pip install -qq -r requirements-demo.txt
+	@touch .venv/demo
+
+.venv/ready: .venv/demo requirements-dev.txt tests/unit/requirements.txt
+	@echo "==> tools in .venv"
 	@.venv/bin/python -m pip install -qq -r requirements-dev.txt
 	@touch .venv/ready

@@ -5,25 +5,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent
-TREE = ROOT / ".tree"
+sys.path.insert(0, str(Path(__file__).resolve().parent / "tests" / "tools"))
+from workshop import SANDBOX_FILES, TREE, link_tree
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Link the checkout into a collections tree and give that tree to Ansible's loader."""
-    spot = TREE / "ansible_collections" / "redtrust" / "certificate_enroll"
-    spot.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):  # another worker, or an earlier run
-        spot.symlink_to(Path("..", "..", ".."))
+    link_tree()
     os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(TREE)
-    sys.path.insert(0, str(ROOT / "roles" / "sandbox" / "files"))
+    sys.path.insert(0, str(SANDBOX_FILES))
     from ansible.plugins.loader import init_plugin_loader
 
     init_plugin_loader([str(TREE)])

@@ -8,13 +8,44 @@ from __future__ import annotations
 import argparse
 import collections.abc as c
 import dataclasses
+import re
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
 import workshop
 from workshop import ROOT, CheckError, Workshop
+
+FULL_NAME = "redtrust.certificate_enroll"
+
+# What a used checkout has and the artifact must not.
+LITTER = (
+    ".ansible/litter",
+    ".build/litter",
+    ".demo/litter",
+    ".mypy_cache/litter",
+    ".pytest_cache/litter",
+    ".ruff_cache/litter",
+    ".tree/litter",
+    ".venv/litter",
+    "plugins/modules/__pycache__/litter.pyc",
+    "redtrust-certificate_enroll-0.0.1.tar.gz",
+    "tests/output/litter",
+)
+BELONGS = re.compile(
+    r"(CHANGELOG\.rst|COPYING|FILES\.json|MANIFEST\.json|README\.md|REUSE\.toml"
+    r"|(LICENSES|changelogs|docs|meta|playbooks|plugins|roles|tests)(/[^./][^/]*)*)"
+)
+
+# Nothing is fetched: references to the documentation of Ansible stay plain text.
+SPHINX = """
+project = "redtrust.certificate_enroll"
+extensions = ["sphinx_antsibull_ext"]
+html_theme = "basic"
+suppress_warnings = ["ref.ref", "ref.any"]
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,8 +95,22 @@ def changelog(shop: Workshop) -> None:
 
 
 def docs(shop: Workshop) -> None:
-    """Check the documentation of modules and roles, then build it as the web site would."""
-    shop.output([*shop.tool("antsibull-docs"), "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", "."])
+    """Check the documentation of modules and roles, then build it as a web site would."""
+    tool = shop.tool("antsibull-docs")
+    shop.output([*tool, "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "all", "."])
+    site = shop.directory / "site"
+    (site / "rst").mkdir(parents=True)
+    (site / "conf.py").write_text(SPHINX, encoding="utf-8")
+    shop.output(
+        [*tool, "collection", "--use-current", "--fail-on-error", "--squash-hierarchy", "--dest-dir", "rst", FULL_NAME],
+        cwd=site,
+    )
+    shop.output([shop.python, "-m", "sphinx", "-q", "-W", "--keep-going", "-c", ".", "rst", "html"], cwd=site)
+
+
+def unit(shop: Workshop) -> None:
+    """Run the tests that need no playbook, in the checkout itself, on all cores."""
+    shop.run([shop.python, "-m", "pytest", "-q", "-n", "auto"], cwd=ROOT)
 
 
 def sanity(shop: Workshop) -> None:
@@ -92,14 +137,45 @@ def sanity_guard(shop: Workshop) -> None:
         workshop.track(shop.copy)
 
 
+def package(shop: Workshop) -> None:
+    """Build the artifact, with everything lying around that a used checkout has, and look at what is in it."""
+    for name in LITTER:
+        (shop.copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (shop.copy / name).write_text("litter\n", encoding="utf-8")
+    shop.output([*shop.tool("ansible-galaxy"), "collection", "build", "--output-path", str(shop.directory)])
+    for name in LITTER:
+        (shop.copy / name).unlink()
+    with tarfile.open(artifact(shop)) as archive:
+        names = {member.name.rstrip("/") for member in archive.getmembers()}
+    wrong = sorted(name for name in names if not BELONGS.fullmatch(name) or name in LITTER)
+    if wrong:
+        raise CheckError(f"the artifact must not contain {', '.join(wrong)}")
+
+
+def importer(shop: Workshop) -> None:
+    """Import the artifact as Galaxy does."""
+    text = shop.output(
+        [shop.python, "-m", "galaxy_importer.main", str(artifact(shop))],
+        cwd=shop.directory,
+        GALAXY_IMPORTER_CHECK_REQUIRED_TAGS="true",
+        GALAXY_IMPORTER_RUN_FLAKE8="true",
+    )
+    if re.search(r"^(WARNING|ERROR|CRITICAL): ", text, re.MULTILINE) or "completed successfully" not in text:
+        print(text)
+        raise CheckError("galaxy-importer has something to say")
+
+
+def artifact(shop: Workshop) -> Path:
+    """Return the built artifact."""
+    return next(shop.directory.glob("redtrust-certificate_enroll-*.tar.gz"))
+
+
 def integration(shop: Workshop) -> None:
     """Run the playbooks of tests/integration against the sandbox."""
+    if not list(shop.copy.glob("tests/integration/targets/*/tasks")):
+        print("there are no targets yet")
+        return
     shop.run([*shop.tool("ansible-test"), "integration", "--venv", "--requirements", "--color", "no"])
-
-
-def unit(shop: Workshop) -> None:
-    """Run the tests that need no playbook, in the checkout itself, on all cores."""
-    shop.run([shop.python, "-m", "pytest", "-q", "-n", "auto"], cwd=ROOT)
 
 
 STEPS = (
@@ -113,6 +189,8 @@ STEPS = (
     Step("unit", "unit tests", unit),
     Step("sanity", "ansible-test sanity", sanity),
     Step("sanity", "a planted fault is found", sanity_guard),
+    Step("package", "artifact", package),
+    Step("package", "galaxy-importer", importer),
     Step("integration", "ansible-test integration", integration),
 )
 

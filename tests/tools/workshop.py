@@ -25,11 +25,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / ".build"
+TREE = ROOT / ".tree"
+SANDBOX_FILES = ROOT / "roles" / "sandbox" / "files"
 COLLECTION = Path("ansible_collections", "redtrust", "certificate_enroll")
 SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 TARGET_PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 
-# What would make a check depend on the shell that it was started from.
 _DROPPED = re.compile(r"ANSIBLE_.*|REDTRUST_.*|PYTHON.*|VIRTUAL_ENV|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|MAKE.*|MFLAGS")
 
 
@@ -112,10 +113,22 @@ def opened(venv: Path, pythons: c.Mapping[str, Path]) -> c.Iterator[Workshop]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def clean_environment() -> dict[str, str]:
+    """Return the environment without what would change how Ansible, Python or the collection behave."""
+    return {name: value for name, value in os.environ.items() if not _DROPPED.fullmatch(name)}
+
+
+def link_tree() -> None:
+    """Make this checkout importable as the collection, for tools that accept a link for it."""
+    spot = TREE / COLLECTION
+    spot.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):  # another process, or an earlier run
+        spot.symlink_to(Path("..", "..", ".."))
+
+
 def _environment(directory: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not _DROPPED.fullmatch(name)}
     places = (str(directory / "venv" / "bin"), str(directory / "pythons"), *SYSTEM_PATH)
-    return kept | {
+    return clean_environment() | {
         "ANSIBLE_COLLECTIONS_PATH": str(directory),
         "HOME": str(directory / "home"),
         "LC_ALL": "C.UTF-8",
