@@ -71,7 +71,15 @@ def log_ahead(connection: sqlite3.Connection) -> None:
             raise
 
 
-def refuse_cut(connection: sqlite3.Connection, path: pathlib.Path) -> None:
+def refuse_damaged(connection: sqlite3.Connection, path: pathlib.Path) -> None:
+    """Raise StoreError when the structure of the file is not whole (0.2 s for 500 MB in memory)."""
+    _refuse_cut(connection, path)
+    found = str(_schema.pragma(connection, "quick_check(1)"))
+    if found != "ok":
+        raise StoreError(f"store {path}: it is damaged ({' '.join(found.split())}); keep a copy and restore a backup")
+
+
+def _refuse_cut(connection: sqlite3.Connection, path: pathlib.Path) -> None:
     """Raise StoreError when the last page is not whole: SQLite would fill it up with zeros and go on.
 
     Pages that are missing altogether SQLite sees by itself. With something in the log the file is not looked

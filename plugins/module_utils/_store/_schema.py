@@ -74,7 +74,7 @@ def transaction(connection: sqlite3.Connection) -> t.Iterator[None]:
 
 
 def pragma(connection: sqlite3.Connection, name: str) -> t.Any:
-    """Return the value of a pragma."""
+    """Return the value of a pragma, or the first one."""
     return connection.execute(f"PRAGMA {name}").fetchone()[0]
 
 

@@ -162,7 +162,8 @@ class SqliteStore(Store):
     def _open(self) -> sqlite3.Connection:
         with _file.connected(self._path, self._patience) as connection:
             version = _schema.recognise(connection, str(self._path))
-            _file.refuse_cut(connection, self._path)
+            if not self._opened:
+                _file.refuse_damaged(connection, self._path)
             if self._read_only:
                 _schema.require_newest(version, str(self._path))
                 connection.execute("PRAGMA query_only = ON")

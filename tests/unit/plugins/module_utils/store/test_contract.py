@@ -63,6 +63,13 @@ def test_each_put_is_the_next_generation(store: Store, make: MakeRevision) -> No
     assert store.enrollment("redtrust", "www").revisions == (second,)
 
 
+def test_a_new_row_has_the_time_of_the_store(store: Store, make: MakeRevision) -> None:
+    long_ago = dt.datetime(2000, 1, 1, tzinfo=dt.timezone.utc)
+    (stored,) = store.put(make(created_at=long_ago, updated_at=long_ago))
+    assert stored.created_at == stored.updated_at
+    assert stored.created_at != long_ago
+
+
 def test_a_row_that_is_used_again_begins_anew(store: Store, make: MakeRevision) -> None:
     (first,) = store.put(make())
     (given_up,) = store.put(first.moved(State.ABANDONED))
@@ -155,6 +162,7 @@ def test_revisions_are_in_the_order_of_their_numbers(store: Store, make: MakeRev
     store.put(*(make(revision=revision, attempt=attempt, state=State.REJECTED) for revision, attempt in keys))
     found = store.enrollment("redtrust", "www").revisions
     assert [(revision.revision, revision.attempt) for revision in found] == sorted(keys)
+    assert store.enrollments()[0].revisions == found
 
 
 def test_names_are_answered_one_by_one_in_their_order(store: Store, make: MakeRevision) -> None:

@@ -109,6 +109,8 @@ def test_a_kill_while_the_store_is_made_locks_nobody_out(
     path = tmp_path / "store.db"
     killed(worker(moment, path))
     assert path.exists() == (moment == "die_linked")
+    if path.exists():
+        assert path.read_bytes()[18:20] == b"\2\2", "the file format says WAL from the first moment"
     with open_store(str(path)) as store:
         store.put(make())
     assert whole(path)

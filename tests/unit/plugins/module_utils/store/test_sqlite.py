@@ -89,11 +89,16 @@ def test_a_truncated_file_is_refused(filled: Path, length: int) -> None:
     refused_as_it_is(filled, "damaged|not a database|end is missing|another program")
 
 
-def test_a_page_of_rubbish_is_found_when_it_is_read(filled: Path) -> None:
+@pytest.mark.parametrize("page", [1, 2, 3, 10, 40])
+def test_a_page_of_rubbish_is_found_before_anything_is_read(filled: Path, page: int) -> None:
     content = bytearray(filled.read_bytes())
-    content[4096 : 2 * 4096] = b"\xa5" * 4096
+    content[page * 4096 : (page + 1) * 4096] = b"\xa5" * 4096
     filled.write_bytes(content)
-    refused_as_it_is(filled, "damaged.*backup")
+    for read_only in (False, True):
+        with pytest.raises(StoreError, match=r"damaged.*backup") as caught:
+            open_store(str(filled), read_only=read_only)
+        assert str(filled) in str(caught.value)
+    assert filled.read_bytes() == content
 
 
 def test_a_row_that_cannot_be_read_names_store_and_row_but_no_secret(path: Path, make: MakeRevision) -> None:
@@ -172,6 +177,23 @@ def test_one_that_stays_locked_says_so(path: Path, make: MakeRevision) -> None:
         assert str(path) in str(caught.value)
         other.execute("ROLLBACK")
         store.put(make())
+
+
+def test_who_begins_to_write_has_the_lock_at_once(filled: Path) -> None:
+    with raw(filled) as first, raw(filled) as second:
+        second.execute("PRAGMA busy_timeout = 0")
+        with _schema.transaction(first):
+            with pytest.raises(sqlite3.OperationalError, match="locked"), _schema.transaction(second):
+                pass
+            assert second.execute("SELECT count(*) FROM revisions").fetchone() == (40,)
+
+
+def test_one_that_is_taken_away_is_not_made_again(filled: Path) -> None:
+    with open_store(str(filled)) as store, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        filled.unlink()
+        with pytest.raises(StoreError, match="unable to open"):
+            pool.submit(store.enrollments).result()
+    assert not filled.exists()
 
 
 def test_a_full_disk_says_so_and_writes_nothing(path: Path, make: MakeRevision) -> None:
