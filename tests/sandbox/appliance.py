@@ -179,6 +179,13 @@ class Appliance:
             self._mark = connection.execute("SELECT COALESCE(MAX(id), 0) FROM requests").fetchone()[0]
         return self
 
+    def until(self, condition: t.Callable[[], bool]) -> None:
+        """Wait for something that the server does on its own."""
+        deadline = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < deadline, "it did not happen"
+            time.sleep(0.02)
+
     def stop(self) -> None:
         """Stop the server."""
         self.http.close()
@@ -231,9 +238,7 @@ class Appliance:
 
     def send(self, verb: str, url: str, **others: t.Any) -> requests.Response:
         """Send a request as it is."""
-        return self.http.request(
-            verb, url, verify=self.facts["ca_path"], allow_redirects=False, timeout=30, **others
-        )
+        return self.http.request(verb, url, verify=self.facts["ca_path"], allow_redirects=False, timeout=30, **others)
 
     def ask(
         self, step: str, body: Json = None, token: str | None = None, headers: dict[str, str] | None = None

@@ -27,9 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Attribute's length must be")
 
 def state(sandbox: Appliance, certificate: x509.Certificate) -> tuple[str, str | None]:
     """Return state and successor of a certificate."""
-    (row,) = sandbox.rows(
-        "SELECT state, replaced_by FROM certificates WHERE thumbprint = ?", thumbprint(certificate)
-    )
+    (row,) = sandbox.rows("SELECT state, replaced_by FROM certificates WHERE thumbprint = ?", thumbprint(certificate))
     return row[0], row[1]
 
 
@@ -203,9 +201,7 @@ def test_a_renewal_replaces_the_certificate(sandbox: Appliance, lower: bool) -> 
     old = sandbox.issued(token)
     named = thumbprint(old).lower() if lower else thumbprint(old)
     request = sandbox.created(token, "renew", thumbprintToRenew=named)
-    ((renews, api_path),) = sandbox.rows(
-        "SELECT renews, api_path FROM keys WHERE request_code = ?", request.code
-    )
+    ((renews, api_path),) = sandbox.rows("SELECT renews, api_path FROM keys WHERE request_code = ?", request.code)
     assert renews == thumbprint(old)
     assert api_path == sandbox.path("renew")[1]
     assert state(sandbox, old) == ("current", None)

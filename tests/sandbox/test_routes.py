@@ -139,14 +139,14 @@ def test_nobody_trusts_the_certificate_without_the_ca(sandbox: Appliance) -> Non
     assert sandbox.asked() == []
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 @pytest.mark.parametrize("port", ["port", "auth_port"])
 def test_old_protocols_are_refused(sandbox: Appliance, port: str) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(sandbox.facts["ca_path"])
     context.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning):
-        context.minimum_version = ssl.TLSVersion.TLSv1
-        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
     with (
         socket.create_connection(("127.0.0.1", sandbox.facts[port]), timeout=30) as raw,
         pytest.raises((ssl.SSLError, ConnectionResetError)),

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command line of the sandbox."""
+"""The command line of the sandbox.
+
+The server, and with it FastAPI, is imported by the commands that need it: the others take no time.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ import time
 import typing as t
 
 from redtrust_sandbox import __doc__ as about
-from redtrust_sandbox import client, config, faults, process, server
+from redtrust_sandbox import client, config, faults, process
 from redtrust_sandbox.errors import SandboxError
 from redtrust_sandbox.generations import GENERATIONS, STEP_NAMES
 from redtrust_sandbox.ledger import FILE_NAME, Ledger, summary
@@ -103,6 +106,8 @@ def _serve(options: argparse.Namespace) -> None:
         given.remove("--daemon")
         print(json.dumps(process.start(options.directory, given), indent=2))
         return
+    from redtrust_sandbox import server
+
     names = ("directory", "api_version", "host", "port", "auth_port", "key_pool", "fill_key_pool")
     more = ("allow_remote", "parent_pid", "stop_after", "ready_fd")
     chosen = {name: getattr(options, name) for name in names + more}
@@ -161,6 +166,8 @@ def _temp_token(options: argparse.Namespace) -> None:
 
 
 def _openapi(options: argparse.Namespace) -> None:
+    from redtrust_sandbox import server
+
     with tempfile.TemporaryDirectory() as directory:
         document = server.document(pathlib.Path(directory), options.api_version)
     print(json.dumps(document, indent=2, sort_keys=True))

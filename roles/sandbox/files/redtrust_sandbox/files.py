@@ -11,6 +11,9 @@ import pathlib
 
 from redtrust_sandbox.errors import ProcessError
 
+READY_FILE = "ready.json"
+LOCK_FILE = "lock"
+
 
 def private_directory(path: pathlib.Path) -> pathlib.Path:
     """Return the directory, made when it is not there, readable by its owner only; raises ProcessError."""

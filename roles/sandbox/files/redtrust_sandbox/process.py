@@ -18,7 +18,6 @@ import typing as t
 
 from redtrust_sandbox import files
 from redtrust_sandbox.errors import ProcessError
-from redtrust_sandbox.server import LOCK_FILE, READY_FILE
 
 LOG_FILE = "server.log"
 
@@ -26,7 +25,7 @@ LOG_FILE = "server.log"
 def running(directory: pathlib.Path) -> int | None:
     """Return the process number of the server of this directory; None when there is none."""
     try:
-        descriptor = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(directory / files.LOCK_FILE, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
@@ -41,7 +40,7 @@ def running(directory: pathlib.Path) -> int | None:
 def ready(directory: pathlib.Path) -> dict[str, t.Any]:
     """Return what ready.json of the running server says; raises ProcessError."""
     try:
-        facts: dict[str, t.Any] = json.loads((directory / READY_FILE).read_text(encoding="utf-8"))
+        facts: dict[str, t.Any] = json.loads((directory / files.READY_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         raise ProcessError(f"No server runs in {directory}") from exc
     if facts["pid"] != running(directory):
@@ -93,7 +92,7 @@ def stop(directory: pathlib.Path) -> bool:
         select.select([gone], [], [])
         os.close(gone)
         return True
-    descriptor = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CLOEXEC)
+    descriptor = os.open(directory / files.LOCK_FILE, os.O_RDWR | os.O_CLOEXEC)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     os.close(descriptor)
     return True

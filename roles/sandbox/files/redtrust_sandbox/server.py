@@ -41,8 +41,6 @@ else:
     except ImportError:
         from uvicorn.protocols.http.h11_impl import H11Protocol as _Protocol
 
-READY_FILE = "ready.json"
-LOCK_FILE = "lock"
 _LOCK_ATTEMPTS = 50
 _CONNECTION_NUMBERS = itertools.count(1)
 
@@ -139,7 +137,7 @@ def serve(options: Options, config: Config) -> None:
     finally:
         keys.stop()
         ledger.close()
-        (directory / READY_FILE).unlink(missing_ok=True)
+        (directory / files.READY_FILE).unlink(missing_ok=True)
 
 
 def _uvicorn_config(door: front.Front, context: ssl.SSLContext) -> uvicorn.Config:
@@ -194,7 +192,7 @@ def describe(
 
 
 def _announce(options: Options, directory: pathlib.Path, facts: t.Mapping[str, t.Any]) -> None:
-    files.write_private(directory / READY_FILE, json.dumps(facts, indent=2).encode() + b"\n")
+    files.write_private(directory / files.READY_FILE, json.dumps(facts, indent=2).encode() + b"\n")
     if options.ready_fd is not None:
         os.write(options.ready_fd, b"ready")
         os.close(options.ready_fd)
@@ -242,7 +240,7 @@ def _lock(directory: pathlib.Path) -> None:
 
     Somebody who only looks holds the lock for an instant, so a lock that is held is tried again.
     """
-    descriptor = os.open(directory / LOCK_FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(directory / files.LOCK_FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     for _attempt in range(_LOCK_ATTEMPTS):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
