@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import shutil
 import sqlite3
 import typing as t
 from pathlib import Path
@@ -101,6 +102,21 @@ def test_a_page_of_rubbish_is_found_before_anything_is_read(filled: Path, page: 
     assert filled.read_bytes() == content
 
 
+@pytest.mark.parametrize("read_only", [False, True])
+def test_what_a_crash_left_in_the_log_is_read(tmp_path: Path, make: MakeRevision, read_only: bool) -> None:
+    for folder in ("running", "crashed"):
+        (tmp_path / folder).mkdir(0o700)
+    running, crashed = (str(tmp_path / folder / "store.db") for folder in ("running", "crashed"))
+    with open_store(running) as store:
+        stored = store.put(make())
+        for suffix in ("", "-wal"):
+            shutil.copy(running + suffix, crashed + suffix)
+    with Path(crashed).open("ab") as stream:
+        stream.write(b"the page that was being written")
+    with open_store(crashed, read_only=read_only) as store:
+        assert store.enrollment("redtrust", "www").revisions == stored
+
+
 def test_a_row_that_cannot_be_read_names_store_and_row_but_no_secret(path: Path, make: MakeRevision) -> None:
     with open_store(str(path)) as store:
         store.put(make(request_code="R-SECRET"))
@@ -110,6 +126,12 @@ def test_a_row_that_cannot_be_read_names_store_and_row_but_no_secret(path: Path,
         store.enrollments()
     assert str(path) in str(caught.value)
     assert "R-SECRET" not in str(caught.value)
+
+
+def test_a_mistake_is_not_taken_for_another_run(path: Path, make: MakeRevision) -> None:
+    with open_store(str(path)) as store, pytest.raises(StoreError, match="NOT NULL") as caught:
+        store.put(make(adopted=None))
+    assert type(caught.value) is StoreError
 
 
 def test_a_store_without_tables_yet_is_brought_up(path: Path, make: MakeRevision) -> None:
