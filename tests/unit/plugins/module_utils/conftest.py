@@ -31,11 +31,11 @@ class Openssl:
         return self(*arguments, stdin=stdin).decode().strip()
 
     def der(self, name: str) -> bytes:
-        """Return the certificate C(name.crt) in DER."""
+        """Return the certificate ``name.crt`` in DER."""
         return self("x509", "-in", f"{name}.crt", "-outform", "DER")
 
     def csr(self, name: str) -> bytes:
-        """Return the request C(name.csr) in DER."""
+        """Return the request ``name.csr`` in DER."""
         return self("req", "-in", f"{name}.csr", "-outform", "DER")
 
     def request(self, name: str, subject: str, *options: str, key: str = "ec:p256") -> None:
@@ -51,7 +51,7 @@ class Openssl:
         self("req", *arguments, *options)
 
     def issue(self, name: str, issuer: str, extensions: str = "basicConstraints=CA:FALSE", days: int = 90) -> None:
-        """Have C(issuer) sign C(name.csr)."""
+        """Have ``issuer`` sign ``name.csr``."""
         (self.folder / "extensions").write_text(extensions)
         arguments = ("-in", f"{name}.csr", "-out", f"{name}.crt", "-days", str(days), "-extfile", "extensions")
         self("x509", "-req", "-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key", "-CAcreateserial", *arguments)
@@ -70,9 +70,9 @@ def openssl(tmp_path: Path) -> Openssl:
 
 @pytest.fixture(scope="session")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Openssl:
-    """A root, a CA below it, a certificate C(leaf) below that, and C(other), a certificate of the root's."""
+    """A root, a CA below it, a certificate ``leaf`` below that, and ``other``, a certificate of the root's."""
     made = Openssl(tmp_path_factory.mktemp("pki"))
-    made.root("root", "/C=ES/O=Redtrust/CN=Root")
+    made.root("root", "/C=ES/O=Redtrust/CN=Root", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
     made.intermediate("ca", "root", "/C=ES/O=Redtrust/CN=Issuing CA")
     made.request("leaf", "/C=ES/O=Redtrust/OU=First/OU=Second/CN=Jos\u00e9 P\u00e9rez")
     made.issue("leaf", "ca")

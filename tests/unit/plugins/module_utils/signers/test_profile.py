@@ -1,0 +1,59 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of the profile. What comes of them is tested with the CA."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers import Profile
+
+
+def test_what_is_not_set_is_the_default() -> None:
+    assert Profile.from_options({}) == Profile() == Profile.from_options({"validity": None, "key_usage": None})
+
+
+@pytest.mark.parametrize(
+    ("text", "duration"),
+    [
+        ("90d", dt.timedelta(days=90)),
+        ("1y", dt.timedelta(days=365)),
+        ("2w", dt.timedelta(days=14)),
+        ("36h", dt.timedelta(hours=36)),
+        ("15m", dt.timedelta(minutes=15)),
+        (" 1y2w3d4h5m6s ", dt.timedelta(days=382, hours=4, minutes=5, seconds=6)),
+    ],
+)
+def test_durations(text: str, duration: dt.timedelta) -> None:
+    assert Profile.from_options({"validity": text}).validity == duration
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"validity": ""}, "validity must be a duration"),
+        ({"validity": "90"}, "not '90'"),
+        ({"validity": "-1d"}, "not '-1d'"),
+        ({"validity": "1d1y"}, "not '1d1y'"),
+        ({"validity": "0d"}, "longer than nothing"),
+        ({"validity": "999999999y"}, "validity must be"),
+        ({"backdate": "1y"}, "backdate must be at most 7d"),
+        ({"backdate": "soon"}, "backdate must be a duration"),
+        ({"key_usage": ["digitalSignature", "keyCertSign"]}, "'keyCertSign' is for CAs"),
+        ({"key_usage": ["CRL Sign"]}, "'CRL Sign' is for CAs"),
+        ({"key_usage": ["signing"]}, "'signing' is not known"),
+        ({"key_usage": ["encipherOnly"]}, "without keyAgreement"),
+        ({"extended_key_usage": ["everything"]}, "'everything' is neither a dotted OID nor one of"),
+        ({"crl_distribution_points": ["/etc/crl"]}, "crl_distribution_points: '/etc/crl' is not an http"),
+        ({"ocsp_servers": ["http://a b"]}, "percent-encoded"),
+        ({"ca_issuers": ["http://\u00f1"]}, "percent-encoded"),
+        ({"digest": "sha1"}, "sha256, sha384, sha512"),
+    ],
+)
+def test_what_makes_no_profile_is_told(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        Profile.from_options(options)
