@@ -357,7 +357,7 @@ def started(directory: Path, api_version: str, *arguments: str, config: Json = N
     place = ["--directory", str(directory), "--api-version", api_version]
     done = command("serve", "--daemon", *place, "--parent-pid", str(os.getpid()), *more, check=False)
     assert done.returncode == 0, done.stderr
-    return Appliance(json.loads(done.stdout))
+    return Appliance(json.loads((directory / "ready.json").read_text(encoding="utf-8")))
 
 
 def problem(answer: requests.Response) -> tuple[int, str]:

@@ -126,9 +126,9 @@ def test_each_provider_has_its_style(sandbox: Appliance, style: str, parts: int,
 )
 def test_the_key_has_the_type_and_length_asked_for(v433: Appliance, key_type: str, length: int, kind: type) -> None:
     csr = v433.created(v433.access(), keyType=key_type, keyLength=str(length), hashType="SHA256").csr
-    key = t.cast("t.Any", csr.public_key())
+    key = csr.public_key()
     assert isinstance(key, kind)
-    assert key.key_size == length
+    assert getattr(key, "key_size", None) == length
     openssl_req(csr)
 
 

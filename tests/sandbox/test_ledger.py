@@ -135,7 +135,7 @@ def silent(sandbox: Appliance, token: str) -> None:
 def test_many_at_once_are_all_counted(sandbox: Appliance) -> None:
     token = sandbox.access()
     before = sandbox.one("SELECT COUNT(*) FROM keys")
-    workers = [threading.Thread(target=lambda: [in_own_session(sandbox, token) for _ in range(5)]) for _ in range(4)]
+    workers = [threading.Thread(target=in_own_connections, args=(sandbox, token, 5)) for _ in range(4)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -144,13 +144,14 @@ def test_many_at_once_are_all_counted(sandbox: Appliance) -> None:
     assert [row for row in sandbox.asked() if row[0] == "create"] == [("create", 200)] * 20
 
 
-def in_own_session(sandbox: Appliance, token: str) -> None:
-    """Create over a connection of its own."""
+def in_own_connections(sandbox: Appliance, token: str, times: int) -> None:
+    """Create several times, over a connection each."""
     verb, path = sandbox.path("create")
     headers = {**sandbox.sign().headers(), "Authorization": f"Bearer {token}"}
     trusted = sandbox.facts["ca_path"]
     body = sandbox.create_body()
-    requests.request(verb, sandbox.url(path), json=body, headers=headers, verify=trusted, timeout=60)
+    for _ in range(times):
+        requests.request(verb, sandbox.url(path), json=body, headers=headers, verify=trusted, timeout=60)
 
 
 def test_the_command_prints_counts(tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def test_an_expired_access_token_is_refused(sandbox: Appliance) -> None:
 def test_a_token_signed_by_somebody_else_is_refused(sandbox: Appliance) -> None:
     forged = jwt.encode(claims(sandbox.access()), "x" * 32, algorithm="HS256")
     assert problem(sandbox.create(forged)) == (401, "TOKEN_INVALID")
-    unsigned = jwt.encode(claims(sandbox.access()), None, algorithm="none")
+    unsigned = jwt.encode(claims(sandbox.access()), "", algorithm="none")
     assert problem(sandbox.create(unsigned)) == (401, "TOKEN_INVALID")
 
 

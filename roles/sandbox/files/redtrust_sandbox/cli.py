@@ -23,6 +23,8 @@ from redtrust_sandbox.errors import SandboxError
 from redtrust_sandbox.generations import GENERATIONS, STEP_NAMES
 from redtrust_sandbox.ledger import FILE_NAME, Ledger, summary
 
+_SECRETS = ("partner_secret", "password")
+
 Command = t.Callable[[argparse.Namespace], None]
 
 
@@ -64,8 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _path(text: str) -> pathlib.Path:
+    return pathlib.Path(text).expanduser()
+
+
 def _with_directory(parser: argparse.ArgumentParser, command: Command) -> argparse.ArgumentParser:
-    parser.add_argument("--directory", type=pathlib.Path, required=True, help="data directory of the server")
+    parser.add_argument("--directory", type=_path, required=True, help="data directory of the server")
     parser.set_defaults(command=command)
     return parser
 
@@ -76,7 +82,7 @@ def _serve_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; default: 127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="port of the RA API; 0 takes a free one")
     parser.add_argument("--auth-port", type=int, default=0, help="port of login and tokens, 4.33 only; 0: a free one")
-    parser.add_argument("--config", type=pathlib.Path, help="JSON file with partners, users, providers, settings")
+    parser.add_argument("--config", type=_path, help="JSON file with partners, users, providers, settings")
     parser.add_argument("--key-pool", type=int, default=8, help="how many RSA 2048 keys to keep ready; default: 8")
     parser.add_argument("--fill-key-pool", action="store_true", help="listen only when the pool is full")
     parser.add_argument("--allow-remote", action="store_true", help="allow an address that is not loopback")
@@ -104,7 +110,7 @@ def _serve(options: argparse.Namespace) -> None:
     if options.daemon:
         given = options.given[options.given.index("serve") + 1 :]
         given.remove("--daemon")
-        print(json.dumps(process.start(options.directory, given), indent=2))
+        _show(process.start(options.directory, given))
         return
     from redtrust_sandbox import server
 
@@ -114,12 +120,17 @@ def _serve(options: argparse.Namespace) -> None:
     server.serve(server.Options(**chosen), config.load(options.config))
 
 
+def _show(facts: t.Mapping[str, t.Any]) -> None:
+    """Print what ready.json says, without the secrets in it."""
+    print(json.dumps({name: value for name, value in facts.items() if name not in _SECRETS}, indent=2))
+
+
 def _stop(options: argparse.Namespace) -> None:
     print("stopped" if process.stop(options.directory) else "not running")
 
 
 def _status(options: argparse.Namespace) -> None:
-    print(json.dumps(process.ready(options.directory), indent=2))
+    _show(process.ready(options.directory))
 
 
 def _end_sessions(options: argparse.Namespace) -> None:
