@@ -13,6 +13,7 @@ import binascii
 import dataclasses
 import hashlib
 import hmac
+import re
 import typing as t
 from urllib.parse import urlencode
 
@@ -34,8 +35,8 @@ class Partner:
 
         Raises ConfigurationError, which never shows the secret, when it is not of that encoding.
         """
-        if not name.strip() or ":" in name:
-            raise ConfigurationError(f"partner must be a name without a colon, not {name!r}")
+        if not re.fullmatch(r"[\x20-\x39\x3b-\x7e]*[\x21-\x39\x3b-\x7e]\s*", name):
+            raise ConfigurationError(f"partner must be a name of ASCII characters without a colon, not {name!r}")
         try:
             decoded = _DECODERS[encoding](secret)
         except (ValueError, binascii.Error):
