@@ -72,18 +72,19 @@ def decide_issue(spec: CertificateSpec, enrollment: Enrollment, now: dt.datetime
     """
     pending, current = enrollment.pending, enrollment.current
     if pending is not None:
-        return _decide_pending(pending, now, spec=spec, replaces=current is not None)
-    _refuse_rejected(enrollment, spec, force=force)
+        return _decide_pending(pending, now, spec=spec, again="replace" if current else "issue")
     if current is None:
+        _refuse_rejected(enrollment, spec, force=force)
         return Decision("issue", _why_no_certificate(enrollment))
     if force:
         return Decision("replace", "asked for with force")
     if current.adopted:
         return Decision("none", f"adopted; {_validity(current, now)}")
     changed = spec.differences(current.spec)
-    if changed:
-        return Decision("replace", f"asked for now and then differ in {', '.join(changed)}")
-    return Decision("none", f"finalized as asked for; {_validity(current, now)}")
+    if not changed:
+        return Decision("none", f"finalized as asked for; {_validity(current, now)}")
+    _refuse_rejected(enrollment, spec, force=force)
+    return Decision("replace", f"asked for now and then differ in {', '.join(changed)}")
 
 
 def decide_renewal(
@@ -101,25 +102,30 @@ def decide_renewal(
     """
     pending, current = enrollment.pending, enrollment.current
     if pending is not None:
-        return _decide_pending(pending, now, spec=spec or pending.spec, replaces=current is not None)
+        return _decide_pending(pending, now, spec=spec or pending.spec, again="renew" if current else "issue")
     if current is None:
         raise PolicyError("there is no certificate to renew: redtrust_csr asks for the first one")
-    _refuse_rejected(enrollment, spec or current.spec, force=force)
+    decision = _decide_due(current, renew_before, now, force=force)
+    if decision.asks:
+        _refuse_rejected(enrollment, spec or current.spec, force=force)
+    return decision
+
+
+def _decide_due(current: Revision, renew_before: RenewBefore, now: dt.datetime, *, force: bool) -> Decision:
     if force:
         return Decision("renew", "asked for with force")
     if current.not_valid_after is None:
         return Decision("renew", "when its certificate ends is not known")
     due = renew_before.due_from(current.not_valid_before, current.not_valid_after)
-    if due <= now:
-        return Decision(
-            "renew", f"due since {_day(due)} ({renew_before.text} before its end); {_validity(current, now)}"
-        )
-    return Decision("none", f"due from {_day(due)} ({renew_before.text} before its end); {_validity(current, now)}")
+    when = f"{_day(due)} ({renew_before.text} before its end); {_validity(current, now)}"
+    return Decision("renew", f"due since {when}") if due <= now else Decision("none", f"due from {when}")
 
 
-def _decide_pending(pending: Revision, now: dt.datetime, *, spec: CertificateSpec, replaces: bool) -> Decision:
-    """Decide about a revision on its way. The caller holds the lease, so no other run is at work on it."""
-    again: Action = "replace" if replaces and not _same(spec, pending) else "renew" if replaces else "issue"
+def _decide_pending(pending: Revision, now: dt.datetime, *, spec: CertificateSpec, again: Action) -> Decision:
+    """Decide about a revision on its way. The caller holds the lease, so no other run is at work on it.
+
+    ``again`` is what a new request is called when this one is given up.
+    """
     if pending.state is State.INTENDED:
         note = "the run that asked for it ended before the answer was written down"
         return Decision(

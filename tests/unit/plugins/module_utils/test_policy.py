@@ -1,0 +1,194 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is decided about one enrollment, case by case."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime as dt
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError, PolicyError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
+    CertificateSpec,
+    DistinguishedName,
+    Enrollment,
+    Revision,
+    State,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._policy import (
+    RenewBefore,
+    decide_issue,
+    decide_renewal,
+)
+
+NOW = dt.datetime(2026, 6, 1, tzinfo=dt.timezone.utc)
+DAY = dt.timedelta(days=1)
+SPEC = CertificateSpec("www", DistinguishedName((("cn", "www"),)), "CA")
+LONGER = dataclasses.replace(SPEC, key_length=4096)
+
+
+def row(state: State, revision: int = 1, attempt: int = 1, **fields: t.Any) -> Revision:
+    return Revision("svc", "www", revision, attempt, state, **{"spec": SPEC, **fields})
+
+
+def current(**fields: t.Any) -> Revision:
+    validity = {"not_valid_before": NOW - 60 * DAY, "not_valid_after": NOW + 30 * DAY}
+    return row(State.FINALIZED, thumbprint="A" * 40, **{**validity, **fields})
+
+
+def enrollment(*rows: Revision) -> Enrollment:
+    return Enrollment("svc", "www", rows)
+
+
+CODE: dict[str, t.Any] = {"request_code": "code", "csr": b"csr"}
+# What is in the store, what is asked for, with force?, the action, a part of the reason, the state given up for.
+ISSUE = [
+    ((), SPEC, False, "issue", "not in the store yet", None),
+    ((row(State.ABANDONED),), SPEC, False, "issue", "the last attempt was abandoned", None),
+    ((row(State.ABANDONED, note="why"),), SPEC, False, "issue", "abandoned (why)", None),
+    ((row(State.CREATE_UNKNOWN),), SPEC, False, "issue", "a key may lie unused", None),
+    ((row(State.REJECTED),), LONGER, False, "issue", "the last attempt was rejected", None),
+    ((row(State.REJECTED),), SPEC, True, "issue", "the last attempt was rejected", None),
+    ((row(State.INTENDED),), SPEC, False, "issue", "ended before the answer", State.CREATE_UNKNOWN),
+    ((row(State.REQUESTED, **CODE),), SPEC, False, "resume", "requested, to be signed", None),
+    ((row(State.REQUESTED, **CODE),), SPEC, True, "resume", "requested, to be signed", None),
+    ((row(State.REQUESTED, **CODE),), LONGER, False, "issue", "differ in key_length", State.ABANDONED),
+    ((row(State.SIGNING, **CODE),), SPEC, False, "resume", "at the signer", None),
+    ((row(State.SIGNING, **CODE),), LONGER, False, "resume", "change of key_length takes effect", None),
+    ((row(State.ISSUED, **CODE, not_valid_after=NOW + DAY),), SPEC, False, "resume", "to be finalized", None),
+    (
+        (row(State.ISSUED, **CODE, not_valid_after=NOW),),
+        SPEC,
+        False,
+        "issue",
+        "before it was uploaded",
+        State.ABANDONED,
+    ),
+    ((row(State.ISSUED, **CODE),), SPEC, False, "resume", "to be finalized", None),
+    ((current(),), SPEC, False, "none", "finalized as asked for; valid until 2026-07-01", None),
+    ((current(not_valid_after=NOW),), SPEC, False, "none", "expired since 2026-06-01 00:00 UTC", None),
+    ((current(not_valid_after=None),), SPEC, False, "none", "when it ends is not known", None),
+    ((current(),), LONGER, False, "replace", "differ in key_length", None),
+    ((current(),), SPEC, True, "replace", "force", None),
+    ((current(adopted=True),), LONGER, False, "none", "adopted; valid until", None),
+    ((current(adopted=True),), LONGER, True, "replace", "force", None),
+    ((current(), row(State.INTENDED, 2)), SPEC, False, "replace", "may lie unused", State.CREATE_UNKNOWN),
+    ((current(), row(State.INTENDED, 2, spec=LONGER)), LONGER, False, "replace", "", State.CREATE_UNKNOWN),
+    ((current(), row(State.REQUESTED, 2, **CODE)), LONGER, False, "replace", "key_length", State.ABANDONED),
+    # A rejected renewal takes nothing away from the certificate that is there.
+    ((current(), row(State.REJECTED, 2)), SPEC, False, "none", "finalized as asked for", None),
+    ((current(adopted=True), row(State.REJECTED, 2)), SPEC, False, "none", "adopted", None),
+]
+
+
+@pytest.mark.parametrize(("rows", "spec", "force", "action", "reason", "given_up"), ISSUE)
+def test_issue(
+    rows: tuple[Revision, ...], spec: CertificateSpec, force: bool, action: str, reason: str, given_up: State | None
+) -> None:
+    decision = decide_issue(spec, enrollment(*rows), NOW, force=force)
+    assert decision.action == action
+    assert reason in decision.reason
+    assert decision.asks == (action in ("issue", "replace"))
+    if given_up is None:
+        assert decision.gives_up is None
+    else:
+        assert decision.gives_up is not None
+        assert decision.gives_up.state is given_up
+        assert decision.gives_up.note
+        assert dataclasses.replace(decision.gives_up, state=rows[-1].state, note=rows[-1].note) == rows[-1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "spec"),
+    [
+        ((row(State.REJECTED, note="policy 7"),), SPEC),
+        ((current(), row(State.REJECTED, 2, spec=LONGER, note="policy 7")), LONGER),
+    ],
+)
+def test_what_the_ca_rejected_is_not_asked_for_again(rows: tuple[Revision, ...], spec: CertificateSpec) -> None:
+    with pytest.raises(PolicyError, match=r"rejected revision \d \(policy 7\): change what is asked for, or .* force"):
+        decide_issue(spec, enrollment(*rows), NOW)
+
+
+# As above; the certificate ends 30 days from now and has lived for 60 of its 90 days.
+RENEWAL = [
+    ((current(),), "29d", False, "none", "due from 2026-06-02", None),
+    ((current(),), "30d", False, "renew", "due since 2026-06-01 00:00 UTC (30d before its end); valid until", None),
+    ((current(),), "5w", False, "renew", "due since", None),
+    ((current(),), "719h", False, "none", "due from 2026-06-01 01:00", None),
+    ((current(),), "33%", False, "none", "33% before its end", None),
+    ((current(),), "34%", False, "renew", "34% before its end", None),
+    ((current(not_valid_before=None),), "99%", False, "none", "due from 2026-07-01", None),
+    ((current(not_valid_after=NOW),), "1h", False, "renew", "expired since", None),
+    ((current(not_valid_after=None),), "30d", False, "renew", "when its certificate ends is not known", None),
+    ((current(),), "1d", True, "renew", "force", None),
+    ((current(), row(State.REJECTED, 2)), "30d", True, "renew", "force", None),
+    ((current(), row(State.REJECTED, 2)), "1d", False, "none", "due from", None),
+    ((current(), row(State.ABANDONED, 2)), "30d", False, "renew", "due since", None),
+    ((current(), row(State.CREATE_UNKNOWN, 2)), "30d", False, "renew", "due since", None),
+    ((current(), row(State.INTENDED, 2)), "1d", False, "renew", "may lie unused", State.CREATE_UNKNOWN),
+    ((row(State.INTENDED),), "1d", False, "issue", "may lie unused", State.CREATE_UNKNOWN),
+    ((current(), row(State.SIGNING, 2, **CODE)), "30d", False, "resume", "at the signer", None),
+    ((row(State.REQUESTED, **CODE),), "30d", False, "resume", "requested, to be signed", None),
+]
+
+
+@pytest.mark.parametrize(("rows", "renew_before", "force", "action", "reason", "given_up"), RENEWAL)
+def test_renewal(
+    rows: tuple[Revision, ...], renew_before: str, force: bool, action: str, reason: str, given_up: State | None
+) -> None:
+    decision = decide_renewal(enrollment(*rows), RenewBefore.parse(renew_before), NOW, force=force)
+    assert decision.action == action
+    assert reason in decision.reason
+    assert (decision.gives_up and decision.gives_up.state) == given_up
+
+
+@pytest.mark.parametrize("rows", [(), (row(State.ABANDONED),), (row(State.REJECTED),), (row(State.CREATE_UNKNOWN),)])
+def test_nothing_to_renew(rows: tuple[Revision, ...]) -> None:
+    with pytest.raises(PolicyError, match="no certificate to renew"):
+        decide_renewal(enrollment(*rows), RenewBefore.parse("30d"), NOW, force=True)
+
+
+def test_a_rejected_renewal_waits_for_a_person() -> None:
+    with pytest.raises(PolicyError, match="rejected revision 2"):
+        decide_renewal(enrollment(current(), row(State.REJECTED, 2)), RenewBefore.parse("30d"), NOW)
+
+
+@given(
+    st.integers(0, 99999),
+    st.sampled_from("hdw"),
+    st.integers(0, 2_900_000).map(lambda days: NOW + days * DAY),
+)
+def test_a_fixed_time_is_counted_from_the_end(number: int, unit: str, end: dt.datetime) -> None:
+    due = RenewBefore.parse(f" {number} {unit} ").due_from(None, end)
+    assert end - due == number * {"h": DAY / 24, "d": DAY, "w": 7 * DAY}[unit]
+
+
+@given(
+    st.integers(1, 99),
+    st.integers(-3000, 3000).map(lambda days: NOW + days * DAY),
+    st.timedeltas(dt.timedelta(seconds=1), dt.timedelta(days=36500)),
+)
+def test_a_share_is_of_the_whole_lifetime(percent: int, start: dt.datetime, lifetime: dt.timedelta) -> None:
+    due = RenewBefore.parse(f"{percent}%").due_from(start, start + lifetime)
+    assert abs((due - start) - lifetime * (100 - percent) / 100) <= dt.timedelta(microseconds=2)
+
+
+@given(st.text() | st.from_regex(r"\s?[0-9]{1,6}\s?[hdwm%]?", fullmatch=True))
+def test_any_text_is_a_time_or_a_share_or_refused(text: str) -> None:
+    with contextlib.suppress(ConfigurationError):
+        parsed = RenewBefore.parse(text)
+        assert (parsed.fixed is None) != (parsed.share is None)
+
+
+@pytest.mark.parametrize("text", ["", "30", "0%", "100%", "-1d", "1.5d", "30 days", "d", "123456d", "1m"])
+def test_the_message_says_what_can_be_given(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"renew_before is .*30d, 12h or 4w, or a share of the lifetime"):
+        RenewBefore.parse(text)
