@@ -60,7 +60,8 @@ def main() -> int:
 
 def play() -> tuple[int, int]:
     """Run the playbook once; return its exit status and how many tasks said that they changed something."""
-    variables = {"demo_directory": str(DIRECTORY)}
+    # Should this process be killed, the server goes as well.
+    variables = {"demo_directory": str(DIRECTORY), "demo_keep_sandbox": True, "sandbox_parent_pid": os.getpid()}
     command = [sys.executable, "-m", "ansible", "playbook", PLAYBOOK, "--extra-vars", json.dumps(variables)]
     # Ansible ends its own children when it is interrupted, so only it is told, by us.
     with subprocess.Popen(
