@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import dataclasses
 import datetime as dt
 import json
 import re
 import typing as t
 
+from ._errors import ConfigurationError
 from ._models import Finalized, Request, Tokens
 from ._x509 import parse_csr
 
@@ -61,6 +63,8 @@ def parse_tokens(data: t.Any) -> Tokens:
         raise ValueError("data has no accessToken")
     if refresh is not None and not isinstance(refresh, str):
         raise ValueError(f"refreshToken is {_kind(refresh)}, not text")
+    if refresh and not refresh.isprintable():
+        raise ValueError("refreshToken is text that no token can be")
     expires_at = jwt_expiry(access)
     if expires_at is None and fields.get("expiration"):
         expires_at = parse_date(fields["expiration"])
@@ -69,13 +73,16 @@ def parse_tokens(data: t.Any) -> Tokens:
 
 def parse_request(data: t.Any) -> Request:
     """Read what csr/create gave: an object, or a string that holds the same object as JSON."""
-    fields = _fields(_json(data.encode()) if isinstance(data, str) else data, "data")
+    fields = _fields(_json(data.encode("utf-8", "replace")) if isinstance(data, str) else data, "data")
     code, csr = fields.get("requestcode"), fields.get("csr")
-    if not isinstance(code, str) or not code.strip():
+    if not isinstance(code, str) or not code.strip() or not code.isprintable():
         raise ValueError(f"data has no requestCode, only {_names(fields)}")
     if not isinstance(csr, str):
         raise ValueError(f"csr is {_kind(csr)}, not text")  # noqa: TRY004
-    return Request(code, parse_csr(csr))
+    try:
+        return Request(code, parse_csr(csr))
+    except ConfigurationError as exc:
+        raise ValueError(str(exc)) from exc
 
 
 def parse_finalized(data: t.Any) -> Finalized:
@@ -84,8 +91,9 @@ def parse_finalized(data: t.Any) -> Finalized:
         return Finalized()
     fields = _fields(data, "data")
     number, thumbprint = fields.get("idcertificate"), fields.get("thumbprint")
+    known = isinstance(number, (str, int)) and not isinstance(number, bool) and _text(number) == str(number)
     return Finalized(
-        certificate_id=str(number) if isinstance(number, (str, int)) else None,
+        certificate_id=str(number) if known else None,
         thumbprint=thumbprint if isinstance(thumbprint, str) else None,
     )
 
@@ -93,12 +101,11 @@ def parse_finalized(data: t.Any) -> Finalized:
 def parse_date(text: t.Any) -> dt.datetime:
     """Read a .NET date-time: up to seven fractional digits, with Z, with an offset, or with none (then UTC)."""
     match = _DATE.fullmatch(text.strip()) if isinstance(text, str) else None
-    if not match:
-        raise ValueError(f"expiration is {text!r}, not a date and time")
-    day, time, fraction, zone = match.groups()
-    moment = dt.datetime.fromisoformat(f"{day}T{time}")
-    moment += dt.timedelta(microseconds=int((fraction or "0").ljust(6, "0")[:6]))
-    return (moment - _offset(zone)).replace(tzinfo=dt.timezone.utc)
+    with contextlib.suppress(ValueError, OverflowError):
+        if match:
+            return _moment(*match.groups())
+    shown = repr(text[:50]) if isinstance(text, str) else _kind(text)
+    raise ValueError(f"expiration is {shown}, not a date and time")
 
 
 def jwt_expiry(token: str) -> dt.datetime | None:
@@ -111,6 +118,12 @@ def jwt_expiry(token: str) -> dt.datetime | None:
         return dt.datetime.fromtimestamp(float(claims["exp"]), tz=dt.timezone.utc)
     except (binascii.Error, ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
         return None
+
+
+def _moment(day: str, time: str, fraction: str | None, zone: str | None) -> dt.datetime:
+    moment = dt.datetime.fromisoformat(f"{day}T{time}")
+    moment += dt.timedelta(microseconds=int((fraction or "0").ljust(6, "0")[:6]))
+    return (moment - _offset(zone)).replace(tzinfo=dt.timezone.utc)
 
 
 def _offset(zone: str | None) -> dt.timedelta:
@@ -136,7 +149,11 @@ def _fields(value: t.Any, what: str) -> dict[str, t.Any]:
 
 
 def _text(value: t.Any) -> str:
-    return "" if value is None else str(value)[:500]
+    """Return the beginning of a text as it may be printed and stored; a list or an object is not looked into."""
+    if value is None:
+        return ""
+    text = str(value) if isinstance(value, (str, int, float)) else _kind(value)
+    return "".join(char if char.isprintable() else " " if char.isspace() else "?" for char in text[:500])
 
 
 def _kind(value: t.Any) -> str:
@@ -145,4 +162,4 @@ def _kind(value: t.Any) -> str:
 
 
 def _names(fields: t.Mapping[str, t.Any]) -> str:
-    return ", ".join(sorted(fields)[:10]) or "nothing"
+    return ", ".join(_text(name)[:50] for name in sorted(fields)[:10]) or "nothing"
