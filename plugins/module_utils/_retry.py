@@ -53,7 +53,7 @@ class Retry:
             try:
                 return send()
             except ServiceError as error:
-                wait = error.retry_after if error.retry_after is not None else self.jitter(0.0, pause)
+                wait = max(error.retry_after or 0.0, self.jitter(0.0, pause))
                 if not may_repeat(error, repeatable=repeatable) or self.clock() + wait >= end:
                     raise
                 self.sleep(wait)
