@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 
 from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import VENDOR_DN, Appliance, problem
 
-pytestmark = pytest.mark.filterwarnings("ignore:Attribute's length must be")
+pytestmark = pytest.mark.filterwarnings("ignore:Attribute's length must be|Country names should be")
 
 
 def openssl_req(csr: x509.CertificateSigningRequest, *arguments: str) -> str:

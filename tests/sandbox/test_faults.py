@@ -12,7 +12,7 @@ import requests
 
 from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance, command, problem
 
-pytestmark = pytest.mark.filterwarnings("ignore:Attribute's length must be")
+pytestmark = pytest.mark.filterwarnings("ignore:Attribute's length must be|Country names should be")
 
 Moment = t.Literal["before", "after"]
 MOMENTS: list[Moment] = ["before", "after"]

@@ -22,7 +22,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance imp
     thumbprint,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore:Attribute's length must be")
+pytestmark = pytest.mark.filterwarnings("ignore:Attribute's length must be|Country names should be")
 
 
 def state(sandbox: Appliance, certificate: x509.Certificate) -> tuple[str, str | None]:

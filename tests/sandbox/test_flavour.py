@@ -17,7 +17,7 @@ from cryptography import x509
 
 from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance, command, problem
 
-pytestmark = pytest.mark.filterwarnings("ignore:Attribute's length must be")
+pytestmark = pytest.mark.filterwarnings("ignore:Attribute's length must be|Country names should be")
 
 
 def test_keys_in_camel_case_are_the_default(sandbox: Appliance) -> None:

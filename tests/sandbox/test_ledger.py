@@ -23,7 +23,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance imp
     thumbprint,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore:Attribute's length must be")
+pytestmark = pytest.mark.filterwarnings("ignore:Attribute's length must be|Country names should be")
 
 
 def issue_and_renew(sandbox: Appliance) -> dict[str, str]:

@@ -12,6 +12,7 @@ signed is taken from a request signed with SHA-256 (it does not name the algorit
 from __future__ import annotations
 
 import base64
+import re
 import textwrap
 import typing as t
 import warnings
@@ -45,10 +46,18 @@ ATTRIBUTES: t.Mapping[str, x509.ObjectIdentifier] = {
     "dc": NameOID.DOMAIN_COMPONENT,
     "uid": NameOID.USER_ID,
 }
-_ASCII_ONLY = (NameOID.COUNTRY_NAME, NameOID.EMAIL_ADDRESS, NameOID.DOMAIN_COMPONENT, NameOID.SERIAL_NUMBER)
+_ANYTHING = re.compile(r".+\Z", re.DOTALL)
+_PRINTABLE = re.compile(r"[A-Za-z0-9 '()+,./:=?-]+\Z")
+_ASCII = re.compile(r"[\x01-\x7f]+\Z")
+_RESTRICTED = {
+    NameOID.COUNTRY_NAME: _PRINTABLE,
+    NameOID.SERIAL_NUMBER: _PRINTABLE,
+    NameOID.EMAIL_ADDRESS: _ASCII,
+    NameOID.DOMAIN_COMPONENT: _ASCII,
+}
 
 # "Brasil" as a country is passed on as the page's example has it; once per name would flood the log.
-warnings.filterwarnings("ignore", message="Attribute's length must be", category=UserWarning)
+warnings.filterwarnings("ignore", message="Attribute's length must be|Country names should be", category=UserWarning)
 
 Dn = t.Sequence[tuple[str, str]]
 
@@ -60,7 +69,7 @@ def subject(dn: Dn) -> x509.Name:
         oid = ATTRIBUTES.get(attribute.lower())
         if oid is None:
             raise ApiError(400, "DN_INVALID", "The dn has an attribute that is not known")
-        if not value or (oid in _ASCII_ONLY and not value.isascii()):
+        if not _RESTRICTED.get(oid, _ANYTHING).match(value):
             raise ApiError(400, "DN_INVALID", "The dn has a value that its attribute cannot take")
         parts.append(x509.RelativeDistinguishedName([x509.NameAttribute(oid, value, _validate=False)]))
     return x509.Name(parts)
