@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import select
 import selectors
 import signal
 import subprocess
@@ -74,7 +75,6 @@ class _Conversation:
         self._unwritten = stdin
         self._limit = limit
         self._received = {self._stdout: bytearray(), self._stderr: bytearray()}
-        os.set_blocking(self._stdin.fileno(), False)
 
     def until(self, deadline: float) -> tuple[bytes, bytes]:
         """Return both outputs when both are at their end.
@@ -114,7 +114,9 @@ class _Conversation:
 
     def _write(self) -> bool:
         try:
-            self._unwritten = self._unwritten[os.write(self._stdin.fileno(), self._unwritten) :]
+            # A pipe that is ready takes this much without blocking (POSIX).
+            written = os.write(self._stdin.fileno(), self._unwritten[: select.PIPE_BUF])
         except BrokenPipeError:  # who does not read the CSR may know it from elsewhere
             return False
+        self._unwritten = self._unwritten[written:]
         return bool(self._unwritten)

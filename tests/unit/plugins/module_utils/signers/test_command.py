@@ -196,9 +196,14 @@ def test_a_program_that_prints_without_end_is_stopped(order: SigningOrder, strea
         shell(f"yes >&{stream}").sign(order)
 
 
-def test_a_program_that_prints_much_before_it_reads_is_no_deadlock(order: SigningOrder) -> None:
+def test_a_program_that_prints_much_before_it_reads_much_is_no_deadlock(openssl: Openssl, order: SigningOrder) -> None:
+    openssl.request("big", "/CN=x", "-addext", "subjectAltName=" + ",".join(f"DNS:{n}.example" for n in range(6000)))
+    big = dataclasses.replace(order, csr=openssl.csr("big"))
+    told = shlex.quote(str(openssl.folder / "told"))
     with pytest.raises(SignerError, match="but text that begins 'much to say"):
-        shell("yes much to say | head -c 1000000; cat >/dev/null").sign(order)
+        shell(f"yes much to say | head -c 1000000; cat >{told}", timeout=20).sign(big)
+    assert (openssl.folder / "told").read_text() == csr_pem(big.csr)
+    assert len(csr_pem(big.csr)) > 65536
 
 
 def test_at_its_time_limit_the_program_is_killed_with_its_children(order: SigningOrder, tmp_path: Path) -> None:
