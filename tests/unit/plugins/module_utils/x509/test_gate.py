@@ -30,7 +30,7 @@ SUBJECT = (("c", "ES"), ("o", "Redtrust"), ("ou", "First"), ("ou", "Second"), ("
 
 @dataclasses.dataclass(frozen=True)
 class Gate:
-    """The gate for C(leaf) of one PKI, with everything right unless told otherwise."""
+    """The gate for ``leaf`` of one PKI, with everything right unless told otherwise."""
 
     pki: Openssl
 
