@@ -18,7 +18,7 @@ help:
 	@echo "make sanity       of make test: ansible-test sanity"
 	@echo "make package      of make test: build the artifact and look at it as Galaxy would"
 	@echo "make integration  of make test: playbooks against the sandbox"
-	@echo "make matrix       unit, sanity and integration with each ansible-core and Python; takes long"
+	@echo "make matrix       unit, sanity and integration with each ansible-core and Python (CORES=2.16: that one)"
 	@echo "make clean        remove what these commands made"
 
 demo: .venv/demo
@@ -43,10 +43,10 @@ integration: .venv/ready
 	@$(CHECK) integration
 
 matrix: .venv/ready
-	@.venv/bin/python tests/tools/matrix.py
+	@.venv/bin/python tests/tools/matrix.py $(CORES)
 
 clean:
-	rm -rf .build .demo .tree .venv .mypy_cache .pytest_cache .ruff_cache .ansible tests/output
+	rm -rf .build .demo .tree .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .ansible tests/output
 
 .venv/demo: requirements-demo.txt tests/integration/requirements.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'

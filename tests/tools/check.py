@@ -25,6 +25,7 @@ LITTER = (
     ".ansible/litter",
     ".build/litter",
     ".demo/litter",
+    ".hypothesis/litter",
     ".mypy_cache/litter",
     ".pytest_cache/litter",
     ".ruff_cache/litter",
@@ -118,6 +119,7 @@ def sanity(shop: Workshop) -> None:
     if ignored := sorted(str(path.name) for path in shop.copy.glob("tests/sanity/ignore-*.txt")):
         raise CheckError(f"nothing may be ignored: {', '.join(ignored)}")
     shop.run([*shop.tool("ansible-test"), "sanity", "--local", "--color", "no"])
+    print(f"Pythons checked: {', '.join(shop.pythons)}; missing here: {', '.join(shop.missing) or 'none'}", flush=True)
 
 
 def sanity_guard(shop: Workshop) -> None:
@@ -128,7 +130,8 @@ def sanity_guard(shop: Workshop) -> None:
     workshop.track(shop.copy)
     try:
         for test in ("validate-modules", "import"):
-            status, text = shop.status([*shop.tool("ansible-test"), "sanity", "--local", "--test", test])
+            command = [*shop.tool("ansible-test"), "sanity", "--local", "--python", "default", "--test", test]
+            status, text = shop.status(command)
             if status == 0 or planted.name not in text:
                 print(text)
                 raise CheckError(f"sanity test {test} did not see the fault in {planted.name}")
@@ -195,6 +198,15 @@ STEPS = (
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a step went; ``problem`` is empty if it passed."""
+
+    name: str
+    problem: str
+    seconds: float
+
+
 def main() -> int:
     """Run the steps of the groups named on the command line, all without one."""
     groups = list(dict.fromkeys(step.group for step in STEPS))
@@ -202,31 +214,31 @@ def main() -> int:
     parser.add_argument("groups", nargs="*", choices=[*groups, []], metavar="GROUP", help=", ".join(groups))
     wanted = parser.parse_args().groups or groups
     pythons = workshop.find_pythons()
-    missing = [version for version in workshop.TARGET_PYTHONS if version not in pythons]
-    print(f"Python: checked on {', '.join(pythons)}; missing here: {', '.join(missing) or 'none'}", flush=True)
     with workshop.opened(Path(sys.prefix), pythons) as shop:
-        return summary([(step, *attempt(step, shop)) for step in STEPS if step.group in wanted])
+        return summary([attempt(step, shop) for step in STEPS if step.group in wanted])
 
 
-def attempt(step: Step, shop: Workshop) -> tuple[str, float]:
-    """Run a step and return why it failed, empty if it did not, and how many seconds it took."""
+def attempt(step: Step, shop: Workshop) -> Outcome:
+    """Run a step, whatever comes of it."""
     print(f"==> {step.name}", flush=True)
     start = time.monotonic()
+    problem = ""
     try:
         step.run(shop)
     except (CheckError, subprocess.CalledProcessError) as exc:
-        print(f"FAILED: {step.name}: {exc}", flush=True)
-        return str(exc), time.monotonic() - start
-    return "", time.monotonic() - start
+        problem = str(exc)
+        print(f"FAILED: {step.name}: {problem}", flush=True)
+    return Outcome(step.name, problem, time.monotonic() - start)
 
 
-def summary(outcomes: c.Sequence[tuple[Step, str, float]]) -> int:
+def summary(outcomes: c.Sequence[Outcome]) -> int:
     """Print one line per step, and return the exit status."""
     print("\n==> summary")
-    for step, problem, seconds in outcomes:
-        print(f"{'FAILED' if problem else 'ok':8}{seconds:6.1f} s  {step.name}{': ' + problem if problem else ''}")
-    failed = sum(1 for outcome in outcomes if outcome[1])
-    print(f"steps: {len(outcomes) - failed} passed, {failed} failed")
+    for outcome in outcomes:
+        problem = f": {outcome.problem}" if outcome.problem else ""
+        print(f"{'FAILED' if problem else 'ok':8}{outcome.seconds:6.1f} s  {outcome.name}{problem}")
+    failed = sum(1 for outcome in outcomes if outcome.problem)
+    print(f"steps: {len(outcomes) - failed} passed, {failed} failed", flush=True)
     return 1 if failed else 0
 
 

@@ -44,6 +44,12 @@ class Workshop:
 
     directory: Path
     environment: c.Mapping[str, str]
+    pythons: c.Collection[str]
+
+    @property
+    def missing(self) -> list[str]:
+        """Return the Pythons that modules have to run on and that are not here."""
+        return [version for version in TARGET_PYTHONS if version not in self.pythons]
 
     @property
     def copy(self) -> Path:
@@ -87,9 +93,9 @@ class Workshop:
 
 
 def _name(command: c.Sequence[str]) -> str:
-    """Return the command without the directories of its program."""
-    words = list(command[1:] if Path(command[0]).name == "python" and len(command) > 1 else command)
-    return " ".join([Path(words[0]).name, *words[1:4]])
+    """Return a command line as a person would write it."""
+    words = [word for word in command[:5] if word != "-m"]
+    return " ".join([Path(word).name for word in words if Path(word).name != "python"])
 
 
 @contextlib.contextmanager
@@ -108,7 +114,7 @@ def opened(venv: Path, pythons: c.Mapping[str, Path]) -> c.Iterator[Workshop]:
         _copy_checkout(directory / COLLECTION)
         _configure_pip(home, venv)
         _replace_get_pip(home, venv)
-        yield Workshop(directory, _environment(directory))
+        yield Workshop(directory, _environment(directory), list(pythons))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -31,6 +31,7 @@ LAYERS = (
     "_session_file",
     "_session",
     "_signers",
+    "_files",
     "_enroll",
     "_batch",
     "_arguments",
@@ -84,14 +85,11 @@ def _imports(path: PurePosixPath, tree: ast.AST) -> c.Iterator[tuple[int, str]]:
 def _third_party_problems(tree: ast.Module) -> c.Iterator[str]:
     guarded = {id(node) for block in _guarded_blocks(tree) for statement in block for node in ast.walk(statement)}
     for node in ast.walk(tree):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            names = [node.module or ""]
+        if not isinstance(node, (ast.Import, ast.ImportFrom)) or id(node) in guarded or getattr(node, "level", 0):
+            continue
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
         for name in (name.partition(".")[0] for name in names):
-            known = name in sys.stdlib_module_names or name in ("ansible", "ansible_collections")
-            if not known and id(node) not in guarded:
+            if name not in sys.stdlib_module_names and name not in ("ansible", "ansible_collections"):
                 yield f"line {node.lineno}: the import of {name} is not guarded by try and except ImportError"
 
 

