@@ -44,13 +44,14 @@ class Envelope:
         return self.message_type.upper() == "ERROR" or self.error_code.upper() not in ("", "OK")
 
 
-def parse_envelope(body: bytes) -> Envelope:
-    """Read the frame of an answer."""
+def parse_envelope(body: bytes, secrets: t.Iterable[str] = ()) -> Envelope:
+    """Read the frame of an answer. ``secrets`` are not shown where the service repeats them."""
     fields = _fields(_json(body), "the answer")
+    hidden = sorted(filter(None, secrets), key=len, reverse=True)
     return Envelope(
-        message=_text(fields.get("message")),
-        message_type=_text(fields.get("messagetype")),
-        error_code=_text(fields.get("errorcode")),
+        message=_text(fields.get("message"), hidden),
+        message_type=_text(fields.get("messagetype"), hidden),
+        error_code=_text(fields.get("errorcode"), hidden),
         data=fields.get("data"),
     )
 
@@ -148,11 +149,13 @@ def _fields(value: t.Any, what: str) -> dict[str, t.Any]:
     return {name.lower(): member for name, member in value.items()}
 
 
-def _text(value: t.Any) -> str:
+def _text(value: t.Any, hidden: t.Sequence[str] = ()) -> str:
     """Return the beginning of a text as it may be printed and stored; a list or an object is not looked into."""
     if value is None:
         return ""
     text = str(value) if isinstance(value, (str, int, float)) else _kind(value)
+    for secret in hidden:
+        text = text.replace(secret, "********")
     return "".join(char if char.isprintable() else " " if char.isspace() else "?" for char in text[:500])
 
 

@@ -16,6 +16,7 @@ from ._errors import (
     AnswerInvalidError,
     AnswerLostError,
     ConfigurationError,
+    NotSentError,
     RefusedError,
     SessionError,
     UnauthorizedError,
@@ -26,6 +27,9 @@ from ._signing import Partner
 from ._transport import HttpRequest, HttpResponse, Transport
 
 Parsed = t.TypeVar("Parsed")
+
+# What a request's body may hold that must not be shown when the service repeats it in a message.
+_SECRET_MEMBERS = ("password", "temporalToken", "refreshToken", "requestCode")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,9 +125,7 @@ class Client:
         def send() -> Finalized:
             nonlocal unanswered
             try:
-                response = self._send(endpoint, body, tokens.access_token)
-                envelope = _envelope_or_none(response)
-                self._check(endpoint, response, envelope)
+                response, envelope = self._send(endpoint, body, tokens.access_token)
             except AnswerLostError:
                 unanswered = True
                 raise
@@ -132,9 +134,23 @@ class Client:
                     return Finalized(confirmed_by_second_answer=True)
                 unanswered = unanswered or (exc.status or 0) >= 500
                 raise
+            if envelope is None and response.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+                raise self._invalid(endpoint, response, "a page for people, perhaps of a proxy")
             return parse_finalized(envelope.data if envelope else None)
 
-        return self._retry.call(send, repeatable=endpoint.repeatable)
+        try:
+            return self._retry.call(send, repeatable=endpoint.repeatable)
+        except (NotSentError, RefusedError) as exc:
+            if not unanswered or lost or isinstance(exc, UnauthorizedError) or (exc.status or 0) >= 500:
+                raise
+            raise AnswerLostError(
+                f"an earlier upload had no answer, and then: {exc}",
+                step=exc.step,
+                url=exc.url,
+                status=exc.status,
+                error_code=exc.error_code,
+                service_message=exc.service_message,
+            ) from exc
 
     def check(self, spec: CertificateSpec) -> None:
         """Raise ConfigurationError when this generation has no field for something that is asked for."""
@@ -167,8 +183,7 @@ class Client:
         bearer: str | None = None,
     ) -> Parsed:
         def send() -> Parsed:
-            response = self._send(endpoint, body, bearer)
-            self._check(endpoint, response, _envelope_or_none(response))
+            response, _envelope = self._send(endpoint, body, bearer)
             try:
                 return parse(parse_envelope(response.body).data)
             except (ValueError, ConfigurationError) as exc:
@@ -176,12 +191,19 @@ class Client:
 
         return self._retry.call(send, repeatable=endpoint.repeatable)
 
-    def _send(self, endpoint: Endpoint, body: t.Mapping[str, t.Any] | None, bearer: str | None) -> HttpResponse:
+    def _send(
+        self, endpoint: Endpoint, body: t.Mapping[str, t.Any] | None, bearer: str | None
+    ) -> tuple[HttpResponse, Envelope | None]:
+        """Send once; raise RefusedError when the status or the envelope says no."""
         headers = self._partner.headers(int(self._clock())) if self._partner else {}
         if bearer is not None and endpoint.bearer:
             headers["Authorization"] = f"Bearer {bearer}"
         url = self._address.url(endpoint)
-        return self._transport.send(HttpRequest(endpoint.step, endpoint.verb, url, headers, body))
+        response = self._transport.send(HttpRequest(endpoint.step, endpoint.verb, url, headers, body))
+        secrets = [bearer or "", *((body or {}).get(name, "") for name in _SECRET_MEMBERS)]
+        envelope = _envelope_or_none(response, secrets)
+        self._check(endpoint, response, envelope)
+        return response, envelope
 
     def _check(self, endpoint: Endpoint, response: HttpResponse, envelope: Envelope | None) -> None:
         """Raise RefusedError when the status or the envelope says no, in the service's own words."""
@@ -210,10 +232,10 @@ class Client:
         )
 
 
-def _envelope_or_none(response: HttpResponse) -> Envelope | None:
+def _envelope_or_none(response: HttpResponse, secrets: t.Iterable[str]) -> Envelope | None:
     """Read the envelope where there is one: a proxy answers HTML, and finalize may answer nothing."""
     try:
-        return parse_envelope(response.body)
+        return parse_envelope(response.body, secrets)
     except ValueError:
         return None
 
