@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import jwt
 import pytest
 import requests
 
-from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance, problem
+from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance, problem, started
 
 
 def claims(token: str) -> dict[str, t.Any]:
@@ -81,6 +82,25 @@ def test_442_does_without_a_bearer_but_refuses_a_wrong_one(v442: Appliance) -> N
     assert v442.ask("exchange", body).status_code == 200
 
 
+def test_a_temporary_token_is_no_access_token(sandbox: Appliance) -> None:
+    assert problem(sandbox.create(sandbox.temporary_token())) == (401, "TOKEN_INVALID")
+
+
+def test_a_token_belongs_to_its_partner(tmp_path: Path) -> None:
+    partners = [{"name": name, "secret": "same", "redirect_urls": ["https://a/"]} for name in ("FIRST", "SECOND")]
+    server = started(tmp_path, "4.33", config={"partners": partners})
+    try:
+        temporary, tokens = server.temporary_token(), server.tokens()
+        other = server.sign(partner="SECOND").headers()
+        body = {"temporalToken": temporary}
+        assert problem(server.ask("exchange", body, temporary, other)) == (401, "TEMPORAL_TOKEN_INVALID")
+        assert server.ask("exchange", body, temporary).status_code == 200
+        assert problem(server.ask("logout", None, tokens["accessToken"], other)) == (401, "TOKEN_INVALID")
+        assert server.ask("logout", None, tokens["accessToken"]).status_code == 200
+    finally:
+        server.stop()
+
+
 @pytest.mark.parametrize("body", [{}, {"temporalToken": 5}, {"temporalToken": None}, {"tkn": "x"}, []])
 def test_the_body_of_the_exchange_is_checked(sandbox: Appliance, body: t.Any) -> None:
     assert problem(sandbox.ask("exchange", body, "x")) == (400, "REQUEST_INVALID")
@@ -147,6 +167,11 @@ def test_logout_ends_the_session_and_its_refresh_token(sandbox: Appliance) -> No
     assert problem(sandbox.create(tokens["accessToken"])) == (401, "SESSION_ENDED")
     assert refresh(sandbox, tokens).status_code == 401
     assert session_of(sandbox, tokens) == ("logout", 0, 1)
+
+
+def test_logout_takes_the_content_type_of_the_page(sandbox: Appliance) -> None:
+    headers = {**sandbox.sign().headers(), "Content-Type": "application/json"}
+    assert sandbox.ask("logout", token=sandbox.access(), headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("step", ["create", "finalize", "logout"])
