@@ -62,9 +62,8 @@ def _issuer_among(candidates: t.Sequence[bytes], below: bytes) -> bytes | None:
     named = [der for der in candidates if subject_of(load_certificate(der)) == name]
     if len(named) < 2:
         return named[0] if named else None
-    # A CA that changed its key, or is certified twice: the key decides, then the way that leads further up.
-    proven = [der for der in named if _signature_problem(below, der) is None]
-    return min(proven or named, key=is_self_issued)
+    # A CA that changed its key has several certificates of one name: the signature tells them apart.
+    return next((der for der in named if _signature_problem(below, der) is None), named[0])
 
 
 def is_self_issued(der: bytes) -> bool:

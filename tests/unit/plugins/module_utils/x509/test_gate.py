@@ -114,7 +114,7 @@ def test_a_ca_that_changed_its_key_is_told_apart_by_the_signature(openssl: Opens
         assert certificate_facts(openssl.der("new")).thumbprint not in str(caught.value)
 
 
-def test_a_ca_certified_twice_leads_as_far_up_as_it_can(openssl: Openssl) -> None:
+def test_a_ca_that_another_ca_certified(openssl: Openssl) -> None:
     openssl.root("top", "/CN=Top")
     openssl.root("self", "/CN=CA")
     openssl("req", "-new", "-key", "self.key", "-out", "cross.csr", "-subj", "/CN=CA")
