@@ -54,11 +54,10 @@ def run(
             stdout, stderr = _Conversation(process, stdin, limit).until(deadline)
             return Completed(process.wait(max(deadline - time.monotonic(), 0)), stdout, stderr)
         except (TimeoutError, subprocess.TimeoutExpired):
-            _kill_group(process)
             raise SignerError(f"{argv[0]} did not finish within {timeout:g} seconds and was killed") from None
-        except BaseException:
-            _kill_group(process)
-            raise
+        finally:
+            if process.returncode is None:
+                _kill_group(process)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
