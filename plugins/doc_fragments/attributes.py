@@ -13,8 +13,8 @@ class ModuleDocFragment:
 options: {}
 requirements:
   - python >= 3.9
-  - requests
-  - cryptography >= 3.4
+  - requests >= 2.28
+  - cryptography >= 41
 attributes:
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying target.

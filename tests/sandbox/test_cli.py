@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -42,6 +43,7 @@ def foreground(directory: Path, *arguments: str) -> subprocess.Popen[str]:
         [sys.executable, "-m", "redtrust_sandbox", *place, *arguments],
         env={**os.environ, "PYTHONPATH": str(PACKAGE_ROOT)},
         pass_fds=[writing],
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -145,8 +147,9 @@ def test_an_address_that_others_can_reach_can_be_asked_for(tmp_path: Path) -> No
 def test_ctrl_c_ends_it(tmp_path: Path) -> None:
     child = foreground(tmp_path)
     child.send_signal(signal.SIGINT)
-    _output, errors = child.communicate(timeout=30)
+    output, errors = child.communicate(timeout=30)
     assert (child.returncode, errors) == (0, "")
+    assert re.fullmatch(r"Redtrust sandbox 4\.33: https://127\.0\.0\.1:\d+, login on port \d+, directory .*\n", output)
     assert not (tmp_path / "ready.json").exists()
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+import ssl
 import threading
 from pathlib import Path
 
@@ -130,6 +132,22 @@ def silent(sandbox: Appliance, token: str) -> None:
         requests.request(verb, sandbox.url(path), json={}, headers=headers, verify=trusted, timeout=(30, 0.5))
     except requests.exceptions.ReadTimeout:
         return
+
+
+def test_a_request_that_breaks_off_is_told_from_one_that_arrived(sandbox: Appliance) -> None:
+    verb, path = sandbox.path("create")
+    before = sandbox.one("SELECT COUNT(*) FROM keys")
+    lines = [f"{verb} {path} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {sandbox.access()}"]
+    lines += [f"{name}: {value}" for name, value in sandbox.sign().headers().items()]
+    lines += ["Content-Type: application/json", "Content-Length: 1000", "", "{"]
+    context = ssl.create_default_context(cafile=sandbox.facts["ca_path"])
+    with (
+        socket.create_connection(("127.0.0.1", sandbox.facts["port"]), timeout=30) as raw,
+        context.wrap_socket(raw, server_hostname="localhost") as connection,
+    ):
+        connection.sendall("\r\n".join(lines).encode())
+    sandbox.until(lambda: sandbox.asked("step, error_code")[-1] == ("create", "REQUEST_INCOMPLETE"))
+    assert sandbox.one("SELECT COUNT(*) FROM keys") == before
 
 
 def test_many_at_once_are_all_counted(sandbox: Appliance) -> None:

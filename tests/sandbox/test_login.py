@@ -75,8 +75,10 @@ def test_the_headers_can_sign_the_link(sandbox: Appliance) -> None:
 
 
 def test_both_signatures_of_a_link_must_be_valid(sandbox: Appliance) -> None:
-    wrong = sandbox.sign(secret="another").headers()
-    assert problem(sandbox.send("GET", sandbox.login_url(), headers=wrong)) == (401, "SIGNATURE_INVALID")
+    right, wrong = sandbox.sign(), sandbox.sign(secret="another")
+    for query, headers in ((right, wrong), (wrong, right)):
+        answer = sandbox.send("GET", sandbox.login_url(**query.query()), headers=headers.headers())
+        assert problem(answer) == (401, "SIGNATURE_INVALID")
 
 
 def test_a_browser_gets_a_page_that_says_why(sandbox: Appliance) -> None:

@@ -21,7 +21,7 @@ from redtrust_sandbox.settings import Settings
 class Call:
     """One request, from its arrival to the answer.
 
-    ``number`` is its row in the ledger. ``problem`` says why the settings cannot be used, if they cannot.
+    ``number`` is its row in the ledger. ``problem`` is what is wrong before anybody looks at it.
     ``partner``, ``user`` and ``session`` are set once they are proved.
     """
 
@@ -32,7 +32,7 @@ class Call:
     headers: t.Mapping[str, str]
     query: t.Mapping[str, str]
     body: bytes
-    problem: str | None = None
+    problem: ApiError | None = None
     partner: str | None = None
     user: str | None = None
     session: str | None = None

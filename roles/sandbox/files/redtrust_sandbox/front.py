@@ -44,30 +44,32 @@ class Front:
         if scope["type"] != "http":
             return
         link = wire.Wire(scope, receive, send)
-        body = await wire.read_body(receive)
-        call = self._arrived(scope, link.connection.number, body or b"")
+        body, problem = b"", None
+        try:
+            body = await wire.read_body(receive)
+        except ApiError as error:
+            problem = error
+        call = self._arrived(scope, link.connection.number, body, problem)
         told = faults.due(self.ledger, call.step.name if call.step else "other")
-        answer = await self._answer(scope, call, told, complete=body is not None)
+        answer = await self._answer(scope, call, told)
         self._answered(call, answer, told)
         await link.send(answer, call.settings, call.now)
 
-    async def _answer(
-        self, scope: Scope, call: Call, told: t.Mapping[str, faults.Fault], complete: bool
-    ) -> wire.Answer:
+    async def _answer(self, scope: Scope, call: Call, told: t.Mapping[str, faults.Fault]) -> wire.Answer:
         before, after = told.get("before"), told.get("after")
         if before is not None and before.action == "delay":
             await asyncio.sleep(float(before.argument or 0))
         if before is not None and before.action != "delay":
             answer = wire.disturbed(before, wire.bland(call.settings), call.settings)
         else:
-            answer = await self._work(scope, call, complete)
+            answer = await self._work(scope, call)
         if after is not None:
             if after.action == "delay":
                 await asyncio.sleep(float(after.argument or 0))
             answer = wire.disturbed(after, answer, call.settings)
         return answer
 
-    def _arrived(self, scope: Scope, connection: int, body: bytes) -> Call:
+    def _arrived(self, scope: Scope, connection: int, body: bytes, problem: ApiError | None) -> Call:
         method, path, port = scope["method"], scope["path"], scope["server"][1]
         served = self.generation.serves(self.ports.get(port, ANY), path)
         step = self.generation.find(method, path) if served else None
@@ -82,9 +84,9 @@ class Front:
         }
         number = self.ledger.insert("requests", row)
         try:
-            settings, problem = self.ledger.settings(), None
+            settings = self.ledger.settings()
         except ConfigError as exc:
-            settings, problem = Settings(), str(exc)
+            settings, problem = Settings(), ApiError(500, "SETTING_INVALID", str(exc))
         return Call(
             number=number,
             settings=settings,
@@ -111,10 +113,10 @@ class Front:
             call.number,
         )
 
-    async def _work(self, scope: Scope, call: Call, complete: bool) -> wire.Answer:
+    async def _work(self, scope: Scope, call: Call) -> wire.Answer:
         recorder = wire.Recorder(call.body)
         try:
-            self._check(scope, call, complete)
+            self._check(scope, call)
             self._authorize(call)
         except ApiError as error:
             refused: Response = application.refusal(call, error)
@@ -124,11 +126,9 @@ class Front:
         await self.app(scope, recorder.receive, recorder.send)
         return recorder.answer()
 
-    def _check(self, scope: Scope, call: Call, complete: bool) -> None:
-        if not complete:
-            raise ApiError(413, "BODY_TOO_LARGE", f"A body may have {wire.MAX_BODY} bytes")
-        if call.problem:
-            raise ApiError(500, "SETTING_INVALID", call.problem)
+    def _check(self, scope: Scope, call: Call) -> None:
+        if call.problem is not None:
+            raise call.problem
         if not self.generation.serves(self.ports.get(scope["server"][1], ANY), scope["path"]):
             raise ApiError(404, "NOT_FOUND", "Not Found")
 

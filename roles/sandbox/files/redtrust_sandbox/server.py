@@ -193,6 +193,8 @@ def describe(
 
 def _announce(options: Options, directory: pathlib.Path, facts: t.Mapping[str, t.Any]) -> None:
     files.write_private(directory / files.READY_FILE, json.dumps(facts, indent=2).encode() + b"\n")
+    places = f"https://{options.host}:{facts['port']}, login on port {facts['auth_port']}"
+    print(f"Redtrust sandbox {options.api_version}: {places}, directory {directory}", flush=True)
     if options.ready_fd is not None:
         os.write(options.ready_fd, b"ready")
         os.close(options.ready_fd)

@@ -14,6 +14,7 @@ import typing as t
 from starlette.types import Message, Receive, Scope, Send
 
 from redtrust_sandbox import envelope
+from redtrust_sandbox.errors import ApiError
 from redtrust_sandbox.faults import Fault
 from redtrust_sandbox.settings import Settings
 
@@ -75,16 +76,16 @@ def bland(settings: Settings) -> Answer:
     return Answer(200, [(b"content-type", envelope.JSON_TYPE.encode())], envelope.success(settings, {}))
 
 
-async def read_body(receive: Receive) -> bytes | None:
-    """Return the body of a request; None when the client left or it is larger than MAX_BODY."""
+async def read_body(receive: Receive) -> bytes:
+    """Return the body of a request; raises ApiError when it is too large, or the client left in the middle of it."""
     parts: list[bytes] = []
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return None
+            raise ApiError(400, "REQUEST_INCOMPLETE", "The client left before its request was complete")
         parts.append(message.get("body", b""))
         if sum(len(part) for part in parts) > MAX_BODY:
-            return None
+            raise ApiError(413, "BODY_TOO_LARGE", f"A body may have {MAX_BODY} bytes")
         if not message.get("more_body", False):
             return b"".join(parts)
 
