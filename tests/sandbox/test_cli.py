@@ -38,7 +38,8 @@ def is_running(pid: int) -> bool:
 def foreground(directory: Path, *arguments: str) -> subprocess.Popen[str]:
     """Run a server as a child of the test and wait until it listens."""
     reading, writing = os.pipe()
-    place = ["serve", "--directory", str(directory), "--ready-fd", str(writing)]
+    # the parent is named in case the test ends before the server does
+    place = ["serve", "--directory", str(directory), "--ready-fd", str(writing), "--parent-pid", str(os.getpid())]
     child = subprocess.Popen(
         [sys.executable, "-m", "redtrust_sandbox", *place, *arguments],
         env={**os.environ, "PYTHONPATH": str(PACKAGE_ROOT)},
