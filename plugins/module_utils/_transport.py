@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import re
 import threading
 import time
 import traceback
@@ -149,7 +150,8 @@ class HttpsTransport:
         content = bytearray()
         read = getattr(answer.raw, "read1", answer.raw.read)
         while True:
-            piece = read(65536 if read != answer.raw.read else 256, decode_content=False)
+            # urllib3 before 2 has no read1(), and its read() waits until there is as much as was asked for.
+            piece = read(65536 if read != answer.raw.read else 1, decode_content=False)
             if not piece:
                 return _whole(request, answer, bytes(content))
             content += piece
@@ -165,6 +167,8 @@ class HttpsTransport:
         if session is None:
             session = requests.Session()
             session.trust_env = False
+            # Else requests reads the whole body of a redirect, unpacked and without a limit, and rewinds ours.
+            session.get_redirect_target = lambda _answer: None  # type: ignore[method-assign,assignment]
             session.mount("https://", requests.adapters.HTTPAdapter(pool_connections=2, pool_maxsize=1))
             self._local.session = session
         return session
@@ -175,17 +179,22 @@ class HttpsTransport:
         return dict(requests.utils.get_environ_proxies(url))
 
 
-class _Body(io.RawIOBase):
-    """The bytes of a request; knows whether the HTTP library has begun to take them."""
+class _Body:
+    """The bytes of a request; knows whether the HTTP library has begun to take them.
+
+    Not a real file on purpose: requests asks a file that cannot tell its position to be sent in chunks.
+    """
 
     def __init__(self, content: bytes) -> None:
-        super().__init__()
         self._content = io.BytesIO(content)
         self._size = len(content)
         self.asked_for = False
 
     def __len__(self) -> int:
         return self._size
+
+    def __iter__(self) -> t.Iterator[bytes]:
+        yield self.read()
 
     def read(self, size: int = -1) -> bytes:
         self.asked_for = True
@@ -202,8 +211,13 @@ def _whole(request: HttpRequest, answer: requests.Response, content: bytes) -> b
 
 def _redirected(request: HttpRequest, response: HttpResponse) -> str:
     """Return where a redirect leads on the same host; nothing is ever sent to another one."""
-    target = urljoin(request.url, response.headers.get("location", ""))
-    here, there = urlsplit(request.url), urlsplit(target)
+    try:
+        target = urljoin(request.url, response.headers.get("location", ""))
+        here, there = urlsplit(request.url), urlsplit(target)
+    except ValueError as exc:
+        raise AnswerInvalidError(
+            f"the answer redirects to what is no address ({exc})", status=response.status, **request.where
+        ) from exc
     if (here.scheme, here.netloc) != (there.scheme, there.netloc):
         raise AnswerInvalidError(
             f"the answer redirects to {there.scheme}://{there.netloc}, which is not followed: check host and port",
@@ -238,12 +252,12 @@ def _is_connect_failure(exc: Exception) -> bool:
 def _cause(exc: BaseException) -> str:
     """Return the innermost cause in one line: the libraries wrap it several times."""
     for _depth in range(8):
-        inner = exc.args[0] if exc.args and isinstance(exc.args[0], Exception) else None
+        inner = next((part for part in exc.args if isinstance(part, Exception)), None)
         inner = getattr(exc, "reason", None) if isinstance(getattr(exc, "reason", None), Exception) else inner
         if inner is None:
             break
         exc = inner
-    text = str(exc).rpartition(": ")[2] if "object at 0x" in str(exc) else str(exc)
+    text = str(exc).rpartition(": ")[2] if re.match(r"<.* object at 0x|HTTPS?Connection", str(exc)) else str(exc)
     return text or type(exc).__name__
 
 

@@ -1,0 +1,179 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A server on this machine that speaks TLS and answers, or does not, as a test says."""
+
+from __future__ import annotations
+
+import collections.abc as c
+import contextlib
+import dataclasses
+import datetime as dt
+import ipaddress
+import socket
+import ssl
+import threading
+import typing as t
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+Connection = socket.socket
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """One request as it came off the wire. Header names are in lower case."""
+
+    connection: int
+    verb: str
+    path: str
+    headers: c.Mapping[str, str]
+    body: bytes
+
+
+Behaviour = c.Callable[[Seen, Connection], None]
+
+
+def reply(body: bytes = b"{}", status: str = "200 OK", *, length: int | None = None, **headers: str) -> bytes:
+    """Return an answer as bytes; ``length`` is what it says of its length, where that is not the truth."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+class Loopback:
+    """Listen on 127.0.0.1. ``context`` None speaks no TLS; ``greeting`` is all that is said, before hanging up."""
+
+    def __init__(self, context: ssl.SSLContext | None, *, greeting: bytes | None = None) -> None:
+        self._context = context
+        self._greeting = greeting
+        self._open: list[Connection] = []
+        self.behaviour: Behaviour = lambda _seen, connection: connection.sendall(reply())
+        self.seen: list[Seen] = []
+        self.connections = 0
+        self.over = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._threads = [threading.Thread(target=self._listen, daemon=True)]
+        self._threads[0].start()
+
+    def url(self, path: str = "/p") -> str:
+        return f"https://127.0.0.1:{self.port}{path}"
+
+    def answer(self, content: bytes) -> None:
+        """Answer every request with these bytes."""
+        self.behaviour = lambda _seen, connection: connection.sendall(content)
+
+    def close(self) -> None:
+        self.over.set()
+        for end in (self._listener, *self._open):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                connection, _peer = self._listener.accept()
+            except OSError:
+                return
+            if self.over.is_set():
+                connection.close()
+                return
+            self.connections += 1
+            self._open.append(connection)
+            thread = threading.Thread(target=self._serve, args=(connection, self.connections), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection: Connection, number: int) -> None:
+        with contextlib.suppress(OSError), contextlib.closing(connection):
+            connection.settimeout(20)
+            if self._greeting is not None:
+                connection.sendall(self._greeting)
+                return
+            speaking = self._context.wrap_socket(connection, server_side=True) if self._context else connection
+            self._open.append(speaking)
+            with contextlib.closing(speaking), speaking.makefile("rb") as stream:
+                while (seen := _request(stream, number)) and not self.over.is_set():
+                    self.seen.append(seen)
+                    self.behaviour(seen, speaking)
+
+
+def _request(stream: t.BinaryIO, number: int) -> Seen | None:
+    verb, _, rest = stream.readline().decode("latin-1").partition(" ")
+    if not rest:
+        return None
+    headers = {}
+    while line := stream.readline().decode("latin-1").strip():
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    body = stream.read(int(headers.get("content-length", 0)))
+    return Seen(number, verb, rest.split(" ")[0], headers, body)
+
+
+class Authority:
+    """A CA of the test's own, and what it certifies, as PEM files in a folder."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        self.path = self._write(f"{name}.pem", _pem(self._certify(self._key, self._name, None)))
+
+    def issue(self, host: str) -> str:
+        """Return the path of a file with a certificate for a host or an address, and its key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
+        return self._write(f"{host}.pem", _pem(self._certify(key, name, host)) + _key_pem(key))
+
+    def _certify(self, key: ec.EllipticCurvePrivateKey, subject: x509.Name, host: str | None) -> x509.Certificate:
+        start = dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)
+        builder = (
+            x509.CertificateBuilder(self._name, subject, key.public_key(), x509.random_serial_number())
+            .not_valid_before(start)
+            .not_valid_after(start + dt.timedelta(days=36500))
+            .add_extension(x509.BasicConstraints(ca=host is None, path_length=None), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+        )
+        if host:
+            builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(host)]), critical=False)
+        return builder.sign(self._key, hashes.SHA256())
+
+    def _write(self, name: str, content: bytes) -> str:
+        path = self._folder / name
+        path.write_bytes(content)
+        return str(path)
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def server_context(path: str, client_ca: str | None = None) -> ssl.SSLContext:
+    """Return what a server with this certificate speaks; with ``client_ca`` it asks for one of the client's."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    if client_ca:
+        context.load_verify_locations(client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
