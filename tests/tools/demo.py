@@ -80,6 +80,7 @@ def play() -> tuple[int, int]:
 def environment() -> dict[str, str]:
     """Return the environment of the play: nothing of the user's Ansible or Redtrust settings gets in."""
     return workshop.clean_environment() | {
+        "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
         "ANSIBLE_COLLECTIONS_PATH": str(workshop.TREE),
         "ANSIBLE_CONFIG": str(DIRECTORY / "ansible.cfg"),
         "ANSIBLE_FORCE_COLOR": str(sys.stdout.isatty()),
