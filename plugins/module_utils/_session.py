@@ -97,6 +97,10 @@ class Session:
         session = self._kept.load()
         return session is not None and not session.refreshing and not session.refresh_due(self._now())
 
+    def is_there(self) -> bool:
+        """Return whether there is a kept session that could be ended; nothing is sent."""
+        return self._kept is not None and self._kept.exists()
+
     def call(self, send: t.Callable[[Tokens], Answer]) -> Answer:
         """Send with the session's tokens; when they are not accepted, once more with those of a new session.
 
@@ -113,7 +117,7 @@ class Session:
 
         A service that does not answer, or knows the session no more, does not keep it from being forgotten.
         """
-        if self._kept is None or not self._kept.exists():
+        if self._kept is None or not self.is_there():
             return False
         with self._kept.locked():
             session = self._kept.load()

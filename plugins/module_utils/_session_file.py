@@ -75,7 +75,7 @@ class SessionFile:
     def locked(self) -> t.Iterator[None]:
         """Hold the lock between processes; it ends with the process, however that ends."""
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_private(self._path.parent)
         except OSError as exc:
             raise SessionError(f"session_path: {self._path.parent} cannot be made ({exc.strerror})") from exc
         with _private(self._path.with_name(self._path.name + ".lock"), os.O_RDWR | os.O_CREAT) as lock:
@@ -101,10 +101,14 @@ class SessionFile:
         sealed = self._key(salt).encrypt(json.dumps(session.to_json()).encode())
         fresh = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         with _private(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as file:
-            file.write(salt + b"\n" + sealed)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._path)
+            try:
+                file.write(salt + b"\n" + sealed)
+                file.flush()
+                os.fsync(file.fileno())
+                fresh.replace(self._path)
+            except OSError as exc:
+                fresh.unlink()
+                raise SessionError(f"session_path: {self._path} cannot be written ({exc.strerror})") from exc
 
     def delete(self) -> None:
         """Forget the kept session."""
@@ -115,6 +119,13 @@ class SessionFile:
             key = hashlib.pbkdf2_hmac("sha512", self._key_material, salt, _KEY_ITERATIONS, dklen=32)
             self._keys[salt] = Fernet(base64.urlsafe_b64encode(key))
         return self._keys[salt]
+
+
+def _make_private(directory: Path) -> None:
+    """Make a directory and what is missing above it, all for this user alone: the store may lie there as well."""
+    if not directory.is_dir():
+        _make_private(directory.parent)
+        directory.mkdir(mode=0o700, exist_ok=True)
 
 
 def _private(path: Path, flags: int) -> t.IO[bytes]:

@@ -83,7 +83,7 @@ def work(context: Context) -> Result:
     session = context.session()
     present = context.params["state"] == "present"
     if context.check_mode:
-        changed = session.is_kept() != present
+        changed = not session.is_kept() if present else session.is_there()
         return Result(changed, {"action": ("login" if present else "logout") if changed else "none"})
     if not present:
         ended = session.close()

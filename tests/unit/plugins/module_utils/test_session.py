@@ -1,0 +1,362 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a session is come by, kept, refreshed and ended; the service is a script."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
+    AnswerLostError,
+    ConfigurationError,
+    NotSentError,
+    RefusedError,
+    SessionError,
+    UnauthorizedError,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Tokens
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import Credentials, Session
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session_file import SessionFile
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._transport import HttpRequest, HttpResponse
+from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
+    AnsweringTransport,
+    Reply,
+    answer,
+    client,
+    failed,
+    raw,
+    refusal,
+    tokens,
+)
+
+START = dt.datetime(2026, 6, 1, tzinfo=dt.timezone.utc)
+LOGIN = Credentials(username="u", password="canary-password", domain="d")
+TKN = Credentials(temporal_token="tkn")
+
+
+class Service:
+    """A service that hands out a session of three hours at each login or refresh, and counts them."""
+
+    def __init__(self, **replies: Reply) -> None:
+        self.now = START
+        self.handed_out = 0
+        triple = dict.fromkeys(("login", "exchange", "refresh"), self._triple)
+        self.transport = AnsweringTransport(**{**triple, "logout": answer({}), **replies})
+        self.registered: list[str] = []
+
+    def _triple(self, _request: HttpRequest) -> HttpResponse:
+        self.handed_out += 1
+        return tokens(self.handed_out, expiration=(self.now + dt.timedelta(hours=3)).isoformat())
+
+    def later(self, hours: float) -> None:
+        self.now += dt.timedelta(hours=hours)
+
+    def session(self, credentials: Credentials, path: Path | None, api_version: str = "4.42") -> Session:
+        kept = SessionFile(str(path), credentials.key_material()) if path else None
+        one = client(self.transport, api_version)
+        return Session(one, credentials, kept, register=self.registered.append, now=lambda: self.now)
+
+    def steps(self) -> list[str]:
+        return self.transport.steps()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "sessions" / "one"
+
+
+def access(session: Session) -> tuple[str, str]:
+    opened = session.open()
+    return opened.how, opened.tokens.access_token
+
+
+class TestOpening:
+    def test_login_once_and_kept_for_the_next_task(self, path: Path) -> None:
+        service = Service()
+        first = service.session(LOGIN, path)
+        assert access(first) == access(first) == ("login", "access-1")
+        assert access(service.session(LOGIN, path)) == ("kept", "access-1")
+        assert service.steps() == ["login"]
+
+    def test_a_temporary_token_is_exchanged_once(self, path: Path) -> None:
+        service = Service()
+        assert access(service.session(TKN, path, "4.33")) == ("exchange", "access-1")
+        assert access(service.session(TKN, path, "4.33")) == ("kept", "access-1")
+        assert service.steps() == ["exchange"]
+
+    def test_a_temporary_token_counts_before_a_password(self, path: Path) -> None:
+        both = Credentials(username="u", password="p", temporal_token="tkn")
+        assert access(Service().session(both, path))[0] == "exchange"
+
+    def test_a_given_token_is_used_as_it_is(self, path: Path) -> None:
+        service = Service()
+        given = Credentials(username="u", password="p", temporal_token="tkn", access_token="mine")
+        assert access(service.session(given, path)) == ("given", "mine")
+        assert service.steps() == []
+        assert not path.exists()
+
+    def test_another_password_does_not_open_the_kept_one(self, path: Path) -> None:
+        service = Service()
+        service.session(LOGIN, path).open()
+        wrong = Credentials(username="u", password="wrong", domain="d")
+        service.transport.replies["login"] = refusal("LOGIN_FAILED", "no")
+        with pytest.raises(RefusedError):
+            service.session(wrong, path).open()
+        assert access(service.session(LOGIN, path)) == ("kept", "access-1")
+
+    def test_nothing_to_log_in_with(self, path: Path) -> None:
+        service = Service()
+        for kept in (path, None):
+            with pytest.raises(SessionError, match=r"there is no session and nothing to log in with: set username"):
+                service.session(Credentials(), kept).open()
+
+    def test_without_a_file_nothing_is_kept(self) -> None:
+        service = Service()
+        assert access(service.session(LOGIN, None))[0] == "login"
+        assert service.session(LOGIN, None).is_kept()
+
+    def test_every_token_is_registered_before_it_is_used(self, path: Path) -> None:
+        service = Service()
+        service.session(LOGIN, path).open()
+        assert {"access-1", "refresh-1"} <= set(service.registered)
+        service.registered.clear()
+        service.session(LOGIN, path).open()
+        assert {"access-1", "refresh-1"} <= set(service.registered)
+        service.registered.clear()
+        service.session(Credentials(access_token="mine"), None).open()
+        assert service.registered == ["mine"]
+
+
+class TestRefresh:
+    def test_at_two_thirds_of_its_life(self, path: Path) -> None:
+        service = Service()
+        service.session(LOGIN, path).open()
+        service.later(1.99)
+        assert access(service.session(LOGIN, path)) == ("kept", "access-1")
+        assert service.session(LOGIN, path).is_kept()
+        service.later(0.02)
+        assert not service.session(LOGIN, path).is_kept()
+        assert access(service.session(LOGIN, path)) == ("refresh", "access-2")
+        assert access(service.session(LOGIN, path)) == ("kept", "access-2")
+        assert service.transport.requests[1].body == {"refreshToken": "refresh-1"}
+        assert service.steps() == ["login", "refresh"]
+
+    @pytest.mark.parametrize("reply", [failed(AnswerLostError, "refresh"), raw(b"", 500), raw(b"rubbish")])
+    def test_after_a_lost_answer_the_token_is_never_sent_again(self, path: Path, reply: Reply) -> None:
+        service = Service(refresh=reply)
+        service.session(LOGIN, path).open()
+        service.later(2.5)
+        assert access(service.session(LOGIN, path)) == ("login", "access-2")
+        assert service.steps() == ["login", "refresh", "login"]
+
+    def test_nor_where_only_a_person_can_log_in(self, path: Path) -> None:
+        service = Service(refresh=failed(AnswerLostError, "refresh"))
+        keeper = Credentials(temporal_token="tkn", partner_secret=b"s")
+        service.session(keeper, path).open()
+        service.later(2.5)
+        alone = Credentials(partner_secret=b"s")
+        with pytest.raises(SessionError, match=r"could not be refreshed \(refresh at .*\) and nothing to log in with"):
+            service.session(alone, path).open()
+        with pytest.raises(SessionError, match="there is no session"):
+            service.session(alone, path).open()
+        assert service.steps() == ["exchange", "refresh"]
+
+    def test_a_run_that_dies_meanwhile_has_used_the_token_up(self, path: Path) -> None:
+        service = Service(refresh=KeyboardInterrupt())
+        service.session(LOGIN, path).open()
+        service.later(2.5)
+        with pytest.raises(KeyboardInterrupt):
+            service.session(LOGIN, path).open()
+        assert not service.session(LOGIN, path).is_kept()
+        assert access(service.session(LOGIN, path)) == ("login", "access-2")
+        assert service.steps() == ["login", "refresh", "login"]
+
+    def test_what_was_not_sent_is_not_used_up(self, path: Path) -> None:
+        service = Service(refresh=failed(NotSentError, "refresh"))
+        keeper = Credentials(temporal_token="tkn", partner_secret=b"s")
+        service.session(keeper, path).open()
+        service.later(2.5)
+        with pytest.raises(SessionError):
+            service.session(Credentials(partner_secret=b"s"), path).open()
+        service.transport.replies["refresh"] = service._triple
+        assert access(service.session(Credentials(partner_secret=b"s"), path)) == ("refresh", "access-2")
+
+    def test_without_a_refresh_token_there_is_a_new_login(self, path: Path) -> None:
+        service = Service(login=answer({"accessToken": "short", "expiration": "2026-06-01T00:00:01"}))
+        service.session(LOGIN, path).open()
+        service.later(1)
+        service.session(LOGIN, path).open()
+        assert service.steps() == ["login", "login"]
+
+
+class TestCalls:
+    def test_401_opens_one_new_session_for_all_threads(self, path: Path) -> None:
+        service = Service()
+        session = service.session(LOGIN, path)
+        together = threading.Barrier(8)
+
+        def send(given: Tokens) -> str:
+            if given.access_token == "access-1":
+                together.wait(20)
+                raise failed(UnauthorizedError, status=401)
+            return given.access_token
+
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(lambda _number: session.call(send), range(8))) == {"access-2"}
+        assert service.steps() == ["login", "refresh"]
+
+    def test_401_for_a_kept_session_is_refreshed(self, path: Path) -> None:
+        service = Service()
+        service.session(LOGIN, path).open()
+        session = service.session(LOGIN, path)
+
+        def send(given: Tokens) -> str:
+            if given.access_token == "access-1":
+                raise failed(UnauthorizedError, status=401)
+            return given.access_token
+
+        assert session.call(send) == "access-2"
+        assert access(service.session(LOGIN, path)) == ("kept", "access-2")
+
+    def test_another_process_was_faster(self, path: Path) -> None:
+        """What it has kept since is used; no second refresh is sent."""
+        service = Service()
+        late = service.session(LOGIN, path)
+        late.open()
+        service.later(2.5)
+        service.session(LOGIN, path).open()
+
+        def send(given: Tokens) -> str:
+            if given.access_token == "access-1":
+                raise failed(UnauthorizedError, status=401)
+            return given.access_token
+
+        assert late.call(send) == "access-2"
+        assert service.steps() == ["login", "refresh"]
+
+    def test_a_second_401_stands(self, path: Path) -> None:
+        def never(_given: Tokens) -> t.NoReturn:
+            raise failed(UnauthorizedError, status=401)
+
+        with pytest.raises(UnauthorizedError):
+            Service().session(LOGIN, path).call(never)
+
+    def test_a_given_token_that_is_not_accepted_needs_a_person(self) -> None:
+        def never(_given: Tokens) -> t.NoReturn:
+            raise failed(UnauthorizedError, status=401)
+
+        with pytest.raises(SessionError, match="does not accept access_token"):
+            Service().session(Credentials(access_token="mine"), None).call(never)
+
+    def test_other_errors_go_through(self, path: Path) -> None:
+        service = Service()
+
+        def refused(_given: Tokens) -> t.NoReturn:
+            raise failed(RefusedError, status=403)
+
+        with pytest.raises(RefusedError):
+            service.session(LOGIN, path).call(refused)
+        assert service.steps() == ["login"]
+
+    def test_a_failed_login_is_not_repeated_by_the_other_threads(self, path: Path) -> None:
+        service = Service(login=refusal("LOGIN_FAILED", "wrong password"))
+        session = service.session(LOGIN, path)
+        together = threading.Barrier(8)
+
+        def one(_number: int) -> str:
+            together.wait(20)
+            with pytest.raises(RefusedError, match="wrong password") as caught:
+                session.open()
+            return str(caught.value)
+
+        with ThreadPoolExecutor(8) as pool:
+            assert len(set(pool.map(one, range(8)))) == 1
+        assert service.steps() == ["login"]
+
+    def test_a_session_that_cannot_be_kept_is_not_asked_for_again(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each thread would log in otherwise."""
+        service = Service()
+        session = service.session(LOGIN, path)
+        path.parent.mkdir(mode=0o700)
+        path.mkdir()
+        for _ in range(2):
+            with pytest.raises(SessionError):
+                session.open()
+        assert len(service.steps()) <= 1
+
+
+class TestClosing:
+    def test_logs_out_once_and_forgets(self, path: Path) -> None:
+        service = Service()
+        service.session(LOGIN, path).open()
+        assert service.session(LOGIN, path).is_there()
+        assert service.session(LOGIN, path).close()
+        assert not service.session(LOGIN, path).is_there()
+        assert not service.session(LOGIN, path).close()
+        assert service.steps() == ["login", "logout"]
+        assert service.transport.requests[1].headers["Authorization"] == "Bearer access-1"
+
+    @pytest.mark.parametrize("reply", [failed(NotSentError, "logout"), raw(b"", 401), raw(b"", 204)])
+    def test_whatever_the_service_says(self, path: Path, reply: Reply) -> None:
+        service = Service(logout=reply)
+        service.session(LOGIN, path).open()
+        assert service.session(LOGIN, path).close()
+        assert not path.exists()
+
+    def test_one_that_is_about_to_end_is_still_there_to_be_ended(self, path: Path) -> None:
+        service = Service()
+        service.session(LOGIN, path).open()
+        service.later(2.9)
+        assert service.session(LOGIN, path).is_there()
+
+    def test_a_given_token_is_not_ended(self, path: Path) -> None:
+        service = Service()
+        session = service.session(Credentials(access_token="mine"), None)
+        assert not session.is_there()
+        assert not session.close()
+        assert service.steps() == []
+
+
+class TestCredentials:
+    @pytest.mark.parametrize("value", ["", " canary", "canary\n", "can ary", "canary\u00e9", "canary\x00"])
+    @pytest.mark.parametrize("name", ["access_token", "temporal_token"])
+    def test_a_token_that_no_header_can_carry(self, name: str, value: str) -> None:
+        given: dict[str, t.Any] = {name: value}
+        with pytest.raises(ConfigurationError, match=f"{name} has a blank") as caught:
+            Credentials(**given)
+        assert "ary" not in str(caught.value).partition("character")[0]
+
+    @pytest.mark.parametrize(("name", "missing"), [("username", "password"), ("password", "username")])
+    def test_user_and_password_go_together(self, name: str, missing: str) -> None:
+        given: dict[str, t.Any] = {name: "canary"}
+        with pytest.raises(ConfigurationError, match=f"go together: {missing} is not set") as caught:
+            Credentials(**given)
+        assert "canary" not in str(caught.value)
+
+    def test_what_the_key_is_made_from(self) -> None:
+        """A temporary token ends; where anything lasts, the next job must still be able to open the session."""
+        lasting = Credentials(partner_secret=b"s", temporal_token="tkn").key_material()
+        assert lasting == Credentials(partner_secret=b"s", temporal_token="other").key_material()
+        materials = {
+            lasting,
+            TKN.key_material(),
+            LOGIN.key_material(),
+            Credentials(username="v", password="canary-password").key_material(),
+            Credentials(username="u", password="other").key_material(),
+            Credentials(username="u", password="canary-password", partner_secret=b"s").key_material(),
+        }
+        assert len(materials) == 6
+
+    def test_no_repr_shows_a_secret(self, path: Path) -> None:
+        secrets = Credentials("u", "canary", None, "canary", "canary", b"canary")
+        session = Service().session(LOGIN, path)
+        assert "canary" not in repr((secrets, session, session.open()))
