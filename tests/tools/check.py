@@ -87,7 +87,8 @@ def yamllint(shop: Workshop) -> None:
 
 def ansible_lint(shop: Workshop) -> None:
     """Check roles and playbooks, by the strictest profile."""
-    shop.output([*shop.tool("ansible-lint"), "--offline", "--profile", "production", "--strict"])
+    command = [*shop.tool("ansible-lint"), "--offline", "--profile", "production", "--strict"]
+    shop.output([*command, "--nocolor", "--parseable"])
 
 
 def changelog(shop: Workshop) -> None:
@@ -118,8 +119,14 @@ def sanity(shop: Workshop) -> None:
     """Run ansible-test's own checks on every Python that is here, then make sure that they would have found a fault."""
     if ignored := sorted(str(path.name) for path in shop.copy.glob("tests/sanity/ignore-*.txt")):
         raise CheckError(f"nothing may be ignored: {', '.join(ignored)}")
-    shop.run([*shop.tool("ansible-test"), "sanity", "--local", "--color", "no"])
-    print(f"Pythons checked: {', '.join(shop.pythons)}; missing here: {', '.join(shop.missing) or 'none'}", flush=True)
+    text = shop.run([*shop.tool("ansible-test"), "sanity", "--local", "--color", "no"])
+    # it names the older ones, too, without having anything to run on them
+    ran = re.findall(r'^Running sanity test "import" on Python (\S+)', text, re.MULTILINE)
+    checked = [version for version in ran if version in workshop.TARGET_PYTHONS]
+    missing = sorted(set(re.findall(r"^WARNING: Skipping sanity test .* on Python (\S+) because", text, re.MULTILINE)))
+    print(f"modules imported on Python {', '.join(checked)}; missing here: {', '.join(missing) or 'none'}", flush=True)
+    if not checked:
+        raise CheckError("no Python was there to import the modules on")
 
 
 def sanity_guard(shop: Workshop) -> None:
@@ -129,12 +136,11 @@ def sanity_guard(shop: Workshop) -> None:
     planted.write_text("import requests\n", encoding="utf-8")
     workshop.track(shop.copy)
     try:
-        for test in ("validate-modules", "import"):
-            command = [*shop.tool("ansible-test"), "sanity", "--local", "--python", "default", "--test", test]
-            status, text = shop.status(command)
-            if status == 0 or planted.name not in text:
-                print(text)
-                raise CheckError(f"sanity test {test} did not see the fault in {planted.name}")
+        command = [*shop.tool("ansible-test"), "sanity", "--local", "--python", "default", "--test", "import"]
+        status, text = shop.status([*command, str(planted.relative_to(shop.copy))])
+        if status == 0 or f"{planted.name}:1:0: traceback: ModuleNotFoundError" not in text:
+            print(text)
+            raise CheckError(f"sanity did not see the fault in {planted.name}")
     finally:
         planted.unlink()
         workshop.track(shop.copy)
@@ -161,7 +167,6 @@ def importer(shop: Workshop) -> None:
         [shop.python, "-m", "galaxy_importer.main", str(artifact(shop))],
         cwd=shop.directory,
         GALAXY_IMPORTER_CHECK_REQUIRED_TAGS="true",
-        GALAXY_IMPORTER_RUN_FLAKE8="true",
     )
     if re.search(r"^(WARNING|ERROR|CRITICAL): ", text, re.MULTILINE) or "completed successfully" not in text:
         print(text)
@@ -175,9 +180,6 @@ def artifact(shop: Workshop) -> Path:
 
 def integration(shop: Workshop) -> None:
     """Run the playbooks of tests/integration against the sandbox."""
-    if not list(shop.copy.glob("tests/integration/targets/*/tasks")):
-        print("there are no targets yet")
-        return
     shop.run([*shop.tool("ansible-test"), "integration", "--venv", "--requirements", "--color", "no"])
 
 

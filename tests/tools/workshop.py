@@ -44,12 +44,6 @@ class Workshop:
 
     directory: Path
     environment: c.Mapping[str, str]
-    pythons: c.Collection[str]
-
-    @property
-    def missing(self) -> list[str]:
-        """Return the Pythons that modules have to run on and that are not here."""
-        return [version for version in TARGET_PYTHONS if version not in self.pythons]
 
     @property
     def copy(self) -> Path:
@@ -63,33 +57,44 @@ class Workshop:
         """Return the start of a command line: the tool's own interpreter line may hold the checkout's path."""
         return [self.python, str(self.directory / "venv" / "bin" / name)]
 
-    def run(self, command: c.Sequence[str], *, cwd: Path | None = None, **environment: str) -> None:
-        """Run a command in the copy and let its output through. Raise CheckError unless it exits 0."""
-        done = subprocess.run(command, cwd=cwd or self.copy, env={**self.environment, **environment}, check=False)
-        if done.returncode:
-            raise CheckError(f"{_name(command)} ended with status {done.returncode}")
+    def run(self, command: c.Sequence[str], *, cwd: Path | None = None, **environment: str) -> str:
+        """Run a command in the copy, print and return what it prints. Raise CheckError unless it exits 0."""
+        status, text = self._status(command, cwd, environment, echo=True)
+        if status:
+            raise CheckError(f"{_name(command)} ended with status {status}")
+        return text
 
     def output(self, command: c.Sequence[str], *, cwd: Path | None = None, **environment: str) -> str:
         """Run a command in the copy and return what it printed; print that only if it fails."""
-        status, text = self.status(command, cwd=cwd, **environment)
+        status, text = self._status(command, cwd, environment, echo=False)
         if status:
             print(text, flush=True)
             raise CheckError(f"{_name(command)} ended with status {status}")
         return text
 
-    def status(self, command: c.Sequence[str], *, cwd: Path | None = None, **environment: str) -> tuple[int, str]:
+    def status(self, command: c.Sequence[str]) -> tuple[int, str]:
         """Run a command in the copy and return its exit status and what it printed."""
-        done = subprocess.run(
+        return self._status(command, None, {}, echo=False)
+
+    def _status(
+        self, command: c.Sequence[str], cwd: Path | None, environment: c.Mapping[str, str], *, echo: bool
+    ) -> tuple[int, str]:
+        lines = []
+        with subprocess.Popen(
             command,
             cwd=cwd or self.copy,
             env={**self.environment, **environment},
-            check=False,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-        )
-        return done.returncode, done.stdout
+        ) as process:
+            for line in process.stdout or []:
+                lines.append(line)
+                if echo:
+                    print(line, end="", flush=True)
+        return process.returncode, "".join(lines)
 
 
 def _name(command: c.Sequence[str]) -> str:
@@ -114,7 +119,7 @@ def opened(venv: Path, pythons: c.Mapping[str, Path]) -> c.Iterator[Workshop]:
         _copy_checkout(directory / COLLECTION)
         _configure_pip(home, venv)
         _replace_get_pip(home, venv)
-        yield Workshop(directory, _environment(directory), list(pythons))
+        yield Workshop(directory, _environment(directory))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

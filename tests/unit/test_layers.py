@@ -85,9 +85,11 @@ def _imports(path: PurePosixPath, tree: ast.AST) -> c.Iterator[tuple[int, str]]:
 def _third_party_problems(tree: ast.Module) -> c.Iterator[str]:
     guarded = {id(node) for block in _guarded_blocks(tree) for statement in block for node in ast.walk(statement)}
     for node in ast.walk(tree):
-        if not isinstance(node, (ast.Import, ast.ImportFrom)) or id(node) in guarded or getattr(node, "level", 0):
+        if not isinstance(node, (ast.Import, ast.ImportFrom)) or id(node) in guarded:
             continue
-        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+        names = [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or ""] if not node.level else []
         for name in (name.partition(".")[0] for name in names):
             if name not in sys.stdlib_module_names and name not in ("ansible", "ansible_collections"):
                 yield f"line {node.lineno}: the import of {name} is not guarded by try and except ImportError"
