@@ -77,7 +77,7 @@ def mypy(shop: Workshop) -> None:
 
 def reuse(shop: Workshop) -> None:
     """Check that each file says under which licence it is."""
-    shop.output([*shop.tool("reuse"), "lint", "--quiet"])
+    shop.output([*shop.tool("reuse"), "lint", "--lines"])
 
 
 def yamllint(shop: Workshop) -> None:
