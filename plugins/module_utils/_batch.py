@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ._enroll import Plan, Step
 from ._enroll._step import Item
-from ._errors import ConfigurationError, LeaseHeldError, RedtrustError
+from ._errors import ConfigurationError, LeaseHeldError, RedtrustError, StoreError
 from ._models import Enrollment, Outcome
 from ._store import Lease, Store
 
@@ -101,7 +101,9 @@ def _act(step: Step[Item], plan: Plan[Item] | Outcome, store: Store) -> Outcome:
     try:
         return step.act(plan)
     except RedtrustError as exc:
-        left = store.enrollment(plan.enrollment.service, plan.item.name)
+        left = plan.enrollment
+        with contextlib.suppress(StoreError):
+            left = store.enrollment(plan.enrollment.service, plan.item.name)
         return dataclasses.replace(_failed(plan.item, exc, left), action=plan.action, reason=plan.reason)
 
 

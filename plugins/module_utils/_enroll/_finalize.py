@@ -10,7 +10,7 @@ import datetime as dt
 import typing as t
 
 from .._client import Client
-from .._errors import GateError, PolicyError, RefusedError
+from .._errors import GateError, NotSentError, PolicyError, RefusedError, SessionError
 from .._models import Enrollment, Finalized, Outcome, Revision, State
 from .._session import Session
 from .._store import Store
@@ -78,6 +78,7 @@ class FinalizeStep(Step[FinalizeItem]):
     def act(self, plan: Plan[FinalizeItem]) -> Outcome:
         expected = t.cast("Revision", plan.expected)
         pending = t.cast("Revision", plan.enrollment.pending)
+        self._session.open()
         (issued,) = self._store.put(expected.moved(State.ISSUED, upload_started=True))
         data = encode_upload(t.cast("bytes", issued.certificate), issued.chain, self._encoding)
         try:
@@ -86,8 +87,8 @@ class FinalizeStep(Step[FinalizeItem]):
                     tokens, t.cast("str", issued.request_code), issued.spec.provider, data, lost=pending.upload_started
                 )
             )
-        except RefusedError as exc:
-            if not pending.upload_started and (exc.status or 0) < 500:
+        except (NotSentError, RefusedError, SessionError) as exc:
+            if not pending.upload_started and (getattr(exc, "status", None) or 0) < 500:
                 self._store.put(dataclasses.replace(issued, upload_started=False, note=str(exc)))
             raise
         return self._finalized(plan, issued, answer)
@@ -100,6 +101,11 @@ class FinalizeStep(Step[FinalizeItem]):
         csr = t.cast("bytes", pending.csr)
         if given:
             leaf, chain = order_chain(given, csr)
+        if pending.upload_started and leaf != pending.certificate:
+            raise GateError(
+                f"another certificate, {pending.thumbprint}, was uploaded for this request and the answer was lost: "
+                "give that one, or none, to have it uploaded again"
+            )
         check_certificate(leaf, chain, csr, pending.spec.dn, subject_match=self._subject_match, now=self._now())
         facts = certificate_facts(leaf)
         expected = pending.moved(

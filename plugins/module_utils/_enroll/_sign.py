@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import typing as t
 
-from .._errors import PolicyError, SignerRejectedError
+from .._errors import ConfigurationError, PolicyError, SignerRejectedError
 from .._models import Enrollment, Outcome, Revision, State
 from .._signers import Signer, SigningOrder
 from .._store import Store
@@ -55,6 +55,11 @@ class SignStep(Step[SignItem]):
             signed = self._signer.sign(_order(pending))
         except SignerRejectedError as exc:
             self._store.put(pending.moved(State.REJECTED, note=str(exc)))
+            raise
+        except ConfigurationError:
+            # It will never be signed as it is, so what is asked for has to change; and it never left.
+            if first:
+                self._store.put(pending.moved(State.REQUESTED, signing_since=None))
             raise
         if signed is None:
             return plan.outcome(pending, action="wait", reason="the signer says: not yet", changed=first)

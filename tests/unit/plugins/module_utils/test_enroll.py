@@ -1,0 +1,528 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of an enrollment on a real store: each state, each failure, and a death at each write and each send."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime as dt
+import typing as t
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _batch as batch
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll import (
+    Adoption,
+    FinalizeItem,
+    FinalizeStep,
+    RenewItem,
+    RenewStep,
+    RequestItem,
+    RequestStep,
+    SignItem,
+    SignStep,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
+    AnswerLostError,
+    ConfigurationError,
+    GateError,
+    NotSentError,
+    PolicyError,
+    RefusedError,
+    ServiceError,
+    SignerError,
+    SignerRejectedError,
+    StaleRevisionError,
+    UnauthorizedError,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
+    CertificateSpec,
+    DistinguishedName,
+    Enrollment,
+    Outcome,
+    Revision,
+    State,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._policy import RenewBefore
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import Credentials, Session
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers import (
+    Signed,
+    Signer,
+    SigningOrder,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import Store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._transport import HttpRequest, HttpResponse
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509 import thumbprint
+from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
+    AnsweringTransport,
+    answer,
+    client,
+    created,
+    failed,
+    raw,
+    refusal,
+    tokens,
+)
+
+NOW = dt.datetime(2026, 6, 1, tzinfo=dt.timezone.utc)
+DAY = dt.timedelta(days=1)
+SPEC = CertificateSpec("www", DistinguishedName((("cn", "www"),)), "CA")
+LONGER = dataclasses.replace(SPEC, key_length=4096)
+MONTH = RenewBefore.parse("30d")
+KEY = ec.generate_private_key(ec.SECP256R1())
+NAME = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "www")])
+
+
+class Dead(BaseException):
+    """Stands for the death of the process; nothing catches it."""
+
+
+def request_for(key: ec.EllipticCurvePrivateKey) -> bytes:
+    made = x509.CertificateSigningRequestBuilder(x509.Name([])).sign(key, hashes.SHA256())
+    return made.public_bytes(serialization.Encoding.DER)
+
+
+def certificate(csr: bytes, days: int = 90, start: dt.datetime = NOW - DAY) -> bytes:
+    """Return a certificate for the key of a CSR."""
+    key = x509.load_der_x509_csr(csr).public_key()
+    builder = x509.CertificateBuilder(NAME, NAME, key, x509.random_serial_number())
+    made = builder.not_valid_before(start).not_valid_after(start + days * DAY).sign(KEY, hashes.SHA256())
+    return made.public_bytes(serialization.Encoding.DER)
+
+
+class FakeSigner(Signer):
+    """Sign at once, unless there is an answer of another kind to give first."""
+
+    def __init__(self, *answers: object) -> None:
+        self.answers = list(answers)
+        self.orders: list[SigningOrder] = []
+
+    def _sign(self, order: SigningOrder) -> Signed | None:
+        self.orders.append(order)
+        days = 90 if order.revision == 1 else 400
+        given = self.answers.pop(0) if self.answers else certificate(order.csr, days)
+        if isinstance(given, BaseException):
+            raise given
+        return Signed(given) if isinstance(given, bytes) else None
+
+
+class World:
+    """A store, a service and a signer, and the means to die at any write or send.
+
+    ``ledger`` is what the service knows: the thumbprint that is in use under each request code it gave.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.now = NOW
+        self.ledger: dict[str, str | None] = {}
+        self.uploads: list[tuple[str, str]] = []
+        self.transport = AnsweringTransport(login=tokens(), create=self._create, finalize=self._finalize)
+        self.signer = FakeSigner()
+        self.registered: list[str] = []
+        self.points = 0
+        self.fatal: int | None = None
+        self._open: list[SqliteStore] = []
+
+    def point(self) -> None:
+        """Pass a point at which a run can die."""
+        self.points += 1
+        if self.points == self.fatal:
+            raise Dead
+
+    def close(self) -> None:
+        for store in self._open:
+            store.close()
+
+    def store(self) -> Store:
+        self._open.append(_DyingStore(str(self.path), self))
+        return self._open[-1]
+
+    def enrollment(self, name: str = "www") -> Enrollment:
+        return self.store().enrollment("svc", name)
+
+    def states(self, name: str = "www") -> list[str]:
+        return [f"{row.revision}.{row.attempt} {row.state}" for row in self.enrollment(name).revisions]
+
+    def _send(self, request: HttpRequest) -> HttpResponse:
+        self.point()
+        reply = self.transport.send(request)
+        self.point()
+        return reply
+
+    def _create(self, _request: HttpRequest) -> HttpResponse:
+        code = f"canary-{len(self.ledger)}"
+        self.ledger[code] = None
+        return created(code, request_for(ec.generate_private_key(ec.SECP256R1())))
+
+    def _finalize(self, request: HttpRequest) -> HttpResponse:
+        body = t.cast("dict[str, str]", request.body)
+        self.uploads.append((body["requestCode"], body["dataInB64"]))
+        self.ledger[body["requestCode"]] = body["dataInB64"]
+        return answer({"idCertificate": 7})
+
+    def _tools(self) -> dict[str, t.Any]:
+        one = client(self)
+        session = Session(
+            one, Credentials(username="u", password="p"), None, register=self.registered.append, now=lambda: self.now
+        )
+        return {"store": self.store(), "client": one, "session": session, "now": lambda: self.now}
+
+    send = _send
+
+    def run(self, step: t.Any, item: t.Any) -> Outcome:
+        """Run one step for one item as a module does."""
+        tools = self._tools()
+        (outcome,) = batch.run(step, [item], tools["store"], batch.BatchOptions("svc", f"run {id(tools)}"))
+        return outcome
+
+    def request(self, spec: CertificateSpec = SPEC, *, force: bool = False) -> Outcome:
+        return self.run(RequestStep(**self._tools(), register=self.registered.append), RequestItem(spec, force))
+
+    def renew(self, item: RenewItem | None = None) -> Outcome:
+        step = RenewStep(**self._tools(), register=self.registered.append)
+        return self.run(step, item or RenewItem("www", MONTH))
+
+    def sign(self) -> Outcome:
+        return self.run(SignStep(self.store(), self.signer, now=lambda: self.now), SignItem("www"))
+
+    def finalize(self, *given: bytes) -> Outcome:
+        step = FinalizeStep(**self._tools(), subject_match="contains", encoding="der")
+        return self.run(step, FinalizeItem("www", lambda: given))
+
+    def issue(self) -> None:
+        for outcome in (self.request(), self.sign(), self.finalize()):
+            assert outcome.error is None, outcome.error
+
+
+class _DyingStore(SqliteStore):
+    def __init__(self, path: str, world: World) -> None:
+        super().__init__(path)
+        self._world = world
+
+    def put(self, *revisions: Revision) -> tuple[Revision, ...]:
+        self._world.point()
+        stored = super().put(*revisions)
+        self._world.point()
+        return stored
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> t.Iterator[World]:
+    made = World(tmp_path / "state" / "store.db")
+    yield made
+    made.close()
+
+
+def kind(outcome: Outcome) -> type[Exception] | None:
+    return type(outcome.error) if outcome.error else None
+
+
+class TestTheHappyWay:
+    def test_issue_and_again(self, world: World) -> None:
+        asked, signed, done = world.request(), world.sign(), world.finalize()
+        assert [one.action for one in (asked, signed, done)] == ["issue", "sign", "finalize"]
+        assert all(one.changed for one in (asked, signed, done))
+        assert "canary-0" in world.registered
+        current = world.enrollment().current
+        assert current is not None
+        assert current.certificate is not None
+        assert current.thumbprint == thumbprint(current.certificate)
+        assert current.certificate_id == "7"
+        assert current.not_valid_after == NOW + 89 * DAY
+        assert done.in_use == current
+        steps = world.transport.steps()
+        again = [world.request(), world.sign(), world.finalize(), world.renew()]
+        assert [one.action for one in again] == ["none"] * 4
+        assert not any(one.changed or one.error for one in again)
+        assert world.transport.steps() == steps == ["login", "create", "login", "finalize"]
+
+    def test_renew_and_replace(self, world: World) -> None:
+        world.issue()
+        first = world.enrollment().current
+        assert first is not None
+        world.now = NOW + 60 * DAY
+        assert world.renew().action == "renew"
+        assert t.cast("dict[str, t.Any]", world.transport.requests[-1].body)["thumbprintToRenew"] == first.thumbprint
+        assert world.request().action == "resume"
+        world.sign()
+        outcome = world.finalize()
+        assert (outcome.before or {})["revision"] == 2
+        assert world.states() == ["1.1 superseded", "2.1 finalized"]
+        assert world.request(LONGER).action == "replace"
+        assert world.states()[-1] == "3.1 requested"
+
+    def test_a_certificate_from_elsewhere(self, world: World) -> None:
+        asked = world.request()
+        assert asked.revision is not None
+        assert asked.revision.csr is not None
+        assert world.finalize().reason == "requested, waits for its certificate"
+        given = certificate(asked.revision.csr)
+        assert world.finalize(given).action == "finalize"
+        assert world.finalize(given).action == "none"
+        assert kind(world.finalize(certificate(asked.revision.csr))) is GateError
+        assert world.states() == ["1.1 finalized"]
+
+    def test_adopted_by_thumbprint(self, world: World) -> None:
+        adoption = Adoption(SPEC, "A" * 40, not_valid_before=NOW - 60 * DAY, not_valid_after=NOW + 31 * DAY)
+        item = RenewItem("www", MONTH, adoption=lambda: adoption)
+        outcome = world.renew(item)
+        assert (outcome.action, outcome.changed) == ("adopt", True)
+        assert world.states() == ["1.1 finalized"]
+        assert not world.renew(item).changed
+        world.now += 2 * DAY
+        assert world.renew(item).action == "renew"
+        assert t.cast("dict[str, t.Any]", world.transport.requests[-1].body)["thumbprintToRenew"] == "A" * 40
+
+    def test_adopted_and_due_at_once(self, world: World) -> None:
+        adoption = Adoption(SPEC, "A" * 40, not_valid_after=NOW)
+        outcome = world.renew(RenewItem("www", MONTH, adoption=lambda: adoption))
+        assert outcome.action == "renew"
+        assert outcome.reason.startswith("adopted, the store did not know it; due since")
+        assert world.states() == ["1.1 finalized", "2.1 requested"]
+
+    def test_nothing_to_renew(self, world: World) -> None:
+        assert kind(world.renew()) is PolicyError
+        assert world.transport.steps() == []
+
+
+class TestCreateFails:
+    @pytest.mark.parametrize(
+        ("reply", "state"),
+        [
+            (failed(NotSentError), "abandoned"),
+            (failed(AnswerLostError), "create_unknown"),
+            (raw(b"rubbish"), "create_unknown"),
+            (raw(b"", 500), "create_unknown"),
+            (raw(b"", 503), "create_unknown"),
+            (refusal("X", "canary-of-the-service", 400), "abandoned"),
+            (refusal("X", "no", 200), "abandoned"),
+            (failed(UnauthorizedError, status=401), "abandoned"),
+        ],
+    )
+    def test_what_it_leaves_behind(self, world: World, reply: HttpResponse | ServiceError, state: str) -> None:
+        world.transport.replies["create"] = reply
+        outcome = world.request()
+        assert outcome.error is not None
+        assert not outcome.changed
+        assert world.states() == [f"1.1 {state}"]
+        assert outcome.revision is not None
+        assert str(outcome.revision.state) == state
+        assert outcome.revision.note == str(outcome.error)
+        world.transport.replies["create"] = world._create
+        assert world.request().action == "issue"
+        unknown = state == "create_unknown"
+        assert world.states() == (["1.1 create_unknown", "1.2 requested"] if unknown else ["1.1 requested"])
+        assert world.enrollment().unknown_creates == unknown
+
+    def test_a_failed_login_leaves_nothing(self, world: World) -> None:
+        world.transport.replies["login"] = refusal("LOGIN_FAILED", "no")
+        assert kind(world.request()) is RefusedError
+        assert world.states() == []
+
+    def test_a_failed_renewal_leaves_the_current_one(self, world: World) -> None:
+        world.issue()
+        world.transport.replies["create"] = refusal("X", "no", 400)
+        outcome = world.request(LONGER)
+        assert outcome.error is not None
+        assert world.states() == ["1.1 finalized", "2.1 abandoned"]
+        assert outcome.revision == world.enrollment().current
+
+    def test_group_ids_where_there_is_no_field_for_them(self, world: World) -> None:
+        spec = dataclasses.replace(SPEC, group_ids=(1,))
+        step = RequestStep(**{**world._tools(), "client": client(world, "4.33")}, register=print)
+        assert kind(world.run(step, RequestItem(spec))) is ConfigurationError
+        assert world.states() == []
+
+
+class TestSign:
+    def test_not_yet_and_then(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [None, None]
+        first, second = world.sign(), world.sign()
+        assert [(one.action, one.changed) for one in (first, second)] == [("wait", True), ("wait", False)]
+        assert world.states() == ["1.1 signing"]
+        world.now += DAY
+        assert world.sign().action == "sign"
+        assert len({(order.request_id, order.since) for order in world.signer.orders}) == 1
+        assert "canary" not in world.signer.orders[0].request_id
+
+    def test_rejected(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [SignerRejectedError("policy 7")]
+        outcome = world.sign()
+        assert kind(outcome) is SignerRejectedError
+        assert outcome.revision is not None
+        assert outcome.revision.state is State.REJECTED
+        assert kind(world.request()) is PolicyError
+        assert world.request(LONGER).action == "issue"
+        assert world.states() == ["1.1 rejected", "1.2 requested"]
+
+    def test_a_failure_is_tried_again(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [SignerError("down")]
+        assert kind(world.sign()) is SignerError
+        assert world.states() == ["1.1 signing"]
+        assert world.sign().action == "sign"
+
+    def test_an_order_that_can_never_be_signed_can_be_changed(self, world: World) -> None:
+        """It would be finished first otherwise, which it cannot."""
+        world.request()
+        world.signer.answers = [ConfigurationError("c must have two letters")]
+        assert kind(world.sign()) is ConfigurationError
+        assert world.states() == ["1.1 requested"]
+        assert world.request(LONGER).action == "issue"
+        assert world.states() == ["1.1 abandoned", "1.2 requested"]
+
+    def test_nothing_was_requested(self, world: World) -> None:
+        assert kind(world.sign()) is PolicyError
+
+    def test_states_with_nothing_to_sign(self, world: World) -> None:
+        world.store().put(Revision("svc", "www", 1, 1, State.INTENDED, SPEC))
+        assert world.sign().reason == "not requested yet: run redtrust_csr again"
+        world.request()
+        world.sign()
+        assert world.sign().reason == "signed, to be finalized"
+        world.finalize()
+        assert world.sign().reason == "nothing to sign"
+
+
+class TestFinalizeFails:
+    def signed(self, world: World) -> None:
+        world.request()
+        world.sign()
+
+    def started(self, world: World) -> bool:
+        pending = world.enrollment().pending
+        assert pending is not None
+        return pending.upload_started
+
+    def test_a_lost_answer_is_confirmed_by_the_second(self, world: World) -> None:
+        self.signed(world)
+        world.transport.replies["finalize"] = failed(AnswerLostError, "finalize")
+        assert kind(world.finalize()) is AnswerLostError
+        assert self.started(world)
+        world.transport.replies["finalize"] = refusal("X", "already finalized", 409)
+        outcome = world.finalize()
+        assert outcome.reason == "uploaded once without an answer; confirmed by the second answer"
+        assert world.states() == ["1.1 finalized"]
+
+    @pytest.mark.parametrize("reply", [refusal("X", "already finalized", 409), failed(NotSentError, "finalize")])
+    def test_what_was_refused_or_not_sent_was_not_uploaded(
+        self, world: World, reply: HttpResponse | ServiceError
+    ) -> None:
+        self.signed(world)
+        world.transport.replies["finalize"] = reply
+        assert world.finalize().error is not None
+        assert not self.started(world)
+        world.transport.replies["finalize"] = world._finalize
+        assert world.finalize().reason == "signed, to be uploaded"
+
+    def test_a_failed_login_was_no_upload(self, world: World) -> None:
+        self.signed(world)
+        world.transport.replies["login"] = refusal("LOGIN_FAILED", "no")
+        assert world.finalize().error is not None
+        assert not self.started(world)
+
+    def test_5xx_may_have_been_an_upload(self, world: World) -> None:
+        self.signed(world)
+        world.transport.replies["finalize"] = raw(b"", 500)
+        assert world.finalize().error is not None
+        assert self.started(world)
+
+    def test_another_certificate_is_not_uploaded_over_one_whose_answer_was_lost(self, world: World) -> None:
+        """The service may have the first one; its "already finalized" would count for the second."""
+        self.signed(world)
+        world.transport.replies["finalize"] = failed(AnswerLostError, "finalize")
+        world.finalize()
+        pending = world.enrollment().pending
+        assert pending is not None
+        assert pending.csr is not None
+        assert pending.certificate is not None
+        world.transport.replies["finalize"] = refusal("X", "already finalized", 409)
+        outcome = world.finalize(certificate(pending.csr, days=80))
+        assert kind(outcome) is GateError
+        assert f"{pending.thumbprint}, was uploaded" in str(outcome.error)
+        assert world.finalize(pending.certificate).action == "finalize"
+
+    def test_the_gate_is_before_the_upload(self, world: World) -> None:
+        world.request()
+        other = certificate(request_for(ec.generate_private_key(ec.SECP256R1())))
+        assert kind(world.finalize(other)) is GateError
+        assert world.transport.steps().count("finalize") == 0
+        assert world.states() == ["1.1 requested"]
+
+    def test_the_service_stored_something_else(self, world: World) -> None:
+        self.signed(world)
+        world.transport.replies["finalize"] = answer({"thumbprint": "B" * 40})
+        outcome = world.finalize()
+        assert kind(outcome) is GateError
+        assert "B" * 40 in str(outcome.error)
+        assert world.states() == ["1.1 issued"]
+
+    def test_nothing_waits(self, world: World) -> None:
+        assert kind(world.finalize()) is PolicyError
+        world.store().put(Revision("svc", "www", 1, 1, State.INTENDED, SPEC))
+        assert world.finalize().action == "none"
+        assert kind(world.finalize(certificate(request_for(KEY)))) is PolicyError
+
+    def test_another_run_was_first(self, world: World) -> None:
+        self.signed(world)
+
+        def finalized_meanwhile(request: HttpRequest) -> HttpResponse:
+            pending = world.enrollment().pending
+            assert pending is not None
+            world.store().put(pending.moved(State.FINALIZED))
+            return world._finalize(request)
+
+        world.transport.replies["finalize"] = finalized_meanwhile
+        assert kind(world.finalize()) is StaleRevisionError
+
+
+def to_the_end(world: World) -> None:
+    """Do what a job does, up to a certificate and its renewal."""
+    world.now = NOW
+    world.request()
+    world.sign()
+    world.finalize()
+    world.now = NOW + 61 * DAY
+    world.renew()
+    world.sign()
+    world.finalize()
+
+
+def test_a_death_at_any_point_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    counting = World(tmp_path / "counting" / "store.db")
+    to_the_end(counting)
+    counting.close()
+    assert counting.states() == ["1.1 superseded", "2.1 finalized"]
+    counting.close()
+    for fatal in range(1, counting.points + 1):
+        world = World(tmp_path / str(fatal) / "store.db")
+        world.fatal = fatal
+        with pytest.raises(Dead):
+            to_the_end(world)
+        world.close()
+        world.fatal = None
+        to_the_end(world)
+        rows = world.enrollment().revisions
+        finalized = collections.Counter(row.revision for row in rows if row.certificate_id or row.state in _DONE)
+        assert finalized == {1: 1, 2: 1}, fatal
+        unused = [code for code, upload in world.ledger.items() if upload is None]
+        assert len(unused) <= world.enrollment().unknown_creates <= 1, fatal
+        assert len({upload for _code, upload in world.uploads}) == 2, fatal
+        assert {row.state for row in rows} <= {*_DONE, State.CREATE_UNKNOWN}, fatal
+        steps = world.transport.steps()
+        to_the_end(world)
+        assert world.transport.steps() == steps, fatal
+        world.close()
+
+
+_DONE = (State.SUPERSEDED, State.FINALIZED)
