@@ -1,0 +1,265 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A step for many certificates: leases, waiting, order, bounded workers; the store is real, time is not."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _batch as batch
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll import Plan, SignItem, Step, facts_of
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
+    ConfigurationError,
+    LeaseHeldError,
+    PolicyError,
+    SignerError,
+    StoreError,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
+    CertificateSpec,
+    DistinguishedName,
+    Enrollment,
+    Outcome,
+    Revision,
+    State,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
+
+HOLDER = "run one"
+
+
+class Clock:
+    """Time that passes only while somebody sleeps; ``alarm`` is called at each sleep."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.pauses: list[float] = []
+        self.alarm: t.Callable[[], None] = lambda: None
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+        self.alarm()
+
+
+class Requesting(Step[SignItem]):
+    """Put a row for each name that has none; names say what goes wrong."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self.store = store
+        self.acted: list[str] = []
+        self.planned: list[str] = []
+        self.before: t.Callable[[], None] = lambda: None
+
+    def plan(self, item: SignItem, enrollment: Enrollment) -> Plan[SignItem]:
+        self.planned.append(item.name)
+        if item.name.startswith("refused"):
+            raise PolicyError("not this one")
+        row = Revision("svc", item.name, 1, 1, State.REQUESTED, _spec(item.name), request_code="c", csr=b"c")
+        there = enrollment.latest is not None
+        return Plan(item, enrollment, "none" if there else "issue", "why", acts=not there, expected=row)
+
+    def act(self, plan: Plan[SignItem]) -> Outcome:
+        self.before()
+        self.acted.append(plan.item.name)
+        if plan.item.name.startswith("broken"):
+            raise SignerError("no luck")
+        (row,) = self.store.put(t.cast("Revision", plan.expected))
+        return plan.outcome(row)
+
+
+def _spec(name: str) -> CertificateSpec:
+    return CertificateSpec(name, DistinguishedName((("cn", name),)), "CA")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> t.Iterator[SqliteStore]:
+    with SqliteStore(str(tmp_path / "state" / "store.db")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def options(clock: Clock, wait: float = 10.0, workers: int = 8) -> batch.BatchOptions:
+    return batch.BatchOptions("svc", HOLDER, workers, wait, clock, clock.sleep)
+
+
+def items(*names: str) -> list[SignItem]:
+    return [SignItem(name) for name in names]
+
+
+def test_order_and_one_that_fails(store: SqliteStore, clock: Clock) -> None:
+    names = ["e", "refused", "a", "broken", "c"]
+    step = Requesting(store)
+    outcomes = batch.run(step, items(*names), store, options(clock))
+    assert [one.name for one in outcomes] == names
+    assert [type(one.error) for one in outcomes] == [type(None), PolicyError, type(None), SignerError, type(None)]
+    assert [one.changed for one in outcomes] == [True, False, True, False, True]
+    broken = outcomes[3]
+    assert (broken.action, broken.reason, broken.revision) == ("issue", "why", None)
+    again = batch.run(step, items(*names), store, options(clock))
+    assert [one.changed for one in again] == [False] * 5
+    assert sorted(step.acted) == ["a", "broken", "broken", "c", "e"]
+
+
+def test_nothing_at_all(store: SqliteStore, clock: Clock) -> None:
+    assert batch.run(Requesting(store), [], store, options(clock)) == []
+
+
+def test_a_name_that_comes_twice(store: SqliteStore, clock: Clock) -> None:
+    step = Requesting(store)
+    with pytest.raises(ConfigurationError, match="certificates names more than once: a, b"):
+        batch.run(step, items("b", "a", "c", "a", "b"), store, options(clock))
+    assert step.planned == []
+
+
+def test_check_mode_changes_nothing(store: SqliteStore) -> None:
+    step = Requesting(store)
+    outcomes = batch.predict(step, items("a", "refused", "b"), store, "svc")
+    assert [(one.name, one.action, one.changed) for one in outcomes] == [
+        ("a", "issue", True),
+        ("refused", "none", False),
+        ("b", "issue", True),
+    ]
+    assert outcomes[0].before == {}
+    assert outcomes[0].after == facts_of(outcomes[0].revision)
+    assert outcomes[0].after is not None
+    assert outcomes[0].after["state"] == "requested"
+    assert step.acted == []
+    assert store.enrollments() == []
+    assert store.acquire(["enrollment/svc/a"], "other", 60.0) == {}
+
+
+class TestLeases:
+    def test_what_is_acted_on_is_leased_and_given_back(self, store: SqliteStore, clock: Clock) -> None:
+        step = Requesting(store)
+        held: list[dict[str, str]] = []
+
+        def look() -> None:
+            others = store.acquire(["enrollment/svc/a", "enrollment/svc/b"], "other", 1.0)
+            held.append({key: lease.holder for key, lease in others.items()})
+
+        step.before = look
+        batch.run(step, items("a"), store, options(clock))
+        assert held == [{"enrollment/svc/a": HOLDER}]
+        store.release(["enrollment/svc/b"], "other")
+        assert store.acquire(["enrollment/svc/a", "enrollment/svc/b"], "third", 60.0) == {}
+
+    def test_what_is_done_already_needs_no_lease(self, store: SqliteStore, clock: Clock) -> None:
+        batch.run(Requesting(store), items("a"), store, options(clock))
+        store.acquire(["enrollment/svc/a"], "other", 60.0)
+        (outcome,) = batch.run(Requesting(store), items("a"), store, options(clock))
+        assert (outcome.error, clock.pauses) == (None, [])
+
+    def test_another_holder_is_waited_for_and_the_rest_goes_on(self, store: SqliteStore, clock: Clock) -> None:
+        store.acquire(["enrollment/svc/b"], "other", 600.0)
+        step = Requesting(store)
+
+        def other_finishes() -> None:
+            assert sorted(step.acted) == ["a", "c"]
+            if len(clock.pauses) == 3:
+                store.put(Revision("svc", "b", 1, 1, State.INTENDED, _spec("b")))
+                store.release(["enrollment/svc/b"], "other")
+
+        clock.alarm = other_finishes
+        outcomes = batch.run(step, items("a", "b", "c"), store, options(clock))
+        assert [one.action for one in outcomes] == ["issue", "none", "issue"]
+        assert sorted(step.acted) == ["a", "c"]
+        assert clock.pauses == [0.05, 0.1, 0.2]
+
+    def test_waiting_ends(self, store: SqliteStore, clock: Clock) -> None:
+        store.acquire(["enrollment/svc/b"], "host (pid 7)", 600.0)
+        outcomes = batch.run(Requesting(store), items("a", "b"), store, options(clock))
+        assert outcomes[0].error is None
+        assert type(outcomes[1].error) is LeaseHeldError
+        assert str(outcomes[1].error) == "host (pid 7) is working on it and did not finish in time"
+        assert 10.0 <= clock.now <= 11.0
+        assert max(clock.pauses) == 1.0
+
+    def test_no_waiting_where_none_is_wanted(self, store: SqliteStore, clock: Clock) -> None:
+        store.acquire(["enrollment/svc/a"], "other", 600.0)
+        (outcome,) = batch.run(Requesting(store), items("a"), store, options(clock, wait=0.0))
+        assert type(outcome.error) is LeaseHeldError
+        assert clock.pauses == []
+
+    def test_a_death_leaves_no_thread_and_no_lease(self, store: SqliteStore, clock: Clock) -> None:
+        step = Requesting(store)
+
+        def die() -> None:
+            raise KeyboardInterrupt
+
+        step.before = die
+        with pytest.raises(KeyboardInterrupt):
+            batch.run(step, items("a"), store, options(clock))
+        assert store.acquire(["enrollment/svc/a"], "other", 60.0) == {}
+
+    def test_leases_are_renewed_while_the_work_goes_on(
+        self, store: SqliteStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        renewed = threading.Event()
+        calls = 0
+
+        class Renewing(SqliteStore):
+            def renew(self, holder: str, seconds: float) -> int:
+                nonlocal calls
+                calls += 1
+                if calls == 1:
+                    raise StoreError("locked for once")
+                renewed.set()
+                return super().renew(holder, seconds)
+
+        monkeypatch.setattr(batch, "LEASE_SECONDS", 0.03)
+        step = Requesting(store)
+        step.before = lambda: t.cast("None", renewed.wait(20))
+        with Renewing(str(store._path)) as other:
+            batch.run(step, items("a"), other, options(clock))
+        assert renewed.is_set()
+
+
+@pytest.mark.parametrize(("workers", "expected"), [(1, 1), (3, 3), (50, 6)])
+def test_no_more_workers_than_asked_for(store: SqliteStore, clock: Clock, workers: int, expected: int) -> None:
+    """As many as are expected meet at a barrier, so fewer would not come through, and more would be counted."""
+    together = threading.Barrier(expected)
+    lock = threading.Lock()
+    at_work: list[int] = [0, 0]
+
+    def meet() -> None:
+        with lock:
+            at_work[0] += 1
+            at_work[1] = max(at_work)
+        together.wait(20)
+        with lock:
+            at_work[0] -= 1
+
+    step = Requesting(store)
+    step.before = meet
+    outcomes = batch.run(step, items(*"abcdef"), store, options(clock, workers=workers))
+    assert [one.error for one in outcomes] == [None] * 6
+    assert at_work[1] == expected
+
+
+def test_an_outcome_when_the_store_fails_as_well(
+    store: SqliteStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_arguments: object) -> t.NoReturn:
+        raise StoreError("gone")
+
+    step = Requesting(store)
+    step.before = lambda: monkeypatch.setattr(store, "enrollment", gone)
+    (outcome,) = batch.run(step, items("broken"), store, options(clock))
+    assert type(outcome.error) is SignerError
+
+
+def test_now_is_in_utc() -> None:
+    assert batch.utc_now().utcoffset() is not None
