@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import ipaddress
 import os
 import re
 import typing as t
@@ -167,7 +168,7 @@ def address_of(params: Params) -> Address:
     """Return where the service listens. Where one port serves all, ``auth_port`` follows ``port``."""
     if not params["host"]:
         raise ConfigurationError("host is not set: give the option or set REDTRUST_HOST")
-    if not re.fullmatch(r"[A-Za-z0-9._:\[\]-]+", params["host"]):
+    if not _is_host(params["host"]):
         raise ConfigurationError(
             f"host must be a host name or an address without scheme and port, not {params['host']!r}"
         )
@@ -178,6 +179,15 @@ def address_of(params: Params) -> Address:
     port = params["port"] or contract.ra_port
     shared = port if contract.auth_port == contract.ra_port else contract.auth_port
     return Address(params["host"], port, params["auth_port"] or shared)
+
+
+def _is_host(text: str) -> bool:
+    if re.fullmatch(r"[A-Za-z0-9._-]+", text):
+        return True
+    try:
+        return bool(ipaddress.IPv6Address(text[1:-1] if re.fullmatch(r"\[.*\]", text) else text))
+    except ValueError:
+        return False
 
 
 def transport_of(params: Params) -> TransportOptions:
