@@ -61,8 +61,8 @@ class Context:
 
     def register(self, secret: str) -> None:
         """Keep a secret out of everything that is printed, in each form in which it could be."""
-        raw = secret.encode()
-        forms = {secret, quote(secret, safe=""), base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()}
+        raw = secret.encode("utf-8", "surrogateescape")
+        forms = {secret, quote(raw, safe=""), base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()}
         if secret.count(".") == 2:
             forms.update(part for part in secret.split(".")[1:] if part)
         self.module.no_log_values.update(forms)
@@ -98,10 +98,12 @@ class Context:
 
     def run_batch(self, step: Step[Item], items: t.Sequence[Item]) -> list[Outcome]:
         """Do the step for each item; in check mode say what would be done."""
-        if self.check_mode:
-            return batch.predict(step, items, self.store, self.service)
         if not 1 <= self.params["workers"] <= 256:
             raise ConfigurationError(f"workers must be from 1 to 256, not {self.params['workers']}")
+        if not 0 <= self.params["wait_timeout"] <= 86400:
+            raise ConfigurationError(f"wait_timeout is in seconds, at most 86400, not {self.params['wait_timeout']:g}")
+        if self.check_mode:
+            return batch.predict(step, items, self.store, self.service)
         options = batch.BatchOptions(
             self.service, _holder(), workers=self.params["workers"], wait=self.params["wait_timeout"]
         )

@@ -1,0 +1,326 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Modules as Ansible runs them, in this process: options in, JSON out, secrets masked, check mode and files."""
+
+from __future__ import annotations
+
+import collections.abc as c
+import dataclasses
+import json
+import os
+import stat
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible.module_utils import basic
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _module
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
+    ConfigurationError,
+    PolicyError,
+    RefusedError,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._files import CertificateFiles
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
+    CertificateSpec,
+    DistinguishedName,
+    Outcome,
+    Revision,
+    State,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509 import certificate_pem
+from ansible_collections.redtrust.certificate_enroll.plugins.modules import (
+    redtrust_csr,
+    redtrust_enrollment_info,
+    redtrust_finalize,
+    redtrust_token,
+)
+from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import (
+    Authority,
+    Connection,
+    Loopback,
+    Seen,
+    reply,
+    server_context,
+)
+from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
+    created,
+    refusal,
+    tokens,
+)
+
+if t.TYPE_CHECKING:
+    from .conftest import Openssl
+
+Give = c.Callable[..., None]
+Run = c.Callable[..., dict[str, t.Any]]
+WWW = {"name": "www", "dn": {"cn": "www"}, "provider": "CA"}
+
+
+@pytest.fixture
+def give(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Give:
+    """Let the next AnsibleModule find these options, as it would on standard input."""
+    for name in os.environ:
+        if name.startswith("REDTRUST_") or name.upper().endswith("_PROXY"):
+            monkeypatch.delenv(name)
+    monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
+
+    def given(*, check: bool = False, diff: bool = False, **options: t.Any) -> None:
+        own = {"_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": str(tmp_path)}
+        text = json.dumps({"ANSIBLE_MODULE_ARGS": {**options, **own}})
+        monkeypatch.setattr(basic, "_ANSIBLE_ARGS", text.encode())
+
+    return given
+
+
+@pytest.fixture
+def run(give: Give, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run a module against nowhere, with a store in ``tmp_path``; return what it says."""
+
+    def ran(module: t.Any, **options: t.Any) -> dict[str, t.Any]:
+        store = {"store_path": str(tmp_path / "state" / "store.db"), "host": "127.0.0.1", "retry_timeout": 0}
+        give(**{**store, **options})
+        with pytest.raises(SystemExit):
+            module.main()
+        said: dict[str, t.Any] = json.loads(capsys.readouterr().out)
+        return said
+
+    return ran
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> t.Iterator[Loopback]:
+    authority = Authority(tmp_path, "ca")
+    one = Loopback(server_context(authority.issue("127.0.0.1")))
+
+    def behave(seen: Seen, connection: Connection) -> None:
+        step = seen.path.rpartition("/")[2]
+        body = {"login": tokens(), "create": created(), "logout": refusal("X", "gone", 401)}[step].body
+        connection.sendall(reply(body))
+
+    one.behaviour = behave
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def reached(server: Loopback, tmp_path: Path) -> dict[str, t.Any]:
+    """The options with which the server is reached."""
+    return {
+        "port": server.port,
+        "api_version": "4.42",
+        "ca_path": str(tmp_path / "ca.pem"),
+        "username": "u",
+        "password": "canary-password",
+        "timeout": 10,
+    }
+
+
+class TestModules:
+    def test_request_and_again(self, run: Run, reached: dict[str, t.Any], server: Loopback) -> None:
+        said = run(redtrust_csr, **reached, certificates=[WWW], diff=True)
+        assert said["changed"]
+        (entry,) = said["certificates"]
+        assert (entry["name"], entry["action"], entry["state"], entry["failed"]) == ("www", "issue", "requested", False)
+        assert entry["csr"].startswith("-----BEGIN CERTIFICATE REQUEST-----")
+        assert said["summary"] == {"issue": 1}
+        assert said["diff"][0]["before"] == {}
+        assert said["diff"][0]["after"]["state"] == "requested"
+        again = run(redtrust_csr, **reached, certificates=[WWW])
+        assert not again["changed"]
+        assert again["certificates"][0]["action"] == "resume"
+        assert "diff" not in again
+        assert [seen.path.rpartition("/")[2] for seen in server.seen] == ["login", "create"]
+        info = run(redtrust_enrollment_info)
+        assert [one["pending"]["state"] for one in info["enrollments"]] == ["requested"]
+        for shown in (said, again, info):
+            assert "canary" not in json.dumps(shown)
+
+    def test_check_mode_sends_and_writes_nothing(
+        self, run: Run, reached: dict[str, t.Any], server: Loopback, tmp_path: Path
+    ) -> None:
+        said = run(redtrust_csr, **reached, certificates=[WWW], check=True)
+        assert (said["changed"], said["certificates"][0]["action"]) == (True, "issue")
+        assert server.connections == 0
+        assert not (tmp_path / "state").exists()
+
+    def test_the_session_and_its_end(self, run: Run, reached: dict[str, t.Any], server: Loopback) -> None:
+        def token(**options: t.Any) -> tuple[bool, str]:
+            said = run(redtrust_token, **reached, **options)
+            assert "canary" not in json.dumps(said)
+            return said["changed"], said["action"]
+
+        assert token(check=True) == (True, "login")
+        assert token(check=True, state="absent") == (False, "none")
+        assert token() == (True, "login")
+        assert token() == token(check=True) == (False, "none")
+        assert token(check=True, state="absent") == (True, "logout")
+        assert token(state="absent") == (True, "logout")
+        assert token(state="absent") == (False, "none")
+        assert [seen.path.rpartition("/")[2] for seen in server.seen] == ["login", "logout"]
+
+    def test_a_given_token_is_never_ended(self, run: Run) -> None:
+        for check in (True, False):
+            said = run(redtrust_token, access_token="canary", state="absent", check=check)
+            assert (said["changed"], said["action"]) == (False, "none")
+
+    def test_a_list_of_which_one_fails(self, run: Run, reached: dict[str, t.Any], server: Loopback) -> None:
+        def refuse(seen: Seen, connection: Connection) -> None:
+            if b"bad" in seen.body:
+                connection.sendall(reply(refusal("PROVIDER_UNKNOWN", "no such provider").body, "400 Bad Request"))
+            else:
+                usual(seen, connection)
+
+        usual, server.behaviour = server.behaviour, refuse
+        said = run(redtrust_csr, **reached, certificates=[WWW, {**WWW, "name": "x", "provider": "bad"}])
+        assert said["failed"]
+        assert said["changed"]
+        assert said["msg"].startswith("1 of 2 certificates failed: x: create at https://127.0.0.1:")
+        assert said["summary"] == {"issue": 1, "failed": 1}
+        good, bad = said["certificates"]
+        assert (good["failed"], bad["failed"], bad["state"]) == (False, True, "abandoned")
+        assert bad["error"]["type"] == "RefusedError"
+        assert bad["error"]["error_code"] == "PROVIDER_UNKNOWN"
+
+    @pytest.mark.parametrize("check", [False, True])
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"workers": 0}, "workers must be from 1 to 256, not 0"),
+            ({"workers": 257}, "workers must be from 1 to 256, not 257"),
+            ({"wait_timeout": -1}, "wait_timeout is in seconds, at most 86400, not -1"),
+            ({"wait_timeout": "nan"}, "wait_timeout is in seconds, at most 86400, not nan"),
+            ({"timeout": 0}, "timeout is in seconds, at most 3600, not 0"),
+            ({"ca_path": "/nowhere"}, "ca_path: /nowhere cannot be read (No such file or directory)"),
+            ({"certificates": [WWW, WWW]}, "certificates names more than once: www"),
+        ],
+    )
+    def test_bad_options(self, run: Run, options: dict[str, t.Any], message: str, check: bool) -> None:
+        said = run(redtrust_csr, **{"certificates": [WWW], "check": check, "access_token": "given-token", **options})
+        assert said["failed"]
+        assert said["msg"] == message
+        assert said["error"] == {"type": "ConfigurationError"}
+
+    def test_files_are_asked_for_in_a_directory_that_is_there(self, run: Run, tmp_path: Path) -> None:
+        said = run(redtrust_finalize, directory=str(tmp_path / "none"))
+        assert said["msg"].endswith("none is not a directory; make it first")
+
+    def test_a_missing_library_is_said(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_module, "REQUESTS_IMPORT_ERROR", "Traceback: no requests")
+        said = run(redtrust_enrollment_info)
+        assert "(requests)" in said["msg"]
+
+
+SPEC = CertificateSpec("www", DistinguishedName((("cn", "www"),)), "CA", request_code="canary")
+ROW = Revision("svc", "www", 1, 1, State.FINALIZED, SPEC, request_code="canary")
+
+
+class TestResults:
+    def test_the_sentence_names_ten(self) -> None:
+        outcomes = [Outcome(f"n{number}", "none", "", error=PolicyError("no")) for number in range(12)]
+        result = _module.batch_result([*outcomes, Outcome("fine", "none", "")])
+        assert result.failure is not None
+        assert result.failure.startswith("12 of 13 certificates failed: n0: no; n1: no; ")
+        assert result.failure.endswith("n9: no; and 2 more, see certificates")
+        assert len(result.values["certificates"]) == 13
+        assert result.values["summary"] == {"failed": 12, "none": 1}
+
+    def test_warnings_say_whose_they_are(self) -> None:
+        result = _module.batch_result([Outcome("a", "issue", "", warnings=("c is odd",))])
+        assert result.warnings == ["a: c is odd"]
+        assert result.failure is None
+
+    def test_no_request_code_in_any_result(self) -> None:
+        shown = json.dumps(_module.to_result(Outcome("www", "none", "", revision=ROW, in_use=ROW)))
+        assert "canary" not in shown + repr(ROW)
+
+    def test_an_error_of_another_kind(self) -> None:
+        assert _module.error_facts(KeyError("x")) == {"type": "KeyError"}
+        facts = _module.error_facts(RefusedError("no", step="create", url="https://h", status=400))
+        assert facts == {"type": "RefusedError", "step": "create", "url": "https://h", "status": 400}
+
+
+class TestSecrets:
+    @pytest.mark.parametrize(
+        ("secret", "forms"),
+        [
+            ("p/w +\u00f1", {"p/w +\u00f1", "p%2Fw%20%2B%C3%B1", "cC93ICvDsQ=="}),
+            ("head.pay.sig", {"head.pay.sig", "pay", "sig"}),
+            ("\udcff", {"\udcff", "%FF", "/w==", "_w=="}),
+        ],
+    )
+    def test_each_form_is_masked(self, give: Give, secret: str, forms: set[str]) -> None:
+        give()
+        module = basic.AnsibleModule(argument_spec={})
+        _module.Context(module).register(secret)
+        assert forms <= module.no_log_values
+
+
+@pytest.fixture
+def files(give: Give, tmp_path: Path) -> c.Callable[..., CertificateFiles]:
+    (tmp_path / "out").mkdir()
+
+    def made(*, check: bool = False, backup: bool = False, **options: t.Any) -> CertificateFiles:
+        give(check=check, **options)
+        module = basic.AnsibleModule(argument_spec={}, supports_check_mode=True, add_file_common_args=True)
+        return CertificateFiles(module, str(tmp_path / "out"), backup=backup)
+
+    return made
+
+
+class TestFiles:
+    def outcome(self, pki: Openssl, *, chain: bool = True) -> Outcome:
+        row = dataclasses.replace(ROW, certificate=pki.der("leaf"), chain=(pki.der("ca"),) if chain else ())
+        return Outcome("www", "none", "why", in_use=row)
+
+    def test_written_once(self, files: c.Callable[..., CertificateFiles], pki: Openssl, tmp_path: Path) -> None:
+        done = files(mode="0640").write(self.outcome(pki))
+        leaf, chain = tmp_path / "out" / "www.pem", tmp_path / "out" / "www-chain.pem"
+        assert (done.action, done.changed) == ("write", True)
+        assert done.extra == {"path": str(leaf), "chain_path": str(chain)}
+        assert leaf.read_text() == certificate_pem(pki.der("leaf"))
+        assert chain.read_text() == certificate_pem(pki.der("ca"))
+        assert stat.S_IMODE(leaf.stat().st_mode) == 0o640
+        again = files(mode="0640").write(self.outcome(pki))
+        assert (again.action, again.changed) == ("none", False)
+        assert sorted(path.name for path in leaf.parent.iterdir()) == ["www-chain.pem", "www.pem"]
+
+    def test_rights_alone_are_a_change(
+        self, files: c.Callable[..., CertificateFiles], pki: Openssl, tmp_path: Path
+    ) -> None:
+        files(mode="0640").write(self.outcome(pki))
+        assert files(mode="0600", check=True).write(self.outcome(pki)).changed
+        assert files(mode="0600").write(self.outcome(pki)).changed
+        assert stat.S_IMODE((tmp_path / "out" / "www.pem").stat().st_mode) == 0o600
+
+    def test_check_mode_writes_nothing(
+        self, files: c.Callable[..., CertificateFiles], pki: Openssl, tmp_path: Path
+    ) -> None:
+        assert files(check=True, mode="0600").write(self.outcome(pki)).changed
+        assert list((tmp_path / "out").iterdir()) == []
+
+    def test_a_backup(self, files: c.Callable[..., CertificateFiles], pki: Openssl, tmp_path: Path) -> None:
+        path = tmp_path / "out" / "www.pem"
+        path.write_text("old")
+        done = files(backup=True).write(self.outcome(pki, chain=False))
+        (kept,) = t.cast("list[str]", done.extra["backup_files"])
+        assert Path(kept).read_text() == "old"
+        assert path.read_text() == certificate_pem(pki.der("leaf"))
+        assert "chain_path" not in done.extra
+
+    def test_the_action_of_an_upload_stays(self, files: c.Callable[..., CertificateFiles], pki: Openssl) -> None:
+        uploaded = dataclasses.replace(self.outcome(pki), action="finalize", changed=True)
+        assert files().write(uploaded).action == "finalize"
+
+    def test_without_a_certificate_nothing_is_written(self, files: c.Callable[..., CertificateFiles]) -> None:
+        for outcome in (Outcome("www", "none", ""), Outcome("www", "none", "", in_use=ROW)):
+            assert files().write(outcome) is outcome
+
+    def test_a_directory_that_cannot_be_written_to(
+        self, files: c.Callable[..., CertificateFiles], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(os, "access", lambda *_arguments: False)
+        with pytest.raises(ConfigurationError, match="cannot be written to by this user"):
+            files()
