@@ -38,7 +38,7 @@ LAYERS = (
     "_module",
 )
 # Only these, and the modules, know AnsibleModule.
-KNOW_ANSIBLE_MODULE = ("_arguments", "_module")
+KNOW_ANSIBLE_MODULE = ("_arguments", "_files", "_module")
 TOO_BROAD = ("Exception", "BaseException")
 
 
