@@ -90,7 +90,7 @@ class SessionFile:
         """Return the kept session; None when there is none, or none that this credential opens."""
         try:
             with _private(self._path, os.O_RDONLY) as file:
-                salt, _, sealed = file.read().partition(b"\n")
+                salt, _newline, sealed = file.read().partition(b"\n")
             return KeptSession.from_json(json.loads(self._key(salt).decrypt(sealed)))
         except (FileNotFoundError, InvalidToken, ValueError, KeyError, TypeError):
             return None

@@ -166,7 +166,7 @@ class Appliance:
         """Tell the server to fail, by plain SQL."""
         name, _colon, argument = action.partition(":")
         row = {"step": step, "moment": moment, "action": name, "argument": argument or None, **others}
-        marks = ", ".join("?" for _ in row)
+        marks = ", ".join("?" for _value in row)
         with self.database() as connection:
             connection.execute(f"INSERT INTO faults ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))  # noqa: S608
 

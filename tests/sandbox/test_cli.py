@@ -238,7 +238,7 @@ def test_a_full_key_pool_can_be_waited_for(tmp_path: Path) -> None:
     server = started(tmp_path, "4.42", "--key-pool", "3", "--fill-key-pool")
     try:
         token = server.access()
-        assert len({server.created(token).code for _ in range(5)}) == 5
+        assert len({server.created(token).code for _number in range(5)}) == 5
     finally:
         server.stop()
 

@@ -134,7 +134,7 @@ def test_the_key_has_the_type_and_length_asked_for(v433: Appliance, key_type: st
 
 def test_each_create_makes_another_key_and_another_code(sandbox: Appliance) -> None:
     token = sandbox.access()
-    made = [sandbox.created(token) for _ in range(12)]
+    made = [sandbox.created(token) for _number in range(12)]
     assert len({request.code for request in made}) == 12
     assert len({spki(request.csr.public_key()) for request in made}) == 12
 

@@ -193,14 +193,14 @@ def test_a_star_is_each_step(sandbox: Appliance) -> None:
 
 def test_skip_and_times_count(sandbox: Appliance) -> None:
     sandbox.fault("create", "before", "status:599", skip=2, times=3)
-    assert [sandbox.ask("create", {}).status_code for _ in range(7)] == [401, 401, 599, 599, 599, 401, 401]
+    assert [sandbox.ask("create", {}).status_code for _number in range(7)] == [401, 401, 599, 599, 599, 401, 401]
     assert sandbox.rows("SELECT seen, fired FROM faults") == [(7, 3)]
 
 
 def test_the_oldest_that_is_due_comes_first(sandbox: Appliance) -> None:
     sandbox.fault("create", "before", "status:501")
     sandbox.fault("create", "before", "status:502")
-    assert [sandbox.ask("create", {}).status_code for _ in range(3)] == [501, 502, 401]
+    assert [sandbox.ask("create", {}).status_code for _number in range(3)] == [501, 502, 401]
 
 
 def test_the_command_adds_and_clears(sandbox: Appliance) -> None:
@@ -210,7 +210,7 @@ def test_the_command_adds_and_clears(sandbox: Appliance) -> None:
     assert sandbox.rows("SELECT step, moment, action, argument, skip, times, retry_after FROM faults") == [
         ("create", "after", "status", "503", 1, 2, "9")
     ]
-    assert [sandbox.ask("create", {}).status_code for _ in range(2)] == [401, 503]
+    assert [sandbox.ask("create", {}).status_code for _number in range(2)] == [401, 503]
     assert command("fault", "clear", *place).stdout == "1 cleared\n"
     assert sandbox.ask("create", {}).status_code == 401
 

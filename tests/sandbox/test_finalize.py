@@ -186,7 +186,7 @@ def test_another_certificate_for_the_same_request_is_refused(sandbox: Appliance,
     sandbox.set(finalize_repeat=repeat)
     token = sandbox.access()
     request = sandbox.created(token)
-    first, second = (certificate_for(request.csr.public_key()) for _ in range(2))
+    first, second = (certificate_for(request.csr.public_key()) for _number in range(2))
     assert sandbox.finalize(token, request, der(first)).status_code == 200
     refused = sandbox.finalize(token, request, der(second))
     assert problem(refused) == (409, "OTHER_CERTIFICATE")
@@ -231,7 +231,7 @@ def test_a_renewal_must_name_a_certificate(sandbox: Appliance, named: str, code:
 def test_a_certificate_can_be_renewed_once_only(sandbox: Appliance) -> None:
     token = sandbox.access()
     old = sandbox.issued(token)
-    first, second = (sandbox.created(token, "renew", thumbprintToRenew=thumbprint(old)) for _ in range(2))
+    first, second = (sandbox.created(token, "renew", thumbprintToRenew=thumbprint(old)) for _number in range(2))
     assert sandbox.finalize(token, first, der(certificate_for(first.csr.public_key()))).status_code == 200
     late = certificate_for(second.csr.public_key())
     assert problem(sandbox.finalize(token, second, der(late))) == (409, "CERTIFICATE_REPLACED")

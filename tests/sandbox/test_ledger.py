@@ -92,7 +92,7 @@ def test_a_path_that_is_not_served_is_other(sandbox: Appliance) -> None:
 
 def test_connections_are_told_apart(sandbox: Appliance) -> None:
     token = sandbox.access()
-    for _ in range(2):
+    for _number in range(2):
         sandbox.create(token)
     kept = sandbox.asked("connection")[-2:]
     assert kept[0] == kept[1]
@@ -153,7 +153,7 @@ def test_a_request_that_breaks_off_is_told_from_one_that_arrived(sandbox: Applia
 def test_many_at_once_are_all_counted(sandbox: Appliance) -> None:
     token = sandbox.access()
     before = sandbox.one("SELECT COUNT(*) FROM keys")
-    workers = [threading.Thread(target=in_own_connections, args=(sandbox, token, 5)) for _ in range(4)]
+    workers = [threading.Thread(target=in_own_connections, args=(sandbox, token, 5)) for _number in range(4)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -168,7 +168,7 @@ def in_own_connections(sandbox: Appliance, token: str, times: int) -> None:
     headers = {**sandbox.sign().headers(), "Authorization": f"Bearer {token}"}
     trusted = sandbox.facts["ca_path"]
     body = sandbox.create_body()
-    for _ in range(times):
+    for _number in range(times):
         requests.request(verb, sandbox.url(path), json=body, headers=headers, verify=trusted, timeout=60)
 
 

@@ -129,6 +129,6 @@ class FinalizeStep(Step[FinalizeItem]):
         rows = [issued.moved(State.FINALIZED, certificate_id=answer.certificate_id)]
         if plan.enrollment.current:
             rows.append(plan.enrollment.current.moved(State.SUPERSEDED))
-        finalized, *_ = self._store.put(*rows)
+        finalized = self._store.put(*rows)[0]
         confirmed = "; confirmed by the second answer" if answer.confirmed_by_second_answer else ""
         return plan.outcome(finalized, reason=plan.reason + confirmed)

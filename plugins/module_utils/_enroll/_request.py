@@ -91,7 +91,7 @@ class _AskingStep(Step[Item]):
         """Send csr/create once, between two committed rows."""
         self._session.open()
         intent = _without(plan.enrollment, decision.gives_up).next_revision(spec)
-        *_, intent = self._store.put(*([decision.gives_up] if decision.gives_up else []), intent)
+        intent = self._store.put(*([decision.gives_up] if decision.gives_up else []), intent)[-1]
         try:
             request = self._session.call(lambda tokens: self._client.create(tokens, spec, intent.renews))
         except RedtrustError as exc:

@@ -98,7 +98,7 @@ def _alternative_name(text: str) -> x509.GeneralName:
         "email": x509.RFC822Name,
         "URI": x509.UniformResourceIdentifier,
     }
-    kind, _, value = text.partition(":")
+    kind, _colon, value = text.partition(":")
     try:
         return kinds[kind](_not_empty(value))
     except (KeyError, ValueError) as exc:

@@ -55,7 +55,7 @@ class Enrollment:
             made = await self.keys.work(lambda: _make(key, name, body.hash_type, style))
         except ValueError as exc:
             raise ApiError(400, "DN_INVALID", "The dn has a value that its attribute cannot take") from exc
-        code = "".join(secrets.choice(_CODE_LETTERS) for _ in range(_CODE_LENGTH))
+        code = "".join(secrets.choice(_CODE_LETTERS) for _number in range(_CODE_LENGTH))
         with self.ledger.transaction():
             self._record(call, body, made, code, renews)
         return {"requestCode": code, "csr": csr.present(made.der, call.settings.csr_format)}

@@ -65,7 +65,7 @@ class Ledger:
     def insert(self, table: str, values: t.Mapping[str, t.Any]) -> int:
         """Insert one row; return its rowid."""
         names = ", ".join(values)
-        marks = ", ".join("?" for _ in values)
+        marks = ", ".join("?" for _value in values)
         sql = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - names come from this package only
         cursor = self.connection.execute(sql, tuple(values.values()))
         return int(cursor.lastrowid or 0)

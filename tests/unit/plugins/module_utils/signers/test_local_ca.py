@@ -189,7 +189,7 @@ def test_the_same_order_gives_the_same_certificate(ca: Ca, csr: bytes, name: str
 
 
 def test_the_same_order_gives_the_same_serial_number_from_an_ecdsa_key(ca: Ca, csr: bytes) -> None:
-    first, second = (certificate_facts(ca.certificate(ca.signer(), ca.order(csr))) for _ in range(2))
+    first, second = (certificate_facts(ca.certificate(ca.signer(), ca.order(csr))) for _number in range(2))
     assert dataclasses.replace(first, thumbprint="") == dataclasses.replace(second, thumbprint="")
 
 

@@ -54,7 +54,7 @@ def whole(path: Path) -> bool:
 
 def test_of_sixteen_first_runs_one_puts_the_intent(tmp_path: Path, worker: StartWorker) -> None:
     path = tmp_path / "new" / "store.db"
-    answers = said([worker("intend", path, "www") for _ in range(16)])
+    answers = said([worker("intend", path, "www") for _number in range(16)])
     assert collections.Counter(answers) == {"first": 1, "late": 15}
     assert list(path.parent.iterdir()) == [path]
     with open_store(str(path)) as store:
@@ -69,7 +69,7 @@ def test_of_eight_processes_one_has_the_lease(tmp_path: Path, worker: StartWorke
 
 def test_no_write_is_lost_between_processes(tmp_path: Path, worker: StartWorker) -> None:
     path = tmp_path / "store.db"
-    assert said([worker("count", path, "www", 25) for _ in range(4)]) == ["25"] * 4
+    assert said([worker("count", path, "www", 25) for _number in range(4)]) == ["25"] * 4
     with open_store(str(path)) as store:
         latest = store.enrollment("redtrust", "www").latest
         assert latest is not None
@@ -83,7 +83,7 @@ def test_what_was_said_to_be_stored_outlives_a_kill(tmp_path: Path, worker: Star
     _begin(process)
     assert process.stdout is not None
     lines = random.Random(seed).randrange(2, 60)
-    *_, last = [process.stdout.readline().strip() for _ in range(lines)]
+    last = [process.stdout.readline().strip() for _number in range(lines)][-1]
     process.kill()
     heard = [int(last), *map(int, process.communicate()[0].split())]
     assert whole(path)

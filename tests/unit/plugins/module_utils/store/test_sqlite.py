@@ -131,7 +131,7 @@ def test_a_row_that_cannot_be_read_names_store_and_row_but_no_secret(path: Path,
 def test_a_mistake_is_not_taken_for_another_run(path: Path, make: MakeRevision) -> None:
     with open_store(str(path)) as store, pytest.raises(StoreError, match="NOT NULL") as caught:
         store.put(make(adopted=None))
-    assert type(caught.value) is StoreError
+    assert caught.type is StoreError
 
 
 def test_a_store_without_tables_yet_is_brought_up(path: Path, make: MakeRevision) -> None:
