@@ -381,6 +381,13 @@ class TestSign:
         assert world.request(LONGER).action == "issue"
         assert world.states() == ["1.1 abandoned", "1.2 requested"]
 
+    def test_one_that_the_signer_has_had_before_is_not_given_back(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [None, ConfigurationError("c must have two letters")]
+        world.sign()
+        assert kind(world.sign()) is ConfigurationError
+        assert world.states() == ["1.1 signing"]
+
     def test_nothing_was_requested(self, world: World) -> None:
         assert kind(world.sign()) is PolicyError
 

@@ -203,6 +203,21 @@ class TestModules:
         assert said["msg"] == message
         assert said["error"] == {"type": "ConfigurationError"}
 
+    def test_warnings_and_a_session_path_and_a_proxys_password(
+        self, run: Run, reached: dict[str, t.Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        warned: list[str] = []
+        monkeypatch.setattr(basic.AnsibleModule, "warn", lambda _self, warning, **_more: warned.append(warning))
+        odd = {**WWW, "dn": {"cn": "www", "c": "Brasil"}}
+        options = {**reached, "session_path": str(tmp_path / "own" / "session")}
+        run(redtrust_csr, **options, certificates=[odd])
+        assert [warning.partition(" = ")[0] for warning in warned] == ["www: dn attribute c"]
+        assert (tmp_path / "own" / "session").is_file()
+        proxy = "http://someone:canary-proxy@127.0.0.1:1"
+        refused = run(redtrust_csr, **options, proxy=proxy, certificates=[{**WWW, "name": "x"}])
+        assert refused["failed"]
+        assert "canary" not in json.dumps(refused)
+
     def test_files_are_asked_for_in_a_directory_that_is_there(self, run: Run, tmp_path: Path) -> None:
         said = run(redtrust_finalize, directory=str(tmp_path / "none"))
         assert said["msg"].endswith("none is not a directory; make it first")

@@ -312,6 +312,13 @@ class TestClosing:
         assert service.session(LOGIN, path).close()
         assert not path.exists()
 
+    def test_one_that_cannot_be_opened_is_forgotten(self, path: Path) -> None:
+        service = Service()
+        service.session(LOGIN, path).open()
+        assert service.session(TKN, path).close()
+        assert not path.exists()
+        assert service.steps() == ["login"]
+
     def test_one_that_is_about_to_end_is_still_there_to_be_ended(self, path: Path) -> None:
         service = Service()
         service.session(LOGIN, path).open()
