@@ -55,7 +55,8 @@ def chunks(names: t.Iterable[str]) -> t.Iterator[list[str]]:
     """Yield the different names in lists of exactly CHUNK, the last one filled up by repetition."""
     unique = list(dict.fromkeys(names))
     for start in range(0, len(unique), CHUNK):
-        part = unique[start : start + CHUNK]
+        end = start + CHUNK
+        part = unique[start:end]
         yield part + part[-1:] * (CHUNK - len(part))
 
 

@@ -89,7 +89,8 @@ def find_attribute(name: str) -> Attribute | None:
     known = _BY_NAME.get(key)
     if known:
         return known
-    dotted = key[len("oid.") :] if key.startswith("oid.") else key
+    prefix = len("oid.") if key.startswith("oid.") else 0
+    dotted = key[prefix:]
     return attribute_of_oid(dotted) if _DOTTED.fullmatch(dotted) else None
 
 
