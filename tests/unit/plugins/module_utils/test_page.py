@@ -181,8 +181,8 @@ def test_each_request_as_it_arrives(
 
 def test_the_page_has_these_endpoints_and_the_client_no_others() -> None:
     contract = CONTRACTS["4.33"]
-    endpoints = (contract.exchange, contract.refresh, contract.logout)
-    endpoints += (contract.create, contract.finalize, contract.renew)
+    endpoints = [contract.exchange, contract.refresh, contract.logout]
+    endpoints += [contract.create, contract.finalize, contract.renew]
     assert [(one.verb, one.path) for one in endpoints] == [(verb, path) for _c, _p, verb, path, _b, _o in PAGE]
     assert contract.login is None
 
@@ -219,11 +219,18 @@ def test_the_answer_in_the_schema_is_taken_like_the_one_in_the_example() -> None
     assert client(transport, "4.33").create(TOKENS, SPEC) == client(example, "4.33").create(TOKENS, SPEC)
 
 
-def test_the_placeholder_of_the_token_answers_is_no_success() -> None:
-    """Their errorCode is "ERROR_CODE" on the page, which stands for a code; OK is the one that means success."""
+def test_an_error_code_other_than_ok_is_a_refusal() -> None:
+    """The token answers have "ERROR_CODE" on the page, which stands for a code; OK is the one that means success."""
     transport = AnsweringTransport(exchange=answer(TRIPLE, errorCode="TOKEN_EXPIRED"))
     with pytest.raises(RefusedError, match="TOKEN_EXPIRED"):
         client(transport, "4.33").exchange("tkn")
+
+
+def test_is_valid_is_not_looked_at() -> None:
+    """The page shows it once and says nothing about it."""
+    for is_valid in (True, False, None):
+        transport = AnsweringTransport(create=answer(ANSWERS["/raapi/v1/csr/create"], isValid=is_valid))
+        assert client(transport, "4.33").create(TOKENS, SPEC).request_code == "P775W98SSW4Z1774PMZU"
 
 
 def test_the_login_link_of_the_example(openssl: Openssl) -> None:
