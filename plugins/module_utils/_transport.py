@@ -13,6 +13,7 @@ import dataclasses
 import io
 import json
 import re
+import ssl
 import threading
 import time
 import traceback
@@ -232,7 +233,9 @@ def _failure(request: HttpRequest, exc: Exception, *, left: bool) -> ServiceErro
         return NotSentError(f"this is not an address: {exc}", **request.where)
     if left:
         return AnswerLostError(f"the request was sent, the answer did not come ({_cause(exc)})", **request.where)
-    if isinstance(exc, requests.exceptions.SSLError):
+    # A connection that ends in the middle of the handshake is a server that stops or starts, not one that disagrees.
+    ended = isinstance(_innermost(exc), (ssl.SSLEOFError, ssl.SSLZeroReturnError))
+    if isinstance(exc, requests.exceptions.SSLError) and not ended:
         return TlsError(f"TLS was not agreed, nothing was sent ({_cause(exc)})", **request.where)
     return NotSentError(f"nothing was sent ({_cause(exc)})", **request.where)
 
@@ -249,14 +252,20 @@ def _is_connect_failure(exc: Exception) -> bool:
     return isinstance(exc, requests.exceptions.ConnectTimeout) or isinstance(reason, known)
 
 
-def _cause(exc: BaseException) -> str:
-    """Return the innermost cause in one line: the libraries wrap it several times."""
+def _innermost(exc: Exception) -> Exception:
+    """Return what the libraries have wrapped, several times."""
     for _depth in range(8):
         inner = next((part for part in exc.args if isinstance(part, Exception)), None)
         inner = getattr(exc, "reason", None) if isinstance(getattr(exc, "reason", None), Exception) else inner
         if inner is None:
             break
         exc = inner
+    return exc
+
+
+def _cause(exc: Exception) -> str:
+    """Return the innermost cause in one line."""
+    exc = _innermost(exc)
     text = str(exc).rpartition(": ")[2] if re.match(r"<.* object at 0x|HTTPS?Connection", str(exc)) else str(exc)
     return text or type(exc).__name__
 

@@ -95,6 +95,7 @@ class Loopback:
         with contextlib.suppress(OSError), contextlib.closing(connection):
             connection.settimeout(20)
             if self._greeting is not None:
+                connection.recv(65536)
                 connection.sendall(self._greeting)
                 return
             speaking = self._context.wrap_socket(connection, server_side=True) if self._context else connection
