@@ -122,6 +122,7 @@ options:
   temporal_token:
     description:
       - The temporary token, called C(tkn), that a login with a browser ended with. It works once.
+      - It is taken as it was meant, so where the address of the page shows V(%3D) it ends in V(=).
       - It is used only where no session is kept.
       - Can also be set with the environment variable E(REDTRUST_TEMPORAL_TOKEN).
     type: str
