@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._arguments import address_of
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._arguments import CONNECTION, address_of
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._client import Address, Client
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._contract import CONTRACTS
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import RefusedError
@@ -259,6 +259,10 @@ def test_the_login_link_of_the_example(openssl: Openssl) -> None:
 def test_address_and_ports(host: str, options: dict[str, t.Any], expected: tuple[int, int]) -> None:
     params = {"host": host, "port": None, "auth_port": None, "api_version": "4.33", **options}
     assert address_of(params) == Address(host, *expected)
+
+
+def test_the_version_of_the_page_is_the_default() -> None:
+    assert CONNECTION["api_version"]["default"] == "4.33"
 
 
 @pytest.mark.parametrize("api_version", CONTRACTS)
