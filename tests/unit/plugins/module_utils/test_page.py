@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._arguments import CONNECTION, address_of
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._arguments import CONNECTION
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._client import Address, Client
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._contract import CONTRACTS
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import RefusedError
@@ -243,22 +243,6 @@ def test_the_login_link_of_the_example(openssl: Openssl) -> None:
         "&RedirectUrl=https%3A%2F%2Fgoogle.es%3Ftkn%3D&timestamp=1744719496&partner=CA_DEMO&hmac="
         + said.rpartition(" ")[2]
     )
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({}, (8082, 8083)),
-        ({"api_version": "4.42"}, (8082, 8082)),
-        ({"port": 9001}, (9001, 8083)),
-        ({"port": 9001, "api_version": "4.42"}, (9001, 9001)),
-        ({"port": 9001, "auth_port": 9002, "api_version": "4.42"}, (9001, 9002)),
-    ],
-)
-@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::7", "redtrust.example.com"])
-def test_address_and_ports(host: str, options: dict[str, t.Any], expected: tuple[int, int]) -> None:
-    params = {"host": host, "port": None, "auth_port": None, "api_version": "4.33", **options}
-    assert address_of(params) == Address(host, *expected)
 
 
 def test_the_version_of_the_page_is_the_default() -> None:
