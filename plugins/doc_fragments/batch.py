@@ -19,7 +19,7 @@ options:
     default: 8
   wait_timeout:
     description:
-      - For how many seconds to wait for another run that is working on the same certificates.
+      - For how many seconds, at most 86400, to wait for another run that is working on the same certificates.
         Those that it has not given up by then fail, the others are not affected.
       - Can also be set with the environment variable E(REDTRUST_WAIT_TIMEOUT).
     type: float

@@ -233,9 +233,10 @@ def service_of(params: Params) -> str:
 def name_of(entry: Params) -> str:
     """Return the name of an entry; it becomes a file name, so it must be fit for one."""
     name = str(entry["name"])
-    if not re.fullmatch(r"[^\s./\\\x00-\x1f\x7f](?:[^/\\\x00-\x1f\x7f]{0,198}[^\s/\\\x00-\x1f\x7f])?", name):
+    fit = re.fullmatch(r"[^\s./\\\x00-\x1f\x7f](?:[^/\\\x00-\x1f\x7f]*[^\s/\\\x00-\x1f\x7f])?", name)
+    if not fit or len(name.encode("utf-8", "replace")) > 200:
         raise ConfigurationError(
-            f"name {name!r} is not fit for a file name: at most 200 characters, no slash, no leading dot, no blank ends"
+            f"name {name!r} is not fit for a file name: at most 200 bytes, no slash, no leading dot, no blank ends"
         )
     return name
 

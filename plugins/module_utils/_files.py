@@ -49,7 +49,13 @@ class CertificateFiles:
         for key, (name, content) in files.items():
             path = str(self._directory / name)
             extra[key] = path
-            changed = self._place(path, content.encode(), backups) or changed
+            try:
+                changed = self._place(path, content.encode(), backups) or changed
+            except OSError as exc:
+                error = ConfigurationError(
+                    f"{path} cannot be written ({exc.strerror}); the certificate is in use already"
+                )
+                return dataclasses.replace(outcome, error=outcome.error or error, extra={**outcome.extra, **extra})
         if backups:
             extra["backup_files"] = backups
         action = "write" if changed and not outcome.changed else outcome.action

@@ -92,22 +92,20 @@ def decide_renewal(
     renew_before: RenewBefore,
     now: dt.datetime,
     *,
-    spec: CertificateSpec | None = None,
     force: bool = False,
 ) -> Decision:
     """Decide whether the current certificate of an enrollment is to be renewed.
 
-    ``spec`` is what the next revision asks for; what the current one asked for when not given.
     Raises PolicyError when there is nothing to renew, or when a person has to look first.
     """
     pending, current = enrollment.pending, enrollment.current
     if pending is not None:
-        return _decide_pending(pending, now, spec=spec or pending.spec, again="renew" if current else "issue")
+        return _decide_pending(pending, now, spec=pending.spec, again="renew" if current else "issue")
     if current is None:
         raise PolicyError("there is no certificate to renew: redtrust_csr asks for the first one")
     decision = _decide_due(current, renew_before, now, force=force)
     if decision.asks:
-        _refuse_rejected(enrollment, spec or current.spec, force=force)
+        _refuse_rejected(enrollment, current.spec, force=force)
     return decision
 
 
@@ -138,7 +136,9 @@ def _decide_pending(pending: Revision, now: dt.datetime, *, spec: CertificateSpe
         return Decision(again, note, gives_up=pending.moved(State.ABANDONED, note=note))
     changed = spec.differences(pending.spec)
     if changed and pending.state is State.REQUESTED:
-        note = f"asked for now and then differ in {', '.join(changed)}, and nothing was signed yet"
+        note = (
+            f"asked for now and then differ in {', '.join(changed)}, and the store has no certificate for the request"
+        )
         return Decision(again, note, gives_up=pending.moved(State.ABANDONED, note=note))
     reason = _WHERE_PENDING[pending.state]
     if changed:

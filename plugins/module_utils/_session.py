@@ -104,13 +104,19 @@ class Session:
     def call(self, send: t.Callable[[Tokens], Answer]) -> Answer:
         """Send with the session's tokens; when they are not accepted, once more with those of a new session.
 
-        A request that was refused with 401 was not carried out, so any may be sent again.
+        A request that was refused with 401 was not carried out, so any may be sent again. A service that does
+        not accept the tokens it has just given is not asked for others, by this thread or the next.
         """
         tokens = self.open().tokens
         try:
             return send(tokens)
         except UnauthorizedError:
-            return send(self._after(tokens).tokens)
+            fresh = self._after(tokens).tokens
+        try:
+            return send(fresh)
+        except UnauthorizedError as exc:
+            self._give_up(fresh, exc)
+            raise
 
     def close(self) -> bool:
         """End the kept session at the service and forget it; return whether there was one.
@@ -127,6 +133,11 @@ class Session:
             with contextlib.suppress(ServiceError):
                 self._client.logout(session.tokens)
         return True
+
+    def _give_up(self, rejected: Tokens, error: UnauthorizedError) -> None:
+        with self._mutex:
+            if self._opened is not None and self._opened.tokens == rejected:
+                self._failure = error
 
     def _after(self, rejected: Tokens | None) -> Opened:
         """Return a session other than the rejected one; the first thread that asks opens it for all."""

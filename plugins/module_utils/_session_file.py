@@ -20,12 +20,10 @@ from pathlib import Path
 from ._errors import SessionError
 from ._models import Tokens
 
-try:
+try:  # noqa: SIM105
     from cryptography.fernet import Fernet, InvalidToken
 except ImportError:
-    HAS_CRYPTOGRAPHY = False
-else:
-    HAS_CRYPTOGRAPHY = True
+    pass  # told by CRYPTOGRAPHY_IMPORT_ERROR
 
 # OWASP Password Storage Cheat Sheet, PBKDF2-HMAC-SHA512. Chosen over scrypt since it is there in FIPS mode.
 _KEY_ITERATIONS = 210_000

@@ -42,7 +42,7 @@ options:
       name:
         description:
           - The name of the enrollment, unique for each O(service). It is yours to choose and is not sent.
-          - It becomes the name of files, so it has at most 200 characters, no slash, and no dot at its start.
+          - It becomes the name of files, so it has at most 200 bytes, no slash, and no dot at its start.
         type: str
         required: true
       dn:
@@ -98,7 +98,7 @@ options:
       force:
         description:
           - Ask for a new certificate even though nothing calls for it, or although the CA rejected the last request.
-          - This makes a new request in every run.
+          - This makes a new request in every run, except while one is on its way.
         type: bool
         default: false
 seealso:

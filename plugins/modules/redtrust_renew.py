@@ -119,7 +119,7 @@ options:
   force:
     description:
       - Renew even though it is not due, or although the CA rejected the last request.
-      - This renews in every run.
+      - This renews in every run, except while a request is on its way.
     type: bool
     default: false
 seealso:

@@ -329,6 +329,13 @@ class TestFiles:
         uploaded = dataclasses.replace(self.outcome(pki), action="finalize", changed=True)
         assert files().write(uploaded).action == "finalize"
 
+    def test_a_file_that_cannot_be_written(self, files: c.Callable[..., CertificateFiles], pki: Openssl) -> None:
+        name = "n" * 300
+        done = files().write(dataclasses.replace(self.outcome(pki), name=name))
+        assert isinstance(done.error, ConfigurationError)
+        assert "File name too long" in str(done.error)
+        assert str(done.extra["path"]).endswith(f"{name}.pem")
+
     def test_without_a_certificate_nothing_is_written(self, files: c.Callable[..., CertificateFiles]) -> None:
         for outcome in (Outcome("www", "none", ""), Outcome("www", "none", "", in_use=ROW)):
             assert files().write(outcome) is outcome

@@ -245,8 +245,12 @@ class TestCalls:
         def never(_given: Tokens) -> t.NoReturn:
             raise failed(UnauthorizedError, status=401)
 
-        with pytest.raises(UnauthorizedError):
-            Service().session(LOGIN, path).call(never)
+        service = Service()
+        session = service.session(LOGIN, path)
+        for _number in range(3):
+            with pytest.raises(UnauthorizedError):
+                session.call(never)
+        assert service.steps() == ["login", "refresh"]
 
     def test_a_given_token_that_is_not_accepted_needs_a_person(self) -> None:
         def never(_given: Tokens) -> t.NoReturn:
