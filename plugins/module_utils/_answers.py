@@ -21,7 +21,7 @@ import typing as t
 
 from ._errors import ConfigurationError
 from ._models import Finalized, Request, Tokens
-from ._x509 import parse_csr
+from ._x509.api import parse_csr
 
 _DATE = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?",

@@ -17,15 +17,15 @@ from ansible.module_utils.errors import AnsibleFallbackNotFound
 
 from ._client import Address
 from ._contract import CONTRACTS, Contract
-from ._enroll import Adoption, FinalizeItem, RenewItem, RequestItem, SignItem
+from ._enroll.api import Adoption, FinalizeItem, RenewItem, RequestItem, SignItem
 from ._errors import ConfigurationError
 from ._models import CertificateSpec, DistinguishedName
 from ._policy import RenewBefore
 from ._session import Credentials
-from ._signers import DIGESTS, CommandSigner, LocalCa, Profile, Signer
+from ._signers.api import DIGESTS, CommandSigner, LocalCa, Profile, Signer
 from ._signing import Partner
 from ._transport import TransportOptions
-from ._x509 import certificate_facts, normalize_thumbprint, parse_certificates
+from ._x509.api import certificate_facts, normalize_thumbprint, parse_certificates
 
 Spec = dict[str, dict[str, t.Any]]
 Params = t.Mapping[str, t.Any]

@@ -14,11 +14,10 @@ import typing as t
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from ._enroll import Plan, Step
-from ._enroll._step import Item
+from ._enroll.api import Item, Plan, Step
 from ._errors import ConfigurationError, LeaseHeldError, RedtrustError, StoreError
 from ._models import Enrollment, Outcome
-from ._store import Lease, Store
+from ._store.api import Lease, Store
 
 # A lease is renewed three times in its life, so one missed renewal does not lose it.
 LEASE_SECONDS = 60.0

@@ -14,7 +14,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ._errors import ConfigurationError
 from ._models import Outcome
-from ._x509 import certificate_pem
+from ._x509.api import certificate_pem
 
 
 class CertificateFiles:

@@ -22,16 +22,15 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from . import _arguments as arguments
 from . import _batch as batch
 from ._client import Client
-from ._enroll import Step
-from ._enroll._step import Item
+from ._enroll.api import Item, Step
 from ._errors import ConfigurationError, RedtrustError
 from ._models import Enrollment, Outcome, Revision, State
 from ._retry import Retry
 from ._session import Session
 from ._session_file import SessionFile
-from ._store import Store, open_store
+from ._store.api import Store, open_store
 from ._transport import REQUESTS_IMPORT_ERROR, HttpsTransport, check_files
-from ._x509 import CRYPTOGRAPHY_IMPORT_ERROR, csr_pem
+from ._x509.api import CRYPTOGRAPHY_IMPORT_ERROR, csr_pem
 
 
 @dataclasses.dataclass(frozen=True)

@@ -227,7 +227,7 @@ summary:
 """
 
 from ..module_utils import _arguments as arguments
-from ..module_utils._enroll import RequestStep
+from ..module_utils._enroll.api import RequestStep
 from ..module_utils._module import Context, Result, batch_result, run
 
 

@@ -204,7 +204,7 @@ summary:
 """
 
 from ..module_utils import _arguments as arguments
-from ..module_utils._enroll import FinalizeStep
+from ..module_utils._enroll.api import FinalizeStep
 from ..module_utils._files import CertificateFiles
 from ..module_utils._module import Context, Result, batch_result, run
 

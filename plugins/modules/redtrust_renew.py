@@ -234,7 +234,7 @@ summary:
 """
 
 from ..module_utils import _arguments as arguments
-from ..module_utils._enroll import RenewStep
+from ..module_utils._enroll.api import RenewStep
 from ..module_utils._module import Context, Result, batch_result, run
 
 

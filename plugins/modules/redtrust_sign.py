@@ -258,7 +258,7 @@ summary:
 """
 
 from ..module_utils import _arguments as arguments
-from ..module_utils._enroll import SignStep
+from ..module_utils._enroll.api import SignStep
 from ..module_utils._module import Context, Result, batch_result, run
 
 

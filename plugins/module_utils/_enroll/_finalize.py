@@ -13,8 +13,8 @@ from .._client import Client
 from .._errors import ConfigurationError, GateError, NotSentError, PolicyError, RefusedError, SessionError
 from .._models import Enrollment, Finalized, Outcome, Revision, State
 from .._session import Session
-from .._store import Store
-from .._x509 import (
+from .._store.api import Store
+from .._x509.api import (
     SubjectMatch,
     UploadEncoding,
     certificate_facts,

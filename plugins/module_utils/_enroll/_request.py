@@ -14,8 +14,8 @@ from .._errors import AnswerInvalidError, AnswerLostError, ConfigurationError, R
 from .._models import CertificateSpec, Enrollment, Outcome, Request, Revision, State
 from .._policy import Decision, RenewBefore, decide_issue, decide_renewal
 from .._session import Session
-from .._store import Store
-from .._x509 import dn_warnings
+from .._store.api import Store
+from .._x509.api import dn_warnings
 from ._step import Item, Plan, Step
 
 

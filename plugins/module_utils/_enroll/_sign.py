@@ -12,9 +12,9 @@ import typing as t
 
 from .._errors import ConfigurationError, PolicyError, SignerRejectedError
 from .._models import Enrollment, Outcome, Revision, State
-from .._signers import Signer, SigningOrder
-from .._store import Store
-from .._x509 import certificate_facts
+from .._signers.api import Signer, SigningOrder
+from .._store.api import Store
+from .._x509.api import certificate_facts
 from ._step import Plan, Step
 
 

@@ -11,7 +11,7 @@ import typing as t
 from pathlib import Path
 
 from .._errors import ConfigurationError, GateError
-from .._x509 import (
+from .._x509.api import (
     basic_constraints,
     certificate_facts,
     chain_above,

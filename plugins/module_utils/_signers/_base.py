@@ -11,7 +11,7 @@ import datetime as dt
 
 from .._errors import SignerError
 from .._models import DistinguishedName
-from .._x509 import certificate_facts, csr_public_key_sha256
+from .._x509.api import certificate_facts, csr_public_key_sha256
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ import typing as t
 from pathlib import Path
 
 from .._errors import ConfigurationError, RedtrustError, SignerError, SignerRejectedError
-from .._x509 import csr_pem, openssl_subject, order_chain, parse_certificates, rfc4514
+from .._x509.api import csr_pem, openssl_subject, order_chain, parse_certificates, rfc4514
 from ._base import Signed, Signer, SigningOrder
 from ._process import Completed, run
 

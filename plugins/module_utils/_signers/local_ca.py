@@ -11,7 +11,7 @@ import hmac
 import json
 
 from .._errors import GateError, SignerError, SignerRejectedError
-from .._x509 import check_proof_of_possession, load_certificate, load_csr, name_from_dn, subject_of, validity_of
+from .._x509.api import check_proof_of_possession, load_certificate, load_csr, name_from_dn, subject_of, validity_of
 from ._authority import Authority, load_authority
 from ._base import Signed, Signer, SigningOrder
 from ._profile import Profile

@@ -44,10 +44,10 @@ class Ledger:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
+            self.connection.execute("COMMIT")
+        finally:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
 
     def run(self, sql: str, *values: t.Any) -> int:
         """Run one statement; return how many rows it changed."""

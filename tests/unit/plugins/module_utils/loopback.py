@@ -145,12 +145,28 @@ class Authority:
         )
         if host:
             builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(host)]), critical=False)
+        else:
+            # Python 3.13 and later want it of a CA.
+            builder = builder.add_extension(_CA_KEY_USAGE, critical=True)
         return builder.sign(self._key, hashes.SHA256())
 
     def _write(self, name: str, content: bytes) -> str:
         path = self._folder / name
         path.write_bytes(content)
         return str(path)
+
+
+_CA_KEY_USAGE = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 def _general_name(host: str) -> x509.GeneralName:

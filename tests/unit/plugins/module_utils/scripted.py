@@ -23,7 +23,7 @@ VENDOR_CSR = (Path(__file__).parent / "data" / "vendor-csr.b64").read_text().str
 ADDRESS = Address("rt.example.com", 8082, 8083)
 ANY = object()
 
-Reply = HttpResponse | BaseException | c.Callable[[HttpRequest], HttpResponse]
+Reply: t.TypeAlias = "HttpResponse | BaseException | c.Callable[[HttpRequest], HttpResponse]"
 
 
 @dataclasses.dataclass(frozen=True)

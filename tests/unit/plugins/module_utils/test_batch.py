@@ -12,7 +12,12 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _batch as batch
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll import Plan, SignItem, Step, facts_of
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll._step import facts_of
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.api import (
+    Plan,
+    SignItem,
+    Step,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     ConfigurationError,
     LeaseHeldError,
@@ -182,7 +187,7 @@ class TestLeases:
         store.acquire(["enrollment/svc/b"], "host (pid 7)", 600.0)
         outcomes = batch.run(Requesting(store), items("a", "b"), store, options(clock))
         assert outcomes[0].error is None
-        assert type(outcomes[1].error) is LeaseHeldError
+        assert isinstance(outcomes[1].error, LeaseHeldError)
         assert str(outcomes[1].error) == "host (pid 7) is working on it and did not finish in time"
         assert 10.0 <= clock.now <= 11.0
         assert max(clock.pauses) == 1.0
@@ -190,7 +195,7 @@ class TestLeases:
     def test_no_waiting_where_none_is_wanted(self, store: SqliteStore, clock: Clock) -> None:
         store.acquire(["enrollment/svc/a"], "other", 600.0)
         (outcome,) = batch.run(Requesting(store), items("a"), store, options(clock, wait=0.0))
-        assert type(outcome.error) is LeaseHeldError
+        assert isinstance(outcome.error, LeaseHeldError)
         assert clock.pauses == []
 
     def test_a_death_leaves_no_thread_and_no_lease(self, store: SqliteStore, clock: Clock) -> None:
@@ -258,7 +263,7 @@ def test_an_outcome_when_the_store_fails_as_well(
     step = Requesting(store)
     step.before = lambda: monkeypatch.setattr(store, "enrollment", gone)
     (outcome,) = batch.run(step, items("broken"), store, options(clock))
-    assert type(outcome.error) is SignerError
+    assert outcome.error.__class__ is SignerError
 
 
 def test_now_is_in_utc() -> None:

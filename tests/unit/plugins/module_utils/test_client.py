@@ -113,7 +113,7 @@ class TestRefusals:
     def test_403_is_not_unauthorized(self, step: str) -> None:
         with pytest.raises(RefusedError) as caught:
             CALLS[step](client(script(refusal("X", "no", 403))))
-        assert type(caught.value) is RefusedError
+        assert caught.type is RefusedError
 
     @pytest.mark.parametrize("step", CALLS)
     def test_a_proxys_page_is_a_refusal_without_words(self, step: str) -> None:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _batch as batch
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll import (
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.api import (
     Adoption,
     FinalizeItem,
     FinalizeStep,
@@ -51,15 +51,15 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._policy import RenewBefore
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import Credentials, Session
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers import (
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import (
     Signed,
     Signer,
     SigningOrder,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import Store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._transport import HttpRequest, HttpResponse
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509 import thumbprint
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import thumbprint
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
     AnsweringTransport,
     answer,

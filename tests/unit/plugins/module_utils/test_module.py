@@ -30,7 +30,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     Revision,
     State,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509 import certificate_pem
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import certificate_pem
 from ansible_collections.redtrust.certificate_enroll.plugins.modules import (
     redtrust_csr,
     redtrust_enrollment_info,

@@ -95,8 +95,10 @@ def transport(files: Files) -> HttpsTransport:
     return HttpsTransport(TransportOptions(ca_path=files.ca, timeout=10.0))
 
 
-def request(url: str, body: t.Mapping[str, t.Any] | None = BODY, verb: str = "PUT", **headers: str) -> HttpRequest:
-    return HttpRequest("create", verb, url, headers, body)
+def request(
+    url: str, body: t.Mapping[str, t.Any] | t.Literal["standard"] | None = "standard", verb: str = "PUT", **headers: str
+) -> HttpRequest:
+    return HttpRequest("create", verb, url, headers, BODY if body == "standard" else body)
 
 
 class TestWhatArrives:

@@ -12,7 +12,11 @@ import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import SignerError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import DistinguishedName
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers import Signed, Signer, SigningOrder
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import (
+    Signed,
+    Signer,
+    SigningOrder,
+)
 
 if t.TYPE_CHECKING:
     from ..conftest import Openssl

@@ -23,8 +23,11 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     SignerRejectedError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import DistinguishedName
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers import CommandSigner, SigningOrder
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509 import (
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import (
+    CommandSigner,
+    SigningOrder,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import (
     certificate_facts,
     check_certificate,
     csr_pem,

@@ -20,8 +20,12 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     SignerRejectedError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import DistinguishedName
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers import LocalCa, Profile, SigningOrder
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509 import (
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import (
+    LocalCa,
+    Profile,
+    SigningOrder,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import (
     certificate_facts,
     certificate_pem,
     check_certificate,

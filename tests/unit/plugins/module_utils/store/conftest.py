@@ -16,7 +16,7 @@ import pytest
 # The root conftest.py makes these importable; pytest may read this file before that one is done.
 if t.TYPE_CHECKING:
     from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Revision
-    from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import Store
+    from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store
 
     OpenStore = t.Callable[[], Store]
 
@@ -24,21 +24,23 @@ TREE = Path(__file__).resolve().parents[5] / ".tree"
 
 
 class MakeRevision(t.Protocol):
-    """Return a revision as it is before it is stored."""
+    """How a revision is made."""
 
-    def __call__(self, name: str = "www", revision: int = 1, attempt: int = 1, **fields: t.Any) -> Revision: ...
+    def __call__(self, name: str = "www", revision: int = 1, attempt: int = 1, **fields: t.Any) -> Revision:
+        """Return it as it is before it is stored."""
 
 
 class StartWorker(t.Protocol):
-    """Start worker.py in a process of its own; the test ends it by reading to its end or by killing it."""
+    """How worker.py is started."""
 
-    def __call__(self, *arguments: object) -> subprocess.Popen[str]: ...
+    def __call__(self, *arguments: object) -> subprocess.Popen[str]:
+        """Start it in a process of its own; the test ends it by reading to its end or by killing it."""
 
 
 @pytest.fixture(params=["sqlite"])
 def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
     """Open the same storage each time; every kind of store appears here."""
-    from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import open_store
+    from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 
     return {"sqlite": lambda: open_store(str(tmp_path / "state" / "store.db"))}[request.param]
 

@@ -19,7 +19,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     StoreError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import PENDING, Enrollment, State
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import Store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store
 
 if t.TYPE_CHECKING:
     from .conftest import MakeRevision, OpenStore

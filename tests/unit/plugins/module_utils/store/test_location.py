@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import open_store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store._location import file_system
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
 
 if t.TYPE_CHECKING:

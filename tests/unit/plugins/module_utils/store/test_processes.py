@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import State
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import open_store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 
 if t.TYPE_CHECKING:
     from .conftest import MakeRevision, StartWorker

@@ -19,7 +19,8 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     Revision,
     State,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import Store, _rows, open_store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import _rows
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store, open_store
 
 # What every store can hold: PostgreSQL takes no NUL, and no encoding takes a lone surrogate.
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))

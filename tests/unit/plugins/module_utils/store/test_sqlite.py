@@ -16,7 +16,8 @@ import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import State
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import _schema, open_store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import _schema
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
 
 if t.TYPE_CHECKING:

@@ -18,7 +18,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     Revision,
     State,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import open_store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
 
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509 import (
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import (
     certificate_facts,
     certificate_pem,
     encode_upload,

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError, GateError
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509 import (
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import (
     check_proof_of_possession,
     csr_pem,
     csr_public_key_sha256,

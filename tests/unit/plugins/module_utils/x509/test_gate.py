@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import GateError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import DistinguishedName
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509 import (
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import (
     SubjectMatch,
     certificate_facts,
     chain_above,

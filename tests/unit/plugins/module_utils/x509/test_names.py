@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import DistinguishedName
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509 import (
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import (
     certificate_facts,
     dn_warnings,
     name_from_dn,

@@ -1,0 +1,30 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of an enrollment, for one certificate: request, renew, sign, finalize.
+
+A step plans, which reads nothing but what it is given and changes nothing, and then acts. Each act commits
+its intent before it leaves the machine and the outcome after, so that a run may die anywhere.
+"""
+
+from __future__ import annotations
+
+from ._finalize import FinalizeItem, FinalizeStep
+from ._request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
+from ._sign import SignItem, SignStep
+from ._step import Item, Plan, Step
+
+__all__ = [
+    "Adoption",
+    "FinalizeItem",
+    "FinalizeStep",
+    "Item",
+    "Plan",
+    "RenewItem",
+    "RenewStep",
+    "RequestItem",
+    "RequestStep",
+    "SignItem",
+    "SignStep",
+    "Step",
+]

@@ -1,0 +1,58 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a certificate or a CSR says; thumbprints and names; the gate.
+
+Pure: bytes and text in, facts or an error out. ``cryptography`` may be missing: the package can be imported
+all the same, and ``CRYPTOGRAPHY_IMPORT_ERROR`` then holds the traceback for ``missing_required_lib``.
+"""
+
+from __future__ import annotations
+
+from ._certificates import (
+    CertificateFacts,
+    UploadEncoding,
+    certificate_facts,
+    certificate_pem,
+    encode_upload,
+    normalize_thumbprint,
+    parse_certificates,
+    thumbprint,
+)
+from ._chain import basic_constraints, chain_above, check_dates, order_chain
+from ._csr import check_proof_of_possession, csr_pem, csr_public_key_sha256, parse_csr
+from ._gate import SubjectMatch, check_certificate
+from ._load import CRYPTOGRAPHY_IMPORT_ERROR, load_certificate, load_csr, public_key_sha256, subject_of, validity_of
+from ._names import dn_from_name, dn_warnings, name_from_dn, openssl_subject, rfc4514
+
+__all__ = [
+    "CRYPTOGRAPHY_IMPORT_ERROR",
+    "CertificateFacts",
+    "SubjectMatch",
+    "UploadEncoding",
+    "basic_constraints",
+    "certificate_facts",
+    "certificate_pem",
+    "chain_above",
+    "check_certificate",
+    "check_dates",
+    "check_proof_of_possession",
+    "csr_pem",
+    "csr_public_key_sha256",
+    "dn_from_name",
+    "dn_warnings",
+    "encode_upload",
+    "load_certificate",
+    "load_csr",
+    "name_from_dn",
+    "normalize_thumbprint",
+    "openssl_subject",
+    "order_chain",
+    "parse_certificates",
+    "parse_csr",
+    "public_key_sha256",
+    "rfc4514",
+    "subject_of",
+    "thumbprint",
+    "validity_of",
+]
