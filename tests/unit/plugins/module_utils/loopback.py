@@ -107,12 +107,12 @@ class Loopback:
 
 
 def _request(stream: t.BinaryIO, number: int) -> Seen | None:
-    verb, _, rest = stream.readline().decode("latin-1").partition(" ")
+    verb, _blank, rest = stream.readline().decode("latin-1").partition(" ")
     if not rest:
         return None
     headers = {}
     while line := stream.readline().decode("latin-1").strip():
-        name, _, value = line.partition(":")
+        name, _colon, value = line.partition(":")
         headers[name.lower()] = value.strip()
     body = stream.read(int(headers.get("content-length", 0)))
     return Seen(number, verb, rest.split(" ")[0], headers, body)

@@ -23,7 +23,7 @@ VENDOR_CSR = (Path(__file__).parent / "data" / "vendor-csr.b64").read_text().str
 ADDRESS = Address("rt.example.com", 8082, 8083)
 ANY = object()
 
-Reply: t.TypeAlias = "HttpResponse | BaseException | c.Callable[[HttpRequest], HttpResponse]"
+Reply = t.Union[HttpResponse, BaseException, c.Callable[[HttpRequest], HttpResponse]]  # noqa: UP007
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +51,8 @@ class ScriptedTransport:
             self.requests.append(request)
             assert self.scenes, f"not in the script: {request.verb} {request.url}"
             scene = self.scenes.pop(0)
-        _host, _, rest = request.url.removeprefix("https://").partition(":")
-        port, _, path = rest.partition("/")
+        _host, _colon, rest = request.url.removeprefix("https://").partition(":")
+        port, _slash, path = rest.partition("/")
         bearer = request.headers.get("Authorization")
         facts = (request.verb, f"/{path}", request.body, bearer and bearer.removeprefix("Bearer "), int(port))
         expected = (scene.verb, scene.path, scene.body, scene.bearer, scene.port)

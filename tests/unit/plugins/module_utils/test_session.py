@@ -292,7 +292,7 @@ class TestCalls:
         session = service.session(LOGIN, path)
         path.parent.mkdir(mode=0o700)
         path.mkdir()
-        for _ in range(2):
+        for _number in range(2):
             with pytest.raises(SessionError):
                 session.open()
         assert len(service.steps()) <= 1

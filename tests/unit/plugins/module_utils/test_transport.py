@@ -121,7 +121,7 @@ class TestWhatArrives:
         assert (server.seen[0].verb, server.seen[0].body) == ("DELETE", b"")
 
     def test_a_connection_is_kept(self, server: Loopback, transport: HttpsTransport) -> None:
-        for _ in range(3):
+        for _number in range(3):
             transport.send(request(server.url()))
         assert [seen.connection for seen in server.seen] == [1, 1, 1]
 
@@ -130,7 +130,7 @@ class TestWhatArrives:
 
         def twice(_number: int) -> None:
             together.wait()
-            for _ in range(2):
+            for _number in range(2):
                 transport.send(request(server.url()))
 
         with ThreadPoolExecutor(3) as pool:
@@ -143,7 +143,7 @@ class TestWhatArrives:
             connection.shutdown(socket.SHUT_RDWR)
 
         server.behaviour = once
-        for _ in range(2):
+        for _number in range(2):
             assert transport.send(request(server.url())).status == 200
         assert [seen.connection for seen in server.seen] == [1, 2]
 
