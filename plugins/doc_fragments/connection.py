@@ -83,7 +83,7 @@ options:
   partner:
     description:
       - Name of the calling application as registered at the server. It is sent in upper case.
-      - With it, every request is signed with HMAC-SHA256.
+      - With it, every request is signed with HMAC-SHA256. O(api_version=4.33) needs it.
       - Can also be set with the environment variable E(REDTRUST_PARTNER).
     type: str
   partner_secret:

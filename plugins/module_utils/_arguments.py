@@ -105,6 +105,7 @@ RENEWED: Spec = {
     "certificate": {"type": "str"},
     "certificate_path": {"type": "path"},
     "thumbprint": {"type": "str"},
+    "request_code": REQUESTED["request_code"],
     **{
         name: {**REQUESTED[name], "required": False}
         for name in ("dn", "provider", "key_type", "key_length", "hash_type", "info", "group_ids", "subject_alt_name")
@@ -272,6 +273,7 @@ def renew_items(params: Params, names: t.Callable[[], t.Iterable[str]]) -> list[
             RenewBefore.parse(entry["renew_before"]) if entry["renew_before"] else standard,
             force=entry["force"] or params["force"],
             adoption=functools.partial(_adoption, entry),
+            request_code=entry["request_code"],
         )
         for entry in params["certificates"]
     ]

@@ -44,6 +44,7 @@ class Contract:
     finalize: Endpoint
     key_length: t.Callable[[int], t.Any]
     knows_group_ids: bool
+    wants_signature: bool
     login_page: str = "/authclient/auth/loginrequest"
 
 
@@ -65,6 +66,7 @@ CONTRACTS: t.Mapping[str, Contract] = {
         finalize=_FINALIZE,
         key_length=str,
         knows_group_ids=False,
+        wants_signature=True,
     ),
     "4.42": Contract(
         api_version="4.42",
@@ -79,5 +81,6 @@ CONTRACTS: t.Mapping[str, Contract] = {
         finalize=_FINALIZE,
         key_length=int,
         knows_group_ids=True,
+        wants_signature=False,
     ),
 }

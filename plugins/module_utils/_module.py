@@ -118,11 +118,17 @@ class Context:
         check_files(options)
         if options.proxy and urlsplit(options.proxy).password:
             self.register(t.cast("str", urlsplit(options.proxy).password))
+        contract, partner = arguments.contract_of(self.params), arguments.partner_of(self.params)
+        if contract.wants_signature and partner is None:
+            self.module.warn(
+                f"generation {contract.api_version} refuses requests that are not signed: "
+                "set partner and partner_secret"
+            )
         return Client(
-            arguments.contract_of(self.params),
+            contract,
             arguments.address_of(self.params),
             HttpsTransport(options),
-            partner=arguments.partner_of(self.params),
+            partner=partner,
             retry=Retry(deadline=self.params["retry_timeout"]),
         )
 

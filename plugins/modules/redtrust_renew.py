@@ -50,7 +50,8 @@ options:
       certificate:
         description:
           - The current certificate as PEM, to adopt it. With a chain the certificate itself comes first.
-          - This and all that follows counts only while the store does not know the enrollment.
+          - This and all that follows, but O(certificates[].request_code), counts only while the store does not know
+            the enrollment.
         type: str
       certificate_path:
         description:
@@ -62,6 +63,11 @@ options:
           - The thumbprint of the current certificate, 40 hex digits, to adopt it. Blanks, colons and lower case are
             understood.
           - Without the certificate itself it is not known when it ends, so it is renewed at once.
+        type: str
+      request_code:
+        description:
+          - A request code of your own to send along. The vendor does not document what it does, so leave it out unless
+            you know. It counts as a secret.
         type: str
       dn:
         description:

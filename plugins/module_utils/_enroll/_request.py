@@ -51,6 +51,7 @@ class RenewItem:
     renew_before: RenewBefore
     force: bool = False
     adoption: t.Callable[[], Adoption | None] = lambda: None
+    request_code: str | None = dataclasses.field(default=None, repr=False)
 
 
 class _AskingStep(Step[Item]):
@@ -152,7 +153,7 @@ class RenewStep(_AskingStep[RenewItem]):
         known = enrollment.pending or enrollment.current
         if known is None:
             raise ConfigurationError(f"{item.name} has no certificate to renew")
-        return known.spec
+        return dataclasses.replace(known.spec, request_code=item.request_code)
 
     @staticmethod
     def _adopted(item: RenewItem, enrollment: Enrollment) -> Revision | None:

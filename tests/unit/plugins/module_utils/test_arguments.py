@@ -264,13 +264,14 @@ class TestItems:
             ("b", True, "30d"),
         ]
         assert [item.adoption() for item in everything] == [None, None]
-        given = ({"name": "a", "renew_before": "50%"}, {"name": "b", "force": True})
+        given = ({"name": "a", "renew_before": "50%"}, {"name": "b", "force": True, "request_code": "MINE"})
         some = arguments.renew_items(entries(arguments.RENEWED, *given), list)
         assert [(item.name, item.force, item.renew_before.text) for item in some] == [
             ("a", False, "50%"),
             ("b", True, "30d"),
         ]
         assert some[0].adoption() is None
+        assert [item.request_code for item in some] == [None, "MINE"]
 
     def test_adoption_from_a_certificate(self, pki: Openssl, tmp_path: Path) -> None:
         entry = {"name": "a", "provider": "CA", "certificate_path": str(pki.folder / "leaf.crt")}

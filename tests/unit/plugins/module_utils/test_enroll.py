@@ -259,6 +259,13 @@ class TestTheHappyWay:
         assert world.request(LONGER).action == "replace"
         assert world.states()[-1] == "3.1 requested"
 
+    def test_a_request_code_goes_with_the_renewal_that_has_it(self, world: World) -> None:
+        world.issue()
+        world.renew(RenewItem("www", MONTH, force=True, request_code="MINE"))
+        bodies = [t.cast("dict[str, t.Any]", request.body) for request in world.transport.requests]
+        asked = [body for body in bodies if "keyType" in body]
+        assert [body.get("requestCode") for body in asked] == [None, "MINE"]
+
     def test_a_certificate_from_elsewhere(self, world: World) -> None:
         asked = world.request()
         assert asked.revision is not None

@@ -218,6 +218,16 @@ class TestModules:
         assert refused["failed"]
         assert "canary" not in json.dumps(refused)
 
+    def test_433_without_a_partner_is_warned_of(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        warned: list[str] = []
+        monkeypatch.setattr(basic.AnsibleModule, "warn", lambda _self, warning, **_more: warned.append(warning))
+        asked = {"certificates": [WWW], "access_token": "given-token", "check": True}
+        run(redtrust_csr, **asked, api_version="4.42")
+        run(redtrust_csr, **asked, api_version="4.33", partner="P", partner_secret="canary")
+        assert warned == []
+        run(redtrust_csr, **asked, api_version="4.33")
+        assert warned == ["generation 4.33 refuses requests that are not signed: set partner and partner_secret"]
+
     def test_files_are_asked_for_in_a_directory_that_is_there(self, run: Run, tmp_path: Path) -> None:
         said = run(redtrust_finalize, directory=str(tmp_path / "none"))
         assert said["msg"].endswith("none is not a directory; make it first")
