@@ -80,7 +80,9 @@ def test_the_life_of_a_server(tmp_path: Path) -> None:
     try:
         assert first.status == 0, first.output
         assert first.changed > 0
-        assert first.fact == json.loads(ready.read_text(encoding="utf-8"))
+        place = first.fact["python_path"]
+        assert (Path(place) / "redtrust_sandbox" / "__main__.py").is_file()
+        assert first.fact == {**json.loads(ready.read_text(encoding="utf-8")), "python_path": place}
         assert first.fact["password"] not in first.output
 
         again = play(tmp_path)
