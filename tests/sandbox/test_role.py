@@ -82,7 +82,8 @@ def test_the_life_of_a_server(tmp_path: Path) -> None:
         assert first.changed > 0
         place = first.fact["python_path"]
         assert (Path(place) / "redtrust_sandbox" / "__main__.py").is_file()
-        assert first.fact == {**json.loads(ready.read_text(encoding="utf-8")), "python_path": place}
+        running = json.loads(ready.read_text(encoding="utf-8"))
+        assert first.fact == {**running, "python_path": place}
         assert first.fact["password"] not in first.output
 
         again = play(tmp_path)
@@ -91,7 +92,7 @@ def test_the_life_of_a_server(tmp_path: Path) -> None:
 
         looked = play(tmp_path, "--check", sandbox_api_version="4.42")
         assert looked.changed > 0
-        assert json.loads(ready.read_text(encoding="utf-8")) == first.fact
+        assert json.loads(ready.read_text(encoding="utf-8")) == running
 
         other = play(tmp_path, sandbox_api_version="4.42", sandbox_password="changed")
         assert other.changed > 0
