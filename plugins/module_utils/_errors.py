@@ -6,8 +6,9 @@
 RedtrustError                   everything this collection raises on purpose
 +- ConfigurationError           an option is missing, malformed or contradicts another; nothing was sent
 +- ServiceError                 a step at the service did not succeed
-|  +- NotSentError              the request provably never left this machine: safe to send again
-|  |  `- TlsError               TLS was not agreed: sending again does not help
+|  +- NotSentError              the request was provably not carried out: safe to send again
+|  |  +- TlsError               TLS was not agreed: sending again does not help
+|  |  `- NotTriedError          the service is plainly down, so it was not asked
 |  +- AnswerLostError           the request may have been carried out; no whole answer came back
 |  +- AnswerInvalidError        an answer came, but not one the contract knows
 |  `- RefusedError              the service understood and said no
@@ -17,6 +18,7 @@ RedtrustError                   everything this collection raises on purpose
 |  `- SignerRejectedError       the certificate authority refused this request for good
 +- GateError                    a certificate must not be uploaded for this request
 +- PolicyError                  the enrollment is in a state in which nothing may be done without a person
+|  `- BackingOffError           it failed again and again, and is not tried before a certain time
 `- StoreError                   the store cannot be used as asked
    +- StaleRevisionError        another run changed the revision first; nothing was written
    `- LeaseHeldError            another run is working on it and did not finish in time
@@ -82,11 +84,15 @@ class ServiceError(RedtrustError):
 
 
 class NotSentError(ServiceError):
-    """The request provably never left: name not resolved, connection refused, TLS not agreed, ..."""
+    """The request was provably not carried out: name not resolved, connection refused, TLS not agreed, ..."""
 
 
 class TlsError(NotSentError):
     """TLS was not agreed: an unknown CA, another host's certificate, an old protocol, ..."""
+
+
+class NotTriedError(NotSentError):
+    """The service did not answer others, so this request was not even tried."""
 
 
 class AnswerLostError(ServiceError):
@@ -123,6 +129,10 @@ class GateError(RedtrustError):
 
 class PolicyError(RedtrustError):
     """The enrollment is in a state in which nothing may be done without a person."""
+
+
+class BackingOffError(PolicyError):
+    """It failed again and again, and is not tried before a certain time."""
 
 
 class StoreError(RedtrustError):

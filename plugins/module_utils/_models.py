@@ -183,7 +183,8 @@ class Revision:
     """One certificate of an enrollment, or one attempt at it; a row of the store.
 
     ``generation`` is the version of the row: 0 is a row that is not stored yet. Certificates and the CSR are
-    in DER, ``chain`` leads from the issuer upwards, dates are in UTC.
+    in DER, ``chain`` leads from the issuer upwards, dates are in UTC. ``failures`` counts those in a row, and before
+    ``retry_at`` the next attempt is not made. A request code is kept until the certificate is finalized.
     """
 
     service: str
@@ -206,6 +207,8 @@ class Revision:
     upload_started: bool = False
     note: str | None = None
     signing_since: dt.datetime | None = None
+    failures: int = 0
+    retry_at: dt.datetime | None = None
     created_at: dt.datetime | None = None
     updated_at: dt.datetime | None = None
 

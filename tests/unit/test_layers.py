@@ -17,6 +17,7 @@ ABSOLUTE = "ansible_collections.redtrust.certificate_enroll.plugins."
 
 # Each file or package of module_utils knows only those above it, and in a package its neighbours.
 LAYERS = (
+    "_fault_points",
     "_errors",
     "_models",
     "_x509",
