@@ -7,8 +7,8 @@ The variable holds a JSON object. ``trace`` is the path of a file to which the n
 reached. ``point`` and ``do`` say where something happens and what; ``skip`` is how often that point is passed first, in
 this process. ``once`` is the path of a file that is made when it happens, and while it is there nothing does.
 
-``do`` is one of ``kill`` (SIGKILL to this process), ``hold`` (SIGSTOP to this process, until somebody lets it go), ``raise``
-(an exception that nothing expects) and ``full`` (the error of a file system without room).
+``do`` is one of ``kill`` (SIGKILL to this process), ``hold`` (SIGSTOP to it, until somebody lets it go), ``raise`` (an
+exception that nothing expects) and ``full`` (the error of a file system without room).
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ ABSOLUTE = "ansible_collections.redtrust.certificate_enroll.plugins."
 # Each file or package of module_utils knows only those above it, and in a package its neighbours.
 LAYERS = (
     "_fault_points",
+    "_holder",
     "_errors",
     "_models",
     "_x509",

@@ -1,0 +1,67 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who holds a lease: the words that name this run to others, and whether the process behind such words is gone."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import uuid
+from pathlib import Path
+
+_PROC = Path("/proc")
+_NAMED = re.compile(r"\(pid (?P<pid>\d+),.* process (?P<machine>[0-9a-f-]+/\d+)/(?P<start>\d+),")
+
+
+def holder() -> str:
+    """Return the words that name this run: host, pid, AWX job, and what tells it from every other run.
+
+    A pid comes again, and means something else in another container. So the boot of the machine, the namespace
+    of pids and the start of the process (in clock ticks since boot) are part of it, where the system shows them.
+    """
+    job = f"job {os.environ['JOB_ID']}, " if os.environ.get("JOB_ID") else ""
+    machine, start = _machine(), _start(os.getpid())
+    process = f"process {machine}/{start}, " if machine and start else ""
+    return f"{socket.gethostname()} (pid {os.getpid()}, {job}{process}run {uuid.uuid4().hex[:8]})"
+
+
+def is_gone(words: str) -> bool:
+    """Return whether the process that these words name is known to be over.
+
+    One on another machine, in another container or from before a reboot cannot be judged, and counts as alive.
+    """
+    named = _NAMED.search(words)
+    if named is None or named["machine"] != _machine():
+        return False
+    pid = int(named["pid"])
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return _start(pid) not in (named["start"], None)
+
+
+def _machine() -> str | None:
+    """Return what is the same for processes that see the same pids: the boot, and the namespace of the pids."""
+    try:
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        namespace = re.search(r"\d+", str((_PROC / "self/ns/pid").readlink()))
+    except OSError:
+        return None
+    return f"{boot}/{namespace.group()}" if namespace else None
+
+
+def _start(pid: int) -> str | None:
+    """Return when a process began, "over" for one that only waits to be reaped, None where that cannot be seen.
+
+    The fields are those of proc_pid_stat(5): the name, in brackets, may hold anything; then state, ..., the 22nd.
+    """
+    try:
+        fields = (_PROC / str(pid) / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return "over" if fields[0] in ("Z", "X") else fields[19]
