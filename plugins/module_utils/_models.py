@@ -213,8 +213,12 @@ class Revision:
     updated_at: dt.datetime | None = None
 
     def moved(self, state: State, **changes: t.Any) -> Revision:
-        """Return a copy in another state."""
-        return dataclasses.replace(self, state=state, **changes)
+        """Return a copy in another state, in which nothing has failed yet."""
+        return dataclasses.replace(self, **{"state": state, "failures": 0, "retry_at": None, **changes})
+
+    def failed(self, note: str, retry_at: dt.datetime | None) -> Revision:
+        """Return a copy with one failure more."""
+        return dataclasses.replace(self, note=note, failures=self.failures + 1, retry_at=retry_at)
 
     @property
     def label(self) -> str:
@@ -253,14 +257,15 @@ class Enrollment:
     def next_revision(self, spec: CertificateSpec) -> Revision:
         """Return the intent of the next revision, or of the next attempt at it.
 
-        An attempt that was given up before it had a request code left nothing behind on the server, so its
-        row is used again.
+        An attempt that was given up before it had a CSR left nothing behind on the server, so its row is used
+        again. Failures in a row are counted on, unless something else is asked for.
         """
         current = self.current
         number = current.revision + 1 if current else 1
         attempts = [revision for revision in self.revisions if revision.revision == number]
         last = attempts[-1] if attempts else None
-        reusable = last is not None and last.state is State.ABANDONED and last.request_code is None
+        reusable = last is not None and last.state is State.ABANDONED and last.csr is None
+        same = last is not None and last.spec.fingerprint() == spec.fingerprint()
         return Revision(
             service=self.service,
             name=self.name,
@@ -270,6 +275,7 @@ class Enrollment:
             spec=spec,
             generation=last.generation if last and reusable else 0,
             renews=current.thumbprint if current else None,
+            failures=last.failures if last and same else 0,
         )
 
     def _latest(self, *states: State) -> Revision | None:

@@ -10,17 +10,36 @@ import datetime as dt
 import re
 import typing as t
 
-from ._errors import ConfigurationError, PolicyError
+from ._errors import (
+    AnswerInvalidError,
+    AnswerLostError,
+    BackingOffError,
+    ConfigurationError,
+    GateError,
+    PolicyError,
+    RedtrustError,
+    RefusedError,
+    SignerError,
+)
 from ._models import Action, CertificateSpec, Enrollment, Revision, State
+
+_FIRST_WAIT = dt.timedelta(hours=1)
+_LONGEST_WAIT = dt.timedelta(hours=32)
+_NOT_ITS_OWN = (401, 429, 503)
 
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
-    """What to do, and why in words. ``gives_up`` is a pending revision that makes room, as it shall be stored."""
+    """What to do, and why in words.
+
+    ``gives_up`` is a pending revision that makes room, ``resumes`` one that is to wait no longer; each as it shall be
+    stored.
+    """
 
     action: Action
     reason: str
     gives_up: Revision | None = None
+    resumes: Revision | None = None
 
     @property
     def asks(self) -> bool:
@@ -72,9 +91,9 @@ def decide_issue(spec: CertificateSpec, enrollment: Enrollment, now: dt.datetime
     """
     pending, current = enrollment.pending, enrollment.current
     if pending is not None:
-        return _decide_pending(pending, now, spec=spec, again="replace" if current else "issue")
+        return _decide_pending(pending, now, spec=spec, again="replace" if current else "issue", force=force)
     if current is None:
-        _refuse_rejected(enrollment, spec, force=force)
+        _refuse_early(enrollment, spec, now, force=force)
         return Decision("issue", _why_no_certificate(enrollment))
     if force:
         return Decision("replace", "asked for with force")
@@ -83,7 +102,7 @@ def decide_issue(spec: CertificateSpec, enrollment: Enrollment, now: dt.datetime
     changed = spec.differences(current.spec)
     if not changed:
         return Decision("none", f"finalized as asked for; {_validity(current, now)}")
-    _refuse_rejected(enrollment, spec, force=force)
+    _refuse_early(enrollment, spec, now, force=force)
     return Decision("replace", f"asked for now and then differ in {', '.join(changed)}")
 
 
@@ -100,12 +119,12 @@ def decide_renewal(
     """
     pending, current = enrollment.pending, enrollment.current
     if pending is not None:
-        return _decide_pending(pending, now, spec=pending.spec, again="renew" if current else "issue")
+        return _decide_pending(pending, now, spec=pending.spec, again="renew" if current else "issue", force=force)
     if current is None:
         raise PolicyError("there is no certificate to renew: redtrust_csr asks for the first one")
     decision = _decide_due(current, renew_before, now, force=force)
     if decision.asks:
-        _refuse_rejected(enrollment, current.spec, force=force)
+        _refuse_early(enrollment, current.spec, now, force=force)
     return decision
 
 
@@ -119,7 +138,9 @@ def _decide_due(current: Revision, renew_before: RenewBefore, now: dt.datetime, 
     return Decision("renew", f"due since {when}") if due <= now else Decision("none", f"due from {when}")
 
 
-def _decide_pending(pending: Revision, now: dt.datetime, *, spec: CertificateSpec, again: Action) -> Decision:
+def _decide_pending(
+    pending: Revision, now: dt.datetime, *, spec: CertificateSpec, again: Action, force: bool
+) -> Decision:
     """Decide about a revision on its way. The caller holds the lease, so no other run is at work on it.
 
     ``again`` is what a new request is called when this one is given up.
@@ -129,18 +150,20 @@ def _decide_pending(pending: Revision, now: dt.datetime, *, spec: CertificateSpe
         return Decision(
             again,
             f"{note}; a key may lie unused on the server",
-            gives_up=pending.moved(State.CREATE_UNKNOWN, note=note),
+            gives_up=pending.moved(State.CREATE_UNKNOWN, note=note, failures=pending.failures),
         )
     if pending.state is State.ISSUED and pending.not_valid_after is not None and pending.not_valid_after <= now:
         note = f"its certificate ended at {_day(pending.not_valid_after)} before it was uploaded"
         return Decision(again, note, gives_up=pending.moved(State.ABANDONED, note=note))
     changed = spec.differences(pending.spec)
-    if changed and pending.state is State.REQUESTED:
-        note = (
-            f"asked for now and then differ in {', '.join(changed)}, and the store has no certificate for the request"
-        )
+    if changed and (pending.state is State.REQUESTED or (pending.failures and not pending.upload_started)):
+        so_far = f"it failed ({pending.note})" if pending.failures else "the store has no certificate for the request"
+        note = f"asked for now and then differ in {', '.join(changed)}, and {so_far}"
         return Decision(again, note, gives_up=pending.moved(State.ABANDONED, note=note))
     reason = _WHERE_PENDING[pending.state]
+    if force and _is_waiting(pending, now):
+        resumes = dataclasses.replace(pending, retry_at=None)
+        return Decision("resume", f"{reason}; with force it waits no longer", resumes=resumes)
     if changed:
         reason += f"; it is finished first, the change of {', '.join(changed)} takes effect in the run after"
     return Decision("resume", reason)
@@ -153,18 +176,47 @@ _WHERE_PENDING: t.Mapping[State, str] = {
 }
 
 
-def _refuse_rejected(enrollment: Enrollment, spec: CertificateSpec, *, force: bool) -> None:
+def _refuse_early(enrollment: Enrollment, spec: CertificateSpec, now: dt.datetime, *, force: bool) -> None:
+    """Raise PolicyError when the same was asked for, did not come to anything, and asking again is too early."""
     latest = enrollment.latest
-    if force or latest is None or latest.state is not State.REJECTED or not _same(spec, latest):
+    if force or latest is None or spec.fingerprint() != latest.spec.fingerprint():
         return
-    raise PolicyError(
-        f"the certificate authority rejected revision {latest.revision} ({latest.note or 'it gave no reason'}): "
-        "change what is asked for, or ask again with force"
-    )
+    if latest.state is State.REJECTED:
+        raise PolicyError(
+            f"the certificate authority rejected revision {latest.revision} ({latest.note or 'it gave no reason'}): "
+            "change what is asked for, or ask again with force"
+        )
+    refuse_waiting(latest, now)
 
 
-def _same(spec: CertificateSpec, revision: Revision) -> bool:
-    return spec.fingerprint() == revision.spec.fingerprint()
+def refuse_waiting(revision: Revision, now: dt.datetime) -> None:
+    """Raise BackingOffError when a revision failed again and again and its wait is not over."""
+    if _is_waiting(revision, now):
+        raise BackingOffError(
+            f"it failed {revision.failures} times in a row ({revision.note or 'for no known reason'}): it is tried "
+            f"again from {_day(t.cast('dt.datetime', revision.retry_at))} on, or at once when redtrust_csr or "
+            "redtrust_renew has force, or when what is asked for changes"
+        )
+
+
+def _is_waiting(revision: Revision, now: dt.datetime) -> bool:
+    return revision.retry_at is not None and revision.retry_at > now
+
+
+def after_failure(revision: Revision, error: RedtrustError, now: dt.datetime, *, repeatable: bool = False) -> Revision:
+    """Return the revision after a failure of its own, which counts; one of the service as a whole does not.
+
+    The first failure may be tried again by the next run. From the second in a row on it waits, 1 hour and then
+    twice as long each time, at most 32 hours. ``repeatable``: what the service left open may simply be asked again.
+    """
+    own: tuple[type[RedtrustError], ...] = (AnswerInvalidError, GateError, SignerError)
+    counts = isinstance(error, own if repeatable else (*own, AnswerLostError))
+    if isinstance(error, RefusedError):
+        counts = error.status not in _NOT_ITS_OWN and not (repeatable and (error.status or 0) >= 500)
+    if not counts:
+        return dataclasses.replace(revision, note=str(error))
+    wait = _FIRST_WAIT * 2 ** min(revision.failures - 1, 16) if revision.failures else None
+    return revision.failed(str(error), now + min(wait, _LONGEST_WAIT) if wait else None)
 
 
 def _why_no_certificate(enrollment: Enrollment) -> str:

@@ -10,8 +10,17 @@ import datetime as dt
 import typing as t
 
 from .._client import Client
-from .._errors import ConfigurationError, GateError, NotSentError, PolicyError, RefusedError, SessionError
+from .._errors import (
+    AnswerInvalidError,
+    ConfigurationError,
+    GateError,
+    NotSentError,
+    PolicyError,
+    RefusedError,
+    SessionError,
+)
 from .._models import Enrollment, Finalized, Outcome, Revision, State
+from .._policy import after_failure, refuse_waiting
 from .._session import Session
 from .._store.api import Store
 from .._x509.api import (
@@ -79,7 +88,7 @@ class FinalizeStep(Step[FinalizeItem]):
         expected = t.cast("Revision", plan.expected)
         pending = t.cast("Revision", plan.enrollment.pending)
         self._session.open()
-        (issued,) = self._store.put(expected.moved(State.ISSUED, upload_started=True))
+        (issued,) = self._store.put(expected.moved(State.ISSUED, upload_started=True, failures=pending.failures))
         data = encode_upload(t.cast("bytes", issued.certificate), issued.chain, self._encoding)
         try:
             answer = self._session.call(
@@ -87,9 +96,11 @@ class FinalizeStep(Step[FinalizeItem]):
                     tokens, t.cast("str", issued.request_code), issued.spec.provider, data, lost=pending.upload_started
                 )
             )
-        except (NotSentError, RefusedError, SessionError) as exc:
-            if not pending.upload_started and (getattr(exc, "status", None) or 0) < 500:
-                self._store.put(dataclasses.replace(issued, upload_started=False, note=str(exc)))
+        except (AnswerInvalidError, NotSentError, RefusedError, SessionError) as exc:
+            refused = not isinstance(exc, AnswerInvalidError) and (getattr(exc, "status", None) or 0) < 500
+            uploaded = pending.upload_started or not refused
+            failed = after_failure(issued, exc, self._now(), repeatable=True)
+            self._store.put(dataclasses.replace(failed, upload_started=uploaded))
             raise
         return self._finalized(plan, issued, answer)
 
@@ -106,6 +117,7 @@ class FinalizeStep(Step[FinalizeItem]):
                 f"another certificate, {pending.thumbprint}, was uploaded for this request and the answer was lost: "
                 "give that one, or none, to have it uploaded again"
             )
+        refuse_waiting(pending, self._now())
         check_certificate(leaf, chain, csr, pending.spec.dn, subject_match=self._subject_match, now=self._now())
         facts = certificate_facts(leaf)
         expected = pending.moved(
@@ -122,11 +134,13 @@ class FinalizeStep(Step[FinalizeItem]):
 
     def _finalized(self, plan: Plan[FinalizeItem], issued: Revision, answer: Finalized) -> Outcome:
         if answer.thumbprint and _comparable(answer.thumbprint) != issued.thumbprint:
-            raise GateError(
+            error = GateError(
                 f"the service says that it stored a certificate with thumbprint {answer.thumbprint}, "
                 f"but {issued.thumbprint} was uploaded: look at the service before anything else"
             )
-        rows = [issued.moved(State.FINALIZED, certificate_id=answer.certificate_id)]
+            self._store.put(after_failure(issued, error, self._now()))
+            raise error
+        rows = [issued.moved(State.FINALIZED, certificate_id=answer.certificate_id, request_code=None)]
         if plan.enrollment.current:
             rows.append(plan.enrollment.current.moved(State.SUPERSEDED))
         finalized = self._store.put(*rows)[0]

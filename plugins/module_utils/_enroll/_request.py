@@ -12,7 +12,7 @@ import typing as t
 from .._client import Client
 from .._errors import AnswerInvalidError, AnswerLostError, ConfigurationError, RedtrustError, RefusedError
 from .._models import CertificateSpec, Enrollment, Outcome, Request, Revision, State
-from .._policy import Decision, RenewBefore, decide_issue, decide_renewal
+from .._policy import Decision, RenewBefore, after_failure, decide_issue, decide_renewal
 from .._session import Session
 from .._store.api import Store
 from .._x509.api import dn_warnings
@@ -74,8 +74,9 @@ class _AskingStep(Step[Item]):
 
     def _planned(self, item: Item, enrollment: Enrollment, decision: Decision, spec: CertificateSpec) -> Plan[Item]:
         if not decision.asks:
-            expected = enrollment.pending or enrollment.current
-            return Plan(item, enrollment, decision.action, decision.reason, expected=expected)
+            expected = decision.resumes or enrollment.pending or enrollment.current
+            acts = decision.resumes is not None
+            return Plan(item, enrollment, decision.action, decision.reason, acts=acts, expected=expected)
         self._client.check(spec)
         after = _without(enrollment, decision.gives_up).next_revision(spec)
         return Plan(
@@ -90,13 +91,15 @@ class _AskingStep(Step[Item]):
 
     def _ask(self, plan: Plan[Item], decision: Decision, spec: CertificateSpec) -> Outcome:
         """Send csr/create once, between two committed rows."""
+        if decision.resumes:
+            return plan.outcome(*self._store.put(decision.resumes))
         self._session.open()
         intent = _without(plan.enrollment, decision.gives_up).next_revision(spec)
         intent = self._store.put(*([decision.gives_up] if decision.gives_up else []), intent)[-1]
         try:
             request = self._session.call(lambda tokens: self._client.create(tokens, spec, intent.renews))
         except RedtrustError as exc:
-            self._store.put(_after_failure(intent, exc))
+            self._store.put(_after_failure(intent, exc, self._now()))
             raise
         return plan.outcome(self._requested(intent, request))
 
@@ -140,7 +143,7 @@ class RenewStep(_AskingStep[RenewItem]):
             (adopted,) = self._store.put(adopted)
             enrollment = dataclasses.replace(enrollment, revisions=(adopted,))
         decision = self._decide(item, enrollment)
-        if not decision.asks:
+        if adopted is not None and not decision.asks:
             return plan.outcome(adopted)
         known = dataclasses.replace(plan, enrollment=enrollment)
         return self._ask(known, decision, self._next_spec(item, enrollment))
@@ -183,7 +186,7 @@ def _without(enrollment: Enrollment, given_up: Revision | None) -> Enrollment:
     return dataclasses.replace(enrollment, revisions=rows)
 
 
-def _after_failure(intent: Revision, error: RedtrustError) -> Revision:
+def _after_failure(intent: Revision, error: RedtrustError, now: dt.datetime) -> Revision:
     """Return the row that a failed create leaves: was a key made, or can none have been?
 
     A refusal with a status below 500 is the service's own word that nothing was done; everything else that
@@ -192,4 +195,5 @@ def _after_failure(intent: Revision, error: RedtrustError) -> Revision:
     unknown = isinstance(error, (AnswerLostError, AnswerInvalidError))
     if isinstance(error, RefusedError):
         unknown = (error.status or 0) >= 500
-    return intent.moved(State.CREATE_UNKNOWN if unknown else State.ABANDONED, note=str(error))
+    state = State.CREATE_UNKNOWN if unknown else State.ABANDONED
+    return after_failure(dataclasses.replace(intent, state=state), error, now)

@@ -10,8 +10,10 @@ import datetime as dt
 import hashlib
 import typing as t
 
-from .._errors import ConfigurationError, PolicyError, SignerRejectedError
+from .. import _fault_points
+from .._errors import ConfigurationError, PolicyError, SignerError, SignerRejectedError
 from .._models import Enrollment, Outcome, Revision, State
+from .._policy import after_failure, refuse_waiting
 from .._signers.api import Signer, SigningOrder
 from .._store.api import Store
 from .._x509.api import certificate_facts
@@ -43,6 +45,7 @@ class SignStep(Step[SignItem]):
             return Plan(item, enrollment, "none", "not requested yet: run redtrust_csr again", expected=pending)
         if pending.state is State.ISSUED:
             return Plan(item, enrollment, "none", "signed, to be finalized", expected=pending)
+        refuse_waiting(pending, self._now())
         reason = "requested, to be signed" if pending.state is State.REQUESTED else "at the signer, to be asked again"
         return Plan(item, enrollment, "sign", reason, acts=True, expected=pending.moved(State.ISSUED))
 
@@ -50,11 +53,18 @@ class SignStep(Step[SignItem]):
         pending = t.cast("Revision", plan.enrollment.pending)
         first = pending.state is State.REQUESTED
         if first:
-            (pending,) = self._store.put(pending.moved(State.SIGNING, signing_since=self._now()))
+            (pending,) = self._store.put(
+                pending.moved(State.SIGNING, signing_since=self._now(), failures=pending.failures)
+            )
         try:
+            _fault_points.reach("sign before")
             signed = self._signer.sign(_order(pending))
+            _fault_points.reach("sign after")
         except SignerRejectedError as exc:
             self._store.put(pending.moved(State.REJECTED, note=str(exc)))
+            raise
+        except SignerError as exc:
+            self._store.put(after_failure(pending, exc, self._now()))
             raise
         except ConfigurationError:
             # It will never be signed as it is, so what is asked for has to change; and it never left.
@@ -62,6 +72,8 @@ class SignStep(Step[SignItem]):
                 self._store.put(pending.moved(State.REQUESTED, signing_since=None))
             raise
         if signed is None:
+            if pending.failures:
+                (pending,) = self._store.put(pending.moved(State.SIGNING, note=None))
             return plan.outcome(pending, action="wait", reason="the signer says: not yet", changed=first)
         facts = certificate_facts(signed.certificate)
         (issued,) = self._store.put(

@@ -118,7 +118,7 @@ class TestEnrollment:
             ((), 1, 1, 0, None),
             ((row(State.CREATE_UNKNOWN),), 1, 2, 0, None),
             ((row(State.REJECTED, request_code="c"),), 1, 2, 0, None),
-            ((row(State.ABANDONED, request_code="c"),), 1, 2, 0, None),
+            ((row(State.ABANDONED, csr=b"c"),), 1, 2, 0, None),
             ((row(State.ABANDONED),), 1, 1, 5, None),
             ((row(State.CREATE_UNKNOWN), row(State.ABANDONED, 1, 2)), 1, 2, 5, None),
             ((row(State.FINALIZED, thumbprint="T"),), 2, 1, 0, "T"),

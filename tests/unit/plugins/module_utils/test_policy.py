@@ -14,7 +14,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError, PolicyError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
+    AnswerInvalidError,
+    AnswerLostError,
+    BackingOffError,
+    ConfigurationError,
+    GateError,
+    NotSentError,
+    PolicyError,
+    RedtrustError,
+    RefusedError,
+    SessionError,
+    SignerError,
+    UnauthorizedError,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
     CertificateSpec,
     DistinguishedName,
@@ -24,12 +37,15 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._policy import (
     RenewBefore,
+    after_failure,
     decide_issue,
     decide_renewal,
+    refuse_waiting,
 )
 
 NOW = dt.datetime(2026, 6, 1, tzinfo=dt.timezone.utc)
 DAY = dt.timedelta(days=1)
+HOUR = dt.timedelta(hours=1)
 SPEC = CertificateSpec("www", DistinguishedName((("cn", "www"),)), "CA")
 LONGER = dataclasses.replace(SPEC, key_length=4096)
 
@@ -159,6 +175,108 @@ def test_nothing_to_renew(rows: tuple[Revision, ...]) -> None:
 def test_a_rejected_renewal_waits_for_a_person() -> None:
     with pytest.raises(PolicyError, match="rejected revision 2"):
         decide_renewal(enrollment(current(), row(State.REJECTED, 2)), RenewBefore.parse("30d"), NOW)
+
+
+WAITS: dict[str, t.Any] = {"failures": 2, "retry_at": NOW + HOUR, "note": "no luck"}
+OVER: dict[str, t.Any] = {**WAITS, "retry_at": NOW}
+
+
+class TestWaiting:
+    @pytest.mark.parametrize(
+        "rows",
+        [
+            (row(State.ABANDONED, **WAITS),),
+            (row(State.CREATE_UNKNOWN, **WAITS),),
+            (current(spec=LONGER), row(State.ABANDONED, 2, **WAITS)),
+        ],
+    )
+    def test_what_keeps_failing_is_not_asked_for_before_its_time(self, rows: tuple[Revision, ...]) -> None:
+        words = r"failed 2 times in a row \(no luck\): it is tried again from 2026-06-01 01:00 UTC on, or .* force"
+        with pytest.raises(BackingOffError, match=words):
+            decide_issue(SPEC, enrollment(*rows), NOW)
+        assert decide_issue(SPEC, enrollment(*rows), NOW + HOUR).asks
+        assert decide_issue(SPEC, enrollment(*rows), NOW, force=True).asks
+        assert decide_issue(dataclasses.replace(LONGER, key_length=8192), enrollment(*rows), NOW).asks
+
+    def test_a_renewal_waits_as_well(self) -> None:
+        rows = (current(), row(State.CREATE_UNKNOWN, 2, **WAITS))
+        month = RenewBefore.parse("30d")
+        with pytest.raises(BackingOffError, match="no luck"):
+            decide_renewal(enrollment(*rows), month, NOW)
+        assert decide_renewal(enrollment(*rows), month, NOW, force=True).asks
+        assert decide_renewal(enrollment(*rows), month, NOW + HOUR).asks
+        assert not decide_renewal(enrollment(*rows), RenewBefore.parse("1d"), NOW).asks, "it is not due"
+
+    def test_force_ends_the_wait_of_what_is_on_its_way(self) -> None:
+        waiting = row(State.ISSUED, **CODE, **WAITS)
+        decision = decide_issue(SPEC, enrollment(waiting), NOW, force=True)
+        assert (decision.action, decision.asks) == ("resume", False)
+        assert decision.resumes == dataclasses.replace(waiting, retry_at=None)
+        assert "waits no longer" in decision.reason
+        assert decide_issue(SPEC, enrollment(waiting), NOW).resumes is None
+        over = row(State.ISSUED, **CODE, **OVER)
+        assert decide_issue(SPEC, enrollment(over), NOW, force=True).resumes is None
+
+    @pytest.mark.parametrize("state", [State.SIGNING, State.ISSUED])
+    def test_what_failed_makes_room_for_something_else(self, state: State) -> None:
+        failed = row(state, **CODE, **WAITS)
+        decision = decide_issue(LONGER, enrollment(failed), NOW)
+        assert decision.action == "issue"
+        assert decision.reason.endswith("differ in key_length, and it failed (no luck)")
+        assert decision.gives_up is not None
+        assert (decision.gives_up.state, decision.gives_up.retry_at) == (State.ABANDONED, None)
+        uploaded = dataclasses.replace(failed, upload_started=True)
+        assert decide_issue(LONGER, enrollment(uploaded), NOW).action == "resume", "it may be in use"
+
+    @pytest.mark.parametrize("state", [State.SIGNING, State.ISSUED])
+    def test_a_revision_on_its_way_is_refused_until_its_time(self, state: State) -> None:
+        with pytest.raises(BackingOffError, match="from 2026-06-01 01:00 UTC on"):
+            refuse_waiting(row(state, **WAITS), NOW)
+        refuse_waiting(row(state, **OVER), NOW)
+        refuse_waiting(row(state), NOW)
+
+    def test_failures_are_counted_on_while_the_same_is_asked_for(self) -> None:
+        known = enrollment(row(State.CREATE_UNKNOWN, **WAITS))
+        assert (known.next_revision(SPEC).failures, known.next_revision(SPEC).retry_at) == (2, None)
+        assert known.next_revision(LONGER).failures == 0
+        died = decide_issue(SPEC, enrollment(row(State.INTENDED, failures=2)), NOW).gives_up
+        assert died is not None
+        assert died.failures == 2
+
+    def test_the_wait_doubles_from_one_hour_to_thirty_two(self) -> None:
+        revision, waits = row(State.SIGNING), []
+        for _run in range(9):
+            revision = after_failure(revision, SignerError("no luck"), NOW)
+            waits.append((revision.retry_at - NOW) / HOUR if revision.retry_at else 0)
+        assert waits == [0, 1, 2, 4, 8, 16, 32, 32, 32]
+        assert revision.failures == 9
+        assert revision.moved(State.ISSUED).failures == 0
+        assert after_failure(dataclasses.replace(revision, failures=10**6), SignerError("x"), NOW).retry_at
+
+    @pytest.mark.parametrize(
+        ("error", "counts", "counts_when_repeatable"),
+        [
+            (SignerError("x"), True, True),
+            (GateError("x"), True, True),
+            (AnswerLostError("x", step="s", url="u"), True, False),
+            (AnswerInvalidError("x", step="s", url="u"), True, True),
+            (RefusedError("x", step="s", url="u", status=400), True, True),
+            (RefusedError("x", step="s", url="u", status=403), True, True),
+            (RefusedError("x", step="s", url="u", status=500), True, False),
+            (RefusedError("x", step="s", url="u", status=503), False, False),
+            (RefusedError("x", step="s", url="u", status=429), False, False),
+            (UnauthorizedError("x", step="s", url="u", status=401), False, False),
+            (NotSentError("x", step="s", url="u"), False, False),
+            (SessionError("x"), False, False),
+        ],
+    )
+    def test_what_counts_as_a_failure_of_its_own(
+        self, error: RedtrustError, counts: bool, counts_when_repeatable: bool
+    ) -> None:
+        before = row(State.INTENDED, failures=1)
+        assert after_failure(before, error, NOW).failures == 1 + counts
+        assert after_failure(before, error, NOW, repeatable=True).failures == 1 + counts_when_repeatable
+        assert after_failure(before, error, NOW).note == str(error)
 
 
 @given(
