@@ -17,7 +17,7 @@ from ansible.module_utils.errors import AnsibleFallbackNotFound
 
 from ._client import Address
 from ._contract import CONTRACTS, Contract
-from ._enroll.api import Adoption, FinalizeItem, RenewItem, RequestItem, SignItem
+from ._enroll.api import Adoption, FinalizeItem, RenewItem, RequestItem, SettleItem, SignItem
 from ._errors import ConfigurationError
 from ._models import CertificateSpec, DistinguishedName
 from ._policy import RenewBefore
@@ -284,6 +284,11 @@ def sign_items(params: Params, names: t.Callable[[], t.Iterable[str]]) -> list[S
     if params["certificates"] is None:
         return [SignItem(name) for name in names()]
     return [SignItem(name_of(entry)) for entry in params["certificates"]]
+
+
+def settle_items(params: Params) -> list[SettleItem]:
+    """Return the enrollments that a person has looked at."""
+    return [SettleItem(name_of(entry)) for entry in params["certificates"]]
 
 
 def finalize_items(params: Params, names: t.Callable[[], t.Iterable[str]]) -> list[FinalizeItem]:

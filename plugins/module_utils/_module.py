@@ -21,6 +21,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from . import _arguments as arguments
 from . import _batch as batch
+from ._attention import attention
 from ._client import Client
 from ._enroll.api import Item, Step
 from ._errors import ConfigurationError, RedtrustError
@@ -205,7 +206,7 @@ def to_result(outcome: Outcome) -> dict[str, t.Any]:
     return {**entry, **outcome.extra}
 
 
-def enrollment_facts(enrollment: Enrollment) -> dict[str, t.Any]:
+def enrollment_facts(enrollment: Enrollment, now: dt.datetime) -> dict[str, t.Any]:
     """Return what the store knows of an enrollment, without request codes."""
     current, pending = enrollment.current, enrollment.pending
     return {
@@ -215,6 +216,9 @@ def enrollment_facts(enrollment: Enrollment) -> dict[str, t.Any]:
         "current": _revision_facts(current) if current else None,
         "pending": _revision_facts(pending) if pending else None,
         "revisions": [_revision_facts(revision) for revision in enrollment.revisions],
+        "attention": [
+            {**dataclasses.asdict(found), "since": timestamp(found.since)} for found in attention(enrollment, now)
+        ],
     }
 
 
@@ -232,6 +236,8 @@ def _revision_facts(revision: Revision) -> dict[str, t.Any]:
         "certificate_id": revision.certificate_id,
         "adopted": revision.adopted,
         "note": revision.note,
+        "failures": revision.failures,
+        "retry_at": timestamp(revision.retry_at),
         "created_at": timestamp(revision.created_at),
         "updated_at": timestamp(revision.updated_at),
     }

@@ -13,6 +13,8 @@ version_added: 0.1.0
 description:
   - Reads the store and changes nothing. Nothing is asked of the server, which has no way to list requests or
     certificates.
+  - What a person must look at is in RV(enrollments[].attention), with the next step in words.
+    M(redtrust.certificate_enroll.redtrust_enrollment) writes down what the person found.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -31,6 +33,11 @@ options:
     type: list
     elements: str
     choices: [intended, requested, signing, issued, finalized, superseded, create_unknown, rejected, abandoned]
+  needs_attention:
+    description: Show only enrollments that a person must look at.
+    type: bool
+    default: false
+    version_added: 0.2.0
   expires_within:
     description:
       - Show only enrollments whose current certificate ends within so many days. Those that have ended already are
@@ -48,6 +55,19 @@ EXAMPLES = r"""
 - name: Fail when a create call was never answered
   ansible.builtin.assert:
     that: soon.unknown_creates == 0
+
+- name: Say what a person must look at, and what to do about it
+  redtrust.certificate_enroll.redtrust_enrollment_info:
+    service: redtrust.example.com
+    needs_attention: true
+  register: open_matters
+
+- name: Say it in words
+  ansible.builtin.debug:
+    msg: "{{ item.0.name }}: {{ item.1.problem }}. {{ item.1.next_step }}."
+  loop: "{{ open_matters.enrollments | subelements('attention') }}"
+  loop_control:
+    label: "{{ item.0.name }}"
 """
 
 RETURN = r"""
@@ -133,6 +153,18 @@ enrollments:
           description: Why it is in this state, where that needs words.
           type: str
           returned: always, V(none) where there is nothing to say
+        failures:
+          description: How many times in a row it has failed.
+          type: int
+          returned: always
+        retry_at:
+          description:
+            - Before this time, in UTC (ISO 8601), no run tries again. The first failure may be tried again by the
+              next run; from the second in a row on the wait is 1 hour, then twice as long each time, at most 32 hours.
+            - It ends when what is asked for changes, or with C(force) of M(redtrust.certificate_enroll.redtrust_csr) or
+              M(redtrust.certificate_enroll.redtrust_renew).
+          type: str
+          returned: always, V(none) where nothing waits
         created_at:
           description: When the revision was begun, in UTC (ISO 8601).
           type: str
@@ -141,6 +173,40 @@ enrollments:
           description: When the revision last changed, in UTC (ISO 8601).
           type: str
           returned: always
+    attention:
+      description: What a person must look at, the gravest first. Empty where all is as it should be.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        kind:
+          description:
+            - V(create_unknown), a request for a key pair had no answer; V(expired), the certificate in use has ended;
+              V(interrupted), a run ended while it asked for a key pair; V(rejected), the CA said no for good;
+              V(backing_off), it keeps failing; V(upload_unknown), an upload had no answer; V(waiting), it is on its
+              way.
+          type: str
+          returned: always
+          sample: waiting
+        since:
+          description: Since when, in UTC (ISO 8601).
+          type: str
+          returned: always, V(none) where that is not known
+        problem:
+          description: What it is, in words.
+          type: str
+          returned: always
+          sample: it is at the signer
+        next_step:
+          description: What to do about it, in words.
+          type: str
+          returned: always
+          sample: run redtrust_sign again, which asks the signer; where the CA takes too long, ask the CA
+attention:
+  description: How many of the enrollments shown have something of each kind, see RV(enrollments[].attention).
+  returned: always
+  type: dict
+  sample: {waiting: 2, create_unknown: 1}
 summary:
   description: How many of the enrollments shown have their latest revision in each state.
   returned: always
@@ -157,6 +223,7 @@ import datetime as dt
 from collections import Counter
 
 from ..module_utils import _arguments as arguments
+from ..module_utils._attention import attention
 from ..module_utils._models import Enrollment, State
 from ..module_utils._module import Context, Result, enrollment_facts, run
 
@@ -165,9 +232,11 @@ def work(context: Context) -> Result:
     """Read the store."""
     found = context.store.enrollments(context.service, context.params["names"])
     shown = [enrollment for enrollment in found if _is_wanted(context, enrollment)]
+    facts = [enrollment_facts(enrollment, context.now()) for enrollment in shown]
     states = Counter(str(enrollment.latest.state) for enrollment in shown if enrollment.latest)
     values = {
-        "enrollments": [enrollment_facts(enrollment) for enrollment in shown],
+        "enrollments": facts,
+        "attention": dict(Counter(found["kind"] for fact in facts for found in fact["attention"])),
         "summary": dict(states),
         "unknown_creates": sum(enrollment.unknown_creates for enrollment in shown),
     }
@@ -176,6 +245,8 @@ def work(context: Context) -> Result:
 
 def _is_wanted(context: Context, enrollment: Enrollment) -> bool:
     states, days = context.params["states"], context.params["expires_within"]
+    if context.params["needs_attention"] and not attention(enrollment, context.now()):
+        return False
     latest, current = enrollment.latest, enrollment.current
     if states and (latest is None or str(latest.state) not in states):
         return False
@@ -190,6 +261,7 @@ def main() -> None:
     options: arguments.Spec = {
         "names": {"type": "list", "elements": "str"},
         "states": {"type": "list", "elements": "str", "choices": [str(state) for state in State]},
+        "needs_attention": {"type": "bool", "default": False},
         "expires_within": {"type": "int"},
     }
     run({**arguments.CONNECTION, **arguments.STORE, **options}, work)

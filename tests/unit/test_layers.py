@@ -18,12 +18,15 @@ ABSOLUTE = "ansible_collections.redtrust.certificate_enroll.plugins."
 # Each file or package of module_utils knows only those above it, and in a package its neighbours.
 LAYERS = (
     "_fault_points",
+    "_secrets",
     "_holder",
     "_errors",
     "_models",
     "_x509",
     "_policy",
+    "_attention",
     "_signing",
+    "_clock",
     "_contract",
     "_answers",
     "_transport",

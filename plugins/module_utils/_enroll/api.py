@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps of an enrollment, for one certificate: request, renew, sign, finalize.
+"""The steps of an enrollment, for one certificate: request, renew, sign, finalize, and settle by hand.
 
 A step plans, which reads nothing but what it is given and changes nothing, and then acts. Each act commits
 its intent before it leaves the machine and the outcome after, so that a run may die anywhere.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from ._finalize import FinalizeItem, FinalizeStep
 from ._request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
+from ._settle import SettleItem, SettleStep
 from ._sign import SignItem, SignStep
 from ._step import Item, Plan, Step
 
@@ -24,6 +25,8 @@ __all__ = [
     "RenewStep",
     "RequestItem",
     "RequestStep",
+    "SettleItem",
+    "SettleStep",
     "SignItem",
     "SignStep",
     "Step",

@@ -1,0 +1,172 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Settle by hand what needs a person."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redtrust_enrollment
+short_description: Settle by hand what needs a person
+version_added: 0.2.0
+description:
+  - Writes into the store what a person decided about an enrollment that no run can settle by itself. Nothing is sent
+    to the server.
+  - M(redtrust.certificate_enroll.redtrust_enrollment_info) shows what needs a person, and why.
+author:
+  - The redtrust.certificate_enroll authors (@redtrust-partners)
+extends_documentation_fragment:
+  - redtrust.certificate_enroll.attributes
+  - redtrust.certificate_enroll.attributes.actiongroup_redtrust
+  - redtrust.certificate_enroll.connection
+  - redtrust.certificate_enroll.store
+  - redtrust.certificate_enroll.batch
+options:
+  certificates:
+    description: The enrollments that are to be settled.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: The name of the enrollment.
+        type: str
+        required: true
+  state:
+    description:
+      - With V(abandoned) gives up the revision that is on its way, or the one that the CA rejected. The next run asks
+        anew. One whose answer to the request for a key pair is lost stays counted as C(create_unknown).
+      - With V(accepted) takes for settled what has an unknown outcome. Requests for a key pair that had no answer are
+        counted no more, because you looked and removed the keys that lay unused at the server. A certificate that was
+        uploaded without an answer is the one in use, because you saw it there.
+    type: str
+    choices: [abandoned, accepted]
+    required: true
+  comment:
+    description: A few words about what you found. They are kept in the note of the revision.
+    type: str
+  force:
+    description:
+      - Abandon even a certificate that was uploaded without an answer. Should it be in use at the server after all,
+        the store knows nothing of it from then on.
+    type: bool
+    default: false
+seealso:
+  - module: redtrust.certificate_enroll.redtrust_enrollment_info
+"""
+
+EXAMPLES = r"""
+- name: Give up a request that the CA lost
+  redtrust.certificate_enroll.redtrust_enrollment:
+    service: redtrust.example.com
+    certificates:
+      - name: www.example.com
+    state: abandoned
+    comment: the CA knows nothing of it
+
+- name: Count keys no more that were found unused and removed at the server
+  redtrust.certificate_enroll.redtrust_enrollment:
+    service: redtrust.example.com
+    certificates:
+      - name: www.example.com
+    state: accepted
+    comment: two keys removed by M. Roe
+"""
+
+RETURN = r"""
+certificates:
+  description: What became of each enrollment, in the order of O(certificates).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the enrollment.
+      type: str
+      returned: always
+    action:
+      description:
+        - What was done, or in check mode what would be done. One of V(none), V(abandon) or V(accept).
+      type: str
+      returned: always
+      sample: abandon
+    reason:
+      description: Why, in words.
+      type: str
+      returned: always
+      sample: it was signing
+    changed:
+      description: Whether anything changed for this enrollment.
+      type: bool
+      returned: always
+    failed:
+      description: Whether this enrollment failed.
+      type: bool
+      returned: always
+    msg:
+      description: What went wrong, for a person.
+      type: str
+      returned: when RV(certificates[].failed) is V(true)
+    error:
+      description: What is known of the error beside RV(certificates[].msg); C(type) is the kind of error.
+      type: dict
+      returned: when RV(certificates[].failed) is V(true)
+    state:
+      description: The state of the revision.
+      type: str
+      returned: when the enrollment is known
+      sample: abandoned
+    revision:
+      description: The number of the revision; 1 is the first certificate, each renewal adds one.
+      type: int
+      returned: when the enrollment is known
+    thumbprint:
+      description: The SHA-1 of the certificate in DER as 40 upper-case hex digits.
+      type: str
+      returned: when there is a certificate
+    not_valid_before:
+      description: From when on the certificate is valid, in UTC (ISO 8601).
+      type: str
+      returned: when there is a certificate
+    not_valid_after:
+      description: Until when the certificate is valid, in UTC (ISO 8601).
+      type: str
+      returned: when there is a certificate
+    dn:
+      description: The distinguished name that was asked for, in order.
+      type: list
+      elements: dict
+      returned: when the enrollment is known
+summary:
+  description: How many enrollments had each action, and under C(failed) how many failed.
+  returned: always
+  type: dict
+  sample: {abandon: 1}
+"""
+
+from ..module_utils import _arguments as arguments
+from ..module_utils._enroll.api import SettleStep
+from ..module_utils._module import Context, Result, batch_result, run
+
+
+def work(context: Context) -> Result:
+    """Write down what was decided."""
+    params = context.params
+    step = SettleStep(context.store, params["state"], comment=params["comment"], force=params["force"])
+    return batch_result(context.run_batch(step, arguments.settle_items(params)))
+
+
+def main() -> None:
+    """Run the module."""
+    options: arguments.Spec = {
+        "state": {"type": "str", "choices": ["abandoned", "accepted"], "required": True},
+        "comment": {"type": "str"},
+        "force": {"type": "bool", "default": False},
+    }
+    certificates = arguments.certificates(arguments.NAMED, required=True)
+    run({**arguments.CONNECTION, **arguments.STORE, **arguments.BATCH, **certificates, **options}, work)
+
+
+if __name__ == "__main__":
+    main()
