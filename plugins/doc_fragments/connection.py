@@ -75,7 +75,11 @@ options:
   retry_timeout:
     description:
       - For how many seconds a request that may be sent again is sent again, with growing pauses, at most 3600.
-        V(0) sends once.
+        V(0) sends once. The time that the attempts take counts; none begins after it.
+      - A server that asks to wait (C(Retry-After)) is obeyed as far as this time allows; otherwise the request fails at
+        once and says how long the server asked to wait.
+      - When three requests in a row, whosever in the list, have failed because the server is down, nothing more is
+        sent.
       - A request to create a key pair is sent again only when it provably never left.
       - Can also be set with the environment variable E(REDTRUST_RETRY_TIMEOUT).
     type: float

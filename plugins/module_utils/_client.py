@@ -6,29 +6,34 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import re
 import time
 import typing as t
 
 from ._answers import Envelope, parse_envelope, parse_finalized, parse_request, parse_tokens
+from ._clock import Sending, ServiceClock, http_date
 from ._contract import Contract, Endpoint
 from ._errors import (
     AnswerInvalidError,
     AnswerLostError,
     ConfigurationError,
     NotSentError,
+    NotTriedError,
     RefusedError,
+    ServiceError,
     SessionError,
     UnauthorizedError,
 )
 from ._models import CertificateSpec, Finalized, Request, Tokens
-from ._retry import Retry
+from ._retry import Breaker, Retry
+from ._secrets import Secrets
 from ._signing import Partner
 from ._transport import HttpRequest, HttpResponse, Transport
 
 Parsed = t.TypeVar("Parsed")
 
-# What a request's body may hold that must not be shown when the service repeats it in a message.
+# What of a request's body must not be shown when the service repeats it.
 _SECRET_MEMBERS = ("password", "temporalToken", "refreshToken", "requestCode")
 
 
@@ -57,7 +62,8 @@ class Client:
     """Speak one generation of the service. Usable from several threads.
 
     Every request is signed anew when a partner is given. All methods raise the ServiceErrors; what may be
-    sent again after a failure is sent again within the deadline of ``retry``.
+    sent again after a failure is sent again within the deadline of ``retry``. Once ``breaker`` is open nothing is
+    sent any more. ``warn`` is told once when the clocks differ.
     """
 
     def __init__(
@@ -68,14 +74,23 @@ class Client:
         *,
         partner: Partner | None = None,
         retry: Retry | None = None,
+        secrets: Secrets | None = None,
         clock: t.Callable[[], float] = time.time,
+        monotonic: t.Callable[[], float] = time.monotonic,
+        warn: t.Callable[[str], None] = lambda _warning: None,
     ) -> None:
         self.contract = contract
+        self.breaker = Breaker()
         self._address = address
         self._transport = transport
         self._partner = partner
         self._retry = retry or Retry()
-        self._clock = clock
+        self._secrets = secrets or Secrets()
+        self._clock = ServiceClock(clock, monotonic, warn)
+
+    def now(self) -> dt.datetime:
+        """Return the time at the service, as far as its answers have told."""
+        return self._clock.now()
 
     def login(self, username: str, password: str, domain: str | None) -> Tokens:
         """Log in with user and password; SessionError where the generation has no such call."""
@@ -136,10 +151,13 @@ class Client:
                 raise
             if envelope is None and response.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
                 raise self._invalid(endpoint, response, "a page for people, perhaps of a proxy")
-            return parse_finalized(envelope.data if envelope else None)
+            finalized = parse_finalized(envelope.data if envelope else None)
+            # The store keeps it, so what the service repeats here must not get there.
+            number = self._secrets.hide(finalized.certificate_id or "") or None
+            return dataclasses.replace(finalized, certificate_id=number)
 
         try:
-            return self._retry.call(send, repeatable=endpoint.repeatable)
+            return self._persist(endpoint, send)
         except (NotSentError, RefusedError) as exc:
             if not unanswered or lost or isinstance(exc, UnauthorizedError) or (exc.status or 0) >= 500:
                 raise
@@ -189,21 +207,66 @@ class Client:
             except (ValueError, ConfigurationError) as exc:
                 raise self._invalid(endpoint, response, str(exc)) from exc
 
-        return self._retry.call(send, repeatable=endpoint.repeatable)
+        return self._persist(endpoint, send)
+
+    def _persist(self, endpoint: Endpoint, send: t.Callable[[], Parsed]) -> Parsed:
+        """Send as often as may be, unless the service is plainly down; the breaker learns what became of it."""
+
+        def once() -> Parsed:
+            if self.breaker.is_open():
+                url = self._address.url(endpoint)
+                raise NotTriedError("nothing was sent, since other requests had no answer", step=endpoint.step, url=url)
+            return send()
+
+        try:
+            done = self._retry.call(once, repeatable=endpoint.repeatable, breaker=self.breaker)
+        except ServiceError as exc:
+            exc.mask(self._secrets.hide)
+            self.breaker.report(exc)
+            raise
+        self.breaker.report(None)
+        return done
 
     def _send(
         self, endpoint: Endpoint, body: t.Mapping[str, t.Any] | None, bearer: str | None
     ) -> tuple[HttpResponse, Envelope | None]:
-        """Send once; raise RefusedError when the status or the envelope says no."""
-        headers = self._partner.headers(int(self._clock())) if self._partner else {}
-        if bearer is not None and endpoint.bearer:
-            headers["Authorization"] = f"Bearer {bearer}"
-        url = self._address.url(endpoint)
-        response = self._transport.send(HttpRequest(endpoint.step, endpoint.verb, url, headers, body))
-        secrets = [bearer or "", *((body or {}).get(name, "") for name in _SECRET_MEMBERS)]
-        envelope = _envelope_or_none(response, secrets)
+        """Send once; raise RefusedError when the status or the envelope says no.
+
+        Send once more what was refused when only the refusal has shown that the time of the signature was wrong:
+        what is refused was not carried out.
+        """
+        response, mistimed = self._sent(endpoint, body, bearer)
+        if mistimed and self._partner and response.status in (401, 403):
+            response, mistimed = self._sent(endpoint, body, bearer)
+        envelope = self._envelope_or_none(response)
         self._check(endpoint, response, envelope)
         return response, envelope
+
+    def _sent(
+        self, endpoint: Endpoint, body: t.Mapping[str, t.Any] | None, bearer: str | None
+    ) -> tuple[HttpResponse, bool]:
+        """Return the answer, and whether it shows that the request was sent with a wrong time."""
+        for secret in (bearer, *((body or {}).get(name) for name in _SECRET_MEMBERS)):
+            self._secrets.add(secret)
+        sending = self._clock.sending()
+        request = HttpRequest(
+            endpoint.step, endpoint.verb, self._address.url(endpoint), self._headers(endpoint, bearer, sending), body
+        )
+        response = self._transport.send(request)
+        return response, self._clock.heard(sending, response.headers.get("date"))
+
+    def _headers(self, endpoint: Endpoint, bearer: str | None, sending: Sending) -> dict[str, str]:
+        headers = self._partner.headers(int(sending.time)) if self._partner else {}
+        if bearer is not None and endpoint.bearer:
+            headers["Authorization"] = f"Bearer {bearer}"
+        return headers
+
+    def _envelope_or_none(self, response: HttpResponse) -> Envelope | None:
+        """Read the envelope where there is one: a proxy answers HTML, and finalize may answer nothing."""
+        try:
+            return parse_envelope(response.body, self._secrets.hide)
+        except ValueError:
+            return None
 
     def _check(self, endpoint: Endpoint, response: HttpResponse, envelope: Envelope | None) -> None:
         """Raise RefusedError when the status or the envelope says no, in the service's own words."""
@@ -213,15 +276,27 @@ class Client:
         if envelope:
             words = ", ".join(part for part in (words, envelope.error_code, envelope.message) if part)
         kind = UnauthorizedError if response.status == 401 else RefusedError
+        wait = self._retry_after(response)
         raise kind(
-            f"the service refused ({words})",
+            f"the service refused ({words})" + (f" and asks to wait {wait:.0f} seconds" if wait else ""),
             step=endpoint.step,
             url=self._address.url(endpoint),
             status=response.status,
             error_code=envelope.error_code if envelope else None,
             service_message=envelope.message if envelope else None,
-            retry_after=_retry_after(response),
+            retry_after=wait,
         )
+
+    def _retry_after(self, response: HttpResponse) -> float | None:
+        """Read Retry-After in seconds; one that is a date counts from the Date of the answer (RFC 9110, 10.2.3)."""
+        value = response.headers.get("retry-after", "").strip()
+        if re.fullmatch(r"[0-9]{1,12}", value):
+            return float(value)
+        moment = http_date(value)
+        if moment is None:
+            return None
+        told = http_date(response.headers.get("date"))
+        return max(0.0, moment - (self.now().timestamp() if told is None else told))
 
     def _invalid(self, endpoint: Endpoint, response: HttpResponse, reason: str) -> AnswerInvalidError:
         return AnswerInvalidError(
@@ -232,21 +307,7 @@ class Client:
         )
 
 
-def _envelope_or_none(response: HttpResponse, secrets: t.Iterable[str]) -> Envelope | None:
-    """Read the envelope where there is one: a proxy answers HTML, and finalize may answer nothing."""
-    try:
-        return parse_envelope(response.body, secrets)
-    except ValueError:
-        return None
-
-
 def _says_finalized_already(error: RefusedError) -> bool:
     """Return whether the service says that the request is finalized; the pages list no code for it."""
     words = f"{error.error_code or ''} {error.service_message or ''}"
     return re.search(r"already[\W_]*(been|is)?[\W_]*finali[sz]ed", words, re.IGNORECASE) is not None
-
-
-def _retry_after(response: HttpResponse) -> float | None:
-    """Read Retry-After in seconds; its other form, a date, is treated as absent."""
-    value = response.headers.get("retry-after", "")
-    return float(value) if re.fullmatch(r"\d{1,6}", value) else None

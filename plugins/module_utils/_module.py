@@ -131,6 +131,7 @@ class Context:
             HttpsTransport(options),
             partner=partner,
             retry=Retry(deadline=self.params["retry_timeout"]),
+            warn=self.module.warn,
         )
 
     def _session_path(self) -> str:

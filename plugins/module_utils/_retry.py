@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import threading
 import time
 import typing as t
 
-from ._errors import AnswerLostError, NotSentError, RefusedError, ServiceError, TlsError
+from ._errors import AnswerLostError, NotSentError, NotTriedError, RefusedError, ServiceError, TlsError
 
 Answer = t.TypeVar("Answer")
+
+# Statuses of a service, or of what stands before it, that cannot serve now.
+_BUSY = (429, 502, 503, 504)
+# A pause is looked up from this often, in seconds, to see whether others have found the service to be down.
+_GLANCE = 1.0
 
 
 def may_repeat(error: ServiceError, *, repeatable: bool) -> bool:
@@ -22,20 +28,44 @@ def may_repeat(error: ServiceError, *, repeatable: bool) -> bool:
     One that may have been carried out only when doing it twice does no harm.
     """
     if isinstance(error, NotSentError):
-        return not isinstance(error, TlsError)
+        return not isinstance(error, (TlsError, NotTriedError))
     if not repeatable:
         return False
     if isinstance(error, RefusedError):
-        return error.status in (429, 502, 503, 504)
+        return error.status in _BUSY
     return isinstance(error, AnswerLostError)
+
+
+class Breaker:
+    """Know when a service is plainly down: ``threshold`` calls in a row failed for good. Usable from several threads.
+
+    Any answer that only a service can give proves that it lives, and the count begins anew.
+    """
+
+    def __init__(self, threshold: int = 3) -> None:
+        self._threshold = threshold
+        self._failures = 0
+        self._mutex = threading.Lock()
+
+    def is_open(self) -> bool:
+        """Return whether the service is not to be asked any more."""
+        return self._failures >= self._threshold
+
+    def report(self, error: ServiceError | None) -> None:
+        """Take note of what became of a call in the end, after all its attempts; None is success."""
+        if isinstance(error, NotTriedError):
+            return
+        down = isinstance(error, (NotSentError, AnswerLostError)) or (error is not None and error.status in _BUSY)
+        with self._mutex:
+            self._failures = self._failures + 1 if down else 0
 
 
 @dataclasses.dataclass(frozen=True)
 class Retry:
     """Exponential back-off with full jitter, in seconds.
 
-    ``deadline`` bounds all pauses together; 0 sends once. ``Retry-After`` is obeyed where it fits into what
-    is left, otherwise the failure stands.
+    ``deadline`` bounds pauses and attempts together: no attempt begins after it; 0 sends once. ``Retry-After``
+    is obeyed where it fits into what is left, otherwise the failure stands.
     """
 
     deadline: float = 30.0
@@ -45,16 +75,29 @@ class Retry:
     sleep: t.Callable[[float], None] = time.sleep
     jitter: t.Callable[[float, float], float] = random.uniform
 
-    def call(self, send: t.Callable[[], Answer], *, repeatable: bool) -> Answer:
-        """Send until it succeeds, may not be repeated, or the deadline would be passed."""
+    def call(self, send: t.Callable[[], Answer], *, repeatable: bool, breaker: Breaker | None = None) -> Answer:
+        """Send until it succeeds, may not be repeated, or the deadline would be passed.
+
+        A breaker that opens ends the pauses: then the failure stands as well.
+        """
         end = self.clock() + self.deadline
         pause = self.first_pause
         while True:
             try:
                 return send()
             except ServiceError as error:
-                wait = max(error.retry_after or 0.0, self.jitter(0.0, pause))
+                # Many may have been told the same time, so the jitter comes on top of it.
+                wait = (error.retry_after or 0.0) + self.jitter(0.0, pause)
                 if not may_repeat(error, repeatable=repeatable) or self.clock() + wait >= end:
                     raise
-                self.sleep(wait)
+                self._pause(wait, breaker)
+                if breaker is not None and breaker.is_open():
+                    raise
                 pause = min(2 * pause, self.longest_pause)
+
+    def _pause(self, seconds: float, breaker: Breaker | None) -> None:
+        while breaker is not None and seconds > _GLANCE and not breaker.is_open():
+            self.sleep(_GLANCE)
+            seconds -= _GLANCE
+        if breaker is None or not breaker.is_open():
+            self.sleep(seconds)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import traceback
 import typing as t
@@ -16,6 +18,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     AnswerInvalidError,
     AnswerLostError,
     NotSentError,
+    NotTriedError,
     RefusedError,
     ServiceError,
     TlsError,
@@ -121,11 +124,33 @@ class TestRefusals:
             CALLS[step](client(script(HTML)))
         assert caught.value.details().keys() == {"step", "url", "status"}
 
-    @pytest.mark.parametrize(("value", "expected"), [("7", 7.0), ("0", 0.0), ("", None), ("soon", None), ("-1", None)])
-    def test_retry_after_is_read_in_seconds(self, value: str, expected: float | None) -> None:
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            ("7", 7.0),
+            ("0", 0.0),
+            ("", None),
+            ("soon", None),
+            ("-1", None),
+            ("100000000", 1e8),
+            ("Sun, 06 Nov 1994 08:51:37 GMT", 120.0),
+            ("Sun, 06 Nov 1994 08:49:00 GMT", 0.0),
+        ],
+    )
+    def test_retry_after_is_read_in_seconds_or_as_a_date(self, value: str, expected: float | None) -> None:
+        """A date counts from the clock that it comes from, whatever time it is here."""
+        reply = raw(b"", 503, retry_after=value, date="Sun, 06 Nov 1994 08:49:37 GMT")
         with pytest.raises(RefusedError) as caught:
-            create(client(script(raw(b"", 503, retry_after=value))))
+            create(client(script(reply)))
         assert caught.value.retry_after == expected
+        wait = f" and asks to wait {expected:.0f} seconds" if expected else ""
+        assert str(caught.value).endswith(f"the service refused (HTTP 503){wait}")
+
+    def test_without_a_date_to_count_from_this_machine_has_the_time(self) -> None:
+        reply = raw(b"", 503, retry_after="Sun, 06 Nov 1994 08:51:37 GMT")
+        with pytest.raises(RefusedError) as caught:
+            create(client(script(reply), clock=lambda: 784111777.0))
+        assert caught.value.retry_after == 120.0
 
 
 class TestAnswersThatAreNone:
@@ -186,6 +211,125 @@ class TestRetries:
         transport = script(created())
         create(client(transport))
         assert transport.requests[0].headers.keys() == {"Authorization"}
+
+
+class TestClock:
+    """The service's clock says 1994, the one of this machine something else."""
+
+    DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
+    THERE = 784111777
+
+    def refused(self, status: int = 401) -> HttpResponse:
+        return raw(b"", status, date=self.DATE)
+
+    def fine(self, step: str) -> HttpResponse:
+        replies = {"create": created(), "finalize": answer(), "logout": answer()}
+        return dataclasses.replace(replies.get(step, tokens()), headers={"date": self.DATE})
+
+    def one(self, transport: ScriptedTransport, here: float, *, signs: bool = True) -> Client:
+        partner = Partner("P", b"s") if signs else None
+        return client(transport, partner=partner, clock=lambda: here, monotonic=lambda: 7.0)
+
+    def times(self, transport: ScriptedTransport) -> list[str]:
+        return [request.headers["x-request-timestamp"] for request in transport.requests]
+
+    @pytest.mark.parametrize("step", CALLS)
+    @pytest.mark.parametrize("status", [401, 403])
+    @pytest.mark.parametrize("off", [-7200, 7200])
+    def test_a_time_that_was_wrong_is_made_good_once(self, step: str, status: int, off: int) -> None:
+        """A create as well: what is refused was not carried out."""
+        transport = script(self.refused(status), self.fine(step))
+        CALLS[step](self.one(transport, self.THERE + off))
+        assert self.times(transport) == [str(self.THERE + off), str(self.THERE)]
+
+    @pytest.mark.parametrize("step", CALLS)
+    def test_but_not_twice(self, step: str) -> None:
+        transport = script(self.refused(), self.refused())
+        with pytest.raises(UnauthorizedError):
+            CALLS[step](self.one(transport, 0.0))
+        assert len(transport.requests) == 2
+
+    def test_nor_when_it_is_known_already(self) -> None:
+        transport = script(self.fine("create"), self.refused())
+        one = self.one(transport, 0.0)
+        create(one)
+        with pytest.raises(UnauthorizedError):
+            create(one)
+        assert self.times(transport) == ["0", str(self.THERE)]
+
+    @pytest.mark.parametrize("step", CALLS)
+    @pytest.mark.parametrize("status", [401, 403])
+    def test_a_wrong_password_is_sent_once(self, step: str, status: int) -> None:
+        for here in (self.THERE, self.THERE - 59, self.THERE + 59):
+            transport = script(self.refused(status))
+            with pytest.raises(RefusedError):
+                CALLS[step](self.one(transport, here))
+            assert len(transport.requests) == 1
+
+    def test_nothing_is_made_good_where_nothing_is_signed(self) -> None:
+        transport = script(self.refused())
+        with pytest.raises(UnauthorizedError):
+            create(self.one(transport, 0.0, signs=False))
+
+    @pytest.mark.parametrize("status", [400, 404, 500, 503])
+    def test_another_refusal_is_none_of_the_clock(self, status: int) -> None:
+        transport = script(self.refused(status))
+        with pytest.raises(RefusedError):
+            create(self.one(transport, 0.0))
+        assert len(transport.requests) == 1
+
+    def test_the_time_of_the_service_is_known(self) -> None:
+        one = self.one(script(self.fine("create")), 0.0)
+        create(one)
+        assert one.now().timestamp() == self.THERE
+
+    def test_a_warning_is_passed_on(self) -> None:
+        warnings: list[str] = []
+        one = client(script(self.fine("create")), clock=lambda: 0.0, warn=warnings.append)
+        create(one)
+        assert len(warnings) == 1
+
+
+class TestBreaker:
+    def test_after_three_failures_nothing_is_sent(self) -> None:
+        transport = script(failed(NotSentError, "login"), failed(AnswerLostError), raw(b"", 503))
+        one = client(transport)
+        for step in ("login", "create", "finalize"):
+            assert not one.breaker.is_open()
+            with pytest.raises(ServiceError):
+                CALLS[step](one)
+        assert one.breaker.is_open()
+        for step, call in CALLS.items():
+            with pytest.raises(NotTriedError, match="nothing was sent, since other requests had no answer") as caught:
+                call(one)
+            assert caught.value.step == step
+        assert transport.scenes == []
+
+    def test_an_answer_in_between_shows_that_it_lives(self) -> None:
+        down = failed(NotSentError)
+        one = client(script(down, down, created(), down, down, raw(b"", 400), down, down))
+        for reply in "ddaddrdd":
+            with contextlib.nullcontext() if reply == "a" else pytest.raises(ServiceError):
+                create(one)
+        assert not one.breaker.is_open()
+
+    def test_attempts_that_are_made_good_count_for_nothing(self) -> None:
+        down = failed(NotSentError)
+        one = client(script(down, down, down, down, created()), retry=patient())
+        create(one)
+        assert not one.breaker.is_open()
+
+    def test_an_upload_that_may_have_been_carried_out_stays_one(self) -> None:
+        """The breaker opens while it waits to be sent again."""
+        transport = script(failed(AnswerLostError, "finalize"))
+
+        def others_fail(_seconds: float) -> None:
+            for _number in range(3):
+                one.breaker.report(failed(NotSentError))
+
+        one = client(transport, retry=Retry(deadline=100.0, clock=lambda: 0.0, sleep=others_fail))
+        with pytest.raises(AnswerLostError):
+            finalize(one)
 
 
 class TestFinalize:

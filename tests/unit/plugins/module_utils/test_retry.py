@@ -15,12 +15,17 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     AnswerInvalidError,
     AnswerLostError,
     NotSentError,
+    NotTriedError,
     RefusedError,
     ServiceError,
     TlsError,
     UnauthorizedError,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._retry import Retry, may_repeat
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._retry import (
+    Breaker,
+    Retry,
+    may_repeat,
+)
 
 
 def failure(kind: type[ServiceError], status: int | None = None, retry_after: float | None = None) -> ServiceError:
@@ -62,6 +67,7 @@ def attempts(retry: Retry, errors: t.Iterable[ServiceError], *, repeatable: bool
     [
         (failure(NotSentError), True, True),
         (failure(TlsError), False, False),
+        (failure(NotTriedError), False, False),
         (failure(AnswerLostError), False, True),
         (failure(AnswerInvalidError), False, False),
         (failure(UnauthorizedError, 401), False, False),
@@ -121,6 +127,21 @@ def test_no_deadline_sends_once() -> None:
     assert clock.pauses == []
 
 
+def test_the_time_that_attempts_take_counts_as_well() -> None:
+    clock = Clock()
+    begun: list[float] = []
+
+    def slow() -> t.NoReturn:
+        begun.append(clock.now)
+        clock.now += 12.0
+        raise failure(AnswerLostError)
+
+    with pytest.raises(AnswerLostError):
+        Retry(deadline=30.0, clock=clock, sleep=clock.sleep).call(slow, repeatable=True)
+    assert len(begun) in (2, 3)
+    assert all(moment < 1030.0 for moment in begun)
+
+
 def test_the_last_failure_is_the_one_that_is_raised() -> None:
     clock = Clock()
     last = failure(RefusedError, 400)
@@ -149,7 +170,16 @@ class TestRetryAfter:
         clock = Clock()
         retry = Retry(clock=clock, sleep=clock.sleep, jitter=lambda _least, most: most)
         assert attempts(retry, [failure(RefusedError, 503, 7.0), failure(NotSentError)]) == 3
-        assert clock.pauses == [7.0, 1.0]
+        assert clock.pauses == [7.5, 1.0]
+
+    def test_those_who_were_told_the_same_time_do_not_come_at_the_same_time(self) -> None:
+        pauses = set()
+        for _number in range(20):
+            clock = Clock()
+            attempts(Retry(clock=clock, sleep=clock.sleep), [failure(RefusedError, 429, 7.0)])
+            pauses.update(clock.pauses)
+        assert all(7.0 <= pause <= 7.5 for pause in pauses)
+        assert len(pauses) > 10
 
     def test_one_that_does_not_fit_lets_the_failure_stand(self) -> None:
         clock = Clock()
@@ -162,3 +192,75 @@ class TestRetryAfter:
         retry = Retry(clock=clock, sleep=clock.sleep, jitter=lambda _least, most: most)
         assert attempts(retry, [failure(RefusedError, 503, 0.0)] * 3) == 4
         assert clock.pauses == [0.5, 1.0, 2.0]
+
+
+DOWN = [
+    failure(NotSentError),
+    failure(TlsError),
+    failure(AnswerLostError),
+    *(failure(RefusedError, status) for status in (429, 502, 503, 504)),
+]
+ALIVE = [
+    None,
+    failure(AnswerInvalidError, 200),
+    failure(UnauthorizedError, 401),
+    *(failure(RefusedError, status) for status in (200, 400, 403, 404, 500)),
+]
+
+
+class TestBreaker:
+    @pytest.mark.parametrize("error", DOWN)
+    def test_three_in_a_row_open_it(self, error: ServiceError) -> None:
+        breaker = Breaker()
+        for is_open in (False, False, True, True):
+            breaker.report(error)
+            assert breaker.is_open() is is_open
+
+    @pytest.mark.parametrize("error", ALIVE)
+    def test_an_answer_that_shows_life_begins_the_count_anew(self, error: ServiceError | None) -> None:
+        breaker = Breaker()
+        for _number in range(3):
+            breaker.report(DOWN[0])
+            breaker.report(DOWN[1])
+            breaker.report(error)
+            assert not breaker.is_open()
+
+    def test_what_was_not_tried_says_nothing(self) -> None:
+        breaker = Breaker(threshold=1)
+        breaker.report(failure(NotTriedError))
+        assert not breaker.is_open()
+        breaker.report(failure(NotSentError))
+        breaker.report(failure(NotTriedError))
+        assert breaker.is_open()
+
+    def test_a_pause_ends_when_others_find_the_service_down(self) -> None:
+        clock, breaker = Clock(), Breaker(threshold=1)
+
+        def sleep(seconds: float) -> None:
+            clock.sleep(seconds)
+            if clock.now >= 1003.0:
+                breaker.report(DOWN[0])
+
+        retry = Retry(deadline=100.0, clock=clock, sleep=sleep, jitter=lambda _least, _most: 0.0)
+        sent = []
+
+        def send() -> t.NoReturn:
+            sent.append(clock.now)
+            raise failure(RefusedError, 503, 60.0)
+
+        with pytest.raises(RefusedError):
+            retry.call(send, repeatable=True, breaker=breaker)
+        assert sent == [1000.0]
+        assert clock.now == 1003.0
+
+    def test_a_pause_is_as_long_as_without_one(self) -> None:
+        clock = Clock()
+        retry = Retry(deadline=100.0, clock=clock, sleep=clock.sleep, jitter=lambda _least, most: most)
+        script = [failure(RefusedError, 503, 7.25)]
+
+        def send() -> float:
+            if script:
+                raise script.pop()
+            return clock.now
+
+        assert retry.call(send, repeatable=True, breaker=Breaker()) == 1007.75

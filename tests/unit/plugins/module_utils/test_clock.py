@@ -1,0 +1,161 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is known of the clock of the service; the two clocks of this machine are moved by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+import email.utils
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._clock import ServiceClock, http_date
+
+DAY = 86400.0
+
+
+class Machine:
+    """A machine whose clock can be wrong, and a service whose clock is right, or the other way round."""
+
+    def __init__(self, wall: float = 1.8e9, service: float | None = None) -> None:
+        self.wall = wall
+        self.monotonic = 5000.0
+        self.service = wall if service is None else service
+        self.warnings: list[str] = []
+        self.clock = ServiceClock(lambda: self.wall, lambda: self.monotonic, self.warnings.append)
+
+    def later(self, seconds: float) -> None:
+        self.wall += seconds
+        self.monotonic += seconds
+        self.service += seconds
+
+    def date(self) -> str:
+        return email.utils.formatdate(self.service, usegmt=True)
+
+    def ask(self, there: float = 0.0, back: float = 0.0) -> bool:
+        """Send a request and hear its answer."""
+        sending = self.clock.sending()
+        self.later(there)
+        date = self.date()
+        self.later(back)
+        return self.clock.heard(sending, date)
+
+
+class TestHttpDate:
+    @pytest.mark.parametrize(
+        ("text", "seconds"),
+        [
+            # RFC 9110, 5.6.7, and what GNU date says of it
+            ("Sun, 06 Nov 1994 08:49:37 GMT", 784111777.0),
+            (" Tue, 29 Feb 2028 23:59:59 GMT ", 1835481599.0),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ],
+    )
+    def test_it_is_read(self, text: str, seconds: float) -> None:
+        assert http_date(text) == seconds
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            None,
+            "",
+            "soon",
+            "120",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+            "Sun, 06 Nov 1994 08:49:37 +0200",
+            "Sun, 06 Nof 1994 08:49:37 GMT",
+            "Sun, 31 Feb 2027 08:49:37 GMT",
+            "Sun, 06 Nov 2027 24:00:00 GMT",
+            "Sun, 06 Nov 2027 23:59:60 GMT",
+            "Sun, 06 Nov 0001 08:49:37 GMT",
+            "Sun, 06 Nov 9999 08:49:37 GMT",
+            "Sun, 06 Nov \u0661\u0669\u0669\u0664 08:49:37 GMT",
+        ],
+    )
+    def test_what_is_none(self, text: str | None) -> None:
+        assert http_date(text) is None
+
+    @given(st.text(max_size=40))
+    def test_nothing_breaks_it(self, text: str) -> None:
+        assert http_date(text) is None
+
+    @given(st.integers(0, 4 * 10**9))
+    def test_what_python_writes_is_read(self, seconds: int) -> None:
+        assert http_date(email.utils.formatdate(seconds, usegmt=True)) == seconds
+
+
+class TestSigning:
+    def test_until_an_answer_has_told_this_machine_is_right(self) -> None:
+        machine = Machine(service=0.0)
+        assert machine.clock.sending().time == machine.wall
+        assert machine.clock.now().timestamp() == machine.wall
+        assert not machine.clock.heard(machine.clock.sending(), None)
+        assert machine.clock.sending().time == machine.wall
+
+    @pytest.mark.parametrize("ahead", [-DAY, -3600.0, -61.5, 61.5, 3600.0, DAY])
+    def test_beyond_a_minute_the_service_is_right(self, ahead: float) -> None:
+        machine = Machine(service=1.8e9 + ahead)
+        assert machine.ask()
+        machine.later(1000.0)
+        assert machine.clock.sending().time == pytest.approx(machine.service, abs=1.5)
+        assert not machine.ask()
+        (warning,) = machine.warnings
+        assert ("behind that of the service" in warning) is (ahead > 0)
+        assert "NTP" in warning
+
+    def test_it_says_by_how_much(self) -> None:
+        machine = Machine(service=1.8e9 - 7200.0)
+        machine.ask()
+        assert machine.warnings[0].startswith("the clock of this machine is 7200 seconds ahead of that of the service")
+
+    @pytest.mark.parametrize("ahead", [-59.0, -1.0, 0.0, 0.7, 58.0])
+    def test_within_a_minute_this_machine_is_right(self, ahead: float) -> None:
+        machine = Machine(service=1.8e9 + ahead)
+        assert not machine.ask()
+        machine.later(1000.0)
+        assert machine.clock.sending().time == machine.wall
+        assert machine.warnings == []
+
+    @pytest.mark.parametrize("jump", [-DAY, DAY])
+    def test_a_clock_that_jumps_in_the_middle_changes_nothing(self, jump: float) -> None:
+        machine = Machine()
+        machine.ask()
+        machine.wall += jump
+        for _number in range(5):
+            machine.later(200.0)
+            assert machine.clock.sending().time == pytest.approx(machine.service, abs=1.5)
+            assert machine.clock.now().timestamp() == pytest.approx(machine.service, abs=1.5)
+            assert not machine.ask()
+        assert len(machine.warnings) == 1
+
+    def test_a_machine_that_was_asleep_learns_the_time_from_the_next_answer(self) -> None:
+        """Linux stops the monotonic clock meanwhile."""
+        machine = Machine()
+        machine.ask()
+        machine.wall += 3600.0
+        machine.service += 3600.0
+        assert machine.clock.sending().time == pytest.approx(machine.service - 3600.0, abs=1.5)
+        assert machine.ask()
+        assert machine.clock.sending().time == machine.wall
+
+    @pytest.mark.parametrize(("there", "back"), [(0.0, 300.0), (300.0, 0.0), (150.0, 150.0)])
+    def test_an_answer_that_takes_long_shows_no_wrong_clock(self, there: float, back: float) -> None:
+        machine = Machine()
+        assert not machine.ask(there, back)
+        assert machine.warnings == []
+        assert machine.clock.sending().time == machine.wall
+
+    def test_a_slow_answer_still_shows_what_its_time_cannot_explain(self) -> None:
+        machine = Machine(service=1.8e9 + 3600.0)
+        assert machine.ask(there=100.0, back=100.0)
+        assert machine.clock.now().timestamp() == pytest.approx(machine.service, abs=101.0)
+
+
+def test_the_time_of_the_service_is_told_to_the_second_even_within_the_minute() -> None:
+    machine = Machine(service=1.8e9 + 40.0)
+    machine.ask()
+    assert machine.clock.now() == dt.datetime.fromtimestamp(machine.service, tz=dt.timezone.utc)
