@@ -1,0 +1,79 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of robustness share: modules as real processes, a CA, and a place with a server for each test."""
+
+from __future__ import annotations
+
+import collections.abc as c
+import datetime as dt
+import itertools
+import typing as t
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+if t.TYPE_CHECKING:
+    from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Launcher, Site
+    from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance
+
+    NewSite = c.Callable[..., Site]
+
+
+@pytest.fixture(scope="session")
+def launcher() -> t.Iterator[Launcher]:
+    """Start modules as processes of their own."""
+    # not before pytest_configure has made the collection known
+    from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Launcher
+
+    one = Launcher()
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="session")
+def local_ca(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the files of a CA whose signatures differ each time: who signs twice is found out."""
+    directory = tmp_path_factory.mktemp("ca")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Robust CA")])
+    now = dt.datetime.now(tz=dt.timezone.utc)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=3650))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = {"certificate_path": directory / "ca.pem", "private_key_path": directory / "ca.key"}
+    paths["certificate_path"].write_bytes(certificate.public_bytes(Encoding.PEM))
+    paths["private_key_path"].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return {name: str(path) for name, path in paths.items()}
+
+
+@pytest.fixture
+def new_site(launcher: Launcher, local_ca: dict[str, str], tmp_path: Path) -> NewSite:
+    """Make places of their own, as many as a test wants; each begins with nothing, its server with what there was."""
+    from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Site
+
+    numbers = itertools.count()
+
+    def made(appliance: Appliance, **options: t.Any) -> Site:
+        return Site(appliance, tmp_path / str(next(numbers)), launcher, local_ca, **options)
+
+    return made
+
+
+@pytest.fixture
+def site(v442: Appliance, new_site: NewSite) -> Site:
+    """Return a place whose modules log in by themselves, with a server of 4.42."""
+    return new_site(v442).with_login()

@@ -1,0 +1,160 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judge what is left when all is quiet: the store, the files, and above them the ledger of the server.
+
+Neither the store's code nor the server's is used: rows are read by plain SQL.
+"""
+
+from __future__ import annotations
+
+import base64
+import collections
+import collections.abc as c
+import json
+import re
+import typing as t
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from .driver import Site
+
+PENDING = ("intended", "requested", "signing", "issued")
+Row = c.Mapping[str, t.Any]
+
+
+def verdict(site: Site, *, never_left: int = 0) -> list[str]:
+    """Return what is wrong, in sentences; nothing when every promise was kept since the site was made.
+
+    ``never_left`` is how many runs may have died between the intent and the sending of it: those leave a
+    ``create_unknown`` for which the server knows no request.
+    """
+    return [
+        *_revision_problems(site.revisions()),
+        *_key_problems(site, never_left),
+        *_certificate_problems(site),
+        *_lease_problems(site),
+        *_file_problems(site),
+    ]
+
+
+def _revision_problems(rows: c.Sequence[Row]) -> c.Iterator[str]:
+    done = collections.Counter(
+        (row["service"], row["name"], row["revision"]) for row in rows if row["state"] in ("finalized", "superseded")
+    )
+    for row in rows:
+        label = f"{row['name']}, revision {row['revision']}, attempt {row['attempt']}"
+        if row["state"] in PENDING:
+            yield f"{label} is still {row['state']}"
+        if done[row["service"], row["name"], row["revision"]] != 1:
+            yield f"{label} is {row['state']}, and its revision has no certificate, or more than one"
+    for name in {row["name"] for row in rows}:
+        current = sum(1 for row in rows if row["name"] == name and row["state"] == "finalized")
+        if current != 1:
+            yield f"{name} has {current} certificates in use"
+
+
+def _key_problems(site: Site, never_left: int) -> c.Iterator[str]:
+    """Compare the keys without a certificate, by what was asked for, with the creates of unknown outcome.
+
+    A create that was answered with an error, or not at all, and made no key is one of unknown outcome as well:
+    the client cannot tell. A request that was given up by a decision has the CSR of its key.
+    """
+    rows = site.revisions()
+    explained = {bytes(row["csr"]) for row in rows if row["csr"] and row["state"] in ("abandoned", "rejected")}
+    keys = site.appliance.rows("SELECT dn, csr FROM keys WHERE request > ? AND finalized_at IS NULL", site.since)
+    orphans = collections.Counter(_asked(dn) for dn, csr in keys if _der(csr) not in explained)
+    unknown = collections.Counter(
+        _asked(json.dumps(json.loads(row["spec"])["dn"])) for row in rows if row["state"] == "create_unknown"
+    )
+    for asked, count in orphans.items():
+        if count > unknown[asked]:
+            yield f"{count} keys for {asked} have no certificate, and the store knows of {unknown[asked]}"
+    in_vain = site.appliance.one(
+        "SELECT COUNT(*) FROM requests WHERE id > ? AND step = 'create' AND (status IS NULL OR status = 200 OR"
+        " status >= 500) AND id NOT IN (SELECT request FROM keys)",
+        site.since,
+    )
+    surplus = unknown.total() - orphans.total() - in_vain
+    if not 0 <= surplus <= never_left:
+        yield (
+            f"{unknown.total()} creates are of unknown outcome, but {orphans.total()} keys have no certificate, "
+            f"{in_vain} requests made no key and at most {never_left} never left"
+        )
+
+
+def _certificate_problems(site: Site) -> c.Iterator[str]:
+    """Compare what was uploaded since with what the store says of it, and what is in use here and there."""
+    here = {row["thumbprint"]: row for row in site.revisions() if row["state"] in ("finalized", "superseded")}
+    there = site.appliance.rows(
+        "SELECT c.thumbprint, c.state, c.pem, k.csr FROM certificates c JOIN keys k USING (request_code)"
+        " WHERE k.request > ?",
+        site.since,
+    )
+    for thumbprint, state, pem, csr in there:
+        row = here.pop(thumbprint, None)
+        if row is None:
+            yield f"the server has {thumbprint}, which the store does not know as uploaded"
+            continue
+        if bytes(row["certificate"]) != _certificate(pem.encode()) or bytes(row["csr"]) != _der(csr):
+            yield f"{thumbprint} is another certificate or for another request in the store"
+        if (state, row["state"]) not in (("current", "finalized"), ("replaced", "superseded")):
+            yield f"{thumbprint} is {state} on the server and {row['state']} in the store"
+    for thumbprint, row in here.items():
+        known = site.appliance.rows("SELECT state FROM certificates WHERE thumbprint = ?", thumbprint)
+        expected = "current" if row["state"] == "finalized" else "replaced"
+        if known != [(expected,)]:
+            yield f"{thumbprint} is {row['state']} in the store, and the server says {known}"
+
+
+def _lease_problems(site: Site) -> c.Iterator[str]:
+    """Name leases that would keep the next run waiting: those of processes that live on."""
+    for lease in site.leases():
+        named = re.search(r"pid (\d+)", lease["holder"])
+        if named is None or Path(f"/proc/{named[1]}").exists():
+            yield f"{lease['holder']} still holds {lease['key']}"
+
+
+def _file_problems(site: Site) -> c.Iterator[str]:
+    expected = _expected_files(site.revisions())
+    found = {path.name: path.read_bytes() for path in site.certificates.iterdir()}
+    for name in sorted({*expected, *found}):
+        if name not in found:
+            yield f"{site.certificates / name} is not there"
+        elif name not in expected:
+            yield f"{site.certificates / name} was left behind"
+        elif found[name] != expected[name]:
+            yield f"{site.certificates / name} is not what is in use"
+    for path, own in ((site.store_path, ("", "-wal", "-shm", ".key")), (site.session_path, ("", ".lock"))):
+        if path.parent.is_dir():
+            left = {one.name for one in path.parent.iterdir()} - {path.name + suffix for suffix in own}
+            yield from (f"{path.parent / name} was left behind" for name in sorted(left))
+
+
+def _expected_files(rows: c.Iterable[Row]) -> dict[str, bytes]:
+    expected: dict[str, bytes] = {}
+    for row in rows:
+        if row["state"] == "finalized" and row["certificate"]:
+            expected[f"{row['name']}.pem"] = _pem(row["certificate"])
+            chain = [_pem(base64.b64decode(text)) for text in json.loads(row["chain"])]
+            if chain:
+                expected[f"{row['name']}-chain.pem"] = b"".join(chain)
+    return expected
+
+
+def _asked(dn: str) -> str:
+    return json.dumps(json.loads(dn), sort_keys=True)
+
+
+def _der(csr_pem: str) -> bytes:
+    return x509.load_pem_x509_csr(csr_pem.encode()).public_bytes(Encoding.DER)
+
+
+def _certificate(pem: bytes) -> bytes:
+    return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+
+
+def _pem(der: bytes) -> bytes:
+    return x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM)
