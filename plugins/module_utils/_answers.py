@@ -44,14 +44,13 @@ class Envelope:
         return self.message_type.upper() == "ERROR" or self.error_code.upper() not in ("", "OK")
 
 
-def parse_envelope(body: bytes, secrets: t.Iterable[str] = ()) -> Envelope:
-    """Read the frame of an answer. ``secrets`` are not shown where the service repeats them."""
+def parse_envelope(body: bytes, hide: t.Callable[[str], str] = str) -> Envelope:
+    """Read the frame of an answer. ``hide`` masks the secrets in its texts, in case the service repeats them."""
     fields = _fields(_json(body), "the answer")
-    hidden = sorted(filter(None, secrets), key=len, reverse=True)
     return Envelope(
-        message=_text(fields.get("message"), hidden),
-        message_type=_text(fields.get("messagetype"), hidden),
-        error_code=_text(fields.get("errorcode"), hidden),
+        message=_text(fields.get("message"), hide),
+        message_type=_text(fields.get("messagetype"), hide),
+        error_code=_text(fields.get("errorcode"), hide),
         data=fields.get("data"),
     )
 
@@ -105,7 +104,7 @@ def parse_date(text: t.Any) -> dt.datetime:
     with contextlib.suppress(ValueError, OverflowError):
         if match:
             return _moment(*match.groups())
-    shown = repr(text[:50]) if isinstance(text, str) else _kind(text)
+    shown = _short(repr(text)) if isinstance(text, str) else _kind(text)
     raise ValueError(f"expiration is {shown}, not a date and time")
 
 
@@ -149,13 +148,11 @@ def _fields(value: t.Any, what: str) -> dict[str, t.Any]:
     return {name.lower(): member for name, member in value.items()}
 
 
-def _text(value: t.Any, hidden: t.Sequence[str] = ()) -> str:
+def _text(value: t.Any, hide: t.Callable[[str], str] = str) -> str:
     """Return the beginning of a text as it may be printed and stored; a list or an object is not looked into."""
     if value is None:
         return ""
-    text = str(value) if isinstance(value, (str, int, float)) else _kind(value)
-    for secret in hidden:
-        text = text.replace(secret, "********")
+    text = hide(str(value)) if isinstance(value, (str, int, float)) else _kind(value)
     return "".join(char if char.isprintable() else " " if char.isspace() else "?" for char in text[:500])
 
 
@@ -165,4 +162,9 @@ def _kind(value: t.Any) -> str:
 
 
 def _names(fields: t.Mapping[str, t.Any]) -> str:
-    return ", ".join(_text(name)[:50] for name in sorted(fields)[:10]) or "nothing"
+    return ", ".join(_short(_text(name)) for name in sorted(fields)[:10]) or "nothing"
+
+
+def _short(text: str) -> str:
+    """Return a text if it is short. A part of a secret could not be told from other texts, so none is shown."""
+    return text if len(text) <= 50 else f"a text of {len(text)} characters"

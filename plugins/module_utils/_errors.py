@@ -72,6 +72,13 @@ class ServiceError(RedtrustError):
     def __str__(self) -> str:
         return f"{self.step} at {self.url}: {super().__str__()}"
 
+    def mask(self, hide: t.Callable[[str], str]) -> None:
+        """Hide what the service or a library repeats of what was sent, wherever it does."""
+        self.args = tuple(hide(argument) for argument in self.args)
+        self.url = hide(self.url)
+        self.error_code = self.error_code and hide(self.error_code)
+        self.service_message = self.service_message and hide(self.service_message)
+
     def details(self) -> dict[str, t.Any]:
         facts = {
             "step": self.step,

@@ -29,28 +29,37 @@ LAYERS = (
     "_clock",
     "_contract",
     "_answers",
+    "_tls",
+    "_connection",
+    "_failures",
     "_transport",
     "_retry",
     "_client",
     "_store",
+    "_kept_session",
     "_session_file",
+    "_session_store",
+    "_credentials",
     "_session",
     "_signers",
     "_files",
     "_enroll",
     "_batch",
     "_arguments",
+    "_masked",
     "_module",
 )
 # Only these, and the modules, know AnsibleModule.
-KNOW_ANSIBLE_MODULE = ("_arguments", "_files", "_module")
+KNOW_ANSIBLE_MODULE = ("_arguments", "_files", "_masked")
 TOO_BROAD = ("Exception", "BaseException")
+# It alone may catch everything, once: what is not caught there is printed with whatever it quotes.
+OUTERMOST = PurePosixPath("module_utils/_module.py")
 
 
 def problems(path: PurePosixPath, source: str) -> list[str]:
     """Return what is wrong with a file of ``plugins/``; ``path`` is relative to that folder."""
     tree = ast.parse(source)
-    return [*_layer_problems(path, tree), *_third_party_problems(tree), *_manner_problems(tree)]
+    return [*_layer_problems(path, tree), *_third_party_problems(tree), *_manner_problems(path, tree)]
 
 
 def _layer_problems(path: PurePosixPath, tree: ast.Module) -> c.Iterator[str]:
@@ -109,14 +118,17 @@ def _guarded_blocks(tree: ast.Module) -> c.Iterator[list[ast.stmt]]:
             yield node.body
 
 
-def _manner_problems(tree: ast.Module) -> c.Iterator[str]:
+def _manner_problems(path: PurePosixPath, tree: ast.Module) -> c.Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Assert):
             yield f"line {node.lineno}: assert is gone under python -O"
-        elif isinstance(node, ast.ExceptHandler):
-            caught = _caught(node)
-            if not caught or any(name in TOO_BROAD for name in caught):
-                yield f"line {node.lineno}: except {', '.join(caught)} catches more than is known"
+    broad = [node for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and _is_too_broad(_caught(node))]
+    for node in broad[1 if path == OUTERMOST and broad and _caught(broad[0]) == ["Exception"] else 0 :]:
+        yield f"line {node.lineno}: except {', '.join(_caught(node))} catches more than is known"
+
+
+def _is_too_broad(caught: list[str]) -> bool:
+    return not caught or any(name in TOO_BROAD for name in caught)
 
 
 def _caught(handler: ast.ExceptHandler) -> list[str]:
@@ -160,6 +172,12 @@ def test_there_are_plugin_files() -> None:
         ("modules/a.py", "assert True", "assert"),
         ("modules/a.py", "try:\n    pass\nexcept:\n    pass", "catches more"),
         ("modules/a.py", "try:\n    pass\nexcept Exception as exc:\n    raise", "catches more"),
+        (
+            "module_utils/_module.py",
+            2 * "try:\n    pass\nexcept Exception:\n    raise\n",
+            "line 7: except Exception catches",
+        ),
+        ("module_utils/_module.py", "try:\n    pass\nexcept:\n    raise", "catches more"),
         ("lookup/a.py", "try:\n    pass\nexcept (ValueError, builtins.BaseException):\n    pass", "catches more"),
     ],
 )
@@ -175,7 +193,8 @@ def test_a_planted_fault_is_found(path: str, source: str, expected: str) -> None
         ("module_utils/_errors.py", "from __future__ import annotations\nimport json, os.path"),
         ("module_utils/_client.py", "from ._transport import send\nfrom . import _errors, _retry"),
         ("module_utils/_store/sqlite.py", "from .rows import Row\nfrom . import schema\nfrom .. import _models"),
-        ("module_utils/_module.py", "from ansible.module_utils.basic import AnsibleModule"),
+        ("module_utils/_masked.py", "from ansible.module_utils.basic import AnsibleModule"),
+        ("module_utils/_module.py", "try:\n    pass\nexcept Exception as exc:\n    raise"),
         ("modules/a.py", "from ansible.module_utils.basic import AnsibleModule"),
         ("modules/a.py", "from ..module_utils._module import run\nfrom ..module_utils import _client"),
         ("module_utils/_x509.py", "try:\n    import yaml\nexcept ImportError:\n    yaml = None"),

@@ -1,0 +1,54 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module as Ansible knows it, with secrets masked in everything that leaves it.
+
+Ansible masks the values of ``no_log`` options as they are: not where they stand escaped or encoded in another text,
+which is how its own log of the invocation writes those within lists, and since ansible-core 2.19 not in warnings.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from urllib.parse import unquote
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ._secrets import Secrets
+
+
+class MaskedModule(AnsibleModule):
+    """An AnsibleModule that hides the secrets it was given, and those in ``secrets``."""
+
+    def __init__(self, **rules: t.Any) -> None:
+        # Ansible's own constructor already prints: what it logs, and what is wrong with the options.
+        self.secrets = Secrets()
+        super().__init__(**rules)  # type: ignore[no-untyped-call]
+
+    def hide(self, value: t.Any) -> t.Any:
+        """Return JSON types with masks in the place of secrets."""
+        proxies = [text for name, text in os.environ.items() if name.lower().endswith("_proxy")]
+        for address in (str(self.params.get("proxy") or ""), *proxies):
+            password = proxy_password(address)
+            self.no_log_values.update(filter(None, (password, unquote(password))))
+        for secret in self.no_log_values:
+            self.secrets.add(secret)
+        return self.secrets.hide_in(value)
+
+    def log(self, msg: str, log_args: dict[str, t.Any] | None = None) -> None:
+        super().log(self.hide(msg), self.hide(log_args))  # type: ignore[no-untyped-call]
+
+    def warn(self, warning: str, **more: t.Any) -> None:
+        super().warn(self.hide(warning), **more)
+
+    def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
+        super().exit_json(**self.hide(kwargs))
+
+    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+        super().fail_json(self.hide(msg), **self.hide(kwargs))
+
+
+def proxy_password(address: str) -> str:
+    """Return the password in the address of a proxy, as it stands there; empty if it has none."""
+    return address.rpartition("@")[0].rpartition("//")[2].partition(":")[2]

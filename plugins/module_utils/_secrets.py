@@ -1,0 +1,127 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keep secrets out of texts, in each form in which a service, a library or Python may have written them. Pure."""
+
+from __future__ import annotations
+
+import base64
+import collections.abc as c
+import html
+import json
+import re
+import typing as t
+from urllib.parse import quote, quote_plus
+
+MASK = "********"
+
+# A form that is shorter stands in too many texts by chance; the secret itself is hidden at any length.
+_SHORTEST_FORM = 6
+# Texts are looked at in steps of this size, so a search takes the same time for one secret and for a thousand.
+_STEP = 4
+# What is at least as long holds a whole step, wherever it begins.
+_LONG = 2 * _STEP - 1
+# What .NET's own encoder escapes in JSON beside what must be (System.Text.Encodings.Web.JavaScriptEncoder.Default).
+_DOTNET_ESCAPED = "\"&'+<>`"
+
+
+class Secrets:
+    """The secrets of one process. Usable from several threads."""
+
+    def __init__(self) -> None:
+        self._known: set[str | bytes] = set()
+        self._short: set[str] = set()
+        # piece of a form -> the forms that have it, and where
+        self._pieces: dict[str, list[tuple[str, int]]] = {}
+
+    def add(self, secret: str | bytes | None) -> None:
+        """Hide this from now on, and the parts of it if it is a JWT; nothing is no secret."""
+        if not secret or secret in self._known:
+            return
+        self._known.add(secret)
+        parts = secret.split(".")[1:] if isinstance(secret, str) and secret.count(".") == 2 else []
+        for form in forms_of(secret).union(*(forms_of(part) for part in parts if part)):
+            self._index(form)
+
+    def hide(self, text: str) -> str:
+        """Return the text with a mask in the place of each secret."""
+        shown: list[str] = []
+        end = 0
+        for start, stop in sorted(self._spans(text)):
+            if start >= end:
+                shown += [text[end:start], MASK]
+            end = max(end, stop)
+        return "".join([*shown, text[end:]])
+
+    def hide_in(self, value: t.Any) -> t.Any:
+        """Return JSON types with masks in their texts. Names stay, as with Ansible: none comes from outside."""
+        if isinstance(value, str):
+            return self.hide(value)
+        if isinstance(value, c.Mapping):
+            return {name: self.hide_in(member) for name, member in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.hide_in(member) for member in value]
+        return value
+
+    def _index(self, form: str) -> None:
+        if len(form) < _LONG:
+            self._short.add(form)
+            return
+        for offset in range(_STEP):
+            self._pieces.setdefault(form[offset : offset + _STEP], []).append((form, offset))
+
+    def _spans(self, text: str) -> c.Iterator[tuple[int, int]]:
+        """Return begin and end of each occurrence, in no order."""
+        for place in range(0, len(text) - _STEP + 1, _STEP):
+            for form, offset in self._pieces.get(text[place : place + _STEP], ()):
+                if offset <= place and text.startswith(form, place - offset):
+                    yield place - offset, place - offset + len(form)
+        for form in tuple(self._short):
+            yield from (found.span() for found in re.finditer(re.escape(form), text))
+
+
+def forms_of(secret: str | bytes) -> set[str]:
+    """Return the ways in which a secret may stand in a text; itself, whatever its length."""
+    raw = secret.encode("utf-8", "surrogateescape") if isinstance(secret, str) else secret
+    text = raw.decode("utf-8", "surrogateescape")
+    forms = {*_escaped(text), *_quoted(raw), *_base64(raw), raw.hex(), raw.hex().upper(), repr(raw)[2:-1]}
+    return {form for form in forms if len(form) >= _SHORTEST_FORM} | {text}
+
+
+def _escaped(text: str) -> c.Iterator[str]:
+    """Return the text within a JSON string, a Python literal and HTML."""
+    for escaped in (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
+        yield escaped
+        yield escaped.replace("/", r"\/")
+        yield re.sub(r"\\u[0-9a-f]{4}", _upper_digits, escaped)
+    yield "".join(_dotnet(char) for char in text)
+    yield from (repr(text)[1:-1], ascii(text)[1:-1])
+    yield html.escape(text)
+    yield html.escape(text).replace("&#x27;", "&#39;")
+
+
+def _dotnet(char: str) -> str:
+    if char in _DOTNET_ESCAPED:
+        return f"\\u{ord(char):04X}"
+    return re.sub(r"\\u[0-9a-f]{4}", _upper_digits, json.dumps(char)[1:-1])
+
+
+def _upper_digits(match: re.Match[str]) -> str:
+    return "\\u" + match[0][2:].upper()
+
+
+def _quoted(raw: bytes) -> c.Iterator[str]:
+    """Return the forms in a URL: as Python, as browsers and as .NET quote."""
+    for safe in ("", "/", "!'()*", "!()*"):
+        for form in (quote(raw, safe=safe), quote_plus(raw, safe=safe)):
+            yield form
+            yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), form)
+
+
+def _base64(raw: bytes) -> c.Iterator[str]:
+    """Return it as base64, and what of it does not depend on neighbours when it stands within a longer text."""
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        yield encode(raw).decode()
+        for before in range(3):
+            inside = encode(b"\0" * before + raw).decode()
+            yield inside[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
