@@ -26,8 +26,13 @@ class Lease:
     expires_at: dt.datetime
 
 
+def never(_holder: str) -> bool:
+    """Know of no holder that it is gone."""
+    return False
+
+
 class Store(abc.ABC):
-    """Keep enrollments and leases; usable from several threads and processes at once.
+    """Keep enrollments, leases and sessions; usable from several threads and processes at once.
 
     No transaction outlives the call that began it. Every method raises StoreError when the store cannot be used.
     """
@@ -54,10 +59,13 @@ class Store(abc.ABC):
         """
 
     @abc.abstractmethod
-    def acquire(self, keys: t.Iterable[str], holder: str, seconds: float) -> dict[str, Lease]:
+    def acquire(
+        self, keys: t.Iterable[str], holder: str, seconds: float, is_gone: t.Callable[[str], bool] = never
+    ) -> dict[str, Lease]:
         """Take the leases, or extend one's own, to ``seconds`` from now; return those that others hold.
 
-        All that can be had are taken, among them those of others that are over.
+        All that can be had are taken, among them those of others that are over, and those of holders that
+        ``is_gone`` knows to be so. It is asked once for each of them, and may take its time.
         """
 
     @abc.abstractmethod
@@ -70,6 +78,18 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def release(self, keys: t.Iterable[str], holder: str) -> None:
         """Give the leases back; those of others stay."""
+
+    @abc.abstractmethod
+    def session(self, key: str) -> tuple[int, bytes] | None:
+        """Return the generation of a kept session and what it was sealed to, None when there is none."""
+
+    @abc.abstractmethod
+    def put_session(self, key: str, sealed: bytes | None, generation: int) -> int:
+        """Keep a session, or with None forget it, over the generation that was read; 0 where there was none.
+
+        Returns the generation to go on from, which is 0 once it is forgotten. Raises StaleRevisionError when
+        another run was first, even one that has forgotten it and kept a new one.
+        """
 
     @abc.abstractmethod
     def close(self) -> None:

@@ -14,7 +14,7 @@ from .._errors import ConfigurationError, StoreError
 from .._models import CertificateSpec, Enrollment, Revision, State
 
 KEY = ("service", "name", "revision", "attempt")
-DATES = ("not_valid_before", "not_valid_after", "signing_since", "created_at", "updated_at")
+DATES = ("not_valid_before", "not_valid_after", "signing_since", "retry_at", "created_at", "updated_at")
 COLUMNS = (
     *KEY,
     "generation",
@@ -33,6 +33,8 @@ COLUMNS = (
     "upload_started",
     "note",
     "signing_since",
+    "failures",
+    "retry_at",
     "created_at",
     "updated_at",
 )

@@ -13,6 +13,7 @@ from .._errors import StoreError
 
 # "RTCE" in ASCII, in the header of the file: <https://www.sqlite.org/pragma.html#pragma_application_id>.
 APPLICATION_ID = 0x52544345
+_CLOCK = "SELECT strftime('%Y-%m-%dT%H:%M:%f000Z', 'now', ?)"
 
 Migration = tuple[str, ...]
 
@@ -55,6 +56,11 @@ MIGRATIONS: tuple[Migration, ...] = (
         "CREATE TABLE leases (key TEXT NOT NULL PRIMARY KEY, holder TEXT NOT NULL, expires_at TEXT NOT NULL)",
         "CREATE INDEX leases_by_holder ON leases (holder)",
     ),
+    (
+        "ALTER TABLE revisions ADD COLUMN failures INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE revisions ADD COLUMN retry_at TEXT",
+        "CREATE TABLE sessions (key TEXT NOT NULL PRIMARY KEY, generation INTEGER NOT NULL, sealed BLOB)",
+    ),
 )
 
 
@@ -71,6 +77,12 @@ def transaction(connection: sqlite3.Connection) -> t.Iterator[None]:
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def clock(connection: sqlite3.Connection, seconds: float = 0.0) -> str:
+    """Return the time ``seconds`` from now, by the clock of the store."""
+    row = connection.execute(_CLOCK, (f"{seconds:+.3f} seconds",)).fetchone()
+    return str(row[0])
 
 
 def pragma(connection: sqlite3.Connection, name: str) -> t.Any:

@@ -12,10 +12,11 @@ import sqlite3
 import threading
 import typing as t
 
+from .. import _fault_points
 from .._errors import ConfigurationError, StoreError
 from .._models import Enrollment, Revision
-from . import _file, _location, _rows, _schema
-from ._base import Lease, Store, makes_room_first, stale
+from . import _file, _leases, _location, _rows, _schema, _sessions
+from ._base import Lease, Store, makes_room_first, never, stale
 
 # What SQLite says (the beginning of it), and what to do about it.
 _ADVICE = (
@@ -29,12 +30,6 @@ _ADVICE = (
     ("malformed database schema", "it is damaged; keep a copy of it and restore a backup"),
     ("file is not a database", "this is not a store, or a damaged one; restore a backup or choose another path"),
 )
-_CLOCK = "SELECT strftime('%Y-%m-%dT%H:%M:%f000Z', 'now', ?)"
-_ACQUIRE = """
-    INSERT INTO leases (key, holder, expires_at) VALUES (?, ?, ?)
-    ON CONFLICT (key) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
-    WHERE leases.holder = excluded.holder OR leases.expires_at <= ?
-"""
 
 
 class SqliteStore(Store):
@@ -75,29 +70,36 @@ class SqliteStore(Store):
     def put(self, *revisions: Revision) -> tuple[Revision, ...]:
         if not revisions:
             return ()
-        with self._transaction() as connection:
-            now = _rows.date_from_text(_clock(connection))
+        with self._transaction(f"put {revisions[0].state}") as connection:
+            now = _rows.date_from_text(_schema.clock(connection))
             stored = [_next_generation(revision, now) for revision in revisions]
             for revision in sorted(stored, key=makes_room_first):
                 self._write(connection, revision)
         return tuple(stored)
 
-    def acquire(self, keys: t.Iterable[str], holder: str, seconds: float) -> dict[str, Lease]:
+    def acquire(
+        self, keys: t.Iterable[str], holder: str, seconds: float, is_gone: t.Callable[[str], bool] = never
+    ) -> dict[str, Lease]:
         wanted = frozenset(keys)
-        with self._transaction() as connection:
-            now, end = _clock(connection), _clock(connection, seconds)
-            connection.executemany(_ACQUIRE, [(key, holder, end, now) for key in sorted(wanted)])
-            others = connection.execute("SELECT key, holder, expires_at FROM leases WHERE holder <> ?", (holder,))
-            return {row[0]: _lease(*row) for row in others if row[0] in wanted}
+        rivals = _leases.rivals(self._select(_leases.HELD, holder), wanted)
+        gone = [rival for rival in rivals if is_gone(rival)]
+        with self._transaction("acquire") as connection:
+            return _leases.acquire(connection, wanted, holder, seconds, gone)
 
     def renew(self, holder: str, seconds: float) -> int:
-        with self._transaction() as connection:
-            end = _clock(connection, seconds)
-            return connection.execute("UPDATE leases SET expires_at = ? WHERE holder = ?", (end, holder)).rowcount
+        with self._transaction("renew") as connection:
+            return _leases.renew(connection, holder, seconds)
 
     def release(self, keys: t.Iterable[str], holder: str) -> None:
-        with self._transaction() as connection:
-            connection.executemany("DELETE FROM leases WHERE key = ? AND holder = ?", [(key, holder) for key in keys])
+        with self._transaction("release") as connection:
+            _leases.release(connection, keys, holder)
+
+    def session(self, key: str) -> tuple[int, bytes] | None:
+        return next(iter(self._select(_sessions.SELECT, key)), None)
+
+    def put_session(self, key: str, sealed: bytes | None, generation: int) -> int:
+        with self._transaction("session") as connection:
+            return _sessions.put(connection, key, sealed, generation)
 
     def close(self) -> None:
         with self._lock:
@@ -134,13 +136,17 @@ class SqliteStore(Store):
         return _rows.enrollments(rows, str(self._path))
 
     @contextlib.contextmanager
-    def _transaction(self) -> t.Iterator[sqlite3.Connection]:
+    def _transaction(self, verb: str) -> t.Iterator[sqlite3.Connection]:
+        """Commit what is done inside, or nothing of it; ``verb`` names it to those that make it fail."""
         if self._read_only:
             raise StoreError(f"store {self._path}: it was opened to be read only; nothing was written")
         with self._explained():
             connection = self._connection()
+            _fault_points.reach(f"store {verb} before")
             with _schema.transaction(connection):
                 yield connection
+                _fault_points.reach(f"store {verb} written")
+            _fault_points.reach(f"store {verb} committed")
 
     def _is_missing(self) -> bool:
         if not self._read_only or hasattr(self._own, "connection"):
@@ -187,22 +193,13 @@ class SqliteStore(Store):
             advice = next((advice for words, advice in _ADVICE if str(exc).startswith(words)), "nothing was written")
             raise StoreError(f"store {self._path}: {exc}; {advice}") from exc
         except OSError as exc:
-            raise StoreError(f"store {self._path}: it cannot be made or opened ({exc.strerror})") from exc
+            advice = "look for a full or failing disk, then run again"
+            raise StoreError(f"store {self._path}: {exc.strerror}; {advice}") from exc
         except UnicodeEncodeError as exc:
             raise StoreError(f"store {self._path}: a text is not Unicode ({exc.reason}); nothing was written") from exc
-
-
-def _clock(connection: sqlite3.Connection, seconds: float = 0.0) -> str:
-    """Return the time ``seconds`` from now, by the clock of the store."""
-    row = connection.execute(_CLOCK, (f"{seconds:+.3f} seconds",)).fetchone()
-    return str(row[0])
 
 
 def _next_generation(revision: Revision, now: dt.datetime) -> Revision:
     """Return the revision as it is stored next; one without a date of creation begins now."""
     begun = revision.created_at if revision.generation else None
     return dataclasses.replace(revision, generation=revision.generation + 1, created_at=begun or now, updated_at=now)
-
-
-def _lease(key: str, holder: str, end: str) -> Lease:
-    return Lease(key, holder, _rows.date_from_text(end))

@@ -8,11 +8,13 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import datetime as dt
+import errno
 import itertools
 import typing as t
 
 import pytest
 
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _fault_points
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     ConfigurationError,
     StaleRevisionError,
@@ -278,3 +280,101 @@ def test_leases_outlive_the_run(open_again: OpenStore) -> None:
         store.acquire(["a"], "first", 3600)
     with open_again() as store:
         assert store.acquire(["a"], "second", 3600)["a"].holder == "first"
+
+
+def test_the_lease_of_a_holder_that_is_gone_can_be_had_at_once(store: Store) -> None:
+    store.acquire(["a", "b", "c"], "gone", 3600)
+    store.acquire(["d"], "alive", 3600)
+    asked: list[str] = []
+
+    def is_gone(holder: str) -> bool:
+        asked.append(holder)
+        return holder == "gone"
+
+    others = store.acquire(["a", "b", "d"], "me", 3600, is_gone)
+    assert sorted(asked) == ["alive", "gone"]
+    assert {key: lease.holder for key, lease in others.items()} == {"d": "alive"}
+    assert {lease.holder for lease in store.acquire(["a", "b"], "third", 3600).values()} == {"me"}
+
+
+def test_who_holds_nothing_that_is_wanted_is_not_asked_about(store: Store) -> None:
+    store.acquire(["a"], "first", 3600)
+    store.acquire(["b"], "me", 3600)
+    assert store.acquire(["b", "c"], "me", 3600, lambda holder: holder == "first") == {}
+    assert list(store.acquire(["a"], "me", 3600)) == ["a"]
+
+
+def test_a_session_is_kept_from_run_to_run(open_again: OpenStore) -> None:
+    with open_again() as store:
+        assert store.session("session/a") is None
+        assert store.put_session("session/a", b"\0one\xff", 0) == 1
+        assert store.put_session("session/b", b"theirs", 0) == 1
+        assert store.put_session("session/a", b"two", 1) == 2
+    with open_again() as store:
+        assert store.session("session/a") == (2, b"two")
+        assert store.session("session/b") == (1, b"theirs")
+
+
+@pytest.mark.parametrize("generation", [0, 1, 3])
+@pytest.mark.parametrize("sealed", [b"mine", None])
+def test_a_session_that_another_run_changed_is_left_alone(store: Store, generation: int, sealed: bytes | None) -> None:
+    store.put_session("session/a", b"two", store.put_session("session/a", b"one", 0))
+    with pytest.raises(StaleRevisionError, match="another run was first"):
+        store.put_session("session/a", sealed, generation)
+    assert store.session("session/a") == (2, b"two")
+
+
+def test_a_session_that_is_forgotten_can_be_kept_anew(store: Store) -> None:
+    assert store.put_session("session/a", None, 0) == 0
+    read = store.put_session("session/a", b"before", 0)
+    assert store.put_session("session/a", None, read) == 0
+    assert store.session("session/a") is None
+    with pytest.raises(StaleRevisionError):
+        store.put_session("session/a", b"late", read)
+    again = store.put_session("session/a", b"after", 0)
+    with pytest.raises(StaleRevisionError):
+        store.put_session("session/a", b"late", read)
+    assert store.session("session/a") == (again, b"after")
+
+
+WRITES: dict[str, t.Callable[[Store, MakeRevision], object]] = {
+    "put requested": lambda store, make: store.put(make(state=State.REQUESTED), make("b", state=State.ABANDONED)),
+    "acquire": lambda store, _make: store.acquire(["a"], "me", 3600),
+    "renew": lambda store, _make: store.renew("before", 3600),
+    "release": lambda store, _make: store.release(["held"], "before"),
+    "session": lambda store, _make: store.put_session("session/a", b"new", 0),
+}
+
+
+def everything(store: Store) -> list[object]:
+    """Return what a write can change, without changing it."""
+    leases = store.acquire(["held", "a"], "looks", 0)
+    store.release(["held", "a"], "looks")
+    return [store.enrollments(), leases, store.session("session/a")]
+
+
+@pytest.mark.parametrize("moment", ["before", "written", "committed"])
+@pytest.mark.parametrize("verb", WRITES)
+@pytest.mark.parametrize("full", [False, True])
+def test_each_write_can_fail_at_each_moment(
+    store: Store, make: MakeRevision, monkeypatch: pytest.MonkeyPatch, verb: str, moment: str, full: bool
+) -> None:
+    store.acquire(["held"], "before", 1800)
+    before = everything(store)
+    reached: list[str] = []
+
+    def reach(point: str) -> None:
+        reached.append(point)
+        if point.endswith(moment):
+            raise OSError(errno.ENOSPC, "No space left on device") if full else _fault_points.UnexpectedError(point)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_fault_points, "reach", reach)
+        with pytest.raises(StoreError if full else _fault_points.UnexpectedError, match="space" if full else verb):
+            WRITES[verb](store, make)
+    moments = ("before", "written", "committed")
+    assert reached == [f"store {verb} {each}" for each in moments[: moments.index(moment) + 1]]
+    if moment != "committed":
+        assert everything(store) == before
+    else:
+        assert everything(store) != before

@@ -66,6 +66,8 @@ REVISIONS = st.builds(
     upload_started=st.booleans(),
     note=st.none() | TEXT,
     signing_since=DATES,
+    failures=st.integers(0, 2**31 - 1),
+    retry_at=DATES,
     created_at=st.none(),
     updated_at=st.none(),
 ).map(lambda revision: dataclasses.replace(revision, spec=dataclasses.replace(revision.spec, name=revision.name)))
@@ -86,7 +88,7 @@ def test_any_revision_comes_back_as_it_was(shared: Store, revision: Revision) ->
     (found,) = shared.enrollment(service, revision.name).revisions
     assert found == stored
     assert dataclasses.replace(found, generation=0, created_at=None, updated_at=None) == revision
-    dates = (found.not_valid_before, found.not_valid_after, found.signing_since)
+    dates = (found.not_valid_before, found.not_valid_after, found.signing_since, found.retry_at)
     assert all(date.utcoffset() == dt.timedelta(0) for date in dates if date)
 
 

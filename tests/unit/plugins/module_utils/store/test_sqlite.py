@@ -103,6 +103,16 @@ def test_a_page_of_rubbish_is_found_before_anything_is_read(filled: Path, page: 
     assert filled.read_bytes() == content
 
 
+def test_leases_that_are_long_over_are_swept_away(path: Path) -> None:
+    with open_store(str(path)) as store:
+        store.acquire(["lately"], "killed lately", -86300)
+        store.acquire(["long ago"], "killed long ago", -86500)
+        store.acquire(["mine"], "me", 60)
+    with raw(path) as connection:
+        keys = connection.execute("SELECT key FROM leases ORDER BY key").fetchall()
+    assert keys == [("lately",), ("mine",)]
+
+
 @pytest.mark.parametrize("read_only", [False, True])
 def test_what_a_crash_left_in_the_log_is_read(tmp_path: Path, make: MakeRevision, read_only: bool) -> None:
     for folder in ("running", "crashed"):
@@ -264,6 +274,7 @@ def test_a_reader_cannot_write(filled: Path, make: MakeRevision) -> None:
             lambda: reader.acquire(["a"], "me", 1),
             lambda: reader.renew("me", 1),
             lambda: reader.release(["a"], "me"),
+            lambda: reader.put_session("session/a", b"", 0),
         ]
         for call in calls:
             with pytest.raises(StoreError, match="read only"):

@@ -1,0 +1,29 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kept sessions as rows of SQL; who calls holds the transaction.
+
+A session that is forgotten leaves its row, empty: its generation must not begin anew, or a run that read the one
+before could write over the one after.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from .._errors import StaleRevisionError
+
+SELECT = "SELECT generation, sealed FROM sessions WHERE key = ? AND sealed IS NOT NULL"
+_STORED = "SELECT generation, sealed IS NOT NULL FROM sessions WHERE key = ?"
+_WRITE = "INSERT OR REPLACE INTO sessions (key, generation, sealed) VALUES (?, ?, ?)"
+
+
+def put(connection: sqlite3.Connection, key: str, sealed: bytes | None, generation: int) -> int:
+    """Write a session by the rules of Store.put_session."""
+    stored, is_there = connection.execute(_STORED, (key,)).fetchone() or (0, False)
+    if generation != (stored if is_there else 0):
+        raise StaleRevisionError(
+            "the kept session was not changed: another run was first; nothing was written, run again"
+        )
+    connection.execute(_WRITE, (key, stored + 1, sealed))
+    return stored + 1 if sealed is not None else 0
