@@ -7,7 +7,7 @@
 PYTHON ?= python3
 CHECK := .venv/bin/python tests/tools/check.py
 
-.PHONY: help demo test lint unit sanity package integration matrix clean
+.PHONY: help demo test lint unit robustness sanity package integration matrix soak clean
 
 help:
 	@echo "make demo         see it work: certificates issued and renewed, and the second time no change"
@@ -15,10 +15,12 @@ help:
 	@echo
 	@echo "make lint         of make test: style, types, licences, documentation"
 	@echo "make unit         of make test: the tests that need no playbook"
+	@echo "make robustness   of make test: the modules and playbooks, killed, held and cut off"
 	@echo "make sanity       of make test: ansible-test sanity"
 	@echo "make package      of make test: build the artifact and look at it as Galaxy would"
 	@echo "make integration  of make test: playbooks against the sandbox"
 	@echo "make matrix       unit, sanity and integration with each ansible-core and Python (CORES=2.16: that one)"
+	@echo "make soak         robustness in its long form: 500 kills (CERTIFICATE_ENROLL_KILLS=500), 100,000 hostile answers"
 	@echo "make clean        remove what these commands made"
 
 demo: .venv/demo
@@ -33,6 +35,9 @@ lint: .venv/ready
 unit: .venv/ready
 	@$(CHECK) unit
 
+robustness: .venv/ready
+	@$(CHECK) robustness
+
 sanity: .venv/ready
 	@$(CHECK) sanity
 
@@ -44,6 +49,9 @@ integration: .venv/ready
 
 matrix: .venv/ready
 	@.venv/bin/python tests/tools/matrix.py $(CORES)
+
+soak: .venv/ready
+	@$(CHECK) soak
 
 clean:
 	rm -rf .build .demo .tree .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .ansible tests/output

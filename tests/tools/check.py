@@ -15,6 +15,7 @@ import tarfile
 import time
 from pathlib import Path
 
+import cores
 import workshop
 from workshop import ROOT, CheckError, Workshop
 
@@ -39,6 +40,11 @@ BELONGS = re.compile(
     r"(CHANGELOG\.rst|COPYING|FILES\.json|MANIFEST\.json|README\.md|REUSE\.toml"
     r"|(LICENSES|changelogs|docs|meta|playbooks|plugins|roles|tests)(/[^./][^/]*)*)"
 )
+
+# With it a module is killed along with the job that it belongs to; from 2.19 on it lives on.
+OLDER_CORE = "2.18"
+# How much is done in make soak.
+LONG_FORM = {"CERTIFICATE_ENROLL_KILLS": "500", "CERTIFICATE_ENROLL_HOSTILE_ANSWERS": "100000"}
 
 # Nothing is fetched: references to the documentation of Ansible stay plain text.
 SPHINX = """
@@ -113,6 +119,22 @@ def docs(shop: Workshop) -> None:
 def unit(shop: Workshop) -> None:
     """Run the tests that need no playbook, in the checkout itself, on all cores."""
     shop.run([shop.python, "-m", "pytest", "-q", "-n", "auto"], cwd=ROOT)
+
+
+def robustness(shop: Workshop) -> None:
+    """Make the real modules and playbooks fail at each point and at random ones, with two generations of Ansible."""
+    pythons = workshop.find_pythons()
+    usable = [version for version in cores.CORES[OLDER_CORE] if version in pythons]
+    if usable:
+        cores.environment(OLDER_CORE, usable[0], pythons[usable[0]])
+    else:
+        print(f"missing here: a Python for ansible-core {OLDER_CORE}, so nothing is killed on it", flush=True)
+    shop.run([shop.python, "-m", "pytest", "-q", "-n", "auto", "tests/robustness"], cwd=ROOT)
+
+
+def soak(shop: Workshop) -> None:
+    """Do the same in its long form, or in that of the environment."""
+    robustness(dataclasses.replace(shop, environment={**LONG_FORM, **shop.environment}))
 
 
 def sanity(shop: Workshop) -> None:
@@ -192,12 +214,14 @@ STEPS = (
     Step("lint", "changelog", changelog),
     Step("lint", "documentation", docs),
     Step("unit", "unit tests", unit),
+    Step("robustness", "robustness tests", robustness),
     Step("sanity", "ansible-test sanity", sanity),
     Step("sanity", "a planted fault is found", sanity_guard),
     Step("package", "artifact", package),
     Step("package", "galaxy-importer", importer),
     Step("integration", "ansible-test integration", integration),
 )
+LONG_STEPS = (Step("soak", "robustness tests in their long form", soak),)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,14 +234,14 @@ class Outcome:
 
 
 def main() -> int:
-    """Run the steps of the groups named on the command line, all without one."""
-    groups = list(dict.fromkeys(step.group for step in STEPS))
+    """Run the steps of the groups named on the command line; without one all but the long ones."""
+    groups = list(dict.fromkeys(step.group for step in (*STEPS, *LONG_STEPS)))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("groups", nargs="*", choices=[*groups, []], metavar="GROUP", help=", ".join(groups))
-    wanted = parser.parse_args().groups or groups
-    pythons = workshop.find_pythons()
-    with workshop.opened(Path(sys.prefix), pythons) as shop:
-        return summary([attempt(step, shop) for step in STEPS if step.group in wanted])
+    wanted = parser.parse_args().groups
+    steps = [step for step in (*STEPS, *LONG_STEPS) if step.group in wanted] if wanted else STEPS
+    with workshop.opened(Path(sys.prefix), workshop.find_pythons()) as shop:
+        return summary([attempt(step, shop) for step in steps])
 
 
 def attempt(step: Step, shop: Workshop) -> Outcome:

