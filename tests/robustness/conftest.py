@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import collections
 import collections.abc as c
 import datetime as dt
 import itertools
@@ -77,3 +78,16 @@ def new_site(launcher: Launcher, local_ca: dict[str, str], tmp_path: Path) -> Ne
 def site(v442: Appliance, new_site: NewSite) -> Site:
     """Return a place whose modules log in by themselves, with a server of 4.42."""
     return new_site(v442).with_login()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how much was tried: the numbers that tests recorded as properties, added up by name."""
+    counts: collections.Counter[str] = collections.Counter()
+    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
+        if getattr(report, "when", "") == "call":
+            for name, count in report.user_properties:
+                counts[name] += count
+    if counts:
+        terminalreporter.section("how much was tried")
+    for name, count in sorted(counts.items()):
+        terminalreporter.write_line(f"{count:6} {name}")

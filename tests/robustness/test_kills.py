@@ -1,0 +1,272 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kill runs of the real playbooks at random moments, and read in the ledger what became of it.
+
+CERTIFICATE_ENROLL_KILLS is how many are killed in all (50). With CERTIFICATE_ENROLL_KILL_SEED the same dice fall again;
+a test that fails prints its seed. The moments depend on the machine as well, so a failure may take a few attempts.
+"""
+
+from __future__ import annotations
+
+import collections.abc as c
+import dataclasses
+import itertools
+import os
+import random
+import secrets
+import shutil
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from .driver import PATIENCE_SECONDS, Site, wanted
+from .runs import POLL_SECONDS, Core, Play, Run, other_core, own_core
+from .verdict import verdict
+
+if t.TYPE_CHECKING:
+    from ..conftest import Servers
+    from .conftest import NewSite
+
+KILLS = int(os.environ.get("CERTIFICATE_ENROLL_KILLS", "50"))
+SEED = os.environ.get("CERTIFICATE_ENROLL_KILL_SEED")
+KILLS_PER_STORE = 9
+KILLED = {
+    "playbook": "ansible-playbook alone",
+    "group": "its process group",
+    "all": "all its processes",
+    "runner": "the job by ansible-runner",
+}
+PHASES = {"Request": "create", "Request the renewal": "create", "Sign": "sign", "Finalize": "finalize"}
+AFTER = ("End the session", "")
+NAMES = 6
+
+
+@dataclasses.dataclass(frozen=True)
+class Story:
+    """A store from its beginning to its verdict."""
+
+    number: int
+    core: str
+    api_version: str
+    kills: int
+
+    def __str__(self) -> str:
+        return f"{self.number}-{self.core}-{self.api_version}"
+
+
+def stories(kills: int) -> list[Story]:
+    """Share the kills out: every other store with 2.18, every third with 4.33."""
+    count = max(2, -(-kills // KILLS_PER_STORE))
+    cores, versions = itertools.cycle((own_core().version, "2.18")), itertools.cycle(("4.42", "4.42", "4.33"))
+    shares = [kills // count + (number < kills % count) for number in range(count)]
+    return [Story(*values) for values in zip(itertools.count(), cores, versions, shares)]
+
+
+class Scene:
+    """The place of one story: its runs, those that were killed and those that are let live."""
+
+    def __init__(self, story: Story, core: Core, site: Site, directory: Path, seed: str) -> None:
+        self._story = story
+        self._core = core
+        self._site = site
+        self._directory = directory
+        self._seed = seed
+        self._runs: list[Run] = []
+        self._pace: dict[str, tuple[float, float]] = {}
+        self._ways = random.Random(f"{seed} {story.number}").sample(sorted(KILLED), len(KILLED))
+        self.fates: list[tuple[str, str, str, str]] = []
+
+    # -- runs -----------------------------------------------------------------------------------------------------
+
+    def play(self, playbook: str, names: int = NAMES, renew_before: str = "30d", job: str | None = None) -> Play:
+        """Return a run that issues so many certificates, or renews all: as they have 20 days, each is due."""
+        options = {
+            name: value for name, value in self._site.options.items() if name not in ("session_path", "retry_timeout")
+        }
+        if self._site.appliance.is_433:
+            options["temporal_token"] = self._site.appliance.temporary_token()
+        environment = {f"REDTRUST_{name.upper()}": str(value) for name, value in options.items()}
+        if job:
+            environment.update(JOB_ID=job, AWX_HOST="https://awx.example.com")
+        signing = {
+            "signer": "local_ca",
+            "local_ca": {**self._site.local_ca, "validity": "20d"},
+            "directory": str(self._site.certificates),
+        }
+        variables = {
+            **{f"{playbook}_{name}": value for name, value in signing.items()},
+            "issue_certificates": [wanted(f"story-{self._story.number}-{number}") for number in range(names)],
+            "renew_before": renew_before,
+        }
+        return Play(self._core, self._directory / str(len(self._runs)), playbook, variables, environment)
+
+    def begin(self, start: c.Callable[[], Run]) -> Run:
+        self._runs.append(start())
+        return self._runs[-1]
+
+    def to_the_end(self, playbook: str, **others: t.Any) -> Run:
+        """Run a playbook that nobody kills."""
+        run = self.begin(self.play(playbook, **others).start)
+        assert run.wait() == 0, f"{playbook} failed:\n{run.said()}"
+        return run
+
+    def measure(self) -> None:
+        """Learn from a clean run when the steps begin here, and how long they take."""
+        tasks = self.to_the_end("issue", names=2).tasks()
+        for (begin, task), (end, _next) in itertools.pairwise(tasks):
+            if task in PHASES:
+                self._pace[PHASES[task]] = (begin, end - begin)
+        assert set(self._pace) == set(PHASES.values()), f"a step was not seen: {tasks}"
+
+    def until_alone(self) -> None:
+        """Wait until no process of any run is left."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while any(run.processes() for run in self._runs):
+            assert time.monotonic() < deadline, "a process did not end"
+            time.sleep(POLL_SECONDS)
+
+    def close(self) -> None:
+        """Leave no process behind."""
+        for run in self._runs:
+            run.kill_all()
+
+    # -- kills ----------------------------------------------------------------------------------------------------
+
+    def kill_runs(self) -> None:
+        """Kill as many runs as the story says, one after the other; what survives is not waited for."""
+        for attempt in itertools.count():
+            done = len(self.fates)
+            if done == self._story.kills:
+                return
+            assert attempt < 3 * self._story.kills, "runs end before they can be killed"
+            playbook = "issue" if done < self._story.kills / 3 else "renew"
+            dice = random.Random(f"{self._seed} {self._story.number} {attempt}")
+            way = self._ways[done % len(self._ways)]
+            kill = self._kill_by_runner if way == "runner" else self._kill
+            print(f"run {len(self._runs)}: {playbook} {way}: {kill(dice, way, playbook, min(NAMES, 3 + done))}")
+
+    def _kill(self, dice: random.Random, way: str, playbook: str, names: int) -> str:
+        run = self.begin(self.play(playbook, names).start)
+        what = self._await_moment(run, dice, playbook)
+        found = run.processes()
+        if run.is_over():
+            return f"over before {what}"
+        {"playbook": run.kill, "group": run.kill_group, "all": run.kill_all}[way]()
+        groups = {one.group for one in found if one.is_module}
+        fate = (
+            "idle" if not groups else "died" if way == "all" or (way == "group" and run.pid in groups) else "survived"
+        )
+        assert not (way == "group" and groups) or (fate == "survived") == self._core.worker_survives
+        return self._note(run, way, fate, what)
+
+    def _kill_by_runner(self, dice: random.Random, way: str, playbook: str, names: int) -> str:
+        seconds = self._any_time(dice, playbook)
+        play = self.play(playbook, names, job=str(len(self._runs) + 1))
+        run = self.begin(lambda: play.start_with_timeout(seconds))
+        was_there = False
+        while not run.is_over():
+            was_there = any(one.is_module for one in run.processes())
+            time.sleep(4 * POLL_SECONDS)
+        if play.runner_status() != "timeout":
+            return f"over before {seconds:.2f} s"
+        assert self._core.worker_survives or not any(one.is_module for one in run.processes())
+        fate = "idle" if not was_there else "survived" if self._core.worker_survives else "died"
+        return self._note(run, way, fate, f"{seconds:.2f} s")
+
+    def _await_moment(self, run: Run, dice: random.Random, playbook: str) -> str:
+        """Wait for a moment in which there is work, whatever the speed of the machine; or for the end of the run."""
+        kind = dice.choice(("time", "task", "request"))
+        if kind == "time":
+            seconds = self._any_time(dice, playbook)
+            self._until(run, lambda: time.time() >= run.begun + seconds)
+            return f"{seconds:.2f} s"
+        if kind == "task":
+            phase = dice.choice(sorted(self._pace))
+            pause = dice.uniform(0, self._pace[phase][1])
+            self._until(run, lambda: PHASES.get(run.task or "") == phase)
+        else:
+            phase, number, pause = (
+                dice.choice(("create", "finalize")),
+                dice.randint(1, NAMES // 2),
+                dice.uniform(0, 0.03),
+            )
+            before = self._asked(phase)
+            self._until(run, lambda: self._asked(phase) >= before + number)
+            phase = f"request {number} of {phase}"
+        end = time.time() + pause
+        self._until(run, lambda: time.time() >= end)
+        return f"{phase} and {pause:.3f} s"
+
+    def _any_time(self, dice: random.Random, playbook: str) -> float:
+        """Return seconds from the beginning of a run, in the part in which the most of it happens.
+
+        To renew begins with a look at the store, which takes about as long as to sign.
+        """
+        begin, _create = self._pace["create"]
+        end, last = self._pace["finalize"]
+        _sign, later = self._pace["sign"]
+        return dice.uniform(begin - 0.2, end + 1.2 * last) + (later if playbook == "renew" else 0)
+
+    def _until(self, run: Run, condition: c.Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not condition() and not run.is_over():
+            assert time.monotonic() < deadline, f"it did not end:\n{run.said()}"
+            time.sleep(POLL_SECONDS)
+
+    def _asked(self, step: str) -> int:
+        count: int = self._site.appliance.one("SELECT COUNT(*) FROM requests WHERE step = ?", step)
+        return count
+
+    def _note(self, run: Run, way: str, fate: str, what: str) -> str:
+        begun = [task for _seconds, task in run.tasks()]
+        phase = "before"
+        for task in begun:
+            phase = PHASES.get(task, "after" if task in AFTER else phase)
+        self.fates.append((self._core.version, way, phase, fate))
+        return f"after {what}, in {phase} ({begun[-1] if begun else 'nothing begun'}), module {fate}"
+
+
+def check_sessions(site: Site, jobs: int) -> None:
+    """Require that nothing is left of a session but a lock, and what jobs that were killed had of their own."""
+    directory = site.store_path.parent / "sessions"
+    left = [path.name for path in directory.iterdir() if path.suffix != ".lock"]
+    assert len(left) <= jobs, left
+    shutil.rmtree(directory)
+
+
+@pytest.mark.parametrize("story", stories(KILLS), ids=str)
+def test_what_a_kill_leaves_is_taken_up_by_the_next_run(
+    story: Story, servers: Servers, new_site: NewSite, tmp_path: Path, record_property: c.Callable[[str, object], None]
+) -> None:
+    core = own_core() if story.core == own_core().version else other_core(story.core)
+    if core is None:
+        pytest.skip(f"no ansible-core {story.core} here; make robustness makes one where a Python for it is")
+    seed = SEED or secrets.token_hex(4)
+    print(f"replay with CERTIFICATE_ENROLL_KILL_SEED={seed} CERTIFICATE_ENROLL_KILLS={KILLS} and -k '[{story}]'")
+    site = new_site(servers[story.api_version].reset())
+    if not site.appliance.is_433:
+        site.with_login()
+    scene = Scene(story, core, site, tmp_path / "runs", seed)
+    try:
+        scene.measure()
+        scene.kill_runs()
+        scene.to_the_end("issue")
+        scene.to_the_end("renew")
+        scene.until_alone()
+        asked = site.appliance.one("SELECT COUNT(*) FROM requests WHERE mutating")
+        for playbook in ("issue", "renew"):
+            run = scene.to_the_end(playbook, renew_before="1h")
+            assert run.changes == 0, run.said()
+        assert site.appliance.one("SELECT COUNT(*) FROM requests WHERE mutating") == asked
+        scene.until_alone()
+    finally:
+        scene.close()
+    for version, way, phase, fate in scene.fates:
+        record_property(f"kills of {KILLED[way]} on ansible-core {version}, module {fate}", 1)
+        record_property(f"kills in {phase}", 1)
+    check_sessions(site, sum(way == "runner" for _core, way, _phase, _fate in scene.fates))
+    in_create = sum(phase == "create" and fate != "survived" for _core, _way, phase, fate in scene.fates)
+    assert verdict(site, never_left=NAMES * in_create) == []
