@@ -138,6 +138,20 @@ options:
       - The default is a file beside O(store_path), one for each server, user and AWX job.
       - Can also be set with the environment variable E(REDTRUST_SESSION_PATH).
     type: path
+  session_key:
+    description:
+      - A secret of your own, of at least 16 characters. With it the session is kept in the store at O(store_path)
+        instead of a file, encrypted with a key from this secret, for all jobs that give the same one.
+      - It is the only way to run O(api_version=4.33) unattended. A person logs in first, and runs
+        M(redtrust.certificate_enroll.redtrust_token) with O(temporal_token) and O(session_key). Later jobs have
+        O(session_key) only, until the server ends the session.
+      - Jobs that are to share a session need the same O(host), O(port), O(auth_port), O(api_version), O(partner),
+        O(username) and O(domain).
+      - A secret that does not open the session is an error, and leaves the session as it is.
+      - Cannot be used together with O(session_path).
+      - Can also be set with the environment variable E(REDTRUST_SESSION_KEY).
+    type: str
+    version_added: 0.2.0
 notes:
   - An environment variable that is empty counts as not set.
 """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import hashlib
 import ipaddress
 import os
 import re
@@ -17,11 +18,11 @@ from ansible.module_utils.errors import AnsibleFallbackNotFound
 
 from ._client import Address
 from ._contract import CONTRACTS, Contract
+from ._credentials import Credentials
 from ._enroll.api import Adoption, FinalizeItem, RenewItem, RequestItem, SettleItem, SignItem
 from ._errors import ConfigurationError
 from ._models import CertificateSpec, DistinguishedName
 from ._policy import RenewBefore
-from ._session import Credentials
 from ._signers.api import DIGESTS, CommandSigner, LocalCa, Profile, Signer
 from ._signing import Partner
 from ._transport import TransportOptions
@@ -69,6 +70,7 @@ CONNECTION = _options(
     access_token={"type": "str", "no_log": True},
     temporal_token={"type": "str", "no_log": True},
     session_path={"type": "path"},
+    session_key={"type": "str", "no_log": True},
 )
 
 STORE = _options(
@@ -82,7 +84,7 @@ BATCH = _options(
 )
 
 # Also read by the module documentation test: the options whose values must never be printed.
-SECRETS = ("partner_secret", "password", "access_token", "temporal_token")
+SECRETS = ("partner_secret", "password", "access_token", "temporal_token", "session_key")
 
 REQUESTED: Spec = {
     "name": {"type": "str", "required": True},
@@ -213,6 +215,8 @@ def partner_of(params: Params) -> Partner | None:
 def credentials_of(params: Params) -> Credentials:
     """Return what there is to log in with."""
     partner = partner_of(params)
+    if params["session_key"] and params["session_path"]:
+        raise ConfigurationError("session_key keeps the session in the store, session_path in a file: give one of them")
     return Credentials(
         username=params["username"],
         password=params["password"],
@@ -220,7 +224,16 @@ def credentials_of(params: Params) -> Credentials:
         access_token=params["access_token"],
         temporal_token=params["temporal_token"],
         partner_secret=partner.secret if partner else None,
+        session_key=params["session_key"],
     )
+
+
+def session_identity(params: Params) -> str:
+    """Return whose session is kept in the store, and at which service, in 32 hex digits."""
+    address = address_of(params)
+    names = ("api_version", "partner", "username", "domain")
+    who = [address.host, str(address.ra_port), str(address.auth_port), *(params[name] or "" for name in names)]
+    return hashlib.sha256("\0".join(who).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def service_of(params: Params) -> str:

@@ -23,12 +23,15 @@ from . import _arguments as arguments
 from . import _batch as batch
 from ._attention import attention
 from ._client import Client
+from ._credentials import Credentials
 from ._enroll.api import Item, Step
 from ._errors import ConfigurationError, RedtrustError
+from ._kept_session import SessionPlace
 from ._models import Enrollment, Outcome, Revision, State
 from ._retry import Retry
 from ._session import Session
 from ._session_file import SessionFile
+from ._session_store import StoredSession
 from ._store.api import Store, open_store
 from ._transport import REQUESTS_IMPORT_ERROR, HttpsTransport, check_files
 from ._x509.api import CRYPTOGRAPHY_IMPORT_ERROR, csr_pem
@@ -89,8 +92,24 @@ class Context:
     def session(self) -> Session:
         """Return the session, which logs in when it is first used."""
         credentials = arguments.credentials_of(self.params)
-        kept = None if credentials.access_token else SessionFile(self._session_path(), credentials.key_material())
-        return Session(self.client, credentials, kept, register=self.register, now=self.now)
+        return Session(
+            self.client,
+            credentials,
+            self._kept_session(credentials),
+            register=self.register,
+            now=self.now,
+            warn=self.module.warn,
+        )
+
+    def _kept_session(self, credentials: Credentials) -> SessionPlace | None:
+        if credentials.access_token:
+            return None
+        # Who holds the session refreshes it and, where that fails, logs in.
+        patience = 2 * (self.params["retry_timeout"] + self.params["timeout"])
+        if credentials.session_key:
+            identity = arguments.session_identity(self.params)
+            return StoredSession(self.store, identity, credentials.session_key, holder=_holder(), patience=patience)
+        return SessionFile(self._session_path(), credentials.key_material(), patience=patience)
 
     def names(self) -> list[str]:
         """Return the names of all enrollments of the service that have or await a certificate."""

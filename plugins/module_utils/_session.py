@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Have a session: log in, keep it for the job, refresh it, end it. The only place that sees tokens.
+"""Have a session: log in, keep it, refresh it, end it. The only place that sees tokens.
 
-The tasks of one job share a session through a kept one (``_session_file``). Its lock is held around each login
-and refresh, and what is to be used is saved before it is used: a refresh token works once.
+The tasks of one job share a session through a private file, and those of several jobs through the store where there is
+a ``session_key``. The lock of that place is held around each login and refresh, it is read again once the lock is
+held, and what is to be used is saved before it is used: a refresh token works once.
 """
 
 from __future__ import annotations
@@ -12,82 +13,82 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
-import re
+import math
+import random
 import threading
+import time
 import typing as t
 
 from ._client import Client
-from ._errors import ConfigurationError, NotSentError, RedtrustError, ServiceError, SessionError, UnauthorizedError
+from ._credentials import Credentials
+from ._errors import (
+    NotSentError,
+    RedtrustError,
+    RefusedError,
+    ServiceError,
+    SessionError,
+    StaleRevisionError,
+    UnauthorizedError,
+)
+from ._kept_session import KeptSession, SessionPlace
 from ._models import Tokens
-from ._session_file import KeptSession, SessionFile
 
 Answer = t.TypeVar("Answer")
 How = t.Literal["given", "kept", "login", "exchange", "refresh"]
 
-
-@dataclasses.dataclass(frozen=True)
-class Credentials:
-    """What the caller can log in with."""
-
-    username: str | None = None
-    password: str | None = dataclasses.field(default=None, repr=False)
-    domain: str | None = None
-    access_token: str | None = dataclasses.field(default=None, repr=False)
-    temporal_token: str | None = dataclasses.field(default=None, repr=False)
-    partner_secret: bytes | None = dataclasses.field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        for name in ("access_token", "temporal_token"):
-            value = getattr(self, name)
-            if value is not None and not re.fullmatch(r"[\x21-\x7e]+", value):
-                raise ConfigurationError(f"{name} has a blank or a character that a token cannot have")
-        if bool(self.username) != bool(self.password):
-            missing = "password" if self.username else "username"
-            raise ConfigurationError(f"username and password go together: {missing} is not set")
-
-    def key_material(self) -> bytes:
-        """Return what the key of a kept session is made from: lasting credentials before the temporary token."""
-        lasting = [self.partner_secret or b"", (self.username or "").encode(), (self.password or "").encode()]
-        if self.partner_secret or self.password:
-            return b"\0".join(lasting)
-        return (self.temporal_token or "").encode()
+# A session is refreshed when two thirds of its life are over: early enough that it never ends under a request, late
+# enough that a short job needs no refresh. Each process draws how much later it does so, up to three quarters: of the
+# processes that share a session the one with the smallest draw refreshes, and when the time of the others comes they
+# find a fresh one. Else all would queue up for the lock in the same moment.
+_REFRESH_AT = 2 / 3
+_SPREAD = 1 / 12
+# What a service says of the end of a session is not believed beyond this.
+_LONGEST_LIFE = dt.timedelta(days=3650)
 
 
 @dataclasses.dataclass(frozen=True)
 class Opened:
-    """How a session was come by."""
+    """How a session was come by. The times are of the monotonic clock, which nobody puts forward or back."""
 
     tokens: Tokens
     how: How
+    refresh_at: float = math.inf
+    ends_at: float = math.inf
 
 
 class Session:
     """The session of one module run; usable from several threads.
 
     ``register`` is told every token before it is used, so that nothing can print it. A login that failed is
-    not tried again by the next thread: that would lock an account.
+    not tried again by the next thread: that would lock an account. ``now`` is the clock of this machine.
     """
 
     def __init__(
         self,
         client: Client,
         credentials: Credentials,
-        kept: SessionFile | None,
+        kept: SessionPlace | None,
         *,
         register: t.Callable[[str], None],
         now: t.Callable[[], dt.datetime],
+        monotonic: t.Callable[[], float] = time.monotonic,
+        jitter: t.Callable[[float, float], float] = random.uniform,
+        warn: t.Callable[[str], None] = lambda _warning: None,
     ) -> None:
         self._client = client
         self._credentials = credentials
         self._kept = kept
         self._register = register
         self._now = now
+        self._monotonic = monotonic
+        self._refresh_share = _REFRESH_AT + jitter(0.0, _SPREAD)
+        self._warn = warn
         self._mutex = threading.Lock()
         self._opened: Opened | None = None
         self._failure: RedtrustError | None = None
 
     def open(self) -> Opened:
-        """Return the session, opened if need be. Raises SessionError or a ServiceError."""
+        """Return the session, opened or refreshed if need be. Raises SessionError, StoreError or a ServiceError."""
         return self._after(None)
 
     def is_kept(self) -> bool:
@@ -95,7 +96,7 @@ class Session:
         if self._kept is None:
             return True
         session = self._kept.load()
-        return session is not None and not session.refreshing and not session.refresh_due(self._now())
+        return session is not None and not session.refreshing and not self._is_due(session)
 
     def is_there(self) -> bool:
         """Return whether there is a kept session that could be ended; nothing is sent."""
@@ -140,83 +141,119 @@ class Session:
                 self._failure = error
 
     def _after(self, rejected: Tokens | None) -> Opened:
-        """Return a session other than the rejected one; the first thread that asks opens it for all."""
+        """Return a session other than the rejected one; the first thread that needs it opens it for all."""
         with self._mutex:
             if self._failure is not None:
                 raise self._failure
-            if self._opened is None or self._opened.tokens == rejected:
-                try:
-                    self._opened = self._obtain(rejected)
-                except RedtrustError as exc:
-                    self._failure = exc
-                    raise
-            return self._opened
+            held = self._opened
+            if held is None or held.tokens == rejected or self._monotonic() >= held.refresh_at:
+                self._opened = held = self._another(held, rejected)
+            return held
 
-    def _obtain(self, rejected: Tokens | None) -> Opened:
+    def _another(self, held: Opened | None, rejected: Tokens | None) -> Opened:
+        """Obtain a session. One that is only about to end is used until it does, if there is no other."""
+        try:
+            return self._obtain(held.tokens if held else None)
+        except RedtrustError as exc:
+            alive = held is not None and held.tokens != rejected and self._monotonic() < held.ends_at
+            if held is None or not alive or isinstance(exc, StaleRevisionError):
+                self._failure = exc
+                raise
+            self._warn(f"there is no fresh session, so the one that is about to end is used until then: {exc}")
+            return dataclasses.replace(held, refresh_at=held.ends_at)
+
+    def _obtain(self, over: Tokens | None) -> Opened:
+        """Return another session than the one that is over, or is about to be."""
         if self._credentials.access_token:
-            return self._given(self._credentials.access_token, rejected)
+            return self._given(self._credentials.access_token, over)
         if self._kept is None:
-            return self._log_in()
+            return Opened(*self._log_in(None))
         with self._kept.locked():
-            return self._from_kept(self._kept, rejected) or self._keep(self._kept, self._log_in())
+            session = self._kept.load()
+            if session is not None:
+                self._register_all(session.tokens)
+                if not session.refreshing and session.tokens != over and not self._is_due(session):
+                    return self._timed(session, "kept")
+            if session is None or session.refreshing or session.tokens.refresh_token is None:
+                return self._keep(self._kept, *self._log_in(session))
+            return self._keep(self._kept, *self._refresh(self._kept, session))
 
-    def _given(self, access_token: str, rejected: Tokens | None) -> Opened:
-        if rejected is not None:
+    def _given(self, access_token: str, over: Tokens | None) -> Opened:
+        if over is not None:
             raise SessionError("the service does not accept access_token (any more): give a new one")
         tokens = Tokens(access_token)
         self._register_all(tokens)
         return Opened(tokens, "given")
 
-    def _from_kept(self, kept: SessionFile, rejected: Tokens | None) -> Opened | None:
-        """Return the kept session, refreshed if it is due; None when it is of no use."""
-        session = kept.load()
-        if session is None or session.refreshing:
-            return None
-        self._register_all(session.tokens)
-        if session.tokens != rejected and not session.refresh_due(self._now()):
-            return Opened(session.tokens, "kept")
-        if session.tokens.refresh_token is None:
-            return None
+    def _refresh(self, kept: SessionPlace, session: KeptSession) -> tuple[Tokens, How]:
+        """Refresh a session, or log in when that fails.
+
+        It is marked before the token is sent, and stays so unless the service provably did nothing: its token may be
+        used up, and is never sent again.
+        """
         kept.save(dataclasses.replace(session, refreshing=True))
         try:
-            tokens = self._client.refresh(session.tokens)
+            return self._client.refresh(session.tokens), "refresh"
         except ServiceError as exc:
-            self._not_refreshed(kept, session, exc)
-            return None
-        return self._keep(kept, Opened(tokens, "refresh"))
+            if isinstance(exc, NotSentError) or (isinstance(exc, RefusedError) and (exc.status or 0) < 500):
+                kept.save(session)
+            if not self._can_log_in():
+                raise SessionError(f"the session could not be refreshed ({exc}) and {self._how_to_log_in()}") from exc
+        return self._log_in(session)
 
-    def _not_refreshed(self, kept: SessionFile, session: KeptSession, error: ServiceError) -> None:
-        """Leave it to a login after a refresh that failed; its token may be used up, so it is not sent again."""
-        if isinstance(error, NotSentError):
-            kept.save(session)
-        if not self._can_log_in():
-            raise SessionError(f"the session could not be refreshed ({error}) and {_HOW_TO_LOG_IN}") from error
-
-    def _log_in(self) -> Opened:
+    def _log_in(self, useless: KeptSession | None) -> tuple[Tokens, How]:
+        """Log in; ``useless`` is the kept session that does not spare it."""
         credentials = self._credentials
         if credentials.temporal_token:
-            opened = Opened(self._client.exchange(credentials.temporal_token), "exchange")
-        elif credentials.username and credentials.password:
-            tokens = self._client.login(credentials.username, credentials.password, credentials.domain)
-            opened = Opened(tokens, "login")
-        else:
-            raise SessionError(f"there is no session and {_HOW_TO_LOG_IN}")
-        self._register_all(opened.tokens)
-        return opened
+            return self._client.exchange(credentials.temporal_token), "exchange"
+        if credentials.username and credentials.password:
+            return self._client.login(credentials.username, credentials.password, credentials.domain), "login"
+        found = "there is no session"
+        if useless is not None:
+            found = "the kept session has no refresh token"
+        if useless is not None and useless.refreshing:
+            found = "a run that refreshed the kept session did not get the answer, and its refresh token works once,"
+        raise SessionError(f"{found} and {self._how_to_log_in()}")
 
     def _can_log_in(self) -> bool:
         return bool(self._credentials.temporal_token or self._credentials.username)
 
-    def _keep(self, kept: SessionFile, opened: Opened) -> Opened:
-        """Save a session before it is used."""
-        self._register_all(opened.tokens)
-        kept.save(KeptSession(opened.tokens, self._now()))
-        return opened
+    def _how_to_log_in(self) -> str:
+        if self._client.contract.login is not None:
+            ways = "set username and password, temporal_token, or access_token"
+        elif self._credentials.session_key:
+            ways = "have a person sign in with a browser, and run redtrust_token with temporal_token and session_key"
+        else:
+            ways = "have a person sign in with a browser and give the temporal_token, or set access_token"
+        return f"nothing to log in with: {ways}"
+
+    def _keep(self, kept: SessionPlace, tokens: Tokens, how: How) -> Opened:
+        """Save a session before it is used.
+
+        Its life is what is left of it at the service, by whose clock it ends; counted from now by that of this machine.
+        """
+        self._register_all(tokens)
+        now = self._now()
+        ends_at = None
+        if tokens.expires_at is not None:
+            ends_at = now + min(max(tokens.expires_at - self._client.now(), dt.timedelta(0)), _LONGEST_LIFE)
+        session = KeptSession(tokens, now, ends_at)
+        kept.save(session)
+        # One that is over when it comes is used until it is refused: the next would be no better.
+        return Opened(tokens, how) if ends_at == now else self._timed(session, how)
+
+    def _timed(self, session: KeptSession, how: How) -> Opened:
+        """Pin the end of a session to the monotonic clock. No session has longer to live than from its beginning."""
+        if session.ends_at is None:
+            return Opened(session.tokens, how)
+        life = (session.ends_at - session.opened_at).total_seconds()
+        ends_at = self._monotonic() + min((session.ends_at - self._now()).total_seconds(), life)
+        return Opened(session.tokens, how, ends_at - life * (1 - self._refresh_share), ends_at)
+
+    def _is_due(self, session: KeptSession) -> bool:
+        return session.refresh_due(self._now(), self._refresh_share)
 
     def _register_all(self, tokens: Tokens) -> None:
         for secret in (tokens.access_token, tokens.refresh_token):
             if secret:
                 self._register(secret)
-
-
-_HOW_TO_LOG_IN = "nothing to log in with: set username and password (4.42), temporal_token, or access_token"

@@ -13,12 +13,13 @@ version_added: 0.1.0
 description:
   - With O(state=present) makes sure that there is a session for the tasks that follow. One that is kept is used,
     and refreshed when two thirds
-    of its life are over; otherwise it logs in.
+    of its life are over, or up to a twelfth of it later; otherwise it logs in.
   - With O(state=absent) ends the session at the server and forgets it.
   - The other modules log in by themselves when they first need to. This module is for those who want to know
     beforehand
     whether the credentials are right, and to end the session.
-  - No token is returned. The session is kept in the file at O(session_path).
+  - No token is returned. The session is kept in the file at O(session_path), or with O(session_key) in the store, for
+    other jobs as well.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -32,6 +33,14 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  job_only:
+    description:
+      - With O(state=absent), ends only a session that is kept within the job. One that O(session_key) keeps in the
+        store is left to other jobs.
+      - The playbooks of this collection end their session in this way.
+    type: bool
+    default: false
+    version_added: 0.2.0
 """
 
 EXAMPLES = r"""
@@ -48,6 +57,14 @@ EXAMPLES = r"""
     partner: CA_EXAMPLE
     partner_secret: "{{ redtrust_partner_secret }}"
     temporal_token: "{{ tkn }}"
+
+- name: Log in once for all later jobs, which give session_key and no temporal_token
+  redtrust.certificate_enroll.redtrust_token:
+    host: redtrust.example.com
+    partner: CA_EXAMPLE
+    partner_secret: "{{ redtrust_partner_secret }}"
+    temporal_token: "{{ tkn }}"
+    session_key: "{{ redtrust_session_key }}"
 
 - name: Log out
   redtrust.certificate_enroll.redtrust_token:
@@ -82,6 +99,8 @@ def work(context: Context) -> Result:
     """Open the session or end it."""
     session = context.session()
     present = context.params["state"] == "present"
+    if not present and context.params["job_only"] and context.params["session_key"]:
+        return Result(changed=False, values={"action": "none"})
     if context.check_mode:
         changed = not session.is_kept() if present else session.is_there()
         return Result(changed, {"action": ("login" if present else "logout") if changed else "none"})
@@ -96,8 +115,11 @@ def work(context: Context) -> Result:
 
 def main() -> None:
     """Run the module."""
-    state: arguments.Spec = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
-    run({**arguments.CONNECTION, **arguments.STORE, **state}, work)
+    own: arguments.Spec = {
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "job_only": {"type": "bool", "default": False},
+    }
+    run({**arguments.CONNECTION, **arguments.STORE, **own}, work)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _batch as batch
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._credentials import Credentials
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.api import (
     Adoption,
     FinalizeItem,
@@ -30,6 +31,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     AnswerLostError,
+    BackingOffError,
     ConfigurationError,
     GateError,
     NotSentError,
@@ -50,7 +52,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     State,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._policy import RenewBefore
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import Credentials, Session
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import Session
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import (
     Signed,
     Signer,
@@ -498,6 +500,78 @@ class TestFinalizeFails:
 
         world.transport.replies["finalize"] = finalized_meanwhile
         assert kind(world.finalize()) is StaleRevisionError
+
+
+class TestWaiting:
+    def test_a_name_that_keeps_failing_is_asked_for_less_and_less(self, world: World) -> None:
+        world.transport.replies["create"] = refusal("X", "no", 400)
+        sent = []
+        for _hour in range(10):
+            world.request()
+            sent.append(world.transport.steps().count("create"))
+            world.now += dt.timedelta(hours=1)
+        # at once, and 1, 2 and 4 hours later; each failure is one of the service, the wait is none
+        assert sent == [1, 2, 3, 3, 4, 4, 4, 4, 5, 5]
+        assert kind(world.request()) is BackingOffError
+        world.transport.replies["create"] = world._create
+        assert world.request(force=True).action == "issue"
+        pending = world.enrollment().pending
+        assert pending is not None
+        assert (pending.failures, pending.retry_at) == (0, None)
+        assert world.states() == ["1.1 requested"]
+
+    def test_lost_answers_cost_a_key_each_and_less_and_less_often(self, world: World) -> None:
+        world.transport.replies["create"] = failed(AnswerLostError)
+        for _run in range(5):
+            world.request()
+        assert world.states() == ["1.1 create_unknown", "1.2 create_unknown"]
+        assert world.request(LONGER).action == "issue", "something else is asked for"
+        assert len(world.states()) == 3
+
+    def test_a_signer_that_keeps_failing(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [SignerError("down")] * 2
+        assert [kind(world.sign()) for _run in range(3)] == [SignerError, SignerError, BackingOffError]
+        assert len(world.signer.orders) == 2
+        assert not world.request().changed
+        lifted = world.request(force=True)
+        assert (lifted.action, lifted.changed) == ("resume", True)
+        assert world.sign().action == "sign"
+        assert world.transport.steps().count("create") == 1
+
+    def test_a_signer_that_answers_not_yet_has_not_failed(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [SignerError("down"), None, SignerError("down"), None]
+        assert [kind(world.sign()) for _run in range(4)] == [SignerError, None, SignerError, None]
+
+    def test_an_upload_that_keeps_being_refused(self, world: World) -> None:
+        world.request()
+        world.sign()
+        world.transport.replies["finalize"] = refusal("X", "no", 400)
+        assert [kind(world.finalize()) for _run in range(3)] == [RefusedError, RefusedError, BackingOffError]
+        assert world.transport.steps().count("finalize") == 2
+        world.now += dt.timedelta(hours=1)
+        world.transport.replies["finalize"] = world._finalize
+        assert world.finalize().action == "finalize"
+        current = world.enrollment().current
+        assert current is not None
+        assert (current.failures, current.retry_at, current.note) == (0, None, None)
+
+    def test_an_upload_without_an_answer_is_repeated_at_once(self, world: World) -> None:
+        world.request()
+        world.sign()
+        world.transport.replies["finalize"] = failed(AnswerLostError, "finalize")
+        assert [kind(world.finalize()) for _run in range(3)] == [AnswerLostError] * 3
+
+
+def test_the_request_code_is_forgotten_once_the_certificate_is_in_use(world: World) -> None:
+    world.request()
+    pending = world.enrollment().pending
+    assert pending is not None
+    assert pending.request_code == "canary-0"
+    world.sign()
+    world.finalize()
+    assert [row.request_code for row in world.enrollment().revisions] == [None]
 
 
 def to_the_end(world: World) -> None:

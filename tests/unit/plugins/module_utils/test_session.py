@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+import email.utils
 import threading
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
@@ -13,16 +15,16 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._credentials import Credentials
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     AnswerLostError,
-    ConfigurationError,
     NotSentError,
     RefusedError,
     SessionError,
     UnauthorizedError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Tokens
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import Credentials, Session
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import Session
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session_file import SessionFile
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._transport import HttpRequest, HttpResponse
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
@@ -42,10 +44,16 @@ TKN = Credentials(temporal_token="tkn")
 
 
 class Service:
-    """A service that hands out a session of three hours at each login or refresh, and counts them."""
+    """A service that hands out a session of three hours at each login or refresh, and counts them.
+
+    ``now`` is its clock; that of this machine is ``wrong`` by some hours.
+    """
 
     def __init__(self, **replies: Reply) -> None:
         self.now = START
+        self.wrong = dt.timedelta(0)
+        self.monotonic = 0.0
+        self.warnings: list[str] = []
         self.handed_out = 0
         triple = dict.fromkeys(("login", "exchange", "refresh"), self._triple)
         self.transport = AnsweringTransport(**{**triple, "logout": answer({}), **replies})
@@ -53,15 +61,32 @@ class Service:
 
     def _triple(self, _request: HttpRequest) -> HttpResponse:
         self.handed_out += 1
-        return tokens(self.handed_out, expiration=(self.now + dt.timedelta(hours=3)).isoformat())
+        triple = tokens(self.handed_out, expiration=(self.now + dt.timedelta(hours=3)).isoformat())
+        return dataclasses.replace(triple, headers={"date": email.utils.format_datetime(self.now, usegmt=True)})
 
     def later(self, hours: float) -> None:
         self.now += dt.timedelta(hours=hours)
+        self.monotonic += hours * 3600
 
-    def session(self, credentials: Credentials, path: Path | None, api_version: str = "4.42") -> Session:
+    def here(self) -> dt.datetime:
+        return self.now + self.wrong
+
+    def session(
+        self, credentials: Credentials, path: Path | None, api_version: str = "4.42", jitter: float = 0.0
+    ) -> Session:
         kept = SessionFile(str(path), credentials.key_material()) if path else None
-        one = client(self.transport, api_version)
-        return Session(one, credentials, kept, register=self.registered.append, now=lambda: self.now)
+        clocks: dict[str, t.Any] = {"monotonic": lambda: self.monotonic}
+        one = client(self.transport, api_version, clock=lambda: self.here().timestamp(), **clocks)
+        return Session(
+            one,
+            credentials,
+            kept,
+            register=self.registered.append,
+            now=self.here,
+            jitter=lambda least, most: least + (most - least) * jitter,
+            warn=self.warnings.append,
+            **clocks,
+        )
 
     def steps(self) -> list[str]:
         return self.transport.steps()
@@ -148,6 +173,84 @@ class TestRefresh:
         assert service.transport.requests[1].body == {"refreshToken": "refresh-1"}
         assert service.steps() == ["login", "refresh"]
 
+    @pytest.mark.parametrize(("jitter", "hours"), [(0.0, 2.0), (0.5, 2.125), (1.0, 2.25)])
+    def test_each_process_somewhat_later(self, path: Path, jitter: float, hours: float) -> None:
+        service = Service()
+        service.session(LOGIN, path).open()
+        service.later(hours - 0.01)
+        assert access(service.session(LOGIN, path, jitter=jitter))[0] == "kept"
+        service.later(0.02)
+        assert access(service.session(LOGIN, path, jitter=jitter))[0] == "refresh"
+
+    def test_in_the_middle_of_a_list(self, path: Path) -> None:
+        service = Service()
+        session = service.session(LOGIN, path)
+        used = []
+        for _number in range(9):
+            used.append(session.call(lambda given: given.access_token))
+            service.later(0.9)
+        assert used == [f"access-{number}" for number in (1, 1, 1, 2, 2, 2, 3, 3, 3)]
+        assert service.steps() == ["login", "refresh", "refresh"]
+
+    def test_for_all_threads_at_once(self, path: Path) -> None:
+        service = Service()
+        session = service.session(LOGIN, path)
+        session.open()
+        service.later(2.5)
+        together = threading.Barrier(8)
+
+        def one(_number: int) -> str:
+            together.wait(20)
+            return session.call(lambda given: given.access_token)
+
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(one, range(8))) == {"access-2"}
+        assert service.steps() == ["login", "refresh"]
+
+    def test_another_process_has_refreshed_already(self, path: Path) -> None:
+        service = Service()
+        late = service.session(LOGIN, path)
+        late.open()
+        service.later(2.5)
+        service.session(LOGIN, path).open()
+        assert access(late) == ("kept", "access-2")
+        assert service.steps() == ["login", "refresh"]
+
+    @pytest.mark.parametrize(
+        "reply", [failed(NotSentError, "refresh"), failed(AnswerLostError, "refresh"), raw(b"", 401), raw(b"", 503)]
+    )
+    def test_a_session_that_lives_is_used_until_it_ends(self, path: Path, reply: Reply) -> None:
+        """Where only a person can log in, what is left of it is not thrown away."""
+        service = Service(refresh=reply)
+        session = service.session(TKN, path, "4.33")
+        session.open()
+        service.transport.replies["exchange"] = refusal("TEMPORAL_TOKEN_INVALID", "used", 401)
+        service.later(2.5)
+        assert session.call(lambda given: given.access_token) == "access-1"
+        (warning,) = service.warnings
+        assert warning.startswith("there is no fresh session, so the one that is about to end is used until then: ")
+        steps = service.steps()
+        service.later(0.4)
+        assert session.call(lambda given: given.access_token) == "access-1"
+        assert service.steps() == steps
+        service.later(0.2)
+        with pytest.raises(UnauthorizedError):
+            session.call(lambda given: given.access_token)
+
+    @pytest.mark.parametrize("status", [200, 400, 401, 403, 429])
+    def test_what_was_refused_is_not_used_up(self, path: Path, status: int) -> None:
+        """A job with a wrong partner secret must not cost the others their session."""
+        service = Service(refresh=refusal("SIGNATURE_INVALID", "no", status))
+        keeper = Credentials(temporal_token="tkn", partner_secret=b"s")
+        service.session(keeper, path, "4.33").open()
+        service.later(2.5)
+        alone = Credentials(partner_secret=b"s")
+        with pytest.raises(SessionError, match=r"could not be refreshed \(refresh at .* SIGNATURE_INVALID, no\)"):
+            service.session(alone, path, "4.33").open()
+        assert service.steps() == ["exchange", "refresh"]
+        service.transport.replies["refresh"] = service._triple
+        assert access(service.session(alone, path, "4.33")) == ("refresh", "access-2")
+
     @pytest.mark.parametrize("reply", [failed(AnswerLostError, "refresh"), raw(b"", 500), raw(b"rubbish")])
     def test_after_a_lost_answer_the_token_is_never_sent_again(self, path: Path, reply: Reply) -> None:
         service = Service(refresh=reply)
@@ -164,7 +267,7 @@ class TestRefresh:
         alone = Credentials(partner_secret=b"s")
         with pytest.raises(SessionError, match=r"could not be refreshed \(refresh at .*\) and nothing to log in with"):
             service.session(alone, path).open()
-        with pytest.raises(SessionError, match="there is no session"):
+        with pytest.raises(SessionError, match="did not get the answer, and its refresh token works once, and nothing"):
             service.session(alone, path).open()
         assert service.steps() == ["exchange", "refresh"]
 
@@ -194,6 +297,62 @@ class TestRefresh:
         service.later(1)
         service.session(LOGIN, path).open()
         assert service.steps() == ["login", "login"]
+
+
+class TestClock:
+    """The life of a session is counted from the clock of the service, whatever this machine takes for the time."""
+
+    @pytest.mark.parametrize("hours", [-5, -2, 2, 5, 24 * 365])
+    def test_a_clock_that_is_hours_off(self, path: Path, hours: int) -> None:
+        service = Service()
+        service.wrong = dt.timedelta(hours=hours)
+        session = service.session(LOGIN, path)
+        assert access(session) == access(session) == ("login", "access-1")
+        service.later(1.9)
+        assert access(service.session(LOGIN, path)) == ("kept", "access-1")
+        assert access(session) == ("login", "access-1")
+        service.later(0.2)
+        assert access(service.session(LOGIN, path)) == ("refresh", "access-2")
+        assert access(session) == ("kept", "access-2")
+        assert service.steps() == ["login", "refresh"]
+
+    @pytest.mark.parametrize("hours", [-24, 24])
+    def test_a_clock_that_jumps_once_a_token_is_held(self, path: Path, hours: int) -> None:
+        service = Service()
+        session = service.session(LOGIN, path)
+        session.open()
+        service.wrong = dt.timedelta(hours=hours)
+        service.later(1.9)
+        assert access(session) == ("login", "access-1")
+        service.later(0.2)
+        assert access(session)[1] == "access-2"
+        service.later(1.9)
+        assert access(session)[1] == "access-2"
+        assert service.steps() == ["login", "refresh"]
+
+    def test_a_kept_one_lives_no_longer_than_it_did_when_it_was_new(self, path: Path) -> None:
+        """The clock was put back between two tasks, so when it was kept lies ahead."""
+        service = Service()
+        service.session(LOGIN, path).open()
+        service.wrong = dt.timedelta(hours=-24)
+        session = service.session(LOGIN, path)
+        assert access(session) == ("kept", "access-1")
+        service.later(2.1)
+        assert access(session)[1] == "access-2"
+
+    @pytest.mark.parametrize("end", ["0001-01-01T00:00:00", "2026-05-01T00:00:00", "2026-06-01T00:00:00"])
+    def test_one_that_is_over_when_it_comes_does_not_make_it_log_in_again_and_again(self, path: Path, end: str) -> None:
+        service = Service(login=answer({"accessToken": "a", "refreshToken": "r", "expiration": end}))
+        session = service.session(LOGIN, path)
+        assert access(session) == access(session) == ("login", "a")
+        assert service.steps() == ["login"]
+        assert not service.session(LOGIN, path).is_kept()
+
+    def test_an_end_that_is_beyond_all_calendars(self, path: Path) -> None:
+        service = Service(login=answer({"accessToken": "a", "expiration": "9999-12-31T23:59:59"}))
+        service.wrong = dt.timedelta(days=365 * 4000)
+        assert access(service.session(LOGIN, path)) == ("login", "a")
+        assert access(service.session(LOGIN, path)) == ("kept", "a")
 
 
 class TestCalls:
@@ -337,37 +496,6 @@ class TestClosing:
         assert service.steps() == []
 
 
-class TestCredentials:
-    @pytest.mark.parametrize("value", ["", " canary", "canary\n", "can ary", "canary\u00e9", "canary\x00"])
-    @pytest.mark.parametrize("name", ["access_token", "temporal_token"])
-    def test_a_token_that_no_header_can_carry(self, name: str, value: str) -> None:
-        given: dict[str, t.Any] = {name: value}
-        with pytest.raises(ConfigurationError, match=f"{name} has a blank") as caught:
-            Credentials(**given)
-        assert "ary" not in str(caught.value).partition("character")[0]
-
-    @pytest.mark.parametrize(("name", "missing"), [("username", "password"), ("password", "username")])
-    def test_user_and_password_go_together(self, name: str, missing: str) -> None:
-        given: dict[str, t.Any] = {name: "canary"}
-        with pytest.raises(ConfigurationError, match=f"go together: {missing} is not set") as caught:
-            Credentials(**given)
-        assert "canary" not in str(caught.value)
-
-    def test_what_the_key_is_made_from(self) -> None:
-        """A temporary token ends; where anything lasts, the next job must still be able to open the session."""
-        lasting = Credentials(partner_secret=b"s", temporal_token="tkn").key_material()
-        assert lasting == Credentials(partner_secret=b"s", temporal_token="other").key_material()
-        materials = {
-            lasting,
-            TKN.key_material(),
-            LOGIN.key_material(),
-            Credentials(username="v", password="canary-password").key_material(),
-            Credentials(username="u", password="other").key_material(),
-            Credentials(username="u", password="canary-password", partner_secret=b"s").key_material(),
-        }
-        assert len(materials) == 6
-
-    def test_no_repr_shows_a_secret(self, path: Path) -> None:
-        secrets = Credentials("u", "canary", None, "canary", "canary", b"canary")
-        session = Service().session(LOGIN, path)
-        assert "canary" not in repr((secrets, session, session.open()))
+def test_no_repr_shows_a_secret(path: Path) -> None:
+    session = Service().session(LOGIN, path)
+    assert "canary" not in repr((session, session.open()))
