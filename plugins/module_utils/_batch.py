@@ -15,7 +15,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from ._enroll.api import Item, Plan, Step
-from ._errors import ConfigurationError, LeaseHeldError, RedtrustError, StoreError
+from ._errors import ConfigurationError, LeaseHeldError, NotTriedError, RedtrustError, StoreError
+from ._holder import is_gone
 from ._models import Enrollment, Outcome
 from ._store.api import Lease, Store
 
@@ -29,13 +30,14 @@ class BatchOptions:
     """How a list is worked on.
 
     ``holder`` names this run to others and is its own; ``wait`` bounds in seconds how long enrollments that
-    another run works on are waited for.
+    another run works on are waited for. ``is_down`` says that the service need not be asked any more.
     """
 
     service: str
     holder: str
     workers: int = 8
     wait: float = 300.0
+    is_down: t.Callable[[], bool] = lambda: False
     clock: t.Callable[[], float] = time.monotonic
     sleep: t.Callable[[float], None] = time.sleep
 
@@ -91,12 +93,15 @@ def _work(step: Step[Item], items: t.Sequence[Item], store: Store, options: Batc
         return []
     plans = _plans(step, items, store, options.service)
     with ThreadPoolExecutor(max_workers=max(1, min(options.workers, len(plans)))) as pool:
-        return list(pool.map(lambda plan: _act(step, plan, store), plans))
+        return list(pool.map(lambda plan: _act(step, plan, store, options), plans))
 
 
-def _act(step: Step[Item], plan: Plan[Item] | Outcome, store: Store) -> Outcome:
+def _act(step: Step[Item], plan: Plan[Item] | Outcome, store: Store, options: BatchOptions) -> Outcome:
     if isinstance(plan, Outcome) or not plan.acts:
         return _outcome(plan)
+    if options.is_down():
+        error = NotTriedError("not tried, since the service is down", step=plan.action, url=options.service)
+        return dataclasses.replace(_failed(plan.item, error, plan.enrollment), reason=plan.reason)
     try:
         return step.act(plan)
     except RedtrustError as exc:
@@ -128,10 +133,11 @@ def _names(items: t.Sequence[Item]) -> list[str]:
 def _leased(items: t.Sequence[Item], store: Store, options: BatchOptions) -> t.Iterator[dict[str, Lease]]:
     """Hold the leases that can be had, renewed while the work goes on; yield those that others hold, by name.
 
+    Those of a run that is known to be gone can be had at once, others when they are over.
     No run waits while it holds a lease, so two of them cannot wait for each other.
     """
     keys = {_key(options.service, item.name): item.name for item in items}
-    others = store.acquire(list(keys), options.holder, LEASE_SECONDS)
+    others = store.acquire(list(keys), options.holder, LEASE_SECONDS, is_gone)
     mine = [key for key in keys if key not in others]
     done = threading.Event()
     heart = threading.Thread(target=_renew_until, args=(done, store, options.holder), daemon=True)

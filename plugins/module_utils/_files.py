@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
+from . import _fault_points
 from ._errors import ConfigurationError
 from ._models import Outcome
 from ._x509.api import certificate_pem
@@ -67,11 +68,13 @@ class CertificateFiles:
         found = Path(path).read_bytes() if Path(path).is_file() else None
         changed = found != content
         if changed and not self._module.check_mode:
+            _fault_points.reach("file before")
             if self._backup and found is not None:
                 backups.append(self._module.backup_local(path))
             descriptor, fresh = tempfile.mkstemp(dir=self._module.tmpdir)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
             self._module.atomic_move(fresh, path, unsafe_writes=self._module.params["unsafe_writes"])
+            _fault_points.reach("file written")
         rights = self._module.load_file_common_arguments(self._module.params, path=path)
         return bool(self._module.set_fs_attributes_if_different(rights, changed))

@@ -232,8 +232,17 @@ certificates:
       description: The certificate signing request as PEM, for a CA that is reached by your own tasks.
       type: str
       returned: when the certificate is requested and not signed yet
+stopped:
+  description:
+    - Why the server was not asked any more, V(none) where it was. It did not answer three times in a row, or there is
+      no session. Another list need not be begun then.
+  returned: always
+  type: str
+  sample: null
+  version_added: 0.2.0
 summary:
-  description: How many certificates had each action, and under C(failed) how many failed.
+  description: How many certificates had each action, how many C(failed), and how many others were C(not_tried)
+    since the server is down.
   returned: always
   type: dict
   sample: {renew: 3, none: 97}

@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+import subprocess
+import sys
 import threading
 import typing as t
 from pathlib import Path
@@ -21,10 +25,12 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     ConfigurationError,
     LeaseHeldError,
+    NotTriedError,
     PolicyError,
     SignerError,
     StoreError,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._holder import holder
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
     CertificateSpec,
     DistinguishedName,
@@ -97,7 +103,7 @@ def clock() -> Clock:
 
 
 def options(clock: Clock, wait: float = 10.0, workers: int = 8) -> batch.BatchOptions:
-    return batch.BatchOptions("svc", HOLDER, workers, wait, clock, clock.sleep)
+    return batch.BatchOptions("svc", HOLDER, workers, wait, clock=clock, sleep=clock.sleep)
 
 
 def items(*names: str) -> list[SignItem]:
@@ -230,6 +236,30 @@ class TestLeases:
         with Renewing(str(store._path)) as other:
             batch.run(step, items("a"), other, options(clock))
         assert renewed.is_set()
+
+    def test_what_a_dead_run_holds_is_taken_over_at_once(self, store: SqliteStore, clock: Clock) -> None:
+        with subprocess.Popen([sys.executable, "-c", ""]) as process:
+            pass
+        dead = re.sub(r"pid \d+", f"pid {process.pid}", holder())
+        store.acquire(["enrollment/svc/a"], dead, 600.0)
+        store.acquire(["enrollment/svc/b"], holder(), 600.0)
+        first, second = batch.run(Requesting(store), items("a", "b"), store, options(clock, wait=0.0))
+        assert first.error is None
+        assert isinstance(second.error, LeaseHeldError), "this process lives"
+
+
+def test_a_service_that_is_down_is_not_asked_for_the_rest(store: SqliteStore, clock: Clock) -> None:
+    step = Requesting(store)
+    down = dataclasses.replace(options(clock, workers=1), is_down=lambda: len(step.acted) >= 2)
+    store.put(Revision("svc", "done", 1, 1, State.REQUESTED, _spec("done"), request_code="c", csr=b"c"))
+    outcomes = batch.run(step, items("a", "broken", "b", "refused", "done", "c"), store, down)
+    kinds = [type(one.error) for one in outcomes]
+    assert kinds == [type(None), SignerError, NotTriedError, PolicyError, type(None), NotTriedError]
+    assert step.acted == ["a", "broken"]
+    assert [(one.action, one.reason, one.changed) for one in outcomes if isinstance(one.error, NotTriedError)] == [
+        ("none", "why", False)
+    ] * 2
+    assert store.enrollment("svc", "b").revisions == ()
 
 
 @pytest.mark.parametrize(("workers", "expected"), [(1, 1), (3, 3), (50, 6)])

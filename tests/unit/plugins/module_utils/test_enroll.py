@@ -510,7 +510,7 @@ class TestWaiting:
             world.request()
             sent.append(world.transport.steps().count("create"))
             world.now += dt.timedelta(hours=1)
-        # at once, and 1, 2 and 4 hours later; each failure is one of the service, the wait is none
+        # the first failure may be tried again at once; then 1, 2 and 4 hours pass
         assert sent == [1, 2, 3, 3, 4, 4, 4, 4, 5, 5]
         assert kind(world.request()) is BackingOffError
         world.transport.replies["create"] = world._create
