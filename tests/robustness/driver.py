@@ -33,12 +33,13 @@ Options = c.Mapping[str, t.Any]
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """What a run is told to do to itself at a fault point, see ``_fault_points``."""
+    """What a run does to itself at a fault point, and where it writes down which it reaches, see ``_fault_points``."""
 
-    point: str
-    do: str
+    point: str | None = None
+    do: str = "raise"
     skip: int = 0
     once: str | None = None
+    trace: str | None = None
 
     def environment(self) -> dict[str, str]:
         """Return the variable that arms it."""
@@ -53,6 +54,7 @@ class Ran:
     status: int
     said: dict[str, t.Any]
     stderr: str
+    stdout: str = ""
 
     @property
     def changed(self) -> bool:
@@ -94,7 +96,7 @@ class Running:
                 said = json.loads(text)
             errors = (self._directory / "stderr").read_text(encoding="utf-8")
             shutil.rmtree(self._directory)
-            self._ran = Ran(self._module, status, said, errors)
+            self._ran = Ran(self._module, status, said, errors, text)
         return self._ran
 
     def until_held(self) -> None:
@@ -210,6 +212,7 @@ class Site:
         self.certificates = directory / "certificates"
         self.local_ca = local_ca
         self.since: int = appliance.one("SELECT COALESCE(MAX(id), 0) FROM requests")
+        self.since_session: int = appliance.one("SELECT COALESCE(MAX(rowid), 0) FROM sessions")
         self.certificates.mkdir(parents=True, exist_ok=True)
         facts = appliance.facts
         names = ("host", "port", "auth_port", "api_version", "ca_path", "partner", "partner_secret")
@@ -265,11 +268,13 @@ class Site:
         *names: str,
         first: str = "redtrust_csr",
         faults: c.Mapping[str, Fault] | None = None,
+        logout: bool = False,
         **others: t.Any,
     ) -> list[Ran]:
         """Do for these names what the role does: ``first`` (csr or renew), sign, finalize; ``faults`` by module.
 
-        What failed in one step is not handed to the next, and one that could not run at all ends the play.
+        What failed in one step is not handed to the next, and one that could not run at all ends them. Whatever
+        happened, with ``logout`` the session is ended as the playbook does.
         """
         ran: list[Ran] = []
         ready: c.Sequence[str] = names
@@ -281,9 +286,19 @@ class Site:
                 break
             if module == first:
                 ready = [name for name, entry in ran[-1].entries.items() if not entry["failed"]]
+        if logout:
+            fault = (faults or {}).get("redtrust_token")
+            ran.append(self.run("redtrust_token", fault, **{**others, "state": "absent"}))
         return ran
 
-    def until_quiet(self, *names: str, first: str = "redtrust_csr", limit: int = 6, **others: t.Any) -> int:
+    def until_quiet(
+        self,
+        *names: str,
+        first: str = "redtrust_csr",
+        limit: int = 6,
+        before_pass: c.Callable[[], object] = lambda: None,
+        **others: t.Any,
+    ) -> int:
         """Run the pipeline until a pass changes nothing and nothing fails; return how many passes that took.
 
         Names that wait since they failed have waited long enough before each pass.
@@ -291,8 +306,9 @@ class Site:
         ran: list[Ran] = []
         for count in range(1, limit + 1):
             self.let_waiting_end()
+            before_pass()
             ran = self.pipeline(*names, first=first, **others)
-            if len(ran) == 3 and not any(one.status or one.changed for one in ran):
+            if len(ran) >= 3 and not any(one.status or one.changed for one in ran):
                 return count
         raise AssertionError(f"it was not quiet after {limit} passes:\n" + "\n".join(map(str, ran)))
 

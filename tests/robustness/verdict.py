@@ -35,6 +35,7 @@ def verdict(site: Site, *, never_left: int = 0) -> list[str]:
         *_revision_problems(site.revisions()),
         *_key_problems(site, never_left),
         *_certificate_problems(site),
+        *_session_problems(site),
         *_lease_problems(site),
         *_file_problems(site),
     ]
@@ -74,7 +75,7 @@ def _key_problems(site: Site, never_left: int) -> c.Iterator[str]:
             yield f"{count} keys for {asked} have no certificate, and the store knows of {unknown[asked]}"
     in_vain = site.appliance.one(
         "SELECT COUNT(*) FROM requests WHERE id > ? AND step = 'create' AND (status IS NULL OR status = 200 OR"
-        " status >= 500) AND id NOT IN (SELECT request FROM keys)",
+        " status >= 500 OR fault LIKE '%delay%') AND id NOT IN (SELECT request FROM keys)",
         site.since,
     )
     surplus = unknown.total() - orphans.total() - in_vain
@@ -107,6 +108,12 @@ def _certificate_problems(site: Site) -> c.Iterator[str]:
         expected = "current" if row["state"] == "finalized" else "replaced"
         if known != [(expected,)]:
             yield f"{thumbprint} is {row['state']} in the store, and the server says {known}"
+
+
+def _session_problems(site: Site) -> c.Iterator[str]:
+    query = "SELECT id, refresh_reuses FROM sessions WHERE rowid > ? AND refresh_reuses > 0"
+    for session, reuses in site.appliance.rows(query, site.since_session):
+        yield f"a refresh token of session {session} was sent again, {reuses} times"
 
 
 def _lease_problems(site: Site) -> c.Iterator[str]:
