@@ -73,8 +73,9 @@ CONNECTION = _options(
     session_key={"type": "str", "no_log": True},
 )
 
+_STORE_DEFAULT = "~/.local/share/redtrust/store.sqlite3"
 STORE = _options(
-    store_path={"type": "path", "default": "~/.local/share/redtrust/store.sqlite3"},
+    store_path={"type": "path", "default": _STORE_DEFAULT},
     service={"type": "str"},
 )
 
@@ -127,7 +128,7 @@ SIGNER: Spec = {
         "options": {
             "certificate_path": {"type": "path", "required": True},
             "private_key_path": {"type": "path", "required": True, "no_log": False},
-            "passphrase": {"type": "str", "no_log": True},
+            "passphrase": _option("local_ca_passphrase", type="str", no_log=True),
             "chain_path": {"type": "path"},
             "validity": {"type": "str", "default": "365d"},
             "backdate": {"type": "str", "default": "5m"},
@@ -210,6 +211,21 @@ def partner_of(params: Params) -> Partner | None:
     if not params["partner"]:
         return None
     return Partner.from_options(params["partner"], params["partner_secret"], params["partner_secret_encoding"])
+
+
+def check_store_outlives_job(params: Params) -> None:
+    """Raise ConfigurationError where AWX runs this and the store is where nobody put it on purpose.
+
+    The container of a job vanishes with all its files, and with them what was requested.
+    """
+    if Path(params["store_path"]) != Path(_STORE_DEFAULT).expanduser() or not (
+        os.environ.get("JOB_ID") or os.environ.get("AWX_HOST")
+    ):
+        return
+    raise ConfigurationError(
+        f"store_path is the default, {_STORE_DEFAULT}, which would vanish with the container of this AWX job, and "
+        "with it what was requested: set store_path or REDTRUST_STORE_PATH to a file on a volume that outlives the job"
+    )
 
 
 def credentials_of(params: Params) -> Credentials:

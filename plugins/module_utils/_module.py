@@ -5,19 +5,16 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import datetime as dt
 import hashlib
 import os
-import socket
+import traceback
 import typing as t
-import uuid
 from collections import Counter
 from pathlib import Path
-from urllib.parse import quote, urlsplit
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import missing_required_lib
 
 from . import _arguments as arguments
 from . import _batch as batch
@@ -25,8 +22,10 @@ from ._attention import attention
 from ._client import Client
 from ._credentials import Credentials
 from ._enroll.api import Item, Step
-from ._errors import ConfigurationError, RedtrustError
+from ._errors import ConfigurationError, NotTriedError, RedtrustError, ServiceError, SessionError
+from ._holder import holder
 from ._kept_session import SessionPlace
+from ._masked import MaskedModule
 from ._models import Enrollment, Outcome, Revision, State
 from ._retry import Retry
 from ._session import Session
@@ -51,24 +50,17 @@ class Result:
 class Context:
     """One module run: its options, and what is built from them when it is first needed."""
 
-    def __init__(self, module: AnsibleModule) -> None:
+    def __init__(self, module: MaskedModule) -> None:
         self.module = module
         self.params: dict[str, t.Any] = module.params
         self.check_mode: bool = module.check_mode
         self.now = batch.utc_now
         self._store: Store | None = None
         self._client: Client | None = None
-        for name in arguments.SECRETS:
-            if self.params.get(name):
-                self.register(self.params[name])
 
-    def register(self, secret: str) -> None:
-        """Keep a secret out of everything that is printed, in each form in which it could be."""
-        raw = secret.encode("utf-8", "surrogateescape")
-        forms = {secret, quote(raw, safe=""), base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()}
-        if secret.count(".") == 2:
-            forms.update(part for part in secret.split(".")[1:] if part)
-        self.module.no_log_values.update(forms)
+    def register(self, secret: str | bytes) -> None:
+        """Keep a secret out of everything that leaves the module, in each form in which it could."""
+        self.module.secrets.add(secret)
 
     @property
     def service(self) -> str:
@@ -79,6 +71,7 @@ class Context:
     def store(self) -> Store:
         """The store, opened at first use; in check mode it is only read."""
         if self._store is None:
+            arguments.check_store_outlives_job(self.params)
             self._store = open_store(self.params["store_path"], read_only=self.check_mode)
         return self._store
 
@@ -108,7 +101,7 @@ class Context:
         patience = 2 * (self.params["retry_timeout"] + self.params["timeout"])
         if credentials.session_key:
             identity = arguments.session_identity(self.params)
-            return StoredSession(self.store, identity, credentials.session_key, holder=_holder(), patience=patience)
+            return StoredSession(self.store, identity, credentials.session_key, holder=holder(), patience=patience)
         return SessionFile(self._session_path(), credentials.key_material(), patience=patience)
 
     def names(self) -> list[str]:
@@ -124,7 +117,11 @@ class Context:
         if self.check_mode:
             return batch.predict(step, items, self.store, self.service)
         options = batch.BatchOptions(
-            self.service, _holder(), workers=self.params["workers"], wait=self.params["wait_timeout"]
+            self.service,
+            holder(),
+            workers=self.params["workers"],
+            wait=self.params["wait_timeout"],
+            is_down=lambda: self._client is not None and self._client.breaker.is_open(),
         )
         return batch.run(step, items, self.store, options)
 
@@ -136,19 +133,20 @@ class Context:
     def _connect(self) -> Client:
         options = arguments.transport_of(self.params)
         check_files(options)
-        if options.proxy and urlsplit(options.proxy).password:
-            self.register(t.cast("str", urlsplit(options.proxy).password))
         contract, partner = arguments.contract_of(self.params), arguments.partner_of(self.params)
         if contract.wants_signature and partner is None:
             self.module.warn(
                 f"generation {contract.api_version} refuses requests that are not signed: "
                 "set partner and partner_secret"
             )
+        if partner:
+            self.register(partner.secret)
         return Client(
             contract,
             arguments.address_of(self.params),
             HttpsTransport(options),
             partner=partner,
+            secrets=self.module.secrets,
             retry=Retry(deadline=self.params["retry_timeout"]),
             warn=self.module.warn,
         )
@@ -165,17 +163,22 @@ class Context:
 
 def run(spec: arguments.Spec, work: t.Callable[[Context], Result], **rules: t.Any) -> None:
     """Run a module to its end: ``work`` does it, this reads the options and returns the result."""
-    module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **rules)
+    module = MaskedModule(argument_spec=spec, supports_check_mode=True, **rules)
     for library, problem in (("requests", REQUESTS_IMPORT_ERROR), ("cryptography", CRYPTOGRAPHY_IMPORT_ERROR)):
         if problem:
             module.fail_json(msg=missing_required_lib(library), exception=problem)
-    context = Context(module)
     try:
-        result = work(context)
-    except RedtrustError as exc:
-        module.fail_json(msg=str(exc), error=error_facts(exc))
-    finally:
-        context.close()
+        result = _result(Context(module), work)
+    except Exception as exc:  # noqa: BLE001
+        # The only place that catches everything: what gets past it is printed as it is, and an error that nobody
+        # expected may quote anything, a password as well as a request that was just sent.
+        place = traceback.extract_tb(exc.__traceback__)[-1]
+        where = f"{Path(place.filename).name}, line {place.lineno}"
+        module.fail_json(
+            msg=f"{type(exc).__name__} in {where}: {exc}. This is a mistake in the collection, please report it",
+            error=error_facts(exc),
+            exception=traceback.format_exc(),
+        )
     for warning in result.warnings:
         module.warn(warning)
     values = {"changed": result.changed, **result.values}
@@ -186,12 +189,26 @@ def run(spec: arguments.Spec, work: t.Callable[[Context], Result], **rules: t.An
     module.exit_json(**values)
 
 
+def _result(context: Context, work: t.Callable[[Context], Result]) -> Result:
+    """Do the work; an error of the collection is a result as well."""
+    try:
+        return work(context)
+    except RedtrustError as exc:
+        return Result(changed=False, values={"error": error_facts(exc)}, failure=str(exc))
+    finally:
+        context.close()
+
+
 def batch_result(outcomes: t.Sequence[Outcome]) -> Result:
     """Return what became of a list: one entry for each certificate, in order."""
     failed = [outcome for outcome in outcomes if outcome.error]
     return Result(
         changed=any(outcome.changed for outcome in outcomes),
-        values={"certificates": [to_result(outcome) for outcome in outcomes], "summary": summary(outcomes)},
+        values={
+            "certificates": [to_result(outcome) for outcome in outcomes],
+            "summary": summary(outcomes),
+            "stopped": _stopped(failed),
+        },
         diff=[_diff(outcome) for outcome in outcomes if outcome.changed],
         warnings=[f"{outcome.name}: {warning}" for outcome in outcomes for warning in outcome.warnings],
         failure=_failure(failed, len(outcomes)) if failed else None,
@@ -199,8 +216,14 @@ def batch_result(outcomes: t.Sequence[Outcome]) -> Result:
 
 
 def summary(outcomes: t.Sequence[Outcome]) -> dict[str, int]:
-    """Return how many certificates had each action, and how many failed."""
-    return {**Counter("failed" if outcome.error else outcome.action for outcome in outcomes)}
+    """Return how many certificates had each action, how many failed and, apart from these, how many were not tried."""
+    return {**Counter(map(_counted_as, outcomes))}
+
+
+def _counted_as(outcome: Outcome) -> str:
+    if isinstance(outcome.error, NotTriedError):
+        return "not_tried"
+    return "failed" if outcome.error else outcome.action
 
 
 def to_result(outcome: Outcome) -> dict[str, t.Any]:
@@ -274,10 +297,33 @@ def error_facts(error: Exception) -> dict[str, t.Any]:
     return {"type": type(error).__name__, **details}
 
 
+def _stopped(failed: t.Sequence[Outcome]) -> str | None:
+    """Return why the service was not asked any more, so that the next list need not be begun."""
+    for outcome in failed:
+        error = outcome.error
+        at_login = isinstance(error, ServiceError) and error.step in ("login", "exchange", "refresh")
+        if at_login or isinstance(error, (NotTriedError, SessionError)):
+            return str(error)
+    return None
+
+
 def _failure(failed: t.Sequence[Outcome], count: int) -> str:
-    shown = "; ".join(f"{outcome.name}: {outcome.error}" for outcome in failed[:10])
-    more = f"; and {len(failed) - 10} more, see certificates" if len(failed) > 10 else ""
-    return f"{len(failed)} of {count} certificates failed: {shown}{more}"
+    """Return what went wrong in one sentence: each cause once, with the names that it met."""
+    tried = [outcome for outcome in failed if not isinstance(outcome.error, NotTriedError)]
+    names: dict[str, list[str]] = {}
+    for outcome in tried:
+        names.setdefault(str(outcome.error), []).append(outcome.name)
+    parts = [f"{_listed(met)}: {cause}" for cause, met in list(names.items())[:10]]
+    if len(names) > 10:
+        parts.append(f"and {sum(map(len, list(names.values())[10:]))} more, see certificates")
+    if len(tried) < len(failed):
+        parts.append(f"{len(failed) - len(tried)} were not tried, since the service is down")
+    return f"{len(failed)} of {count} certificates failed: {'; '.join(parts)}"
+
+
+def _listed(names: t.Sequence[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
 
 
 def _diff(outcome: Outcome) -> dict[str, t.Any]:
@@ -287,9 +333,3 @@ def _diff(outcome: Outcome) -> dict[str, t.Any]:
         "before": dict(outcome.before or {}),
         "after": dict(outcome.after or {}),
     }
-
-
-def _holder() -> str:
-    """Return the words that name this run to others, its own even where pids repeat."""
-    job = f", job {os.environ['JOB_ID']}" if os.environ.get("JOB_ID") else ""
-    return f"{socket.gethostname()} (pid {os.getpid()}{job}, run {uuid.uuid4().hex[:8]})"

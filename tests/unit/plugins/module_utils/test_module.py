@@ -18,9 +18,14 @@ from ansible.module_utils import basic
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _module
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
+    AnswerLostError,
     ConfigurationError,
+    NotSentError,
+    NotTriedError,
     PolicyError,
+    RedtrustError,
     RefusedError,
+    SessionError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._files import CertificateFiles
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
@@ -35,6 +40,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.modules import (
     redtrust_csr,
     redtrust_enrollment_info,
     redtrust_finalize,
+    redtrust_renew,
     redtrust_token,
 )
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import (
@@ -184,6 +190,30 @@ class TestModules:
         assert bad["error"]["type"] == "RefusedError"
         assert bad["error"]["error_code"] == "PROVIDER_UNKNOWN"
 
+    @pytest.mark.parametrize("variable", ["JOB_ID", "AWX_HOST"])
+    @pytest.mark.parametrize("module", [redtrust_csr, redtrust_renew, redtrust_enrollment_info])
+    def test_in_awx_the_store_needs_a_place_of_its_own(
+        self,
+        run: Run,
+        reached: dict[str, t.Any],
+        server: Loopback,
+        module: t.Any,
+        variable: str,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv(variable, "42")
+        listed = {"certificates": [WWW]} if module is redtrust_csr else {}
+        for path in ("~/.local/share/redtrust/store.sqlite3", f"{tmp_path}/.local/share/redtrust//store.sqlite3"):
+            said = run(module, **reached, **listed, store_path=path)
+            assert said["failed"]
+            assert said["msg"].startswith("store_path is the default, ~/.local/share/redtrust/store.sqlite3, which")
+            assert "REDTRUST_STORE_PATH" in said["msg"]
+        assert server.seen == []
+        assert not (tmp_path / ".local").exists()
+        assert not run(module, **reached, **listed).get("failed")
+
     @pytest.mark.parametrize("check", [False, True])
     @pytest.mark.parametrize(
         ("options", "message"),
@@ -244,13 +274,44 @@ ROW = Revision("svc", "www", 1, 1, State.FINALIZED, SPEC, request_code="canary")
 
 class TestResults:
     def test_the_sentence_names_ten(self) -> None:
-        outcomes = [Outcome(f"n{number}", "none", "", error=PolicyError("no")) for number in range(12)]
+        outcomes = [Outcome(f"n{number}", "none", "", error=PolicyError(f"no {number}")) for number in range(12)]
         result = _module.batch_result([*outcomes, Outcome("fine", "none", "")])
         assert result.failure is not None
-        assert result.failure.startswith("12 of 13 certificates failed: n0: no; n1: no; ")
-        assert result.failure.endswith("n9: no; and 2 more, see certificates")
+        assert result.failure.startswith("12 of 13 certificates failed: n0: no 0; n1: no 1; ")
+        assert result.failure.endswith("n9: no 9; and 2 more, see certificates")
         assert len(result.values["certificates"]) == 13
         assert result.values["summary"] == {"failed": 12, "none": 1}
+        assert result.values["stopped"] is None
+
+    def test_the_sentence_names_each_cause_once(self) -> None:
+        outcomes = [Outcome(f"n{number}", "none", "", error=PolicyError("no")) for number in range(7)]
+        result = _module.batch_result([*outcomes, Outcome("x", "none", "", error=PolicyError("never"))])
+        assert result.failure == "8 of 8 certificates failed: n0, n1, n2, n3, n4 and 2 more: no; x: never"
+
+    def test_what_was_not_tried_is_counted(self) -> None:
+        lost = AnswerLostError("no answer", step="create", url="https://h")
+        left = NotTriedError("not tried, since the service is down", step="issue", url="svc")
+        outcomes = [Outcome("a", "issue", "", error=lost)] + [Outcome(name, "none", "", error=left) for name in "bc"]
+        result = _module.batch_result(outcomes)
+        assert result.failure == (
+            "3 of 3 certificates failed: a: create at https://h: no answer; 2 were not tried, since the service is down"
+        )
+        assert result.values["summary"] == {"failed": 1, "not_tried": 2}
+        assert result.values["stopped"] == str(left)
+
+    @pytest.mark.parametrize(
+        ("error", "stops"),
+        [
+            (SessionError("no session"), True),
+            (RefusedError("no", step="login", url="u", status=401), True),
+            (NotSentError("no", step="refresh", url="u"), True),
+            (RefusedError("no", step="create", url="u", status=400), False),
+            (PolicyError("no"), False),
+        ],
+    )
+    def test_another_list_is_not_begun_without_a_session(self, error: RedtrustError, stops: bool) -> None:
+        stopped = _module.batch_result([Outcome("a", "none", "", error=error)]).values["stopped"]
+        assert stopped == (str(error) if stops else None)
 
     def test_warnings_say_whose_they_are(self) -> None:
         result = _module.batch_result([Outcome("a", "issue", "", warnings=("c is odd",))])
