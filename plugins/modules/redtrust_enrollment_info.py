@@ -225,7 +225,8 @@ from collections import Counter
 from ..module_utils import _arguments as arguments
 from ..module_utils._attention import attention
 from ..module_utils._models import Enrollment, State
-from ..module_utils._module import Context, Result, enrollment_facts, run
+from ..module_utils._module import Context, run
+from ..module_utils._results import Result, enrollment_facts
 
 
 def work(context: Context) -> Result:

@@ -215,7 +215,8 @@ summary:
 from ..module_utils import _arguments as arguments
 from ..module_utils._enroll.api import FinalizeStep
 from ..module_utils._files import CertificateFiles
-from ..module_utils._module import Context, Result, batch_result, run
+from ..module_utils._module import Context, run
+from ..module_utils._results import Result, batch_result
 
 
 def work(context: Context) -> Result:

@@ -250,7 +250,8 @@ summary:
 
 from ..module_utils import _arguments as arguments
 from ..module_utils._enroll.api import RenewStep
-from ..module_utils._module import Context, Result, batch_result, run
+from ..module_utils._module import Context, run
+from ..module_utils._results import Result, batch_result
 
 
 def work(context: Context) -> Result:

@@ -92,7 +92,8 @@ expires_at:
 """
 
 from ..module_utils import _arguments as arguments
-from ..module_utils._module import Context, Result, run, timestamp
+from ..module_utils._module import Context, run
+from ..module_utils._results import Result, timestamp
 
 
 def work(context: Context) -> Result:

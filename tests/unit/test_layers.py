@@ -47,6 +47,7 @@ LAYERS = (
     "_batch",
     "_arguments",
     "_masked",
+    "_results",
     "_module",
 )
 # Only these, and the modules, know AnsibleModule.

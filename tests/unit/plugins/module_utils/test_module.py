@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from ansible.module_utils import basic
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _module
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _module, _results
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     AnswerLostError,
     ConfigurationError,
@@ -275,7 +275,7 @@ ROW = Revision("svc", "www", 1, 1, State.FINALIZED, SPEC, request_code="canary")
 class TestResults:
     def test_the_sentence_names_ten(self) -> None:
         outcomes = [Outcome(f"n{number}", "none", "", error=PolicyError(f"no {number}")) for number in range(12)]
-        result = _module.batch_result([*outcomes, Outcome("fine", "none", "")])
+        result = _results.batch_result([*outcomes, Outcome("fine", "none", "")])
         assert result.failure is not None
         assert result.failure.startswith("12 of 13 certificates failed: n0: no 0; n1: no 1; ")
         assert result.failure.endswith("n9: no 9; and 2 more, see certificates")
@@ -285,14 +285,14 @@ class TestResults:
 
     def test_the_sentence_names_each_cause_once(self) -> None:
         outcomes = [Outcome(f"n{number}", "none", "", error=PolicyError("no")) for number in range(7)]
-        result = _module.batch_result([*outcomes, Outcome("x", "none", "", error=PolicyError("never"))])
+        result = _results.batch_result([*outcomes, Outcome("x", "none", "", error=PolicyError("never"))])
         assert result.failure == "8 of 8 certificates failed: n0, n1, n2, n3, n4 and 2 more: no; x: never"
 
     def test_what_was_not_tried_is_counted(self) -> None:
         lost = AnswerLostError("no answer", step="create", url="https://h")
         left = NotTriedError("not tried, since the service is down", step="issue", url="svc")
         outcomes = [Outcome("a", "issue", "", error=lost)] + [Outcome(name, "none", "", error=left) for name in "bc"]
-        result = _module.batch_result(outcomes)
+        result = _results.batch_result(outcomes)
         assert result.failure == (
             "3 of 3 certificates failed: a: create at https://h: no answer; 2 were not tried, since the service is down"
         )
@@ -310,21 +310,21 @@ class TestResults:
         ],
     )
     def test_another_list_is_not_begun_without_a_session(self, error: RedtrustError, stops: bool) -> None:
-        stopped = _module.batch_result([Outcome("a", "none", "", error=error)]).values["stopped"]
+        stopped = _results.batch_result([Outcome("a", "none", "", error=error)]).values["stopped"]
         assert stopped == (str(error) if stops else None)
 
     def test_warnings_say_whose_they_are(self) -> None:
-        result = _module.batch_result([Outcome("a", "issue", "", warnings=("c is odd",))])
+        result = _results.batch_result([Outcome("a", "issue", "", warnings=("c is odd",))])
         assert result.warnings == ["a: c is odd"]
         assert result.failure is None
 
     def test_no_request_code_in_any_result(self) -> None:
-        shown = json.dumps(_module.to_result(Outcome("www", "none", "", revision=ROW, in_use=ROW)))
+        shown = json.dumps(_results.to_result(Outcome("www", "none", "", revision=ROW, in_use=ROW)))
         assert "canary" not in shown + repr(ROW)
 
     def test_an_error_of_another_kind(self) -> None:
-        assert _module.error_facts(KeyError("x")) == {"type": "KeyError"}
-        facts = _module.error_facts(RefusedError("no", step="create", url="https://h", status=400))
+        assert _results.error_facts(KeyError("x")) == {"type": "KeyError"}
+        facts = _results.error_facts(RefusedError("no", step="create", url="https://h", status=400))
         assert facts == {"type": "RefusedError", "step": "create", "url": "https://h", "status": 400}
 
 
