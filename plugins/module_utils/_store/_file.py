@@ -17,49 +17,77 @@ import tempfile
 import typing as t
 
 from .._errors import StoreError
-from . import _location, _schema
+from . import _key, _location, _log, _schema
+from ._key import Key
+
+_SETTINGS = (
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    "trusted_schema = OFF",
+    "cell_size_check = ON",
+    "secure_delete = ON",
+)
+_RESTORE = "keep a copy of it and restore a backup"
 
 
 @contextlib.contextmanager
-def connected(path: pathlib.Path, patience: float) -> t.Iterator[sqlite3.Connection]:
+def connected(path: pathlib.Path, patience: float, mode: str = "rw") -> t.Iterator[sqlite3.Connection]:
     """Open a file that exists, and close it again if what is done inside fails.
 
-    Transactions begin and end only where the code says so.
+    Transactions begin and end only where the code says so. What is overwritten leaves nothing behind.
     """
-    uri = path.as_uri() + "?mode=rw"
+    uri = f"{path.as_uri()}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None, check_same_thread=False)
     with contextlib.ExitStack() as undo:
         undo.callback(connection.close)
-        for setting in ("synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF", "cell_size_check = ON"):
+        for setting in _SETTINGS:
             connection.execute(f"PRAGMA {setting}")
         yield connection
         undo.pop_all()
 
 
+def key_of(path: pathlib.Path, patience: float) -> Key:
+    """Return the key of a store, made if it never had one. Raises StoreError when it is gone, but needed."""
+    place = _location.beside(path, _location.KEY)
+    found = _key.load(place)
+    if found is not None:
+        return found
+    with connected(path, patience) as connection, contextlib.closing(connection):
+        if _schema.holds_sealed(connection):
+            raise StoreError(
+                f"store {path}: its key {place} is missing, and only that opens the request codes in the store; "
+                "restore the store and its key from the same backup"
+            )
+    return _made_key(path)
+
+
+def _made_key(path: pathlib.Path) -> Key:
+    """Return the key of a store; there is one before there is a store, so none is ever without."""
+    place = _location.beside(path, _location.KEY)
+    _key.make(place)
+    found = _key.load(place)
+    if found is None:
+        raise StoreError(f"store {path}: its key {place} was removed while it was being made; run again")
+    return found
+
+
 def create(path: pathlib.Path, patience: float) -> None:
     """Make a whole, empty store beside ``path`` and link it there, unless another process was first."""
+    key = _made_key(path)
     descriptor, name = tempfile.mkstemp(prefix=".new-store-", dir=path.parent)
     os.close(descriptor)
     draft = pathlib.Path(name)
     try:
         draft.chmod(0o600)  # whatever the umask took away
         with connected(draft, patience) as connection, contextlib.closing(connection):
-            _schema.upgrade(connection)
+            _schema.upgrade(connection, key)
             log_ahead(connection)
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
-        _flush_directory(path.parent)
+        _location.flush(path.parent)
     finally:
         for suffix in ("", *_location.SIDECARS):
             _location.beside(draft, suffix).unlink(missing_ok=True)
-
-
-def _flush_directory(directory: pathlib.Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def log_ahead(connection: sqlite3.Connection) -> None:
@@ -71,12 +99,26 @@ def log_ahead(connection: sqlite3.Connection) -> None:
             raise
 
 
-def refuse_damaged(connection: sqlite3.Connection, path: pathlib.Path) -> None:
-    """Raise StoreError when the structure of the file is not whole (0.2 s for 500 MB in memory)."""
-    _refuse_cut(connection, path)
-    found = str(_schema.pragma(connection, "quick_check(1)"))
-    if found != "ok":
-        raise StoreError(f"store {path}: it is damaged ({' '.join(found.split())}); keep a copy and restore a backup")
+def inspect(path: pathlib.Path, patience: float) -> int:
+    """Return the version of the store in a file. Raises StoreError when it is not one, or not whole.
+
+    Nothing is written. What SQLite would do by itself when it closes a file with a log, to bring the log into the file
+    and remove it, it leaves undone when it cannot write; a log that is damaged is not even opened.
+    """
+    log = _location.beside(path, "-wal")
+    logged = _log.size(log)
+    if logged and _log.is_damaged(log):
+        raise StoreError(f"store {path}: its log {log} is damaged; {_RESTORE}")
+    with connected(path, patience, "ro" if logged else "rw") as connection, contextlib.closing(connection):
+        version = _schema.recognise(connection, str(path))
+        if not logged:
+            _refuse_cut(connection, path)
+        found = str(_schema.pragma(connection, "integrity_check(1)"))
+        if found != "ok":
+            raise StoreError(f"store {path}: it is damaged ({' '.join(found.split())}); {_RESTORE}")
+        if version == len(_schema.MIGRATIONS):
+            _schema.refuse_other_tables(connection, str(path))
+        return version
 
 
 def _refuse_cut(connection: sqlite3.Connection, path: pathlib.Path) -> None:
@@ -85,9 +127,5 @@ def _refuse_cut(connection: sqlite3.Connection, path: pathlib.Path) -> None:
     Pages that are missing altogether SQLite sees by itself. With something in the log the file is not looked
     at: it is being written, or will be mended from the log.
     """
-    try:
-        logged = _location.beside(path, "-wal").stat().st_size
-    except FileNotFoundError:
-        logged = 0
-    if not logged and path.stat().st_size % int(_schema.pragma(connection, "page_size")):
-        raise StoreError(f"store {path}: its end is missing; keep a copy of it and restore a backup")
+    if path.stat().st_size % int(_schema.pragma(connection, "page_size")):
+        raise StoreError(f"store {path}: its end is missing; {_RESTORE}")

@@ -15,6 +15,7 @@ from .._errors import StoreError
 
 MOUNTINFO = "/proc/self/mountinfo"
 SIDECARS = ("-wal", "-shm", "-journal")
+KEY = ".key"
 
 # File systems whose locks or shared memory do not hold between machines, which WAL needs
 # (<https://www.sqlite.org/wal.html>, "all processes using a database must be on the same host computer").
@@ -40,8 +41,26 @@ def real_path(path: str) -> pathlib.Path:
 
 
 def beside(path: pathlib.Path, suffix: str) -> pathlib.Path:
-    """Return where SQLite keeps what belongs to the file, by one of SIDECARS."""
+    """Return where that lies which belongs to the file: one of SIDECARS for what SQLite keeps, or KEY."""
     return path.with_name(path.name + suffix)
+
+
+def identity(path: pathlib.Path) -> tuple[int, int] | None:
+    """Return what tells a file from one that takes its place, None when there is none."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def flush(directory: pathlib.Path) -> None:
+    """Have the names in a directory on the disk."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def make_directory(directory: pathlib.Path) -> None:
@@ -76,9 +95,9 @@ def check(path: pathlib.Path, mountinfo: str = MOUNTINFO) -> bool:
         except FileNotFoundError:
             return False
         _check_directory(path, found)
-        for suffix in SIDECARS:
-            _check_file(beside(path, suffix))
-        size = _check_file(path)
+        for suffix in (*SIDECARS, KEY):
+            check_file(beside(path, suffix))
+        size = check_file(path)
         if size is None:
             return _refuse_orphan(path)
     except OSError as exc:
@@ -100,7 +119,7 @@ def _check_directory(path: pathlib.Path, found: os.stat_result) -> None:
         raise StoreError(f"store {path}: others can write to its directory; run: chmod go-w {path.parent}")
 
 
-def _check_file(path: pathlib.Path) -> int | None:
+def check_file(path: pathlib.Path) -> int | None:
     """Return the size in bytes, None when there is no such file. Never opens it: SQLite holds locks that a close drops.
 
     See "How To Corrupt An SQLite Database File", 2.2 (<https://www.sqlite.org/howtocorrupt.html>).

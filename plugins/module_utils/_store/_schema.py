@@ -6,18 +6,47 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import pathlib
 import sqlite3
 import typing as t
 
 from .._errors import StoreError
+from . import _rows
+from ._key import Key
 
 # "RTCE" in ASCII, in the header of the file: <https://www.sqlite.org/pragma.html#pragma_application_id>.
 APPLICATION_ID = 0x52544345
+_SEALED_FROM = 2
+_TABLES = "SELECT type, name, tbl_name, sql FROM sqlite_master"
 _CLOCK = "SELECT strftime('%Y-%m-%dT%H:%M:%f000Z', 'now', ?)"
 
-Migration = tuple[str, ...]
+Step = t.Union[str, t.Callable[[sqlite3.Connection, Key], None]]
+Migration = tuple[Step, ...]
 
-# Entry n brings a file from version n to n + 1. One that was released is never changed: append instead.
+
+def _seal_codes(connection: sqlite3.Connection, key: Key) -> None:
+    """Seal the request codes that are in clear, and drop those that have done their work."""
+    connection.execute("UPDATE revisions SET request_code = NULL WHERE state IN ('finalized', 'superseded')")
+    places = f"SELECT rowid, request_code, {', '.join(_rows.KEY)} FROM revisions WHERE request_code IS NOT NULL"  # noqa: S608
+    codes = connection.execute(places).fetchall()
+    sealed = [(key.seal(code, place), rowid) for rowid, code, *place in codes]
+    connection.executemany("UPDATE revisions SET request_code = ? WHERE rowid = ?", sealed)
+
+
+def _sum_up(connection: sqlite3.Connection, _key: Key) -> None:
+    """Give each row its checksum. Few are read at a time: a store may be larger than memory."""
+    columns = ", ".join(_rows.COLUMNS)
+    some = f"SELECT rowid, {columns} FROM revisions WHERE rowid > ? ORDER BY rowid LIMIT 1000"  # noqa: S608
+    last = -1
+    while rows := connection.execute(some, (last,)).fetchall():
+        sums = [(_rows.checksum(values), rowid) for rowid, *values in rows]
+        connection.executemany("UPDATE revisions SET checksum = ? WHERE rowid = ?", sums)
+        last = rows[-1][0]
+
+
+# Entry n brings a file from version n to n + 1. One that was released is never changed: append instead. An empty
+# one has the file written anew, so that nothing of what the entry before has overwritten is left in it.
 # The states in the indices are those of PENDING and FINALIZED; a test holds the two together.
 MIGRATIONS: tuple[Migration, ...] = (
     (
@@ -59,8 +88,12 @@ MIGRATIONS: tuple[Migration, ...] = (
     (
         "ALTER TABLE revisions ADD COLUMN failures INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE revisions ADD COLUMN retry_at TEXT",
+        "ALTER TABLE revisions ADD COLUMN checksum BLOB",
         "CREATE TABLE sessions (key TEXT NOT NULL PRIMARY KEY, generation INTEGER NOT NULL, sealed BLOB)",
+        _seal_codes,
+        _sum_up,
     ),
+    (),
 )
 
 
@@ -112,15 +145,55 @@ def require_newest(version: int, path: str) -> None:
         )
 
 
-def upgrade(connection: sqlite3.Connection, migrations: t.Sequence[Migration] = MIGRATIONS) -> None:
+def upgrade(connection: sqlite3.Connection, key: Key, migrations: t.Sequence[Migration] = MIGRATIONS) -> None:
     """Apply what is missing, one transaction per version. Another process may do the same at the same time."""
     version = int(pragma(connection, "user_version"))
     while version < len(migrations):
+        if not migrations[version]:
+            _write_anew(connection)
         with transaction(connection):
             version = int(pragma(connection, "user_version"))
-            for statement in migrations[version] if version < len(migrations) else ():
-                connection.execute(statement)
             if version < len(migrations):
+                _migrate(connection, key, migrations[version])
                 version += 1
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {version}")
+
+
+def _migrate(connection: sqlite3.Connection, key: Key, migration: Migration) -> None:
+    for step in migration:
+        if isinstance(step, str):
+            connection.execute(step)
+        else:
+            step(connection, key)
+
+
+def _write_anew(connection: sqlite3.Connection) -> None:
+    """Leave only what is stored now in the file, and nothing in the log."""
+    connection.execute("VACUUM")
+    if pragma(connection, "wal_checkpoint(TRUNCATE)"):
+        raise sqlite3.OperationalError("database is locked")
+
+
+def refuse_other_tables(connection: sqlite3.Connection, path: str) -> None:
+    """Raise StoreError when a table or an index of the newest version is not as it is made.
+
+    A bit that flips in the text of one makes SQLite read it as another, which no check of its own finds.
+    """
+    if not _made() <= set(connection.execute(_TABLES)):
+        raise StoreError(f"store {path}: it is damaged (a table is not as it was made); keep a copy, restore a backup")
+
+
+@functools.cache
+def _made() -> frozenset[tuple[str, ...]]:
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        upgrade(connection, Key(b"", pathlib.Path()))
+        return frozenset(connection.execute(_TABLES))
+
+
+def holds_sealed(connection: sqlite3.Connection) -> bool:
+    """Return whether the store has request codes that only its key opens."""
+    if int(pragma(connection, "user_version")) < _SEALED_FROM:
+        return False
+    row = connection.execute("SELECT EXISTS (SELECT 1 FROM revisions WHERE request_code IS NOT NULL)").fetchone()
+    return bool(row[0])

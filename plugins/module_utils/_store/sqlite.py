@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import pathlib
 import sqlite3
 import threading
 import typing as t
@@ -15,7 +16,7 @@ import typing as t
 from .. import _fault_points
 from .._errors import ConfigurationError, StoreError
 from .._models import Enrollment, Revision
-from . import _file, _leases, _location, _rows, _schema, _sessions
+from . import _file, _key, _leases, _location, _rows, _schema, _sessions
 from ._base import Lease, Store, makes_room_first, never, stale
 
 # What SQLite says (the beginning of it), and what to do about it.
@@ -50,6 +51,8 @@ class SqliteStore(Store):
         self._own = threading.local()
         self._lock = threading.Lock()
         self._opened: list[sqlite3.Connection] | None = []
+        self._key: _key.Key | None = None
+        self._known: dict[pathlib.Path, tuple[int, int]] = {}
         exists = _location.check(self._path, mountinfo)
         if not exists and not read_only:
             self._make()
@@ -110,14 +113,14 @@ class SqliteStore(Store):
 
     def _write(self, connection: sqlite3.Connection, revision: Revision) -> None:
         """Insert or update one row. ``revision`` has its new generation already."""
-        row = _rows.to_row(revision)
+        row = _rows.to_row(revision, self._own_key())
         before = revision.generation - 1
         try:
             if before:
                 values = [row[column] for column in (*_rows.CHANGEABLE, *_rows.KEY)]
                 count = connection.execute(_rows.UPDATE, (*values, before)).rowcount
             else:
-                count = connection.execute(_rows.INSERT, [row[column] for column in _rows.COLUMNS]).rowcount
+                count = connection.execute(_rows.INSERT, [row[column] for column in _rows.STORED]).rowcount
         except sqlite3.IntegrityError as exc:
             if not str(exc).startswith("UNIQUE"):
                 raise
@@ -133,7 +136,7 @@ class SqliteStore(Store):
             return self._connection().execute(statement, values).fetchall()
 
     def _read(self, rows: t.Iterable[tuple[t.Any, ...]]) -> dict[tuple[str, str], Enrollment]:
-        return _rows.enrollments(rows, str(self._path))
+        return _rows.enrollments(rows, str(self._path), self._key)
 
     @contextlib.contextmanager
     def _transaction(self, verb: str) -> t.Iterator[sqlite3.Connection]:
@@ -144,6 +147,7 @@ class SqliteStore(Store):
             connection = self._connection()
             _fault_points.reach(f"store {verb} before")
             with _schema.transaction(connection):
+                self._refuse_replaced("", _location.KEY, "-wal")
                 yield connection
                 _fault_points.reach(f"store {verb} written")
             _fault_points.reach(f"store {verb} committed")
@@ -166,23 +170,49 @@ class SqliteStore(Store):
         return found
 
     def _open(self) -> sqlite3.Connection:
+        if not self._opened:
+            self._inspect()
         with _file.connected(self._path, self._patience) as connection:
-            version = _schema.recognise(connection, str(self._path))
-            if not self._opened:
-                _file.refuse_damaged(connection, self._path)
             if self._read_only:
-                _schema.require_newest(version, str(self._path))
                 connection.execute("PRAGMA query_only = ON")
             else:
-                _schema.upgrade(connection)
+                _schema.upgrade(connection, self._own_key())
                 _file.log_ahead(connection)
         return connection
+
+    def _inspect(self) -> None:
+        """Look at what is there before anything is written, and remember which files those are."""
+        self._refuse_replaced("")
+        version = _file.inspect(self._path, self._patience)
+        if self._read_only:
+            _schema.require_newest(version, str(self._path))
+        else:
+            self._key = _file.key_of(self._path, self._patience)
+            self._refuse_replaced(_location.KEY)
+
+    def _own_key(self) -> _key.Key:
+        if self._key is None:
+            raise StoreError(f"store {self._path}: it was opened to be read only; nothing was written")
+        return self._key
 
     def _make(self) -> None:
         _location.make_directory(self._path.parent)
         if not _location.check(self._path, self._mountinfo):
             with self._explained():
                 _file.create(self._path, self._patience)
+
+    def _refuse_replaced(self, *suffixes: str) -> None:
+        """Raise StoreError when a file is no longer the one that was opened: what is written would be lost with it."""
+        for path in (_location.beside(self._path, suffix) for suffix in suffixes):
+            found = _location.identity(path)
+            known = self._known.get(path, found)
+            if found != known:
+                raise StoreError(
+                    f"store {self._path}: {path} was removed or replaced while this run used it; nothing was written; "
+                    "stop all jobs, put the right files back, then run again"
+                )
+            if known is not None:
+                self._known[path] = known
 
     @contextlib.contextmanager
     def _explained(self) -> t.Iterator[None]:

@@ -62,6 +62,7 @@ def test_only_the_owner_gets_at_anything(tmp_path: Path, make: MakeRevision) -> 
         store.put(make())
         assert {name: mode(path.with_name(name)) for name in os.listdir(path.parent)} == {  # noqa: PTH208
             "store.db": "600",
+            "store.db.key": "600",
             "store.db-shm": "600",
             "store.db-wal": "600",
         }
@@ -71,7 +72,7 @@ def test_only_the_owner_gets_at_anything(tmp_path: Path, make: MakeRevision) -> 
 def test_nothing_else_is_left_in_the_directory(tmp_path: Path) -> None:
     open_store(str(tmp_path / "store.db")).close()
     open_store(str(tmp_path / "store.db")).close()
-    assert list(tmp_path.iterdir()) == [tmp_path / "store.db"]
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "store.db", tmp_path / "store.db.key"]
 
 
 def test_a_directory_that_others_can_read_will_do(tmp_path: Path) -> None:
@@ -96,7 +97,7 @@ def test_a_directory_of_another_user_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bits", [0o640, 0o620, 0o604, 0o666])
-@pytest.mark.parametrize("suffix", ["", "-wal"])
+@pytest.mark.parametrize("suffix", ["", "-wal", ".key"])
 def test_a_file_that_others_can_use_is_refused(tmp_path: Path, bits: int, suffix: str) -> None:
     path = tmp_path / "store.db"
     open_store(str(path)).close()
@@ -162,7 +163,7 @@ def test_a_name_that_a_uri_would_misread_is_taken_as_it_is(tmp_path: Path, make:
     path = tmp_path / "50% of #1?mode=memory&x= \u00e4.db"
     with open_store(str(path)) as store:
         store.put(make())
-    assert list(tmp_path.iterdir()) == [path]
+    assert sorted(tmp_path.iterdir()) == [path, path.with_name(f"{path.name}.key")]
     with open_store(str(path)) as store:
         assert len(store.enrollments()) == 1
 

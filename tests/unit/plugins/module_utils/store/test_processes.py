@@ -56,7 +56,7 @@ def test_of_sixteen_first_runs_one_puts_the_intent(tmp_path: Path, worker: Start
     path = tmp_path / "new" / "store.db"
     answers = said([worker("intend", path, "www") for _number in range(16)])
     assert collections.Counter(answers) == {"first": 1, "late": 15}
-    assert list(path.parent.iterdir()) == [path]
+    assert sorted(path.parent.iterdir()) == [path, path.with_name("store.db.key")]
     with open_store(str(path)) as store:
         assert len(store.enrollment("redtrust", "www").revisions) == 1
 
@@ -102,15 +102,24 @@ def test_what_was_not_committed_is_not_there(tmp_path: Path, worker: StartWorker
         store.put(make())
 
 
-@pytest.mark.parametrize("moment", ["die_unlinked", "die_linked"])
+@pytest.mark.parametrize(
+    ("what", "number", "left"),
+    [
+        ("fsync", 1, []),
+        ("link", 1, []),
+        ("fsync", 2, ["store.db.key"]),
+        ("link", 2, ["store.db.key"]),
+        ("fsync", 3, ["store.db", "store.db.key"]),
+    ],
+)
 def test_a_kill_while_the_store_is_made_locks_nobody_out(
-    tmp_path: Path, worker: StartWorker, make: MakeRevision, moment: str
+    tmp_path: Path, worker: StartWorker, make: MakeRevision, what: str, number: int, left: list[str]
 ) -> None:
     path = tmp_path / "store.db"
-    killed(worker(moment, path))
-    assert path.exists() == (moment == "die_linked")
+    killed(worker("die_making", path, what, number))
+    assert sorted(file.name for file in tmp_path.glob("store.db*")) == left
     if path.exists():
         assert path.read_bytes()[18:20] == b"\2\2", "the file format says WAL from the first moment"
     with open_store(str(path)) as store:
-        store.put(make())
+        store.put(make(request_code="R-1"))
     assert whole(path)

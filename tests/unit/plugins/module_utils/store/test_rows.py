@@ -8,11 +8,13 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import typing as t
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
     CertificateSpec,
     DistinguishedName,
@@ -20,7 +22,11 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     State,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import _rows
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store._key import Key
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store, open_store
+
+if t.TYPE_CHECKING:
+    from .conftest import MakeRevision
 
 # What every store can hold: PostgreSQL takes no NUL, and no encoding takes a lone surrogate.
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
@@ -71,6 +77,8 @@ REVISIONS = st.builds(
     created_at=st.none(),
     updated_at=st.none(),
 ).map(lambda revision: dataclasses.replace(revision, spec=dataclasses.replace(revision.spec, name=revision.name)))
+KEY = Key(bytes(range(32)), Path("/s.key"))
+VALUES = st.lists(st.none() | st.integers(0, 20) | TEXT | st.binary(max_size=4), max_size=4)
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +114,42 @@ def test_dates_are_iso_8601_in_utc() -> None:
 
 def test_every_field_has_its_column() -> None:
     assert set(_rows.COLUMNS) == {field.name for field in dataclasses.fields(Revision)}
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("state", "melted"), ("spec", "{}"), ("chain", "[1]"), ("updated_at", "then")]
+)
+def test_a_row_of_another_release_names_store_and_row(make: MakeRevision, column: str, value: str) -> None:
+    row = _rows.to_row(make(revision=7, request_code="R-SECRET"), KEY)
+    row[column] = value
+    del row["checksum"]
+    values = [*row.values(), _rows.checksum(row.values())]
+    with pytest.raises(StoreError, match=r"^store /s: the row of 'www', revision 7.*newer release") as caught:
+        _rows.from_row(values, "/s", KEY)
+    assert "R-SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("column", [column for column in _rows.STORED if column not in ("name", "revision")])
+def test_a_value_that_changes_by_itself_is_an_error(make: MakeRevision, column: str) -> None:
+    row = _rows.to_row(make(), KEY)
+    row[column] = "x" if row[column] is None else None
+    with pytest.raises(StoreError, match="checksum"):
+        _rows.from_row(list(row.values()), "/s", KEY)
+
+
+@settings(database=None)
+@given(first=VALUES, second=VALUES)
+def test_a_checksum_is_that_of_one_row_only(first: list[object], second: list[object]) -> None:
+    alike = [(type(value), value) for value in first] == [(type(value), value) for value in second]
+    assert (_rows.checksum(first) == _rows.checksum(second)) == alike
+
+
+def test_a_request_code_opens_in_its_own_row_only(make: MakeRevision) -> None:
+    row = _rows.to_row(make(request_code="R-SECRET"), KEY)
+    assert _rows.from_row(list(row.values()), "/s", KEY).request_code == "R-SECRET"
+    assert _rows.from_row(list(row.values()), "/s", None).request_code is None
+    other = _rows.to_row(make(attempt=2), KEY) | {"request_code": row["request_code"]}
+    del other["checksum"]
+    with pytest.raises(StoreError, match=r"store key /s.key.*same backup") as caught:
+        _rows.from_row([*other.values(), _rows.checksum(other.values())], "/s", KEY)
+    assert "R-SECRET" not in str(caught.value)

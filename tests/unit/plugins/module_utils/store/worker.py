@@ -80,27 +80,26 @@ def die_in_put(path: str, name: str) -> None:
         store.put(_intent(name))
 
 
-def die_unlinked(path: str) -> None:
-    """Die when the store is made but has no name yet."""
-    os.link = lambda *_paths, **_options: _die()
-    open_store(path)
+def die_making(path: str, what: str, number: str) -> None:
+    """Die instead of the call of this number to ``os.link`` or ``os.fsync`` while the store is made."""
+    left = int(number)
+    call = getattr(os, what)
 
+    def counted(*arguments: t.Any) -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            _die()
+        call(*arguments)
 
-def die_linked(path: str) -> None:
-    """Die when the store has just got its name."""
-
-    def fsync(fd: object) -> None:
-        _die()
-
-    os.fsync = fsync
+    setattr(os, what, counted)
     open_store(path)
 
 
 WORK: dict[str, t.Callable[..., None]] = {
     "count": count,
     "die_in_put": die_in_put,
-    "die_linked": die_linked,
-    "die_unlinked": die_unlinked,
+    "die_making": die_making,
     "intend": intend,
     "lease": lease,
     "renew": renew,
