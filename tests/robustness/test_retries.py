@@ -1,0 +1,148 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is sent again and what is not, as the ledger has it; pauses take no time here."""
+
+from __future__ import annotations
+
+import base64
+import email.utils
+import time
+import typing as t
+
+import pytest
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._client import Client
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import RefusedError, ServiceError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Tokens
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.direct import SPEC, Machine, steps
+from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance, certificate_for, der
+
+if t.TYPE_CHECKING:
+    from ansible_collections.redtrust.certificate_enroll.tests.robustness.conftest import NewSite
+
+Call = t.Callable[[Client], object]
+# Doing these twice does no harm, so they may be sent again after an answer that was lost; the others may not.
+REPEATABLE = ("login", "logout", "finalize")
+FAULTS = ["before drop", "after drop", "after half", "before status:503", "after status:502", "before status:429"]
+NEVER = ["before status:500", "before status:401", "before status:403", "before status:400", "before rubbish"]
+
+
+def call(appliance: Appliance, step: str) -> Call:
+    """Return the call of a step that works if nobody disturbs it; what it needs is there already."""
+    facts = appliance.facts
+    if step == "login":
+        return lambda one: one.login(facts["username"], facts["password"], facts["domain"])
+    if step == "exchange":
+        temporary = appliance.temporary_token()
+        return lambda one: one.exchange(temporary)
+    given = appliance.tokens()
+    tokens = Tokens(given["accessToken"], given["refreshToken"])
+    if step == "finalize":
+        request = appliance.created(
+            given["accessToken"], provider="CA_DEMO", keyType="ECDSA", keyLength=_length(appliance)
+        )
+        data = base64.b64encode(der(certificate_for(request.csr.public_key()))).decode()
+        return lambda one: one.finalize(tokens, request.code, request.provider, data)
+    calls: dict[str, Call] = {
+        "refresh": lambda one: one.refresh(tokens),
+        "logout": lambda one: one.logout(tokens),
+        "create": lambda one: one.create(tokens, SPEC),
+    }
+    return calls[step]
+
+
+def _length(appliance: Appliance) -> object:
+    return "256" if appliance.is_433 else 256
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("step", ["login", "exchange", "refresh", "logout", "create", "finalize"])
+def test_what_may_be_repeated_is_and_nothing_else(v442: Appliance, step: str, fault: str) -> None:
+    """Twice the service fails, then it is well again."""
+    send = call(v442, step)
+    before = steps(v442).get(step, 0)
+    moment, action = fault.split(" ")
+    v442.fault(step, moment, action, times=2)
+    machine = Machine()
+    one = machine.client(v442, machine.retry(1000.0))
+    if step in REPEATABLE:
+        if fault.startswith("after") and step == "logout":
+            # done the first time, so the second finds no session any more
+            with pytest.raises(RefusedError, match="SESSION_ENDED"):
+                send(one)
+        else:
+            send(one)
+            assert steps(v442)[step] - before == 3
+            assert len(machine.waited) == 2
+    else:
+        with pytest.raises(ServiceError):
+            send(one)
+        assert steps(v442)[step] - before == 1
+        assert machine.waited == []
+
+
+@pytest.mark.parametrize("fault", NEVER)
+@pytest.mark.parametrize("step", ["login", "exchange", "refresh", "logout", "create", "finalize"])
+def test_what_does_not_mend_itself_is_sent_once(v442: Appliance, step: str, fault: str) -> None:
+    send = call(v442, step)
+    before = steps(v442).get(step, 0)
+    moment, action = fault.split(" ")
+    v442.fault(step, moment, action, times=0)
+    machine = Machine()
+    with pytest.raises(ServiceError):
+        send(machine.client(v442, machine.retry(1000.0)))
+    assert steps(v442)[step] - before == 1
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_retry_after_is_obeyed(v442: Appliance, form: str) -> None:
+    """As a date it is by the clock of the service, which is three hours ahead."""
+    v442.set(clock_offset=10800)
+    value = "40" if form == "seconds" else email.utils.formatdate(time.time() + 10800 + 40, usegmt=True)
+    v442.fault("login", "before", "status:503", retry_after=value, times=1)
+    machine = Machine(wrong=10800)
+    send = call(v442, "login")
+    send(machine.client(v442, machine.retry(1000.0)))
+    assert 35.0 <= sum(machine.waited) <= 41.0
+    assert steps(v442)["login"] == 2
+
+
+def test_retry_after_beyond_the_deadline_lets_the_failure_stand(v442: Appliance) -> None:
+    v442.fault("login", "before", "status:503", retry_after="4000", times=0)
+    machine = Machine()
+    with pytest.raises(RefusedError, match="asks to wait 4000 seconds"):
+        call(v442, "login")(machine.client(v442, machine.retry(30.0)))
+    assert (steps(v442)["login"], machine.waited) == (1, [])
+
+
+def test_no_attempt_begins_after_the_deadline(v442: Appliance) -> None:
+    v442.fault("login", "before", "status:503", times=0)
+    machine = Machine()
+    with pytest.raises(RefusedError):
+        call(v442, "login")(machine.client(v442, machine.retry(60.0)))
+    assert sum(machine.waited) < 60.0
+    assert 4 <= steps(v442)["login"] <= len(machine.waited) + 1
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_service_that_is_down_is_not_asked_for_the_rest_of_the_list(
+    v442: Appliance, new_site: NewSite, workers: int
+) -> None:
+    site = new_site(v442, workers=workers).with_access_token()
+    before = steps(v442).get("create", 0)
+    v442.fault("create", "before", "status:503", times=0)
+    ran = site.step("redtrust_csr", [f"name {number}" for number in range(20)])
+    assert ran.status, ran
+    asked = steps(v442)["create"] - before
+    assert 3 <= asked <= 3 + workers - 1
+    kinds = [entry["error"]["type"] for entry in ran.entries.values()]
+    assert sorted(set(kinds)) == ["NotTriedError", "RefusedError"]
+    assert kinds.count("RefusedError") == asked
+
+
+def test_a_name_that_is_refused_does_not_stop_the_others(v442: Appliance, new_site: NewSite) -> None:
+    site = new_site(v442, workers=1).with_access_token()
+    v442.fault("create", "before", "status:400", times=6)
+    ran = site.step("redtrust_csr", [f"name {number}" for number in range(8)])
+    assert [entry["failed"] for entry in ran.entries.values()] == [True] * 6 + [False] * 2
