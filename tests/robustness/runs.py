@@ -62,6 +62,7 @@ class Process:
     """A process of a run. One that runs a module is Python with nothing on its command line: it reads the module."""
 
     pid: int
+    parent: int
     group: int
     is_module: bool
 
@@ -190,8 +191,9 @@ class Run:
             if self._mark.encode() not in (path / "environ").read_bytes().split(b"\0"):
                 return None
             words = (path / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
-            pid = int(path.name)
-            return Process(pid, os.getpgid(pid), len(words) == 1 and b"python" in words[0])
+            # proc_pid_stat(5): the name, in brackets, may hold anything; then state, parent, group, ...
+            _state, parent, group, *_more = (path / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+            return Process(int(path.name), int(parent), int(group), len(words) == 1 and b"python" in words[0])
         except (FileNotFoundError, PermissionError, ProcessLookupError):
             return None
 

@@ -168,8 +168,10 @@ class Scene:
         run = self.begin(lambda: play.start_with_timeout(seconds))
         was_there = False
         while not run.is_over():
-            was_there = any(one.is_module for one in run.processes())
-            time.sleep(4 * POLL_SECONDS)
+            found = run.processes()
+            if any(one.parent == run.pid for one in found):  # not killed yet
+                was_there = any(one.is_module for one in found)
+            time.sleep(POLL_SECONDS)
         if play.runner_status() != "timeout":
             return f"over before {seconds:.2f} s"
         assert self._core.worker_survives or not any(one.is_module for one in run.processes())
