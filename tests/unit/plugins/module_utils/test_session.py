@@ -384,6 +384,18 @@ class TestCalls:
         assert session.call(send) == "access-2"
         assert access(service.session(LOGIN, path)) == ("kept", "access-2")
 
+    def test_one_whose_refresh_was_lost_is_of_no_use_though_its_time_is_not_over(self, path: Path) -> None:
+        """The run that found it refused died while it refreshed it."""
+        service = Service(refresh=KeyboardInterrupt())
+
+        def refused(_given: Tokens) -> t.NoReturn:
+            raise failed(UnauthorizedError, status=401)
+
+        with pytest.raises(KeyboardInterrupt):
+            service.session(LOGIN, path).call(refused)
+        assert access(service.session(LOGIN, path)) == ("login", "access-2")
+        assert service.steps() == ["login", "refresh", "login"]
+
     def test_another_process_was_faster(self, path: Path) -> None:
         """What it has kept since is used; no second refresh is sent."""
         service = Service()
