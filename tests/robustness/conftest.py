@@ -21,9 +21,11 @@ from cryptography.x509.oid import NameOID
 
 if t.TYPE_CHECKING:
     from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Launcher, Site
+    from ansible_collections.redtrust.certificate_enroll.tests.robustness.guarded import Guarded
     from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance
 
     NewSite = c.Callable[..., Site]
+    GetGuarded = c.Callable[[str], Guarded]
 
 
 @pytest.fixture(scope="session")
@@ -91,3 +93,29 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("how much was tried")
     for name, count in sorted(counts.items()):
         terminalreporter.write_line(f"{count:6} {name}")
+
+
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[GetGuarded]:
+    """Start a server of a generation, with canaries for its secrets, when it is first asked for."""
+    from ansible_collections.redtrust.certificate_enroll.tests.robustness.guarded import started_guarded
+
+    running: dict[str, Guarded] = {}
+
+    def get(api_version: str) -> Guarded:
+        if api_version not in running:
+            running[api_version] = started_guarded(tmp_path_factory.mktemp("guarded"), api_version)
+        running[api_version].appliance.reset()
+        return running[api_version]
+
+    yield get
+    for one in running.values():
+        one.appliance.stop()
+
+
+@pytest.fixture(scope="session")
+def sealed_ca(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the files of a CA whose key has a passphrase."""
+    from ansible_collections.redtrust.certificate_enroll.tests.robustness.guarded import make_sealed_ca
+
+    return make_sealed_ca(tmp_path_factory.mktemp("sealed_ca"))

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A server and a CA whose own secrets are canaries, and every other secret that a module can be given."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import datetime as dt
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance, started
+
+from .canaries import AWKWARD_TAIL, MARK, TOKEN_TAIL
+
+# What a person chooses may have any character, a token no blank and only ASCII.
+CHOSEN = (
+    "partner_secret",
+    "password",
+    "session_key",
+    "passphrase",
+    "wrong_passphrase",
+    "request_code",
+    "proxy_password",
+)
+GIVEN = {
+    **{name: f"{MARK} of a {name}{AWKWARD_TAIL}" for name in CHOSEN},
+    **{name: f"{MARK}-of-a-{name}{TOKEN_TAIL}" for name in ("access_token", "temporal_token")},
+}
+PARTNER_KEY = GIVEN["partner_secret"].encode()
+WRITTEN = {
+    "text": GIVEN["partner_secret"],
+    "hex": PARTNER_KEY.hex(),
+    "base64": base64.b64encode(PARTNER_KEY).decode(),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Guarded:
+    """A server whose own secrets are known, and how it is reached."""
+
+    appliance: Appliance
+
+    def secrets(self) -> dict[str, str]:
+        """Return what it was configured with, and what it has handed out so far."""
+        rows = self.appliance.rows("SELECT kind, value FROM secrets")
+        return {**GIVEN, **{f"{kind} {number}": value for number, (kind, value) in enumerate(rows)}}
+
+    def kinds(self) -> set[str]:
+        """Return which kinds of secrets it has handed out."""
+        return {kind for (kind,) in self.appliance.rows("SELECT DISTINCT kind FROM secrets")}
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Return what AWX puts into the environment of a job for a credential, and more options."""
+        names = ("host", "port", "auth_port", "api_version", "ca_path", "partner", "domain")
+        facts = {name: str(self.appliance.facts[name]) for name in names if self.appliance.facts[name]}
+        return {f"REDTRUST_{name.upper()}": value for name, value in {**facts, **more}.items()}
+
+
+def started_guarded(directory: Path, api_version: str) -> Guarded:
+    """Start a server with canaries for its secrets; who starts it stops it."""
+    partner = {"name": "CA_DEMO", "secret": WRITTEN["hex"], "secret_encoding": "hex"}
+    config = {
+        "partners": [{**partner, "redirect_urls": ["https://your-app.com"]}],
+        "users": [{"username": "demo", "password": GIVEN["password"], "domain": "local.users"}],
+    }
+    appliance = started(directory, api_version, config=config)
+    appliance.facts["partner_secret"] = GIVEN["partner_secret"]
+    return Guarded(appliance)
+
+
+def make_sealed_ca(directory: Path) -> dict[str, str]:
+    """Make the files of a CA whose key has a passphrase."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Sealed CA")])
+    now = dt.datetime.now(tz=dt.timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=3650))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    encryption = serialization.BestAvailableEncryption(GIVEN["passphrase"].encode())
+    sealed = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+    (directory / "ca.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (directory / "ca.key").write_bytes(sealed)
+    return {"certificate_path": str(directory / "ca.pem"), "private_key_path": str(directory / "ca.key")}
