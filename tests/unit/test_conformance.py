@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hold docs/conformance.md to its word: no row is left out, no cell is empty, each test it names is there."""
+"""Hold docs/conformance.md and docs/promises.md to their word.
+
+No row is left out, no cell is empty, and each test that is named is there.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests"
 DOCUMENT = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
+PROMISES = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
 # The sections of the vendor's page for 4.33, in its order; step 1 and step 3 have several parts.
 PAGE = (
     "Title and overview",
@@ -41,9 +45,9 @@ _SPAN = re.compile(r"`([^`]+)`")
 _READING = re.compile(r"\[(R\d+)\]\(#readings\)")
 
 
-def problems(document: str) -> list[str]:
-    """Return what is wrong with a document of this kind."""
-    return [*_numbering_problems(document), *_cell_problems(document), *_evidence_problems(document)]
+def problems(document: str, sides: int = 2) -> list[str]:
+    """Return what is wrong with a document whose rows end with the evidence of so many sides."""
+    return [*_numbering_problems(document), *_cell_problems(document), *_evidence_problems(document, sides)]
 
 
 def _numbering_problems(document: str) -> c.Iterator[str]:
@@ -74,13 +78,13 @@ def _cell_problems(document: str) -> c.Iterator[str]:
             yield f"row {cells[0]} has an empty cell"
 
 
-def _evidence_problems(document: str) -> c.Iterator[str]:
+def _evidence_problems(document: str, sides: int) -> c.Iterator[str]:
     readings = {line.split(" ", 2)[1] for line in document.splitlines() if line.startswith("| R")}
     for line in document.splitlines():
         if not _ROW.fullmatch(line):
             continue
-        number, *_question, client, sandbox = (cell.strip() for cell in line.strip("|").split("|"))
-        for cell in (client, sandbox):
+        number, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        for cell in cells[-sides:]:
             spans = _SPAN.findall(cell)
             named = [span for span in spans if "::" in span or ".yml" in span]
             if cell != "-" and not named:
@@ -111,6 +115,11 @@ def _names_in(file: str) -> frozenset[str]:
 
 def test_the_document_keeps_its_word() -> None:
     assert problems(DOCUMENT) == []
+
+
+def test_the_promises_are_tested() -> None:
+    assert problems(PROMISES, sides=1) == []
+    assert "| - |" not in PROMISES
 
 
 def test_each_section_of_the_page_has_its_rows() -> None:
