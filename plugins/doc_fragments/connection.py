@@ -62,13 +62,15 @@ options:
     type: path
   proxy:
     description:
-      - URL of an HTTP proxy, for example V(http://proxy.example.com:3128).
+      - URL of an HTTP proxy, for example V(http://proxy.example.com:3128), or V(http://user:password@proxy.example.com:3128)
+        with what is special in a URL written as V(%2F) and the like. SOCKS is not supported.
       - The default is what E(HTTPS_PROXY) and E(NO_PROXY) say.
       - Can also be set with the environment variable E(REDTRUST_PROXY).
     type: str
   timeout:
     description:
-      - How many seconds one request and its whole answer may take, at most 3600.
+      - How many seconds one request may take, at most 3600, from the first attempt to connect to the last byte of its
+        answer, redirects included. Only the lookup of the name takes as long as the system lets it.
       - Can also be set with the environment variable E(REDTRUST_TIMEOUT).
     type: float
     default: 30

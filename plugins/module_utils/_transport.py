@@ -5,11 +5,16 @@
 
 What went wrong is told apart by one question: can the request have reached the service? The body is handed
 to the HTTP library piece by piece, so as long as its first piece was not asked for, it cannot.
+
+What is bounded: the time of one request with its redirects and its whole answer; 64 KiB of all that comes before the
+body of an answer, what a proxy says and interim answers included; 1 MiB of body; 64 KiB of what divides a body into
+chunks. Nothing of an answer is unpacked, and no cookie is kept.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import http.cookiejar
 import io
 import json
 import re
@@ -21,13 +26,15 @@ import typing as t
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-from ._errors import AnswerInvalidError, AnswerLostError, ConfigurationError, NotSentError, ServiceError, TlsError
+from . import _fault_points
+from ._connection import Adapter, Bounds, TooLargeError
+from ._errors import AnswerInvalidError, AnswerLostError, ConfigurationError, NotSentError
+from ._failures import PROXY_ADVICE, explained, is_proxy, shown
+from ._tls import client_context
 
 try:
     import requests
-    import requests.adapters
     import requests.utils
-    import urllib3
     import urllib3.exceptions
 except ImportError:
     REQUESTS_IMPORT_ERROR: str | None = traceback.format_exc()
@@ -36,6 +43,9 @@ else:
 
 # The largest answer of the contract is a CSR with its envelope, a few KiB.
 MAX_ANSWER_BYTES = 1024 * 1024
+MAX_HEAD_BYTES = 64 * 1024
+# How far the library reads ahead of the line that it wants.
+READ_AHEAD = 8192
 MAX_REDIRECTS = 3
 
 
@@ -89,12 +99,14 @@ class TransportOptions:
     proxy: str | None = dataclasses.field(default=None, repr=False)
     timeout: float = 30.0
 
-    @property
-    def client_pair(self) -> str | tuple[str, str] | None:
-        """The client certificate, with the file of its key where that is another one."""
-        if self.client_cert and self.client_key:
-            return self.client_cert, self.client_key
-        return self.client_cert
+    def context(self, ca_path: str | None) -> ssl.SSLContext:
+        """Return the rules for TLS, with these CA certificates. Raises ConfigurationError."""
+        return client_context(
+            validate_certs=self.validate_certs,
+            ca_path=ca_path,
+            client_cert=self.client_cert,
+            client_key=self.client_key,
+        )
 
 
 class HttpsTransport:
@@ -109,75 +121,80 @@ class HttpsTransport:
         self._local = threading.local()
 
     def send(self, request: HttpRequest) -> HttpResponse:
+        deadline = self._clock() + self._options.timeout
+        url = request.url
         for _hop in range(MAX_REDIRECTS + 1):
-            response = self._send_once(request)
+            response = self._send_once(request, url, deadline)
             if response.status not in (301, 302, 303, 307, 308):
                 return response
-            request = dataclasses.replace(request, url=_redirected(request, response))
+            url = _redirected(request, url, response)
         raise AnswerInvalidError(f"more than {MAX_REDIRECTS} redirects", **request.where)
 
-    def _send_once(self, request: HttpRequest) -> HttpResponse:
+    def _send_once(self, request: HttpRequest, url: str, deadline: float) -> HttpResponse:
+        _check_headers(request)
         body = _Body(b"" if request.body is None else json.dumps(request.body).encode())
-        deadline = self._clock() + self._options.timeout
+        proxy = self._proxy(request)
+        session, bounds = self._kept()
+        bounds.begin(request.step, deadline, MAX_HEAD_BYTES + READ_AHEAD)
+        _fault_points.reach(f"{request.step} send")
         try:
-            return self._exchange(request, body, deadline)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
-            left = body.asked_for if request.body is not None else not _is_connect_failure(exc)
-            raise _failure(request, exc, left=left) from exc
+            with self._begun(session, request, url, body, proxy) as answer:
+                bounds.allow(MAX_ANSWER_BYTES + MAX_HEAD_BYTES)
+                response = HttpResponse(
+                    answer.status_code,
+                    {name.lower(): value for name, value in answer.headers.items()},
+                    _read(request, answer),
+                )
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError, TooLargeError) as exc:
+            left = body.asked_for if request.body is not None else bounds.started
+            kind, words = explained(exc, bounds, left=left, proxy=proxy)
+            # Without the library's own error: its words may hold what the other end has repeated.
+            raise kind(words, **request.where) from None
+        _fault_points.reach(f"{request.step} received")
+        return response
 
-    def _exchange(self, request: HttpRequest, body: _Body, deadline: float) -> HttpResponse:
-        options = self._options
+    def _begun(
+        self, session: requests.Session, request: HttpRequest, url: str, body: _Body, proxy: str | None
+    ) -> requests.Response:
+        """Send a request and return its answer, whose body is not read yet."""
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Content-Type": "application/json"}
-        with self._session().request(
+        return session.request(
             request.verb,
-            request.url,
+            url,
             headers={**headers, **request.headers},
             data=body if request.body is not None else None,
-            verify=(options.ca_path or True) if options.validate_certs else False,
-            cert=options.client_pair,
-            proxies=self._proxies(request.url),
-            timeout=options.timeout,
+            verify=self._options.validate_certs,
+            proxies={"https": proxy} if proxy else {},
+            timeout=self._options.timeout,
             allow_redirects=False,
             stream=True,
-        ) as answer:
-            content = self._read(request, answer, deadline)
-            names = {name.lower(): value for name, value in answer.headers.items()}
-            return HttpResponse(answer.status_code, names, content)
+        )
 
-    def _read(self, request: HttpRequest, answer: requests.Response, deadline: float) -> bytes:
-        """Read the body as it comes off the wire; nothing is unpacked, so nothing can swell."""
-        if answer.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
-            raise AnswerInvalidError("the answer is compressed though that was not asked for", **request.where)
-        content = bytearray()
-        read = getattr(answer.raw, "read1", answer.raw.read)
-        while True:
-            # urllib3 before 2 has no read1(), and its read() waits until there is as much as was asked for.
-            piece = read(65536 if read != answer.raw.read else 1, decode_content=False)
-            if not piece:
-                return _whole(request, answer, bytes(content))
-            content += piece
-            if len(content) > MAX_ANSWER_BYTES:
-                raise AnswerInvalidError(f"the answer is larger than {MAX_ANSWER_BYTES} bytes", **request.where)
-            if self._clock() > deadline:
-                raise AnswerLostError(
-                    f"the answer was not complete after {self._options.timeout:g} seconds", **request.where
-                )
-
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
+    def _kept(self) -> tuple[requests.Session, Bounds]:
+        kept: tuple[requests.Session, Bounds] | None = getattr(self._local, "kept", None)
+        if kept is None:
+            bounds = Bounds(self._clock, self._options.timeout)
             session = requests.Session()
             session.trust_env = False
+            session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=()))
             # Else requests reads the whole body of a redirect, unpacked and without a limit, and rewinds ours.
             session.get_redirect_target = lambda _answer: None  # type: ignore[method-assign,assignment]
-            session.mount("https://", requests.adapters.HTTPAdapter(pool_connections=2, pool_maxsize=1))
-            self._local.session = session
-        return session
+            trusted = self._options.ca_path or requests.utils.DEFAULT_CA_BUNDLE_PATH
+            # A proxy does not get to see the client certificate.
+            anonymous = dataclasses.replace(self._options, client_cert=None, client_key=None)
+            adapter = Adapter(bounds, self._options.context(trusted), lambda: anonymous.context(trusted))
+            session.mount("https://", adapter)
+            kept = self._local.kept = session, bounds
+        return kept
 
-    def _proxies(self, url: str) -> dict[str, str]:
-        if self._options.proxy:
-            return {"https": self._options.proxy}
-        return dict(requests.utils.get_environ_proxies(url))
+    def _proxy(self, request: HttpRequest) -> str | None:
+        """Return the address of the proxy; raises NotSentError when it is none."""
+        chosen = self._options.proxy or requests.utils.select_proxy(
+            request.url, requests.utils.get_environ_proxies(request.url)
+        )
+        if chosen and not is_proxy(chosen):
+            raise NotSentError(f"nothing was sent: {PROXY_ADVICE}", **request.where)
+        return chosen
 
 
 class _Body:
@@ -202,76 +219,57 @@ class _Body:
         return self._content.read(size)
 
 
-def _whole(request: HttpRequest, answer: requests.Response, content: bytes) -> bytes:
-    """Check that as much came as was announced; not every version of urllib3 does."""
+def _check_headers(request: HttpRequest) -> None:
+    """Raise NotSentError where a header cannot be sent as it is; the library would name its value."""
+    for name, value in request.headers.items():
+        if not re.fullmatch(r"([!-~\xa1-\xff]+( [!-~\xa1-\xff]+)*)?", value):
+            raise NotSentError(
+                f"nothing was sent: {name} has a blank, a line break or a character in it that HTTP cannot carry; "
+                "look at the tokens and the partner that were given",
+                **request.where,
+            )
+
+
+def _read(request: HttpRequest, answer: requests.Response) -> bytes:
+    """Read the body as it comes off the wire; nothing is unpacked, so nothing can swell."""
+    if answer.status_code < 200:
+        # The one that is meant may still come, and must not be taken for the answer to another request.
+        raise AnswerInvalidError(f"HTTP {answer.status_code} is not an answer", **request.where)
+    if answer.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
+        raise AnswerInvalidError("the answer is compressed though that was not asked for", **request.where)
+    content = bytearray()
+    while piece := answer.raw.read(READ_AHEAD, decode_content=False):
+        content += piece
+        if len(content) > MAX_ANSWER_BYTES:
+            words = f"the answer is larger than {MAX_ANSWER_BYTES} bytes"
+            raise AnswerInvalidError(words, status=answer.status_code, **request.where)
+    # Not every version of urllib3 compares the two.
     announced = answer.headers.get("Content-Length", "")
-    if announced.isdigit() and int(announced) != len(content):
+    if re.fullmatch("[0-9]{1,18}", announced) and int(announced) != len(content):
         raise AnswerLostError(f"the answer broke off after {len(content)} of {announced} bytes", **request.where)
-    return content
+    return bytes(content)
 
 
-def _redirected(request: HttpRequest, response: HttpResponse) -> str:
+def _redirected(request: HttpRequest, url: str, response: HttpResponse) -> str:
     """Return where a redirect leads on the same host; nothing is ever sent to another one."""
     try:
-        target = urljoin(request.url, response.headers.get("location", ""))
-        here, there = urlsplit(request.url), urlsplit(target)
-    except ValueError as exc:
-        raise AnswerInvalidError(
-            f"the answer redirects to what is no address ({exc})", status=response.status, **request.where
-        ) from exc
+        target = urljoin(url, response.headers.get("location", ""))
+        here, there = urlsplit(url), urlsplit(target)
+    except ValueError:
+        words = "the answer redirects to what is no address"
+        raise AnswerInvalidError(words, status=response.status, **request.where) from None
     if (here.scheme, here.netloc) != (there.scheme, there.netloc):
+        place = shown(f"{there.scheme}://{there.netloc.rpartition('@')[2]}")
         raise AnswerInvalidError(
-            f"the answer redirects to {there.scheme}://{there.netloc}, which is not followed: check host and port",
+            f"the answer redirects to {place}, which is not followed: check host and port",
             status=response.status,
             **request.where,
         )
     return target
 
 
-def _failure(request: HttpRequest, exc: Exception, *, left: bool) -> ServiceError:
-    if isinstance(exc, (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)):
-        return NotSentError(f"this is not an address: {exc}", **request.where)
-    if left:
-        return AnswerLostError(f"the request was sent, the answer did not come ({_cause(exc)})", **request.where)
-    # A connection that ends in the middle of the handshake is a server that stops or starts, not one that disagrees.
-    ended = isinstance(_innermost(exc), (ssl.SSLEOFError, ssl.SSLZeroReturnError))
-    if isinstance(exc, requests.exceptions.SSLError) and not ended:
-        return TlsError(f"TLS was not agreed, nothing was sent ({_cause(exc)})", **request.where)
-    return NotSentError(f"nothing was sent ({_cause(exc)})", **request.where)
-
-
-def _is_connect_failure(exc: Exception) -> bool:
-    """Return whether the library says that there was no connection; all there is to go by without a body."""
-    reason = getattr(exc.args[0], "reason", exc.args[0]) if exc.args else None
-    known = (
-        urllib3.exceptions.NewConnectionError,
-        urllib3.exceptions.ConnectTimeoutError,
-        urllib3.exceptions.SSLError,
-        urllib3.exceptions.ProxyError,
-    )
-    return isinstance(exc, requests.exceptions.ConnectTimeout) or isinstance(reason, known)
-
-
-def _innermost(exc: Exception) -> Exception:
-    """Return what the libraries have wrapped, several times."""
-    for _depth in range(8):
-        inner = next((part for part in exc.args if isinstance(part, Exception)), None)
-        inner = getattr(exc, "reason", None) if isinstance(getattr(exc, "reason", None), Exception) else inner
-        if inner is None:
-            break
-        exc = inner
-    return exc
-
-
-def _cause(exc: Exception) -> str:
-    """Return the innermost cause in one line."""
-    exc = _innermost(exc)
-    text = str(exc).rpartition(": ")[2] if re.match(r"<.* object at 0x|HTTPS?Connection", str(exc)) else str(exc)
-    return text or type(exc).__name__
-
-
 def check_files(options: TransportOptions) -> None:
-    """Raise ConfigurationError when a file that TLS needs cannot be read or is empty; nothing is sent before."""
+    """Raise ConfigurationError when a file that TLS needs, or the proxy, cannot be used; nothing is sent before."""
     for name in ("ca_path", "client_cert", "client_key"):
         path = getattr(options, name)
         try:
@@ -281,6 +279,9 @@ def check_files(options: TransportOptions) -> None:
             raise ConfigurationError(f"{name}: {path} cannot be read ({exc.strerror})") from exc
     if options.client_key and not options.client_cert:
         raise ConfigurationError("client_key needs client_cert")
+    if options.proxy and not is_proxy(options.proxy):
+        raise ConfigurationError(PROXY_ADVICE)
+    options.context(options.ca_path)
 
 
 def _is_empty(path: str) -> bool:

@@ -1,15 +1,21 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates that the openssl program made, for the tests of everything that reads certificates."""
+"""Certificates that the openssl program made, and servers on this machine."""
 
 from __future__ import annotations
 
 import dataclasses
 import subprocess
+import typing as t
 from pathlib import Path
 
 import pytest
+
+if t.TYPE_CHECKING:
+    import ssl
+
+    from .loopback import Files, Loopback
 
 _CA_EXTENSIONS = "basicConstraints=critical,CA:TRUE,pathlen:{pathlen}\nkeyUsage=critical,keyCertSign,cRLSign\n"
 
@@ -85,3 +91,40 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Openssl:
 def vendor_csr() -> str:
     """The CSR on the vendor's page for 4.33, as it stands there: base64 on one line, empty subject, SHA-1."""
     return (Path(__file__).parent / "data" / "vendor-csr.b64").read_text()
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """Return the PEM files of a CA that is trusted, and of one that is not."""
+    # not before pytest_configure has made the collection known
+    from .loopback import Authority, Files
+
+    ours = Authority(tmp_path_factory.mktemp("ours"), "ours")
+    theirs = Authority(tmp_path_factory.mktemp("theirs"), "theirs")
+    return Files(
+        ours.path, ours.issue("127.0.0.1"), ours.issue("other.example.com"), theirs.path, theirs.issue("127.0.0.1")
+    )
+
+
+@pytest.fixture
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the environment name no proxy and no CA."""
+    for name in ("HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "HTTP_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture
+def start() -> t.Iterator[t.Callable[..., Loopback]]:
+    """Start servers that are gone when the test is over."""
+    from .loopback import Loopback
+
+    started: list[Loopback] = []
+
+    def starting(context: ssl.SSLContext | None, **options: t.Any) -> Loopback:
+        started.append(Loopback(context, **options))
+        return started[-1]
+
+    yield starting
+    for server in started:
+        server.close()

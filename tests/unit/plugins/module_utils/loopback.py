@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 Connection = socket.socket
+Oid = x509.ObjectIdentifier
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,11 +46,17 @@ def reply(body: bytes = b"{}", status: str = "200 OK", *, length: int | None = N
 
 
 class Loopback:
-    """Listen on 127.0.0.1. ``context`` None speaks no TLS; ``greeting`` is all that is said, before hanging up."""
+    """Listen on 127.0.0.1. ``context`` None speaks no TLS; ``raw`` has each connection to itself, before any TLS.
 
-    def __init__(self, context: ssl.SSLContext | None, *, greeting: bytes | None = None) -> None:
+    ``failures`` are the errors with which connections ended, as the server saw them.
+    """
+
+    def __init__(
+        self, context: ssl.SSLContext | None, *, raw: c.Callable[[Connection, threading.Event], None] | None = None
+    ) -> None:
         self._context = context
-        self._greeting = greeting
+        self._raw = raw
+        self.failures: list[OSError] = []
         self._open: list[Connection] = []
         self.behaviour: Behaviour = lambda _seen, connection: connection.sendall(reply())
         self.seen: list[Seen] = []
@@ -92,18 +99,23 @@ class Loopback:
             thread.start()
 
     def _serve(self, connection: Connection, number: int) -> None:
-        with contextlib.suppress(OSError), contextlib.closing(connection):
+        with contextlib.closing(connection):
             connection.settimeout(20)
-            if self._greeting is not None:
-                connection.recv(65536)
-                connection.sendall(self._greeting)
-                return
-            speaking = self._context.wrap_socket(connection, server_side=True) if self._context else connection
-            self._open.append(speaking)
-            with contextlib.closing(speaking), speaking.makefile("rb") as stream:
-                while (seen := _request(stream, number)) and not self.over.is_set():
-                    self.seen.append(seen)
-                    self.behaviour(seen, speaking)
+            try:
+                if self._raw:
+                    self._raw(connection, self.over)
+                else:
+                    self._speak(connection, number)
+            except OSError as exc:
+                self.failures.append(exc)
+
+    def _speak(self, connection: Connection, number: int) -> None:
+        speaking = self._context.wrap_socket(connection, server_side=True) if self._context else connection
+        self._open.append(speaking)
+        with contextlib.closing(speaking), speaking.makefile("rb") as stream:
+            while (seen := _request(stream, number)) and not self.over.is_set():
+                self.seen.append(seen)
+                self.behaviour(seen, speaking)
 
 
 def _request(stream: t.BinaryIO, number: int) -> Seen | None:
@@ -118,6 +130,17 @@ def _request(stream: t.BinaryIO, number: int) -> Seen | None:
     return Seen(number, verb, rest.split(" ")[0], headers, body)
 
 
+@dataclasses.dataclass(frozen=True)
+class Files:
+    """PEM files of one test session: of a CA that is trusted, and of one that is not."""
+
+    ca: str
+    server: str
+    elsewhere: str
+    unknown_ca: str
+    unknown_server: str
+
+
 class Authority:
     """A CA of the test's own, and what it certifies, as PEM files in a folder."""
 
@@ -127,18 +150,38 @@ class Authority:
         self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         self.path = self._write(f"{name}.pem", _pem(self._certify(self._key, self._name, None)))
 
-    def issue(self, host: str) -> str:
+    def issue(self, host: str, *, year: int = 2020, years: int = 100, usage: Oid | None = None) -> str:
         """Return the path of a file with a certificate for a host or an address, and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
-        return self._write(f"{host}.pem", _pem(self._certify(key, name, host)) + _key_pem(key))
+        certificate = self._certify(key, name, host, year, years, usage)
+        return self._write(f"{host}-{certificate.serial_number}.pem", _pem(certificate) + _key_pem(key))
 
-    def _certify(self, key: ec.EllipticCurvePrivateKey, subject: x509.Name, host: str | None) -> x509.Certificate:
+    def revoke(self, *paths: str) -> str:
+        """Return the path of a file with a revocation list that names these certificates."""
         start = dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)
+        builder = x509.CertificateRevocationListBuilder(self._name, start, start + dt.timedelta(days=36500))
+        for path in paths:
+            number = x509.load_pem_x509_certificate(Path(path).read_bytes()).serial_number
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder().serial_number(number).revocation_date(start).build()
+            )
+        return self._write(f"{len(paths)}.crl", builder.sign(self._key, hashes.SHA256()).public_bytes(_PEM))
+
+    def _certify(
+        self,
+        key: ec.EllipticCurvePrivateKey,
+        subject: x509.Name,
+        host: str | None,
+        year: int = 2020,
+        years: int = 100,
+        usage: Oid | None = None,
+    ) -> x509.Certificate:
+        start = dt.datetime(year, 1, 1, tzinfo=dt.timezone.utc)
         builder = (
             x509.CertificateBuilder(self._name, subject, key.public_key(), x509.random_serial_number())
             .not_valid_before(start)
-            .not_valid_after(start + dt.timedelta(days=36500))
+            .not_valid_after(start + dt.timedelta(days=365 * years))
             .add_extension(x509.BasicConstraints(ca=host is None, path_length=None), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
@@ -148,6 +191,8 @@ class Authority:
         else:
             # Python 3.13 and later want it of a CA.
             builder = builder.add_extension(_CA_KEY_USAGE, critical=True)
+        if usage:
+            builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         return builder.sign(self._key, hashes.SHA256())
 
     def _write(self, name: str, content: bytes) -> str:
@@ -156,6 +201,7 @@ class Authority:
         return str(path)
 
 
+_PEM = serialization.Encoding.PEM
 _CA_KEY_USAGE = x509.KeyUsage(
     digital_signature=False,
     content_commitment=False,
@@ -176,21 +222,39 @@ def _general_name(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
+def self_signed(folder: Path, host: str) -> str:
+    """Return the path of a file with a certificate that nobody else has signed, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
+    start = dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(start + dt.timedelta(days=36500))
+        .add_extension(x509.SubjectAlternativeName([_general_name(host)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "self-signed.pem"
+    path.write_bytes(_pem(certificate) + _key_pem(key))
+    return str(path)
+
+
 def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
+    return certificate.public_bytes(_PEM)
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    return key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
-def server_context(path: str, client_ca: str | None = None) -> ssl.SSLContext:
+def server_context(path: str, client_ca: str | None = None, crl: str | None = None) -> ssl.SSLContext:
     """Return what a server with this certificate speaks; with ``client_ca`` it asks for one of the client's."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
     if client_ca:
         context.load_verify_locations(client_ca)
         context.verify_mode = ssl.CERT_REQUIRED
+    if crl:
+        context.load_verify_locations(crl)
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     return context
