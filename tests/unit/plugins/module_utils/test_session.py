@@ -21,6 +21,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     NotSentError,
     RefusedError,
     SessionError,
+    StaleRevisionError,
     UnauthorizedError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Tokens
@@ -236,6 +237,23 @@ class TestRefresh:
         service.later(0.2)
         with pytest.raises(UnauthorizedError):
             session.call(lambda given: given.access_token)
+
+    def test_a_process_that_comes_too_late_does_not_go_on_with_what_it_has(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It was held while it refreshed, and another has a newer session."""
+        service = Service()
+        session = service.session(LOGIN, path)
+        session.open()
+        service.later(2.5)
+
+        def stale(_self: SessionFile, _session: object) -> t.NoReturn:
+            raise StaleRevisionError("another run was first")
+
+        monkeypatch.setattr(SessionFile, "save", stale)
+        with pytest.raises(StaleRevisionError):
+            session.call(lambda given: given.access_token)
+        assert service.steps() == ["login"]
 
     @pytest.mark.parametrize("status", [200, 400, 401, 403, 429])
     def test_what_was_refused_is_not_used_up(self, path: Path, status: int) -> None:
