@@ -1,0 +1,171 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The jobs that are made to fail, each with what was there before it and what is tried in it."""
+
+from __future__ import annotations
+
+import collections.abc as c
+import dataclasses
+import typing as t
+
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Fault, Site
+
+# A run that dies at one of these has written down that it is going to ask, and has not asked.
+NOT_ASKED_YET = "store put (intended|create_unknown) committed|create send|create sent"
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    """A job, with what was there before.
+
+    ``points`` says which fault points are tried here, as ``<module> <point>``, and ``steps`` whose answers.
+    ``first`` is the module that asks for certificates, ``before`` is done before the job and ``between`` before each
+    that follows; ``answer`` is how the server fails in each cell: step, moment, action. At a point of ``in_vain`` there
+    may be an intent that made no key.
+
+    Cells of one scenario share a store, each with a name of its own, unless they are about the session.
+    """
+
+    name: str
+    points: str
+    steps: str
+    api_version: str = "4.42"
+    first: str = "redtrust_csr"
+    session: c.Callable[[Site], object] = Site.with_access_token
+    before: c.Callable[[Site, c.Sequence[str]], object] = lambda _site, _names: None
+    between: c.Callable[[Site], object] = lambda _site: None
+    answer: tuple[str, str, str] | None = None
+    in_vain: str = NOT_ASKED_YET
+    patches: c.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def has_token(self) -> bool:
+        """Whether the modules are given an access token, and so have nothing to do with sessions."""
+        return self.session is Site.with_access_token
+
+
+def issue(site: Site, names: c.Sequence[str]) -> None:
+    """Have certificates that are due: they have 20 days, and what is asked for in their place a year."""
+    local_ca = {"validity": "20d", **site.local_ca}
+    for module in ("redtrust_csr", "redtrust_sign", "redtrust_finalize"):
+        signer: dict[str, t.Any] = {"local_ca": local_ca} if module == "redtrust_sign" else {}
+        assert site.step(module, names, **signer).status == 0
+
+
+def die_at(point: str, module: str = "redtrust_csr") -> c.Callable[[Site, c.Sequence[str]], None]:
+    """Have a job for each name that died there."""
+
+    def died(site: Site, names: c.Sequence[str]) -> None:
+        for name in names:
+            assert site.pipeline(name, faults={module: Fault(point, "kill")})[-1].status == -9
+
+    return died
+
+
+def with_temporal_token(site: Site) -> None:
+    """Let a person sign in."""
+    site.options["temporal_token"] = site.appliance.temporary_token()
+
+
+def have_session_to_refresh(site: Site, _names: c.Sequence[str]) -> None:
+    """Have a session whose life is almost over."""
+    site.appliance.set(access_token_lifetime=0.001, expired_access_at_refresh="accept")
+    assert site.run("redtrust_token").status == 0
+    site.appliance.set(access_token_lifetime=600)
+    site.options.pop("temporal_token", None)
+
+
+def with_stored_login(site: Site) -> None:
+    """Let the modules log in, and keep the session in the store."""
+    site.with_login().with_session_key()
+
+
+def with_stored_temporal_token(site: Site) -> None:
+    """Let a person sign in, and keep the session in the store."""
+    with_temporal_token(site.with_session_key())
+
+
+IN_FILE = "redtrust_.* (session|login|exchange|refresh|logout) .*"
+SCENARIOS = (
+    Scenario("issue", ".*", "create|finalize"),
+    Scenario(
+        "renew",
+        "redtrust_renew .*|.* (store put finalized|file) .*",
+        "create|finalize",
+        first="redtrust_renew",
+        before=issue,
+    ),
+    Scenario("issue-4.33", "", "create|finalize", api_version="4.33"),
+    Scenario("renew-4.33", "", "create|finalize", api_version="4.33", first="redtrust_renew", before=issue),
+    Scenario("intent-without-answer", ".* store put create_unknown .*", "create", before=die_at("create received")),
+    Scenario("create-without-answer", ".* store put create_unknown .*", "", answer=("create", "after", "drop")),
+    Scenario(
+        "create-refused",
+        ".* store put abandoned .*",
+        "",
+        answer=("create", "before", "status:400"),
+        in_vain="store put abandoned (before|written)",
+    ),
+    Scenario(
+        "create-unauthorized",
+        IN_FILE,
+        "",
+        session=Site.with_login,
+        answer=("create", "before", "status:401"),
+        in_vain=".*",
+    ),
+    Scenario(
+        "upload-without-answer",
+        "redtrust_finalize store put .*",
+        "finalize",
+        before=die_at("finalize received", "redtrust_finalize"),
+    ),
+    Scenario("upload-refused", "redtrust_finalize store put .*", "", answer=("finalize", "before", "status:400")),
+    Scenario(
+        "slow-answer",
+        ".* store renew .*",
+        "",
+        answer=("create", "before", "delay:0.5"),
+        patches={"_batch.LEASE_SECONDS": 0.9},
+    ),
+    Scenario("login", IN_FILE, "login|logout", session=Site.with_login),
+    Scenario("login-in-store", ".* store session .*", "", session=with_stored_login),
+    Scenario("refresh", IN_FILE, "refresh", session=Site.with_login, before=have_session_to_refresh),
+    Scenario(
+        "refresh-in-store",
+        "redtrust_csr (store (session|acquire|release)|refresh) .*",
+        "",
+        session=with_stored_login,
+        before=have_session_to_refresh,
+    ),
+    Scenario(
+        "exchange-4.33",
+        IN_FILE,
+        "exchange|logout",
+        api_version="4.33",
+        session=with_temporal_token,
+        between=with_temporal_token,
+    ),
+    Scenario(
+        "refresh-4.33",
+        "",
+        "refresh",
+        api_version="4.33",
+        session=with_temporal_token,
+        before=have_session_to_refresh,
+        between=with_temporal_token,
+    ),
+    Scenario(
+        "refresh-in-store-4.33",
+        "redtrust_csr (store session|refresh) .*",
+        "refresh",
+        api_version="4.33",
+        session=with_stored_temporal_token,
+        before=have_session_to_refresh,
+        between=with_temporal_token,
+    ),
+)

@@ -1,0 +1,235 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every point at which a job can die, and every way in which an answer can be lost: run again, and nothing is amiss.
+
+Nothing here lists the cells. A job runs once with tracing, which tells the fault points that it reaches and how often,
+and the ledger tells the steps that it asked for; each is then made to fail, in each way, in a job of its own.
+"""
+
+from __future__ import annotations
+
+import ast
+import collections
+import collections.abc as c
+import dataclasses
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _errors
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Fault, Ran, Site
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.scenarios import SCENARIOS, Scenario
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.verdict import verdict
+from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance
+
+if t.TYPE_CHECKING:
+    from ansible_collections.redtrust.certificate_enroll.tests.conftest import Servers
+
+    from .conftest import NewSite
+
+PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
+OWN_ERRORS = {name for name, found in vars(_errors).items() if isinstance(found, type)}
+# At these the system says that the disk is full, and not the network or the CA.
+ON_DISK = ("store ", "session ", "file ")
+# Moment and action in the sandbox; the client waits a fifth of a second for an answer that is delayed.
+ANSWERS = (
+    ("before", "status:503"),
+    ("after", "status:500"),
+    ("before", "drop"),
+    ("after", "drop"),
+    ("before", "delay:0.5"),
+    ("after", "delay:0.5"),
+    ("before", "status:401"),
+    ("after", "half"),
+)
+IMPATIENT: dict[str, t.Any] = {"timeout": 0.2}
+
+
+# What is promised to be tried, whatever the source says now.
+STEPS = ("login", "exchange", "refresh", "logout", "create", "finalize")
+WRITES = ("intended", "requested", "signing", "issued", "finalized", "create_unknown", "abandoned")
+PROMISED = {
+    *(f"{step} {moment}" for step in STEPS for moment in ("send", "sent", "received")),
+    *(f"store put {state} {moment}" for state in WRITES for moment in ("before", "written", "committed")),
+    *(
+        f"store {verb} {moment}"
+        for verb in ("acquire", "renew", "release", "session")
+        for moment in ("before", "written", "committed")
+    ),
+    *("session before", "session written", "session saved", "sign before", "sign after", "file before", "file written"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """A fault point, as a job reaches it: in which module, and how often it was passed there before."""
+
+    module: str
+    name: str
+    passed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A job that fails: at a point, in the way of ``do``; or at the server, with step, moment and action."""
+
+    name: str
+    point: Point | None = None
+    do: str = ""
+    answer: tuple[str, str, str] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.do} at {self.point})" if self.point else f"{self.name} ({self.answer})"
+
+
+class Bench:
+    """Where the cells of one scenario are tried."""
+
+    def __init__(self, scenario: Scenario, appliance: Appliance, new_site: NewSite, directory: Path) -> None:
+        self.scenario = scenario
+        self._appliance = appliance
+        self._new_site = new_site
+        self._directory = directory
+
+    def points(self) -> list[Point]:
+        """Return what a job reaches, of what the scenario is about."""
+        modules = (self.scenario.first, "redtrust_sign", "redtrust_finalize", "redtrust_token")
+        traces = {module: self._directory / f"trace-{module}" for module in modules}
+        site = self._place(["traced"])
+        self._job(site, "traced", {module: Fault(trace=str(path)) for module, path in traces.items()})
+        reached = []
+        for module, path in traces.items():
+            passed: collections.Counter[str] = collections.Counter()
+            for name in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+                reached.append(Point(module, name, passed[name]))
+                passed[name] += 1
+        return [point for point in reached if re.fullmatch(self.scenario.points, f"{point.module} {point.name}")]
+
+    def steps(self) -> list[str]:
+        """Return what a job asks the server for, of what the scenario is about."""
+        site = self._place(["traced"])
+        before = self._appliance.one("SELECT MAX(id) FROM requests")
+        self._job(site, "traced")
+        rows = self._appliance.rows("SELECT DISTINCT step FROM requests WHERE id > ? ORDER BY step", before)
+        return [step for (step,) in rows if re.fullmatch(self.scenario.steps, step)]
+
+    def problems(self, cells: c.Sequence[Cell]) -> list[str]:
+        """Try the cells, and return what came of it that should not."""
+        found = []
+        for group in [cells] if self.scenario.has_token else [[cell] for cell in cells]:
+            site = self._place([cell.name for cell in group])
+            for cell in group:
+                found += [f"{cell}: {problem}" for problem in self._try(site, cell)]
+            found += [f"{group[0] if len(group) == 1 else ''}: {problem}" for problem in self._settle(site, group)]
+        return found
+
+    def _place(self, names: c.Sequence[str]) -> Site:
+        """Return a new place in which the job can begin."""
+        self._appliance.reset()
+        site = self._new_site(self._appliance)
+        self.scenario.session(site)
+        self.scenario.before(site, names)
+        return site
+
+    def _job(self, site: Site, name: str, faults: c.Mapping[str, Fault] | None = None, **options: t.Any) -> list[Ran]:
+        """Run what is made to fail, with the server as the scenario has it."""
+        scenario = self.scenario
+        with self._appliance.database() as connection:
+            connection.execute("DELETE FROM faults WHERE fired >= times")
+        if scenario.answer:
+            self._appliance.fault(*scenario.answer)
+        others: dict[str, t.Any] = {"logout": not scenario.has_token, "patches": scenario.patches}
+        return site.pipeline(name, first=scenario.first, faults=faults, **others, **options)
+
+    def _try(self, site: Site, cell: Cell) -> c.Iterator[str]:
+        """Let a job fail; say what is wrong with the way in which it did."""
+        once = self._directory / cell.name
+        if cell.point:
+            fault = Fault(cell.point.name, cell.do, cell.point.passed, str(once))
+            ran = self._job(site, cell.name, {cell.point.module: fault})
+            happened = once.exists()
+        else:
+            assert cell.answer
+            self._appliance.fault(*cell.answer)
+            ran = self._job(site, cell.name, **(IMPATIENT if "delay" in cell.answer[2] else {}))
+            happened = self._appliance.one("SELECT MAX(fired) FROM faults") == 1
+        if not happened:
+            yield "it did not happen"
+        if cell.do == "kill" and -9 not in [one.status for one in ran]:
+            yield "it was not killed"
+        if cell.answer or (cell.do == "full" and cell.point and cell.point.name.startswith(ON_DISK)):
+            told: set[str] = set().union(*(one.errors for one in ran))
+            yield from (f"{kind} is no error of the collection" for kind in told - OWN_ERRORS)
+
+    def _settle(self, site: Site, cells: c.Sequence[Cell]) -> list[str]:
+        """Run again until nothing changes, and judge."""
+        scenario = self.scenario
+        in_vain = sum(1 for cell in cells if cell.point and re.fullmatch(scenario.in_vain, cell.point.name))
+        try:
+            site.until_quiet(
+                *(cell.name for cell in cells),
+                first=scenario.first,
+                before_pass=lambda: scenario.between(site),
+                logout=not scenario.has_token,
+            )
+        except AssertionError as exc:
+            return [str(exc)]
+        unanswered = "SELECT COUNT(*) FROM requests WHERE id > ? AND answered_at IS NULL"
+        self._appliance.until(lambda: not self._appliance.one(unanswered, site.since))
+        return verdict(site, never_left=in_vain)
+
+
+@pytest.fixture
+def bench(request: pytest.FixtureRequest, servers: Servers, new_site: NewSite, tmp_path: Path) -> Bench:
+    scenario: Scenario = request.param
+    return Bench(scenario, servers[scenario.api_version], new_site, tmp_path)
+
+
+Record = c.Callable[[str, object], None]
+
+
+@pytest.mark.parametrize("do", ["kill", "raise", "full"])
+@pytest.mark.parametrize("bench", [one for one in SCENARIOS if one.points], indirect=True, ids=str)
+def test_a_job_that_fails_at_a_point(bench: Bench, do: str, record_property: Record) -> None:
+    cells = [Cell(f"{do}-{number}", point, do) for number, point in enumerate(bench.points())]
+    record_property("cells of the crash matrix", len(cells))
+    assert cells
+    assert not (problems := bench.problems(cells)), "\n".join(problems)
+
+
+@pytest.mark.parametrize("bench", [one for one in SCENARIOS if one.steps], indirect=True, ids=str)
+def test_an_answer_that_fails(bench: Bench, record_property: Record) -> None:
+    faults = [(step, *answer) for step in bench.steps() for answer in ANSWERS]
+    cells = [Cell(f"answer-{number}", answer=fault) for number, fault in enumerate(faults)]
+    record_property("cells of the crash matrix", len(cells))
+    assert cells
+    assert not (problems := bench.problems(cells)), "\n".join(problems)
+
+
+def test_every_point_is_tried(servers: Servers, new_site: NewSite, tmp_path: Path) -> None:
+    tried: set[str] = set()
+    for scenario in SCENARIOS:
+        directory = tmp_path / f"of-{scenario}"
+        directory.mkdir()
+        bench = Bench(scenario, servers[scenario.api_version], new_site, directory)
+        tried.update(point.name for point in bench.points())
+    assert not (missing := PROMISED - tried), missing
+    patterns = points_in_source()
+    assert len(patterns) > 9, "it does not find them"
+    assert not [pattern for pattern in patterns if not any(re.fullmatch(pattern, name) for name in tried)]
+
+
+def points_in_source() -> set[str]:
+    """Return what the plugins call their fault points, as patterns: a part that is put in is any text."""
+    patterns = set()
+    for path in PLUGINS.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "_fault_points.reach":
+                (name,) = node.args
+                parts = name.values if isinstance(name, ast.JoinedStr) else [name]
+                texts = [str(part.value) if isinstance(part, ast.Constant) else None for part in parts]
+                patterns.add("".join(".+" if text is None else re.escape(text) for text in texts))
+    return patterns
