@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _kept_session
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._credentials import Credentials
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import RefusedError, UnauthorizedError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Tokens
@@ -24,6 +25,12 @@ if t.TYPE_CHECKING:
 
 HOUR = 3600.0
 DAY = 24 * HOUR
+
+
+@pytest.fixture(autouse=True)
+def cheap_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw keys out quickly; how a session is sealed is not the matter here."""
+    monkeypatch.setattr(_kept_session, "_KEY_ITERATIONS", 1)
 
 
 def login(machine: Machine, appliance: Appliance, path: Path) -> Session:
