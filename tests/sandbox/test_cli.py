@@ -263,6 +263,12 @@ def test_it_works_without_a_key_pool(tmp_path: Path) -> None:
         ({"users": [{"username": "x"}]}, "needs password"),
         ({"providers": {"X": "odd"}}, "provider.X must be one of"),
         ({"settings": {"colour": "red"}}, "There is no setting 'colour'"),
+        ({"tls": {"colour": "red"}}, "has no colour"),
+        ({"tls": {"protocol": "2.0"}}, "must be one of 1.0, 1.1, 1.2, 1.3"),
+        ({"tls": {"client_cert": "wanted"}}, "must be one of none, optional, required"),
+        ({"tls": {"client_cert": "required"}}, "needs client_ca_path"),
+        ({"tls": {"client_ca_path": "x.pem"}}, "needs client_ca_path"),
+        ({"tls": {"certificate_path": "/nowhere.pem"}}, "A file that tls names cannot be used"),
     ],
 )
 def test_a_wrong_configuration_is_explained(tmp_path: Path, config: t.Any, says: str) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the server is configured with: partners, users, providers, initial settings.
+"""What the server is configured with: partners, users, providers, initial settings, TLS.
 
 The JSON form, with every key optional::
 
@@ -10,7 +10,9 @@ The JSON form, with every key optional::
       "partners": [{"name": "CA_DEMO", "secret": "text", "secret_encoding": "text", "redirect_urls": ["https://..."]}],
       "users": [{"username": "demo", "password": "text", "domain": "local.users"}],
       "providers": {"CA_DEMO": "standard", "CA_LEGACY": "legacy"},
-      "settings": {"access_token_lifetime": 60}
+      "settings": {"access_token_lifetime": 60},
+      "tls": {"client_ca_path": "ca.pem", "client_crl_path": "ca.crl", "client_cert": "required",
+              "certificate_path": "server.pem", "protocol": "1.3"}
     }
 
 A key that is given replaces the default list as a whole.
@@ -29,6 +31,8 @@ from redtrust_sandbox import settings
 from redtrust_sandbox.errors import ConfigError
 
 SECRET_ENCODINGS = ("text", "hex", "base64")
+CLIENT_CERTS = ("none", "optional", "required")
+PROTOCOLS = ("1.0", "1.1", "1.2", "1.3")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +68,32 @@ class User:
     domain: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Tls:
+    """What the server speaks and whom it lets in; all paths are of PEM files.
+
+    ``certificate_path`` has a certificate with its key to show instead of the server's own, ``protocol`` is the only
+    version that is spoken instead of 1.2 and later.
+    """
+
+    certificate_path: str | None = None
+    protocol: str | None = None
+    client_cert: str = "none"
+    client_ca_path: str | None = None
+    client_crl_path: str | None = None
+
+    def check(self) -> None:
+        """Raise ConfigError when these do not go together."""
+        if self.client_cert not in CLIENT_CERTS:
+            raise ConfigError(f"client_cert must be one of {', '.join(CLIENT_CERTS)}, not {self.client_cert!r}")
+        if self.protocol is not None and self.protocol not in PROTOCOLS:
+            raise ConfigError(f"protocol must be one of {', '.join(PROTOCOLS)}, not {self.protocol!r}")
+        if (self.client_cert == "none") != (self.client_ca_path is None) or (
+            self.client_crl_path and not self.client_ca_path
+        ):
+            raise ConfigError("A client_cert that is optional or required needs client_ca_path, none needs neither")
+
+
 DEFAULT_PARTNER = Partner(
     name="CA_DEMO",
     secret="sandbox-partner-secret",
@@ -87,17 +117,19 @@ class Config:
     users: tuple[User, ...] = (DEFAULT_USER,)
     providers: t.Mapping[str, str] = dataclasses.field(default_factory=lambda: dict(DEFAULT_PROVIDERS))
     settings: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    tls: Tls = dataclasses.field(default_factory=Tls)
 
     @classmethod
     def from_json(cls, data: t.Any) -> Config:
         """Build from the JSON form; raises ConfigError."""
-        _only(data, "configuration", ("partners", "users", "providers", "settings"))
+        _only(data, "configuration", ("partners", "users", "providers", "settings", "tls"))
         base = cls()
         config = cls(
             partners=tuple(_partner(item) for item in data["partners"]) if "partners" in data else base.partners,
             users=tuple(_user(item) for item in data["users"]) if "users" in data else base.users,
             providers={str(k): str(v) for k, v in data.get("providers", base.providers).items()},
             settings={str(k): str(v) for k, v in data.get("settings", {}).items()},
+            tls=_tls(data.get("tls", {})),
         )
         config.check()
         return config
@@ -110,6 +142,7 @@ class Config:
             if partner.name != partner.name.upper():
                 raise ConfigError(f"The name of partner {partner.name} must be in upper case")
             partner.key()
+        self.tls.check()
         for key, value in self.initial_settings().items():
             settings.parse(key, value)
 
@@ -157,3 +190,8 @@ def _partner(data: t.Any) -> Partner:
 def _user(data: t.Any) -> User:
     _only(data, "user", ("username", "password", "domain"), ("username", "password"))
     return User(str(data["username"]), str(data["password"]), str(data.get("domain", DEFAULT_USER.domain)))
+
+
+def _tls(data: t.Any) -> Tls:
+    _only(data, "tls", [field.name for field in dataclasses.fields(Tls)])
+    return Tls(**{name: str(value) for name, value in data.items() if value is not None})

@@ -126,7 +126,7 @@ def serve(options: Options, config: Config) -> None:
     door.ports = front.port_kinds(generation, auth_port, ra_port)
     facts = describe(options, config, directory, ra_port, auth_port)
     server = SandboxServer(
-        _uvicorn_config(door, tls.context(directory, options.host)),
+        _uvicorn_config(door, tls.context(directory, options.host, config.tls)),
         options,
         lambda: _announce(options, directory, facts),
     )

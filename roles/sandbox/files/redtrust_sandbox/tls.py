@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The server's own CA and certificate."""
+"""The server's own CA and certificate, and what it asks of clients."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from redtrust_sandbox.config import Tls
+from redtrust_sandbox.errors import ConfigError
 from redtrust_sandbox.files import write_private
 
 CA_FILE = "ca.pem"
@@ -26,15 +28,37 @@ _DAY = datetime.timedelta(days=1)
 _NAMES = ("localhost", "127.0.0.1", "::1")
 
 
-def context(directory: pathlib.Path, host: str) -> ssl.SSLContext:
-    """Return the context of the server; makes the CA at first start and a certificate at each."""
+def context(directory: pathlib.Path, host: str, wanted: Tls) -> ssl.SSLContext:
+    """Return the context of the server; makes the CA at first start and a certificate at each. Raises ConfigError."""
     ca, ca_key = _authority(directory)
     server = directory / _SERVER_FILE
     write_private(server, _server_certificate(ca, ca_key, dict.fromkeys((*_NAMES, host))))
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.minimum_version = ssl.TLSVersion.TLSv1_2
-    tls.load_cert_chain(server)
+    try:
+        tls.load_cert_chain(wanted.certificate_path or server)
+        _ask_clients(tls, wanted)
+    except OSError as exc:  # ssl.SSLError is one
+        raise ConfigError(f"A file that tls names cannot be used: {exc}") from exc
+    if wanted.protocol:
+        version = getattr(ssl.TLSVersion, "TLSv" + wanted.protocol.removesuffix(".0").replace(".", "_"))
+        if version < ssl.TLSVersion.TLSv1_2:
+            tls.set_ciphers("DEFAULT:@SECLEVEL=0")  # openssl has old versions at no other level
+        # at no time may the lower bound be above the upper one
+        tls.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        tls.maximum_version = version
+        tls.minimum_version = version
     return tls
+
+
+def _ask_clients(tls: ssl.SSLContext, wanted: Tls) -> None:
+    if wanted.client_ca_path is None:
+        return
+    tls.load_verify_locations(wanted.client_ca_path)
+    tls.verify_mode = ssl.CERT_REQUIRED if wanted.client_cert == "required" else ssl.CERT_OPTIONAL
+    if wanted.client_crl_path:
+        tls.load_verify_locations(wanted.client_crl_path)
+        tls.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
 
 
 def _authority(directory: pathlib.Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
