@@ -35,7 +35,14 @@ def acquire(
     connection.executemany("DELETE FROM leases WHERE holder = ?", [(one,) for one in gone])
     connection.executemany(_ACQUIRE, [(key, holder, end, now) for key in sorted(wanted)])
     others = connection.execute(HELD, (holder,))
-    return {key: Lease(key, rival, _rows.date_from_text(end)) for key, rival, end in others if key in wanted}
+    return {key: _lease(key, rival, end) for key, rival, end in others if key in wanted}
+
+
+def _lease(key: str, holder: str, end: str) -> Lease:
+    try:
+        return Lease(key, holder, _rows.date_from_text(end))
+    except ValueError as exc:
+        raise sqlite3.DatabaseError(f"the lease of {key!r} cannot be read") from exc
 
 
 def renew(connection: sqlite3.Connection, holder: str, seconds: float) -> int:

@@ -74,16 +74,20 @@ def _is_header(header: bytes) -> bool:
 
 
 def _frames(stream: t.IO[bytes], header: bytes) -> t.Iterator[_Frame]:
-    """Yield the frames that are there as a whole, those of an earlier use of the log included."""
+    """Yield the frames that are there as a whole, those of an earlier use of the log included.
+
+    A frame may follow from the checksum that stands in the one before, or from the one that should stand there.
+    """
     magic, _version, page_size, _number, *salts, sum_1, sum_2 = _HEADER.unpack(header)
-    before, number = (sum_1, sum_2), 0
+    before, number = {(sum_1, sum_2)}, 0
     while len(frame := stream.read(_FRAME.size + page_size)) == _FRAME.size + page_size:
-        _page, pages, salt_1, salt_2, *stored = _FRAME.unpack_from(frame)
+        _page, pages, salt_1, salt_2, stored_1, stored_2 = _FRAME.unpack_from(frame)
         ours = [salt_1, salt_2] == salts
-        found = _sums(frame[_FRAME.size :], _sums(frame[:8], before, magic), magic) if ours else None
-        before = (stored[0], stored[1])
+        found = {_sums(frame[_FRAME.size :], _sums(frame[:8], sums, magic), magic) for sums in before if ours}
+        stored = (stored_1, stored_2)
         number += 1
-        yield _Frame(number, bool(pages), ours, found == before, before)
+        yield _Frame(number, bool(pages), ours, stored in found, stored)
+        before = {stored} if stored in found or len(before) > 1 else {stored, *found}
 
 
 def _before_a_transaction(frames: t.Iterator[_Frame]) -> _Frame | None:

@@ -19,6 +19,7 @@ from .._models import Enrollment, Revision
 from . import _file, _key, _leases, _location, _rows, _schema, _sessions
 from ._base import Lease, Store, makes_room_first, never, stale
 
+_DAMAGED = "it is damaged; keep a copy of it and restore a backup"
 # What SQLite says (the beginning of it), and what to do about it.
 _ADVICE = (
     ("database is locked", "another process keeps it locked; look for a job that hangs, then run again"),
@@ -27,8 +28,12 @@ _ADVICE = (
     ("disk I/O error", "nothing was written; look for a full or failing disk (dmesg), then run again"),
     ("attempt to write a readonly database", "nothing was written; make the file and its directory writable"),
     ("unable to open database file", "the file and its directory must be readable and writable"),
-    ("database disk image is malformed", "it is damaged; keep a copy of it and restore a backup"),
-    ("malformed database schema", "it is damaged; keep a copy of it and restore a backup"),
+    ("database disk image is malformed", _DAMAGED),
+    ("malformed database schema", _DAMAGED),
+    ("unsupported file format", _DAMAGED),
+    ("Could not decode to UTF-8", _DAMAGED),
+    ("the lease of", _DAMAGED),
+    ("table revisions already exists", _DAMAGED),
     ("file is not a database", "this is not a store, or a damaged one; restore a backup or choose another path"),
 )
 
@@ -220,8 +225,9 @@ class SqliteStore(Store):
         try:
             yield
         except sqlite3.Error as exc:
-            advice = next((advice for words, advice in _ADVICE if str(exc).startswith(words)), "nothing was written")
-            raise StoreError(f"store {self._path}: {exc}; {advice}") from exc
+            said = str(exc).partition(" with text ")[0]
+            advice = next((advice for words, advice in _ADVICE if said.startswith(words)), "nothing was written")
+            raise StoreError(f"store {self._path}: {said}; {advice}") from exc
         except OSError as exc:
             advice = "look for a full or failing disk, then run again"
             raise StoreError(f"store {self._path}: {exc.strerror}; {advice}") from exc

@@ -1,0 +1,289 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A store that was cut or changed where it lay: refused and left as it is, or read as it was written, never otherwise.
+
+Each test tries about a hundred places, evenly spread; CERTIFICATE_ENROLL_DAMAGES in the environment sets how many.
+"""
+
+from __future__ import annotations
+
+import collections.abc as c
+import dataclasses
+import os
+import random
+import shutil
+import sqlite3
+import struct
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import PENDING, Enrollment, State
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import _log
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store, open_store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
+
+if t.TYPE_CHECKING:
+    from .conftest import MakeRevision
+
+PLACES = int(os.environ.get("CERTIFICATE_ENROLL_DAMAGES", "100"))
+NAME = "store.db"
+LOG = f"{NAME}-wal"
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """The files of a store, and what it held after each write; ``ends`` are the lengths of the log by then."""
+
+    files: c.Mapping[str, bytes]
+    history: c.Sequence[c.Sequence[Enrollment]]
+    ends: c.Sequence[int]
+
+    @property
+    def last(self) -> c.Sequence[Enrollment]:
+        return self.history[-1]
+
+
+@pytest.fixture(scope="module")
+def samples(make: MakeRevision, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Sample]:
+    """A store at rest, and one whose last run was killed: a half of it is in the log."""
+    folder = tmp_path_factory.mktemp("samples")
+    chance = random.Random(3)
+    history, ends = [], []
+    with SqliteStore(str(folder / NAME)) as store:
+        for number, state in enumerate([*State, *State]):
+            row = make(f"{number:02}", state=state, csr=chance.randbytes(300), certificate=chance.randbytes(900))
+            row = dataclasses.replace(row, request_code=f"R-{number}" if state in PENDING else None)
+            store.put(dataclasses.replace(row, chain=(chance.randbytes(4000),) if number % 4 == 0 else ()))
+            if number == 8:
+                store._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            history.append(store.enrollments())
+            ends.append((folder / LOG).stat().st_size)
+        killed = {name: (folder / name).read_bytes() for name in (NAME, LOG, f"{NAME}.key")}
+    rest = {name: (folder / name).read_bytes() for name in (NAME, f"{NAME}.key")}
+    return {"killed": Sample(killed, history, ends), "at rest": Sample(rest, history, ends)}
+
+
+@pytest.fixture
+def neighbour(tmp_path: Path, make: MakeRevision) -> c.Iterator[Store]:
+    """Another store of the same process, in the same directory, that must not notice anything."""
+    with open_store(str(tmp_path / "neighbour.db")) as store:
+        (stored,) = store.put(make("neighbour", request_code="R-N"))
+        yield store
+        (stored,) = store.put(stored)
+        assert store.enrollment("redtrust", "neighbour").revisions == (stored,)
+
+
+def lay(directory: Path, files: c.Mapping[str, bytes]) -> Path:
+    """Write the files of a store, and nothing else of that store."""
+    for left in directory.glob(f"{NAME}*"):
+        left.unlink()
+    for name, content in files.items():
+        (directory / name).write_bytes(content)
+        (directory / name).chmod(0o600)
+    return directory / NAME
+
+
+def outcome(path: Path, *, read_only: bool) -> list[Enrollment] | None:
+    """Return what a store says that it holds; None when it is refused by its name, and left as it is."""
+    files = [file for file in path.parent.glob(f"{NAME}*") if not file.name.endswith("-shm")]
+    before = {file: file.read_bytes() for file in files}
+    try:
+        with open_store(str(path), read_only=read_only) as store:
+            found = store.enrollments()
+            assert [store.enrollment(one.service, one.name) for one in found] == found
+    except StoreError as exc:
+        said = str(exc)
+    else:
+        return found
+    assert str(path) in said
+    assert len(said) < 600
+    assert {file: file.read_bytes() for file in before} == before
+    return None
+
+
+def without_codes(history: c.Iterable[c.Sequence[Enrollment]]) -> list[list[Enrollment]]:
+    return [
+        [
+            dataclasses.replace(
+                one, revisions=tuple(dataclasses.replace(row, request_code=None) for row in one.revisions)
+            )
+            for one in found
+        ]
+        for found in history
+    ]
+
+
+def spread(end: int, count: int = PLACES) -> range:
+    """Return about so many numbers below ``end``, at an odd distance, so that they meet each bit of a byte."""
+    return range(0, end, max(1, end // count) | 1)
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.usefixtures("neighbour")
+def test_a_file_that_was_cut_anywhere_is_refused(tmp_path: Path, samples: dict[str, Sample], read_only: bool) -> None:
+    whole = samples["at rest"].files
+    pages = range(0, len(whole[NAME]), 4096)
+    for length in sorted({*spread(len(whole[NAME])), *pages, *(page - 1 for page in pages[1:]), *range(0, 200, 20)}):
+        path = lay(tmp_path, {**whole, NAME: whole[NAME][:length]})
+        assert outcome(path, read_only=read_only) is None, f"cut after {length} bytes"
+
+
+@pytest.mark.usefixtures("neighbour")
+def test_a_file_that_was_cut_under_its_log_is_refused_or_mended_by_it(
+    tmp_path: Path, samples: dict[str, Sample]
+) -> None:
+    sample = samples["killed"]
+    mended = 0
+    for length in spread(len(sample.files[NAME])):
+        found = outcome(lay(tmp_path, {**sample.files, NAME: sample.files[NAME][:length]}), read_only=False)
+        assert found in (None, sample.last), f"cut after {length} bytes"
+        mended += found is not None
+    assert outcome(lay(tmp_path, sample.files), read_only=False) == sample.last
+    assert mended < PLACES
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.usefixtures("neighbour")
+def test_a_log_that_was_cut_gives_what_was_committed_before(
+    tmp_path: Path, samples: dict[str, Sample], read_only: bool
+) -> None:
+    """A log that ends early cannot be told from one that was not written any further."""
+    sample = samples["killed"]
+    history = without_codes(sample.history) if read_only else sample.history
+    for length in spread(len(sample.files[LOG])):
+        found = outcome(lay(tmp_path, {**sample.files, LOG: sample.files[LOG][:length]}), read_only=read_only)
+        committed = max((index for index, end in enumerate(sample.ends) if index > 8 and end <= length), default=8)
+        assert found == history[committed], f"cut after {length} bytes"
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.usefixtures("neighbour")
+def test_a_bit_that_flipped_is_found_or_means_nothing(
+    tmp_path: Path, samples: dict[str, Sample], read_only: bool
+) -> None:
+    whole = samples["at rest"].files
+    (last,) = without_codes([samples["at rest"].last]) if read_only else [samples["at rest"].last]
+    refused = 0
+    for bit in sorted({*spread(8 * len(whole[NAME])), *spread(800, 100)}):
+        found = outcome(lay(tmp_path, {**whole, NAME: flipped(whole[NAME], bit)}), read_only=read_only)
+        assert found in (None, last), f"bit {bit}"
+        refused += found is None
+    assert refused > PLACES // 4
+
+
+@pytest.mark.usefixtures("neighbour")
+def test_a_bit_that_flipped_in_the_log_is_found_but_at_its_very_end(tmp_path: Path, samples: dict[str, Sample]) -> None:
+    """The last transaction may be lost: what a machine leaves that fails while writing it looks the same."""
+    sample = samples["killed"]
+    before = sample.ends[-2]
+    for bit in sorted({*spread(8 * len(sample.files[LOG])), *range(8 * before - 8 * 4120, 8 * before - 8 * 4096, 7)}):
+        found = outcome(lay(tmp_path, {**sample.files, LOG: flipped(sample.files[LOG], bit)}), read_only=False)
+        assert found in ((None,) if bit < 8 * before else (None, sample.last, sample.history[-2])), f"bit {bit}"
+
+
+def flipped(content: bytes, bit: int) -> bytes:
+    changed = bytearray(content)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("version", [0, 6, 18])
+def test_another_version_in_the_header_runs_no_upgrade_over_what_is_there(
+    tmp_path: Path, samples: dict[str, Sample], version: int
+) -> None:
+    whole = samples["at rest"].files
+    content = bytearray(whole[NAME])
+    content[60:64] = struct.pack(">I", version)
+    assert outcome(lay(tmp_path, {**whole, NAME: bytes(content)}), read_only=False) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("'finalized'", "'finalizee'"), ("request_code TEXT", "request_code TEXU")]
+)
+def test_a_table_that_reads_otherwise_is_refused(
+    tmp_path: Path, samples: dict[str, Sample], before: str, after: str
+) -> None:
+    """Neither of these is an error to SQLite, and neither shows in a row that is there."""
+    path = lay(tmp_path, samples["at rest"].files)
+    with open_store(str(path)) as store:
+        rows = [one.latest for one in store.enrollments() if one.current]
+        store.put(*(row.moved(State.SUPERSEDED) for row in rows if row))
+    content = path.read_bytes()
+    assert before.encode() in content
+    path.write_bytes(content.replace(before.encode(), after.encode()))
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    connection.close()
+    assert outcome(path, read_only=False) is None
+
+
+def test_a_lease_that_cannot_be_read_is_an_error_of_the_store(tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    with open_store(str(path)) as store:
+        store.acquire(["a"], "first", 3600)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE leases SET expires_at = '9x' || expires_at")
+    connection.close()
+    with open_store(str(path)) as store, pytest.raises(StoreError, match=r"lease of 'a'.*backup") as caught:
+        store.acquire(["a"], "second", 60)
+    assert str(path) in str(caught.value)
+
+
+FRAME = 24 + 4096
+
+
+class TestLog:
+    """What is known of a log from its frames alone; SQLite itself wrote them."""
+
+    @pytest.fixture
+    def log(self, tmp_path: Path, samples: dict[str, Sample]) -> Path:
+        return lay(tmp_path, samples["killed"].files).with_name(LOG)
+
+    def test_one_that_is_whole(self, log: Path) -> None:
+        assert not _log.is_damaged(log)
+        assert _log.size(log) == len(log.read_bytes())
+
+    def test_one_that_is_not_there(self, tmp_path: Path) -> None:
+        assert not _log.is_damaged(tmp_path / LOG)
+        assert _log.size(tmp_path / LOG) == 0
+
+    def test_the_rest_of_an_earlier_use_is_no_damage(self, log: Path) -> None:
+        """After a checkpoint SQLite begins a log anew, over what is in it."""
+        content = log.read_bytes()
+        path = log.with_name("other.db")
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE x (y)")
+        connection.execute("INSERT INTO x VALUES (1)")
+        fresh = path.with_name("other.db-wal").read_bytes()
+        connection.close()
+        assert len(fresh) < len(content) - 2 * FRAME
+        log.write_bytes(fresh + content[len(fresh) :])
+        assert not _log.is_damaged(log)
+
+    def test_a_transaction_that_was_torn_is_no_damage(self, log: Path, samples: dict[str, Sample]) -> None:
+        """A machine that fails leaves any part of the last one: all that counts is in the ones before."""
+        content = log.read_bytes()
+        start = samples["killed"].ends[-2]
+        for frame in range(start, len(content), FRAME):
+            for torn in (content[:frame] + bytes(FRAME), content[: frame + 24] + bytes(4096)):
+                log.write_bytes(torn + content[len(torn) :])
+                assert not _log.is_damaged(log)
+
+    def test_what_is_left_of_a_torn_one_behind_the_next_is_no_damage(
+        self, log: Path, samples: dict[str, Sample]
+    ) -> None:
+        """The next transaction is shorter, and the frames behind it have the same salt."""
+        sample = samples["killed"]
+        torn = bytearray(sample.files[LOG])
+        torn[sample.ends[-2] + 24] ^= 1
+        path = lay(log.parent, {**sample.files, LOG: bytes(torn)})
+        with open_store(str(path)) as store:
+            store.put_session("session/a", b"one page", 0)
+            assert log.stat().st_size == len(torn)
+            shutil.copy(log, log.with_name("copy"))
+        assert not _log.is_damaged(log.with_name("copy"))
