@@ -10,7 +10,9 @@ answers and headers included. The name lookup alone takes as long as the system'
 
 from __future__ import annotations
 
+import errno
 import functools
+import os
 import socket
 import ssl
 import typing as t
@@ -146,9 +148,9 @@ class _Connection(HTTPSConnection):
         self._bounds.started = self._bounds.started or self._agreed
         try:
             super().send(data)
-        except ConnectionResetError as exc:
+        except (ConnectionResetError, ssl.SSLEOFError) as exc:
             # The library reads on after a broken pipe: the other end may have said why before it hung up.
-            raise BrokenPipeError(*exc.args) from exc
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from exc
 
     def getresponse(self) -> t.Any:
         _fault_points.reach(f"{self._bounds.step} sent")
