@@ -9,6 +9,7 @@ Each test tries about a hundred places, evenly spread; CERTIFICATE_ENROLL_DAMAGE
 from __future__ import annotations
 
 import collections.abc as c
+import contextlib
 import dataclasses
 import os
 import random
@@ -132,6 +133,16 @@ def test_a_file_that_was_cut_anywhere_is_refused(tmp_path: Path, samples: dict[s
         assert outcome(path, read_only=read_only) is None, f"cut after {length} bytes"
 
 
+def test_a_file_that_was_cut_where_nothing_is_stored_is_refused(tmp_path: Path, samples: dict[str, Sample]) -> None:
+    path = lay(tmp_path, samples["at rest"].files)
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM revisions")
+    with open_store(str(path)) as store:
+        assert store.enrollments() == []
+    path.write_bytes(path.read_bytes()[:-1])
+    assert outcome(path, read_only=False) is None
+
+
 @pytest.mark.usefixtures("neighbour")
 def test_a_file_that_was_cut_under_its_log_is_refused_or_mended_by_it(
     tmp_path: Path, samples: dict[str, Sample]
@@ -175,6 +186,18 @@ def test_a_bit_that_flipped_is_found_or_means_nothing(
     assert refused > PLACES // 4
 
 
+def test_a_name_that_reads_otherwise_in_an_index_hides_nothing(tmp_path: Path, samples: dict[str, Sample]) -> None:
+    """An enrollment that is not found by its name would be issued a second time."""
+    whole = samples["at rest"].files
+    place, tried = whole[NAME].find(b"redtrust07"), 0
+    while place >= 0:
+        path = lay(tmp_path, {**whole, NAME: flipped(whole[NAME], 8 * (place + 9))})
+        with pytest.raises(StoreError, match="damaged"), open_store(str(path)) as store:
+            store.enrollment("redtrust", "07")
+        place, tried = whole[NAME].find(b"redtrust07", place + 1), tried + 1
+    assert tried >= 2, "the table and its key at least"
+
+
 @pytest.mark.usefixtures("neighbour")
 def test_a_bit_that_flipped_in_the_log_is_found_but_at_its_very_end(tmp_path: Path, samples: dict[str, Sample]) -> None:
     """The last transaction may be lost: what a machine leaves that fails while writing it looks the same."""
@@ -215,9 +238,8 @@ def test_a_table_that_reads_otherwise_is_refused(
     content = path.read_bytes()
     assert before.encode() in content
     path.write_bytes(content.replace(before.encode(), after.encode()))
-    with sqlite3.connect(path) as connection:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    connection.close()
     assert outcome(path, read_only=False) is None
 
 
@@ -225,9 +247,8 @@ def test_a_lease_that_cannot_be_read_is_an_error_of_the_store(tmp_path: Path) ->
     path = tmp_path / NAME
     with open_store(str(path)) as store:
         store.acquire(["a"], "first", 3600)
-    with sqlite3.connect(path) as connection:
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE leases SET expires_at = '9x' || expires_at")
-    connection.close()
     with open_store(str(path)) as store, pytest.raises(StoreError, match=r"lease of 'a'.*backup") as caught:
         store.acquire(["a"], "second", 60)
     assert str(path) in str(caught.value)
