@@ -14,8 +14,9 @@ options:
   store_path:
     description:
       - Path of the SQLite database in which enrollments are kept from run to run.
-      - It is made when it is not there, with mode V(0600) in a directory with mode V(0700). It must not be on a
-        network file system.
+      - It is made when it is not there, with mode V(0600) in a directory with mode V(0700), and beside it, under its
+        name with C(.key), the key with which the request codes in it are sealed. Both must not be on a network file
+        system.
       - The service has no way to list what was requested, so a lost store means lost requests. Keep it where it is
         backed up, in AWX on
         a volume that outlives the job.

@@ -81,6 +81,8 @@ def load(path: pathlib.Path) -> Key | None:
         return None
     try:
         secret = base64.b64decode(path.read_bytes().rstrip(b"\n"), validate=True)
+    except OSError as exc:
+        raise StoreError(f"store key {path}: it cannot be read ({exc.strerror}); make it readable") from exc
     except binascii.Error:
         secret = b""
     if len(secret) != _KEY_BYTES:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import errno
 import pathlib
 import sqlite3
 import threading
@@ -20,14 +21,16 @@ from . import _file, _key, _leases, _location, _rows, _schema, _sessions
 from ._base import Lease, Store, makes_room_first, never, stale
 
 _DAMAGED = "it is damaged; keep a copy of it and restore a backup"
+_FULL = "look for a full or failing disk, then run again"
+_CLOSED = "make the file and its directory readable and writable"
 # What SQLite says (the beginning of it), and what to do about it.
 _ADVICE = (
     ("database is locked", "another process keeps it locked; look for a job that hangs, then run again"),
     ("locking protocol", "another process keeps it locked; look for a job that hangs, then run again"),
     ("database or disk is full", "nothing was written; make room on that file system, then run again"),
     ("disk I/O error", "nothing was written; look for a full or failing disk (dmesg), then run again"),
-    ("attempt to write a readonly database", "nothing was written; make the file and its directory writable"),
-    ("unable to open database file", "the file and its directory must be readable and writable"),
+    ("attempt to write a readonly database", f"nothing was written; {_CLOSED}"),
+    ("unable to open database file", _CLOSED),
     ("database disk image is malformed", _DAMAGED),
     ("malformed database schema", _DAMAGED),
     ("unsupported file format", _DAMAGED),
@@ -229,8 +232,8 @@ class SqliteStore(Store):
             advice = next((advice for words, advice in _ADVICE if said.startswith(words)), "nothing was written")
             raise StoreError(f"store {self._path}: {said}; {advice}") from exc
         except OSError as exc:
-            advice = "look for a full or failing disk, then run again"
-            raise StoreError(f"store {self._path}: {exc.strerror}; {advice}") from exc
+            refused = exc.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+            raise StoreError(f"store {self._path}: {exc.strerror}; {_CLOSED if refused else _FULL}") from exc
         except UnicodeEncodeError as exc:
             raise StoreError(f"store {self._path}: a text is not Unicode ({exc.reason}); nothing was written") from exc
 

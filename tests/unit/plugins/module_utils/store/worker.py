@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 import signal
 import sys
 import typing as t
+from pathlib import Path
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StaleRevisionError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StaleRevisionError, StoreError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
     CertificateSpec,
     DistinguishedName,
@@ -96,13 +98,55 @@ def die_making(path: str, what: str, number: str) -> None:
     open_store(path)
 
 
+def fill(path: str) -> None:
+    """Write until there is no room, look, make room and go on; say how often was written, and what is there."""
+    ballast = Path(path).with_name("ballast")
+    ballast.write_bytes(bytes(64 * 1024))
+    done = 0
+    with open_store(path) as store:
+        while True:
+            try:
+                store.put(dataclasses.replace(_intent(f"{done:04}"), certificate=os.urandom(3000)))
+            except StoreError as exc:
+                print(exc)
+                break
+            done += 1
+        print(done, len(store.enrollments()))
+    ballast.unlink()
+    with open_store(path) as store:
+        print(done, len(store.enrollments()))
+        store.put(_intent("more"))
+    with open_store(path) as store:
+        print(done + 1, len(store.enrollments()))
+
+
+def use(path: str) -> None:
+    """Use a store in each way, and say what came of it."""
+
+    def put() -> object:
+        with open_store(path) as store:
+            return len(store.put(_intent("more")))
+
+    def read(*, read_only: bool) -> object:
+        with open_store(path, read_only=read_only) as store:
+            return len(store.enrollments())
+
+    for name, way in (("put", put), ("read", lambda: read(read_only=False)), ("look", lambda: read(read_only=True))):
+        try:
+            print(f"{name}: {way()}")
+        except StoreError as exc:
+            print(f"{name}: {exc}")
+
+
 WORK: dict[str, t.Callable[..., None]] = {
     "count": count,
     "die_in_put": die_in_put,
     "die_making": die_making,
+    "fill": fill,
     "intend": intend,
     "lease": lease,
     "renew": renew,
+    "use": use,
 }
 
 if __name__ == "__main__":
