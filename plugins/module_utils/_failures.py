@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import ssl
+import typing as t
 from urllib.parse import unquote
 
 from ._connection import Bounds, TooLargeError
@@ -26,12 +27,16 @@ PROXY_ADVICE = (
     "proxy (or HTTPS_PROXY) must be an address such as http://proxy.example.com:3128, or with a user "
     "http://user:password@proxy.example.com:3128, where / is written as %2F, : as %3A, @ as %40 and # as %23"
 )
+# Such a server does not say which of these it is.
+ENDED_ADVICE = "it starts or stops, does not speak TLS 1.2 or later, or wants another client_cert"
 
 
-def explained(exc: Exception, bounds: Bounds, *, left: bool, proxy: str | None) -> tuple[type[ServiceError], str]:
+def explained(
+    exc: Exception, bounds: Bounds, *, left: bool, proxy: str | None, hide: t.Callable[[str], str]
+) -> tuple[type[ServiceError], str]:
     """Return which error this is, and its sentence; ``left`` says that the request may have reached the service."""
     cause = _innermost(exc)
-    words = shown(_hidden(proxy).hide(_words(cause)))
+    words = shown(hide(_hidden(proxy).hide(_words(cause))))
     if bounds.heard_nothing() and turned_down(cause):
         return TlsError, f"TLS was not agreed, nothing was carried out ({words}): {advice(cause)}"
     if isinstance(exc, TooLargeError):
@@ -69,6 +74,8 @@ def _not_sent(exc: Exception, cause: Exception, words: str) -> tuple[type[Servic
     if not ended and (isinstance(exc, requests.exceptions.SSLError) or isinstance(cause, ssl.SSLError)):
         told = advice(cause)
         return TlsError, f"TLS was not agreed, nothing was sent ({words})" + (f": {told}" if told else "")
+    if ended:
+        return NotSentError, f"nothing was sent, the other end hung up before TLS was agreed ({words}): {ENDED_ADVICE}"
     if isinstance(exc, (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)):
         return NotSentError, f"nothing was sent, host is not the name of one ({words})"
     if re.search(r"Tunnel connection failed: 407", words):

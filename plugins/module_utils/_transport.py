@@ -113,11 +113,19 @@ class HttpsTransport:
     """Send requests with the requests library; one kept connection for each thread.
 
     The environment is asked for proxies only: a .netrc, REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE change nothing.
+    ``hide`` masks secrets in a text of the other end before that is taken apart.
     """
 
-    def __init__(self, options: TransportOptions, clock: t.Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        options: TransportOptions,
+        clock: t.Callable[[], float] = time.monotonic,
+        *,
+        hide: t.Callable[[str], str] = str,
+    ) -> None:
         self._options = options
         self._clock = clock
+        self._hide = hide
         self._local = threading.local()
 
     def send(self, request: HttpRequest) -> HttpResponse:
@@ -127,7 +135,7 @@ class HttpsTransport:
             response = self._send_once(request, url, deadline)
             if response.status not in (301, 302, 303, 307, 308):
                 return response
-            url = _redirected(request, url, response)
+            url = _redirected(request, url, response, self._hide)
         raise AnswerInvalidError(f"more than {MAX_REDIRECTS} redirects", **request.where)
 
     def _send_once(self, request: HttpRequest, url: str, deadline: float) -> HttpResponse:
@@ -147,7 +155,7 @@ class HttpsTransport:
                 )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError, TooLargeError) as exc:
             left = body.asked_for if request.body is not None else bounds.started
-            kind, words = explained(exc, bounds, left=left, proxy=proxy)
+            kind, words = explained(exc, bounds, left=left, proxy=proxy, hide=self._hide)
             # Without the library's own error: its words may hold what the other end has repeated.
             raise kind(words, **request.where) from None
         _fault_points.reach(f"{request.step} received")
@@ -250,7 +258,7 @@ def _read(request: HttpRequest, answer: requests.Response) -> bytes:
     return bytes(content)
 
 
-def _redirected(request: HttpRequest, url: str, response: HttpResponse) -> str:
+def _redirected(request: HttpRequest, url: str, response: HttpResponse, hide: t.Callable[[str], str]) -> str:
     """Return where a redirect leads on the same host; nothing is ever sent to another one."""
     try:
         target = urljoin(url, response.headers.get("location", ""))
@@ -259,7 +267,9 @@ def _redirected(request: HttpRequest, url: str, response: HttpResponse) -> str:
         words = "the answer redirects to what is no address"
         raise AnswerInvalidError(words, status=response.status, **request.where) from None
     if (here.scheme, here.netloc) != (there.scheme, there.netloc):
-        place = shown(f"{there.scheme}://{there.netloc.rpartition('@')[2]}")
+        # the whole address, since what follows the host may be the rest of a secret
+        masked = urlsplit(hide(target))
+        place = shown(f"{masked.scheme}://{masked.netloc.rpartition('@')[2]}")
         raise AnswerInvalidError(
             f"the answer redirects to {place}, which is not followed: check host and port",
             status=response.status,

@@ -28,6 +28,24 @@ _DAY = datetime.timedelta(days=1)
 _NAMES = ("localhost", "127.0.0.1", "::1")
 
 
+class _Outspoken(ssl.SSLObject):
+    """Tell the client why a handshake failed, as servers do: asyncio hangs up without having sent the alert."""
+
+    _failed = False
+
+    def do_handshake(self) -> None:
+        """Shake hands. A failure first counts as a wait for the client, during which all that is to be sent is."""
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as exc:
+            if self._failed:
+                raise
+            self._failed = True
+            raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "The alert is on its way") from exc
+
+
 def context(directory: pathlib.Path, host: str, wanted: Tls) -> ssl.SSLContext:
     """Return the context of the server; makes the CA at first start and a certificate at each. Raises ConfigError."""
     ca, ca_key = _authority(directory)
@@ -35,6 +53,7 @@ def context(directory: pathlib.Path, host: str, wanted: Tls) -> ssl.SSLContext:
     write_private(server, _server_certificate(ca, ca_key, dict.fromkeys((*_NAMES, host))))
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.minimum_version = ssl.TLSVersion.TLSv1_2
+    tls.sslobject_class = _Outspoken
     try:
         tls.load_cert_chain(wanted.certificate_path or server)
         _ask_clients(tls, wanted)
