@@ -151,10 +151,7 @@ class Client:
                 raise
             if envelope is None and response.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
                 raise self._invalid(endpoint, response, "a page for people, perhaps of a proxy")
-            finalized = parse_finalized(envelope.data if envelope else None)
-            # The store keeps it, so what the service repeats here must not get there.
-            number = self._secrets.hide(finalized.certificate_id or "") or None
-            return dataclasses.replace(finalized, certificate_id=number)
+            return self._masked(parse_finalized(envelope.data if envelope else None))
 
         try:
             return self._persist(endpoint, send)
@@ -169,6 +166,15 @@ class Client:
                 error_code=exc.error_code,
                 service_message=exc.service_message,
             ) from exc
+
+    def _masked(self, finalized: Finalized) -> Finalized:
+        """Hide what the service repeats where it should say what it stored: our own store keeps that."""
+        number, thumbprint = finalized.certificate_id, finalized.thumbprint
+        if thumbprint and not re.fullmatch(r"[0-9A-Fa-f]{40}", thumbprint):
+            thumbprint = self._secrets.hide(thumbprint)
+        return dataclasses.replace(
+            finalized, certificate_id=number and self._secrets.hide(number), thumbprint=thumbprint
+        )
 
     def check(self, spec: CertificateSpec) -> None:
         """Raise ConfigurationError when this generation has no field for something that is asked for."""

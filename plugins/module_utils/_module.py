@@ -130,7 +130,7 @@ class Context:
         return Client(
             contract,
             arguments.address_of(self.params),
-            HttpsTransport(options),
+            HttpsTransport(options, hide=self.module.secrets.hide),
             partner=partner,
             secrets=self.module.secrets,
             retry=Retry(deadline=self.params["retry_timeout"]),

@@ -84,8 +84,18 @@ def forms_of(secret: str | bytes) -> set[str]:
     """Return the ways in which a secret may stand in a text; itself, whatever its length."""
     raw = secret.encode("utf-8", "surrogateescape") if isinstance(secret, str) else secret
     text = raw.decode("utf-8", "surrogateescape")
-    forms = {*_escaped(text), *_quoted(raw), *_base64(raw), raw.hex(), raw.hex().upper(), repr(raw)[2:-1]}
+    forms = {*_escaped(text), *_encoded(raw)}
+    if not text.isascii():
+        # HTTP libraries take heads, and the passwords of proxies, for Latin-1.
+        taken = raw.decode("latin-1")
+        forms.update((taken, *_escaped(taken), *_encoded(text.encode("latin-1", "ignore"))))
     return {form for form in forms if len(form) >= _SHORTEST_FORM} | {text}
+
+
+def _encoded(raw: bytes) -> c.Iterator[str]:
+    yield from _quoted(raw)
+    yield from _base64(raw)
+    yield from (raw.hex(), raw.hex().upper(), repr(raw)[2:-1])
 
 
 def _escaped(text: str) -> c.Iterator[str]:

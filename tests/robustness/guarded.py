@@ -47,10 +47,15 @@ class Guarded:
 
     appliance: Appliance
 
-    def secrets(self) -> dict[str, str]:
-        """Return what it was configured with, and what it has handed out so far."""
-        rows = self.appliance.rows("SELECT kind, value FROM secrets")
-        return {**GIVEN, **{f"{kind} {number}": value for number, (kind, value) in enumerate(rows)}}
+    def mark(self) -> int:
+        """Return how many secrets it has handed out."""
+        count: int = self.appliance.one("SELECT COUNT(*) FROM secrets")
+        return count
+
+    def secrets(self, since: int = 0) -> dict[str, str]:
+        """Return what it was configured with, and what it has handed out since a mark."""
+        rows = self.appliance.rows("SELECT kind, value FROM secrets ORDER BY rowid")[since:]
+        return {**GIVEN, **{f"{kind} {number}": value for number, (kind, value) in enumerate(rows, since)}}
 
     def kinds(self) -> set[str]:
         """Return which kinds of secrets it has handed out."""

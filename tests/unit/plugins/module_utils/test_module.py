@@ -328,30 +328,20 @@ class TestResults:
         assert facts == {"type": "RefusedError", "step": "create", "url": "https://h", "status": 400}
 
 
-class TestSecrets:
-    @pytest.mark.parametrize(
-        ("secret", "forms"),
-        [
-            ("p/w +\u00f1", {"p/w +\u00f1", "p%2Fw%20%2B%C3%B1", "cC93ICvDsQ=="}),
-            ("head.pay.sig", {"head.pay.sig", "pay", "sig"}),
-            ("\udcff", {"\udcff", "%FF", "/w==", "_w=="}),
-        ],
-    )
-    def test_each_form_is_masked(self, give: Give, secret: str, forms: set[str]) -> None:
-        give()
-        module = basic.AnsibleModule(argument_spec={})
-        _module.Context(module).register(secret)
-        assert forms <= module.no_log_values
-
-
 @pytest.fixture
 def files(give: Give, tmp_path: Path) -> c.Callable[..., CertificateFiles]:
     (tmp_path / "out").mkdir()
 
-    def made(*, check: bool = False, backup: bool = False, **options: t.Any) -> CertificateFiles:
+    def made(
+        *,
+        check: bool = False,
+        backup: bool = False,
+        in_use: c.Callable[[str], Revision | None] = lambda _name: None,
+        **options: t.Any,
+    ) -> CertificateFiles:
         give(check=check, **options)
         module = basic.AnsibleModule(argument_spec={}, supports_check_mode=True, add_file_common_args=True)
-        return CertificateFiles(module, str(tmp_path / "out"), backup=backup)
+        return CertificateFiles(module, str(tmp_path / "out"), backup=backup, in_use=in_use)
 
     return made
 
@@ -395,6 +385,16 @@ class TestFiles:
         assert Path(kept).read_text() == "old"
         assert path.read_text() == certificate_pem(pki.der("leaf"))
         assert "chain_path" not in done.extra
+
+    def test_what_came_into_use_meanwhile_is_written(
+        self, files: c.Callable[..., CertificateFiles], pki: Openssl, tmp_path: Path
+    ) -> None:
+        """Before the first look another run has gone on; after the second, yet another one."""
+        rows = [dataclasses.replace(ROW, certificate=pki.der(name)) for name in ("ca", "other", "other", "other")]
+        asked = iter(rows)
+        done = files(in_use=lambda _name: next(asked)).write(self.outcome(pki, chain=False))
+        assert done.changed
+        assert (tmp_path / "out" / "www.pem").read_text() == certificate_pem(pki.der("other"))
 
     def test_the_action_of_an_upload_stays(self, files: c.Callable[..., CertificateFiles], pki: Openssl) -> None:
         uploaded = dataclasses.replace(self.outcome(pki), action="finalize", changed=True)
