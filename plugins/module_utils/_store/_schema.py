@@ -9,6 +9,7 @@ import contextlib
 import functools
 import pathlib
 import sqlite3
+import time
 import typing as t
 
 from .._errors import StoreError
@@ -18,6 +19,7 @@ from ._key import Key
 # "RTCE" in ASCII, in the header of the file: <https://www.sqlite.org/pragma.html#pragma_application_id>.
 APPLICATION_ID = 0x52544345
 _SEALED_FROM = 2
+_PAUSE = 0.05
 _TABLES = "SELECT type, name, tbl_name, sql FROM sqlite_master"
 _CLOCK = "SELECT strftime('%Y-%m-%dT%H:%M:%f000Z', 'now', ?)"
 
@@ -169,10 +171,16 @@ def _migrate(connection: sqlite3.Connection, key: Key, migration: Migration) -> 
 
 
 def _write_anew(connection: sqlite3.Connection) -> None:
-    """Leave only what is stored now in the file, and nothing in the log."""
+    """Leave only what is stored now in the file, and nothing in the log.
+
+    SQLite waits for those who read and write by itself, but not for another that empties the log.
+    """
     connection.execute("VACUUM")
-    if pragma(connection, "wal_checkpoint(TRUNCATE)"):
-        raise sqlite3.OperationalError("database is locked")
+    end = time.monotonic() + int(pragma(connection, "busy_timeout")) / 1000
+    while pragma(connection, "wal_checkpoint(TRUNCATE)"):
+        if time.monotonic() >= end:
+            raise sqlite3.OperationalError("database is locked")
+        time.sleep(_PAUSE)
 
 
 def refuse_other_tables(connection: sqlite3.Connection, path: str) -> None:

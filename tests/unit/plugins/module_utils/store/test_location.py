@@ -36,7 +36,8 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files 
 
 
 @pytest.fixture(params=["000", "077", "777"])
-def umask(request: pytest.FixtureRequest) -> t.Iterator[None]:
+def umask(request: pytest.FixtureRequest, tmp_path: Path) -> t.Iterator[None]:
+    """Set it after the directory of the test was made."""
     before = os.umask(int(request.param, 8))
     yield
     os.umask(before)

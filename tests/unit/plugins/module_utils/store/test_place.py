@@ -91,7 +91,7 @@ def test_a_store_on_a_file_system_that_is_read_only_is_left_as_it_is(mounted: Pa
         mount -t tmpfs -o size=2m,mode=0700 none "$1"
         work intend "$1/store.db" www
         sha256sum "$1"/*
-        mount -o remount,ro "$1"
+        mount -o remount,bind,ro "$1"
         work use "$1/store.db"
         sha256sum "$1"/*
     """
