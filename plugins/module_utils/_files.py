@@ -8,14 +8,18 @@ from __future__ import annotations
 import dataclasses
 import os
 import tempfile
+import typing as t
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
 from . import _fault_points
-from ._errors import ConfigurationError
-from ._models import Outcome
+from ._errors import ConfigurationError, RedtrustError
+from ._models import Outcome, Revision
 from ._x509.api import certificate_pem
+
+# How often a file is written that is then another; more often than there are files only if others write them too.
+_ATTEMPTS = 8
 
 
 class CertificateFiles:
@@ -25,10 +29,14 @@ class CertificateFiles:
     directory cannot be written to, which is to be known before a certificate is uploaded.
     """
 
-    def __init__(self, module: AnsibleModule, directory: str, *, backup: bool) -> None:
+    def __init__(
+        self, module: AnsibleModule, directory: str, *, backup: bool, in_use: t.Callable[[str], Revision | None]
+    ) -> None:
+        """Check the directory; ``in_use`` looks up the current revision of a name."""
         self._module = module
         self._directory = Path(directory)
         self._backup = backup
+        self._in_use = in_use
         if module.check_mode:
             return
         if not self._directory.is_dir():
@@ -41,40 +49,74 @@ class CertificateFiles:
         revision = outcome.in_use
         if revision is None or revision.certificate is None:
             return outcome
-        files = {"path": (f"{outcome.name}.pem", certificate_pem(revision.certificate))}
-        if revision.chain:
-            files["chain_path"] = (f"{outcome.name}-chain.pem", "".join(map(certificate_pem, revision.chain)))
-        extra: dict[str, object] = {}
+        paths = list(self._contents(outcome.name, revision))
+        extra: dict[str, object] = {**outcome.extra, **dict(zip(("path", "chain_path"), map(str, paths)))}
         backups: list[str] = []
-        changed = False
-        for key, (name, content) in files.items():
-            path = str(self._directory / name)
-            extra[key] = path
-            try:
-                changed = self._place(path, content.encode(), backups) or changed
-            except OSError as exc:
-                error = ConfigurationError(
-                    f"{path} cannot be written ({exc.strerror}); the certificate is in use already"
-                )
-                return dataclasses.replace(outcome, error=outcome.error or error, extra={**outcome.extra, **extra})
+        try:
+            changed = self._place(outcome.name, revision, backups)
+            for path in paths:
+                rights = self._module.load_file_common_arguments(self._module.params, path=str(path))
+                changed = bool(self._module.set_fs_attributes_if_different(rights, changed))
+        except RedtrustError as exc:
+            return dataclasses.replace(outcome, error=outcome.error or exc, extra=extra)
         if backups:
             extra["backup_files"] = backups
         action = "write" if changed and not outcome.changed else outcome.action
-        return dataclasses.replace(
-            outcome, action=action, changed=outcome.changed or changed, extra={**outcome.extra, **extra}
-        )
+        return dataclasses.replace(outcome, action=action, changed=outcome.changed or changed, extra=extra)
 
-    def _place(self, path: str, content: bytes, backups: list[str]) -> bool:
-        found = Path(path).read_bytes() if Path(path).is_file() else None
-        changed = found != content
-        if changed and not self._module.check_mode:
-            _fault_points.reach("file before")
-            if self._backup and found is not None:
-                backups.append(self._module.backup_local(path))
-            descriptor, fresh = tempfile.mkstemp(dir=self._module.tmpdir)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            self._module.atomic_move(fresh, path, unsafe_writes=self._module.params["unsafe_writes"])
-            _fault_points.reach("file written")
-        rights = self._module.load_file_common_arguments(self._module.params, path=path)
-        return bool(self._module.set_fs_attributes_if_different(rights, changed))
+    def _place(self, name: str, revision: Revision, backups: list[str]) -> bool:
+        """Write each file that differs, and return whether one did.
+
+        This run may have been held since it looked, and overtaken by another. So what is in use now is looked up before
+        each file, and after it: the files end up as those of the certificate in use, whoever writes them last.
+        """
+        changed = False
+        for _attempt in range(_ATTEMPTS):
+            differing = [path for path, content in self._contents(name, revision).items() if _read(path) != content]
+            if not differing:
+                break
+            changed = True
+            if self._module.check_mode:
+                break
+            try:
+                _fault_points.reach("file before")
+                revision = self._in_use(name) or revision
+                self._replace(differing[0], self._contents(name, revision).get(differing[0]), backups)
+                _fault_points.reach("file written")
+            except OSError as exc:
+                raise _unwritten(differing[0], exc) from exc
+            revision = self._in_use(name) or revision
+        return changed
+
+    def _contents(self, name: str, revision: Revision) -> dict[Path, bytes]:
+        """Return what the files of a revision hold, that of the certificate first."""
+        contents = {}
+        if revision.certificate is not None:
+            contents[self._directory / f"{name}.pem"] = certificate_pem(revision.certificate).encode()
+        if revision.chain:
+            chain = "".join(map(certificate_pem, revision.chain))
+            contents[self._directory / f"{name}-chain.pem"] = chain.encode()
+        return contents
+
+    def _replace(self, path: Path, content: bytes | None, backups: list[str]) -> None:
+        """Replace a file as a whole, unless it is as it should be by now."""
+        found = _read(path)
+        if content is None or found == content:
+            return
+        if self._backup and found is not None:
+            backups.append(self._module.backup_local(str(path)))
+        descriptor, fresh = tempfile.mkstemp(dir=self._module.tmpdir)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        self._module.atomic_move(fresh, str(path), unsafe_writes=self._module.params["unsafe_writes"])
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes() if path.is_file() else None
+    except OSError as exc:
+        raise _unwritten(path, exc) from exc
+
+
+def _unwritten(path: Path, exc: OSError) -> ConfigurationError:
+    return ConfigurationError(f"{path} cannot be written ({exc.strerror}); the certificate is in use already")

@@ -233,7 +233,12 @@ def work(context: Context) -> Result:
     )
     if not params["directory"]:
         return batch_result(context.run_batch(step, items))
-    files = CertificateFiles(context.module, params["directory"], backup=params["backup"])
+    files = CertificateFiles(
+        context.module,
+        params["directory"],
+        backup=params["backup"],
+        in_use=lambda name: context.store.enrollment(context.service, name).current,
+    )
     return batch_result([files.write(outcome) for outcome in context.run_batch(step, items)])
 
 
