@@ -48,12 +48,23 @@ def mode(path: Path) -> str:
 
 
 def refused(path: Path, *words: str) -> None:
-    """Require that neither way of opening accepts the place, and that both say which and why."""
+    """Require that neither way of opening accepts the place, both say which and why, and all stays as it is."""
+    before = there(path.parent)
     for read_only in (False, True):
         with pytest.raises(StoreError) as caught:
             open_store(str(path), read_only=read_only)
         for word in (str(path), *words):
             assert word in str(caught.value)
+    assert there(path.parent) == before
+
+
+def there(directory: Path) -> dict[Path, tuple[int, int, int, bytes]]:
+    """Return everything in a directory: what it is, when it was written, and what is in it."""
+    found = {file: file.lstat() for file in (directory.iterdir() if directory.is_dir() else [directory])}
+    return {
+        file: (info.st_mode, info.st_ino, info.st_mtime_ns, file.read_bytes() if stat.S_ISREG(info.st_mode) else b"")
+        for file, info in found.items()
+    }
 
 
 @pytest.mark.usefixtures("umask")
