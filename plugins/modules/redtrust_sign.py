@@ -59,7 +59,9 @@ options:
         type: path
         required: true
       passphrase:
-        description: Passphrase of the private key.
+        description:
+          - Passphrase of the private key.
+          - Can also be set with the environment variable E(REDTRUST_LOCAL_CA_PASSPHRASE).
         type: str
       chain_path:
         description: Path of a file with the certificates above the CA, which go into the chain.

@@ -31,6 +31,7 @@ CHOSEN = (
 )
 GIVEN = {
     **{name: f"{MARK} of a {name}{AWKWARD_TAIL}" for name in CHOSEN},
+    "proxy_password": f"{MARK} of a proxy's password{AWKWARD_TAIL}:@",
     **{name: f"{MARK}-of-a-{name}{TOKEN_TAIL}" for name in ("access_token", "temporal_token")},
 }
 PARTNER_KEY = GIVEN["partner_secret"].encode()
@@ -57,9 +58,9 @@ class Guarded:
         rows = self.appliance.rows("SELECT kind, value FROM secrets ORDER BY rowid")[since:]
         return {**GIVEN, **{f"{kind} {number}": value for number, (kind, value) in enumerate(rows, since)}}
 
-    def kinds(self) -> set[str]:
-        """Return which kinds of secrets it has handed out."""
-        return {kind for (kind,) in self.appliance.rows("SELECT DISTINCT kind FROM secrets")}
+    def kinds(self, since: int) -> set[str]:
+        """Return which kinds of secrets it has handed out since a mark."""
+        return {kind for (kind,) in self.appliance.rows("SELECT kind FROM secrets ORDER BY rowid")[since:]}
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return what AWX puts into the environment of a job for a credential, and more options."""

@@ -82,6 +82,7 @@ sys.exit("this one signs nothing")
 def test_secrets_of_the_environment_are_nowhere(guarded: GetGuarded, sealed_ca: dict[str, str], tmp_path: Path) -> None:
     """As AWX hands them over: not even in the files that Ansible keeps on request, nor in the arguments of tasks."""
     server, run = guarded("4.42"), Watched.at(tmp_path)
+    mark = server.mark()
     environment = server.environment(
         partner_secret=WRITTEN["hex"],
         partner_secret_encoding="hex",
@@ -99,7 +100,7 @@ def test_secrets_of_the_environment_are_nowhere(guarded: GetGuarded, sealed_ca: 
     }
     status = run.play("environment.yml", variables, {**environment, "ANSIBLE_KEEP_REMOTE_FILES": "True"})
     assert status == 0, run.text("stdout")
-    assert server.kinds() == {"access_token", "refresh_token", "request_code"}
+    assert server.kinds(mark) == {"access_token", "refresh_token", "request_code"}
     assert "REDTRUST_NAME=two" in run.text("program")
     assert "Invoked with" in run.text("audit/syslog.syslog")
     assert list((run.seen / "remote").glob("*/AnsiballZ_redtrust_csr.py"))
@@ -158,6 +159,7 @@ def test_secrets_of_the_environment_are_in_no_artifact_of_ansible_runner(
 ) -> None:
     """As AWX runs a job. It writes down the environment itself, in the file ``command``, for its own user alone."""
     server, run = guarded("4.33"), Watched.at(tmp_path)
+    mark = server.mark()
     environment = server.environment(
         partner_secret=WRITTEN["base64"],
         partner_secret_encoding="base64",
@@ -167,7 +169,7 @@ def test_secrets_of_the_environment_are_in_no_artifact_of_ansible_runner(
     )
     variables = {"local_ca": sealed_ca, "other_session": str(run.seen / "other" / "session")}
     assert run.play_with_runner("runner.yml", variables, environment) == 0, run.text("stdout")
-    assert server.kinds() == {"temporary_token", "access_token", "refresh_token", "request_code"}
+    assert server.kinds(mark) == {"temporary_token", "access_token", "refresh_token", "request_code"}
     artifacts = run.seen / "runner" / "artifacts" / "job"
     assert len(list((artifacts / "job_events").iterdir())) > 10
     search = Search(server.secrets())

@@ -70,6 +70,7 @@ def on_one_line(texts: c.Iterable[str]) -> str:
 
 # Where a server can repeat something, beside the words of a refusal: from what it was sent, encoded, to an answer.
 PLACES: dict[str, c.Callable[[list[str]], bytes]] = {
+    "message that is cut": lambda texts: reply(envelope(message="x" * 485 + texts[0]), "400 Bad Request"),
     "page": lambda texts: reply(f"<html>{texts}</html>".encode(), "500 Oh no", Content_Type="text/html"),
     "names of members": lambda texts: granted(dict.fromkeys(texts, 1)),
     "date": lambda texts: granted({"accessToken": "a", "refreshToken": "r", "expiration": texts[0]}),
