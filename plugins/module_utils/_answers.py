@@ -21,7 +21,7 @@ import typing as t
 
 from ._errors import ConfigurationError
 from ._models import Finalized, Request, Tokens
-from ._x509.api import parse_csr
+from ._x509.api import normalize_thumbprint, parse_csr
 
 _DATE = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?",
@@ -73,10 +73,11 @@ def parse_tokens(data: t.Any) -> Tokens:
 
 def parse_request(data: t.Any) -> Request:
     """Read what csr/create gave: an object, or a string that holds the same object as JSON."""
-    fields = _fields(_json(data.encode("utf-8", "replace")) if isinstance(data, str) else data, "data")
+    given = _json(data.encode("utf-8", "replace")) if isinstance(data, str) else data
+    fields = _fields(given, "data")
     code, csr = fields.get("requestcode"), fields.get("csr")
     if not isinstance(code, str) or not code.strip() or not code.isprintable():
-        raise ValueError(f"data has no requestCode, only {_names(fields)}")
+        raise ValueError(f"data has no requestCode, only {_names(given)}")
     if not isinstance(csr, str):
         raise ValueError(f"csr is {_kind(csr)}, not text")  # noqa: TRY004
     try:
@@ -94,7 +95,7 @@ def parse_finalized(data: t.Any) -> Finalized:
     known = isinstance(number, (str, int)) and not isinstance(number, bool) and _text(number) == str(number)
     return Finalized(
         certificate_id=str(number) if known else None,
-        thumbprint=thumbprint if isinstance(thumbprint, str) else None,
+        thumbprint=_thumbprint(thumbprint) if isinstance(thumbprint, str) else None,
     )
 
 
@@ -118,6 +119,14 @@ def jwt_expiry(token: str) -> dt.datetime | None:
         return dt.datetime.fromtimestamp(float(claims["exp"]), tz=dt.timezone.utc)
     except (binascii.Error, ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
         return None
+
+
+def _thumbprint(told: str) -> str:
+    """Return 40 hex digits, or what came instead as it may be printed: it differs from every thumbprint."""
+    try:
+        return normalize_thumbprint(told)
+    except ConfigurationError:
+        return _short(_text(told))
 
 
 def _moment(day: str, time: str, fraction: str | None, zone: str | None) -> dt.datetime:
@@ -161,8 +170,10 @@ def _kind(value: t.Any) -> str:
     return names.get(type(value), "a number")
 
 
-def _names(fields: t.Mapping[str, t.Any]) -> str:
-    return ", ".join(_short(_text(name)) for name in sorted(fields)[:10]) or "nothing"
+def _names(given: t.Mapping[str, t.Any]) -> str:
+    """Return the names of members as they came: what else becomes of one that is a secret is not masked."""
+    shown = (_short(name) if name.isprintable() else "one that cannot be printed" for name in sorted(given)[:10])
+    return ", ".join(shown) or "nothing"
 
 
 def _short(text: str) -> str:

@@ -29,7 +29,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_u
     server_context,
 )
 
-from .canaries import Finding, Search
+from .canaries import MARK, Finding, Search
 from .driver import Fault, Launcher, Ran, Site, wanted
 from .guarded import GIVEN, PARTNER_KEY, WRITTEN, Guarded
 
@@ -220,6 +220,17 @@ def test_nothing_that_an_answer_repeats_elsewhere_is_shown_or_kept(stage: Stage,
         for encoding in ("raw", "JSON", "base64 within"):
             ran, found = stage.look(step, PLACES[place]([ENCODINGS[encoding](secret)]))
             assert found == [], ran
+
+
+@pytest.mark.parametrize(
+    ("place", "step", "option"), [("date", "login", "password"), ("names of members", "create", "access_token")]
+)
+def test_nothing_short_that_an_answer_repeats_is_shown(stage: Stage, place: str, step: str, option: str) -> None:
+    """What is long is not shown at all there."""
+    secret = f"{MARK}-S/h"
+    ran, found = stage.look(step, PLACES[place]([secret]), **{option: secret})
+    assert "****" in ran.stdout
+    assert found == []
 
 
 @pytest.mark.parametrize("written", WRITTEN)
