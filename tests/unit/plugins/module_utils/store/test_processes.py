@@ -61,6 +61,21 @@ def test_of_sixteen_first_runs_one_puts_the_intent(tmp_path: Path, worker: Start
         assert len(store.enrollment("redtrust", "www").revisions) == 1
 
 
+def test_of_sixteen_runs_after_one_that_was_killed_one_puts_the_intent(tmp_path: Path, worker: StartWorker) -> None:
+    path = tmp_path / "store.db"
+    process = worker("renew", path, "mail")
+    _begin(process)
+    assert process.stdout is not None
+    for _number in range(5):
+        process.stdout.readline()
+    process.kill()
+    process.wait()
+    assert path.with_name("store.db-wal").stat().st_size > 0
+    answers = said([worker("intend", path, "www") for _number in range(16)])
+    assert collections.Counter(answers) == {"first": 1, "late": 15}
+    assert whole(path)
+
+
 def test_of_eight_processes_one_has_the_lease(tmp_path: Path, worker: StartWorker) -> None:
     path = tmp_path / "store.db"
     answers = said([worker("lease", path, "key", f"holder {number}") for number in range(8)])
