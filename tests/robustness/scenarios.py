@@ -19,7 +19,8 @@ NOT_ASKED_YET = "store put (intended|create_unknown) committed|create send|creat
 class Scenario:
     """A job, with what was there before.
 
-    ``points`` says which fault points are tried here, as ``<module> <point>``, and ``steps`` whose answers.
+    ``points`` says which fault points are tried here, as ``<module> <point> <how often passed before>``, and ``steps``
+    whose answers.
     ``first`` is the module that asks for certificates, ``before`` is done before the job and ``between`` before each
     that follows; ``answer`` is how the server fails in each cell: step, moment, action. At a point of ``in_vain`` there
     may be an intent that made no key.
@@ -112,7 +113,7 @@ SCENARIOS = (
     ),
     Scenario(
         "create-unauthorized",
-        IN_FILE,
+        "redtrust_csr (session .* [12]|refresh .*)",
         "",
         session=Site.with_login,
         answer=("create", "before", "status:401"),
@@ -127,17 +128,23 @@ SCENARIOS = (
     Scenario("upload-refused", "redtrust_finalize store put .*", "", answer=("finalize", "before", "status:400")),
     Scenario(
         "slow-answer",
-        ".* store renew .*",
+        ".* store renew .* 0",
         "",
         answer=("create", "before", "delay:0.5"),
         patches={"_batch.LEASE_SECONDS": 0.9},
     ),
     Scenario("login", IN_FILE, "login|logout", session=Site.with_login),
     Scenario("login-in-store", ".* store session .*", "", session=with_stored_login),
-    Scenario("refresh", IN_FILE, "refresh", session=Site.with_login, before=have_session_to_refresh),
+    Scenario(
+        "refresh",
+        "redtrust_csr (session|refresh) .*",
+        "refresh",
+        session=Site.with_login,
+        before=have_session_to_refresh,
+    ),
     Scenario(
         "refresh-in-store",
-        "redtrust_csr (store (session|acquire|release)|refresh) .*",
+        "redtrust_csr (store session .*|store acquire .* 1|store release .* 0|refresh .*)",
         "",
         session=with_stored_login,
         before=have_session_to_refresh,
@@ -161,7 +168,7 @@ SCENARIOS = (
     ),
     Scenario(
         "refresh-in-store-4.33",
-        "redtrust_csr (store session|refresh) .*",
+        "redtrust_csr refresh .*",
         "refresh",
         api_version="4.33",
         session=with_stored_temporal_token,

@@ -71,6 +71,9 @@ class Point:
     name: str
     passed: int
 
+    def __str__(self) -> str:
+        return f"{self.module} {self.name} {self.passed}"
+
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
@@ -106,7 +109,7 @@ class Bench:
             for name in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
                 reached.append(Point(module, name, passed[name]))
                 passed[name] += 1
-        return [point for point in reached if re.fullmatch(self.scenario.points, f"{point.module} {point.name}")]
+        return [point for point in reached if re.fullmatch(self.scenario.points, str(point))]
 
     def steps(self) -> list[str]:
         """Return what a job asks the server for, of what the scenario is about."""
