@@ -28,6 +28,10 @@ _DAY = datetime.timedelta(days=1)
 _NAMES = ("localhost", "127.0.0.1", "::1")
 
 
+# Who speaks something else understands no alert and would wait for more.
+_NOT_TLS = ("HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "WRONG_VERSION_NUMBER")
+
+
 class _Outspoken(ssl.SSLObject):
     """Tell the client why a handshake failed, as servers do: asyncio hangs up without having sent the alert."""
 
@@ -40,7 +44,7 @@ class _Outspoken(ssl.SSLObject):
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
         except ssl.SSLError as exc:
-            if self._failed:
+            if self._failed or exc.reason in _NOT_TLS:
                 raise
             self._failed = True
             raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "The alert is on its way") from exc
