@@ -41,7 +41,7 @@ KILLED = {
 }
 PHASES = {"Request": "create", "Request the renewal": "create", "Sign": "sign", "Finalize": "finalize"}
 AFTER = ("End the session", "")
-NAMES = 6
+NAMES = 8
 # How long the server takes before it does something, and again before it says so: a real one makes its keys slowly.
 SLOWNESS_SECONDS = 0.25
 
@@ -126,9 +126,10 @@ class Scene:
     def until_alone(self) -> None:
         """Wait until no process of any run is left."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while any(run.processes() for run in self._runs):
-            assert time.monotonic() < deadline, "a process did not end"
-            time.sleep(POLL_SECONDS)
+        for run in self._runs:
+            while run.processes():
+                assert time.monotonic() < deadline, "a process did not end"
+                time.sleep(4 * POLL_SECONDS)
 
     def close(self) -> None:
         """Leave no process behind."""
@@ -138,17 +139,20 @@ class Scene:
     # -- kills ----------------------------------------------------------------------------------------------------
 
     def kill_runs(self) -> None:
-        """Kill as many runs as the story says, one after the other; what survives is not waited for."""
+        """Kill as many runs as the story says, one after the other; what survives is not waited for.
+
+        There is always work: each of the first asks for two certificates more, and to renew is always due.
+        """
         for attempt in itertools.count():
             done = len(self.fates)
             if done == self._story.kills:
                 return
             assert attempt < 3 * self._story.kills, "runs end before they can be killed"
-            playbook = "issue" if done < self._story.kills / 3 else "renew"
+            playbook, names = ("issue", 4 + 2 * attempt) if 4 + 2 * attempt <= NAMES else ("renew", NAMES)
             dice = random.Random(f"{self._seed} {self._story.number} {attempt}")
             way = self._ways[done % len(self._ways)]
             kill = self._kill_by_runner if way == "runner" else self._kill
-            print(f"run {len(self._runs)}: {playbook} {way}: {kill(dice, way, playbook, min(NAMES, 3 + done))}")
+            print(f"run {len(self._runs)}: {playbook} {way}: {kill(dice, way, playbook, names)}")
 
     def _kill(self, dice: random.Random, way: str, playbook: str, names: int) -> str:
         run = self.begin(self.play(playbook, names).start)
@@ -173,7 +177,7 @@ class Scene:
             found = run.processes()
             if any(one.parent == run.pid for one in found):  # not killed yet
                 was_there = any(one.is_module for one in found)
-            time.sleep(POLL_SECONDS)
+            time.sleep(4 * POLL_SECONDS)
         if play.runner_status() != "timeout":
             return f"over before {seconds:.2f} s"
         assert self._core.worker_survives or not any(one.is_module for one in run.processes())
@@ -192,7 +196,7 @@ class Scene:
             pause = dice.uniform(0, self._pace[phase][1])
             self._until(run, lambda: PHASES.get(run.task or "") == phase)
         else:
-            phase, number = dice.choice(("create", "finalize")), dice.randint(1, NAMES // 2)
+            phase, number = dice.choice(("create", "finalize")), dice.randint(1, 2)
             pause = dice.uniform(0, 2.2 * SLOWNESS_SECONDS)
             before = self._asked(phase)
             self._until(run, lambda: self._asked(phase) >= before + number)
