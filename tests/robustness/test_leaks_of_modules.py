@@ -228,7 +228,8 @@ def test_nothing_that_an_answer_repeats_elsewhere_is_shown_or_kept(stage: Stage,
 def test_nothing_short_that_an_answer_repeats_is_shown(stage: Stage, place: str, step: str, option: str) -> None:
     """What is long is not shown at all there."""
     secret = f"{MARK}-S/h"
-    ran, found = stage.look(step, PLACES[place]([secret]), **{option: secret})
+    given: dict[str, t.Any] = {option: secret}
+    ran, found = stage.look(step, PLACES[place]([secret]), **given)
     assert "****" in ran.stdout
     assert found == []
 

@@ -43,7 +43,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_u
 )
 
 Start = t.Callable[..., Loopback]
-Body = dict[str, str] | None
+Body: t.TypeAlias = "dict[str, str] | None"
 
 pytestmark = pytest.mark.usefixtures("no_proxies")
 

@@ -135,7 +135,7 @@ def test_a_file_that_was_cut_anywhere_is_refused(tmp_path: Path, samples: dict[s
 
 def test_a_file_that_was_cut_where_nothing_is_stored_is_refused(tmp_path: Path, samples: dict[str, Sample]) -> None:
     path = lay(tmp_path, samples["at rest"].files)
-    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("DELETE FROM revisions")
     with open_store(str(path)) as store:
         assert store.enrollments() == []
@@ -247,7 +247,7 @@ def test_a_lease_that_cannot_be_read_is_an_error_of_the_store(tmp_path: Path) ->
     path = tmp_path / NAME
     with open_store(str(path)) as store:
         store.acquire(["a"], "first", 3600)
-    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("UPDATE leases SET expires_at = '9x' || expires_at")
     with open_store(str(path)) as store, pytest.raises(StoreError, match=r"lease of 'a'.*backup") as caught:
         store.acquire(["a"], "second", 60)
