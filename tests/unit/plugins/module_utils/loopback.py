@@ -57,15 +57,16 @@ class Loopback:
         self._context = context
         self._raw = raw
         self.failures: list[OSError] = []
-        self._open: list[Connection] = []
+        self._open: set[Connection] = set()
         self.behaviour: Behaviour = lambda _seen, connection: connection.sendall(reply())
         self.seen: list[Seen] = []
         self.connections = 0
         self.over = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        self._threads = [threading.Thread(target=self._listen, daemon=True)]
-        self._threads[0].start()
+        self._threads: list[threading.Thread] = []
+        self._listening = threading.Thread(target=self._listen, daemon=True)
+        self._listening.start()
 
     def url(self, path: str = "/p") -> str:
         return f"https://127.0.0.1:{self.port}{path}"
@@ -76,9 +77,10 @@ class Loopback:
 
     def close(self) -> None:
         self.over.set()
-        for end in (self._listener, *self._open):
+        for end in (self._listener, *tuple(self._open)):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+        self._listening.join()
         self._listener.close()
         for thread in self._threads:
             thread.join()
@@ -93,9 +95,9 @@ class Loopback:
                 connection.close()
                 return
             self.connections += 1
-            self._open.append(connection)
+            self._open.add(connection)
             thread = threading.Thread(target=self._serve, args=(connection, self.connections), daemon=True)
-            self._threads.append(thread)
+            self._threads = [*(one for one in self._threads if one.is_alive()), thread]
             thread.start()
 
     def _serve(self, connection: Connection, number: int) -> None:
@@ -108,14 +110,19 @@ class Loopback:
                     self._speak(connection, number)
             except OSError as exc:
                 self.failures.append(exc)
+            finally:
+                self._open.discard(connection)
 
     def _speak(self, connection: Connection, number: int) -> None:
         speaking = self._context.wrap_socket(connection, server_side=True) if self._context else connection
-        self._open.append(speaking)
-        with contextlib.closing(speaking), speaking.makefile("rb") as stream:
-            while (seen := _request(stream, number)) and not self.over.is_set():
-                self.seen.append(seen)
-                self.behaviour(seen, speaking)
+        self._open.add(speaking)
+        try:
+            with contextlib.closing(speaking), speaking.makefile("rb") as stream:
+                while (seen := _request(stream, number)) and not self.over.is_set():
+                    self.seen.append(seen)
+                    self.behaviour(seen, speaking)
+        finally:
+            self._open.discard(speaking)
 
 
 def _request(stream: t.BinaryIO, number: int) -> Seen | None:
