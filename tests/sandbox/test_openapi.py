@@ -32,7 +32,7 @@ CONTRACT_442 = {
     ("post", "/raapi/v1/csr/create"),
     ("put", "/raapi/v1/csr/finalize"),
 }
-OWN = {("post", "/authclient/auth/login")}
+OWN = {("post", "/authclient/auth/login"), ("get", "/authclient/auth/certificate")}
 
 
 def committed(version: str) -> dict[str, t.Any]:

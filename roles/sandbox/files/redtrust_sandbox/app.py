@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from redtrust_sandbox import call as calls
-from redtrust_sandbox import envelope, login, models
+from redtrust_sandbox import envelope, login, models, pages
 from redtrust_sandbox.call import Call, unauthorized
 from redtrust_sandbox.config import Config
 from redtrust_sandbox.enrollment import Enrollment
@@ -72,8 +72,8 @@ def build(generation: Generation, services: Services) -> FastAPI:
 def refusal(call: Call, error: ApiError) -> Response:
     """Return the answer to a request that is refused."""
     call.error_code = error.code
-    if call.wants_html and call.step is not None and call.step.name in ("login_request", "login_form"):
-        return login.error_page(error.status, error.message)
+    if call.wants_html and call.path.startswith("/authclient/"):
+        return pages.error_page(error.status, error.message)
     status = 200 if call.settings.error_status == "ok" else error.status
     return _json(envelope.error(call.settings, error.code, error.message), status, error.headers)
 
@@ -116,6 +116,7 @@ class _Endpoints:
         table: dict[str, tuple[Endpoint, t.Any]] = {
             "login_request": (self.login_request, None),
             "login_form": (self.login_form, None),
+            "login_certificate": (self.login_certificate, None),
             "login": (self.login, models.TokensAnswer),
             "exchange": (self.exchange, models.TokensAnswer),
             "refresh": (self.refresh, models.TokensAnswer),
@@ -132,6 +133,10 @@ class _Endpoints:
     async def login_form(self, request: Request) -> Response:
         """Take the login form and redirect with a temporary token."""
         return self.browser.submit(calls.of(request))
+
+    async def login_certificate(self, request: Request) -> Response:
+        """Take the certificate and the cookie of a user who was sent on, and redirect with a temporary token."""
+        return self.browser.confirm(calls.of(request))
 
     async def login(self, request: Request, body: models.Login) -> Response:
         """Start a session with user and password."""

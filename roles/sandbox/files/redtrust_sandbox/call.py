@@ -10,7 +10,7 @@ import dataclasses
 import time
 import typing as t
 
-from starlette.requests import Request
+from starlette.requests import Request, cookie_parser
 
 from redtrust_sandbox.errors import ApiError
 from redtrust_sandbox.generations import Step
@@ -21,7 +21,8 @@ from redtrust_sandbox.settings import Settings
 class Call:
     """One request, from its arrival to the answer.
 
-    ``number`` is its row in the ledger. ``problem`` is what is wrong before anybody looks at it.
+    ``number`` is its row in the ledger. ``problem`` is what is wrong before anybody looks at it. ``client_name`` is the
+    common name in the certificate that the client has shown, if any.
     ``partner``, ``user`` and ``session`` are set once they are proved.
     """
 
@@ -32,6 +33,7 @@ class Call:
     headers: t.Mapping[str, str]
     query: t.Mapping[str, str]
     body: bytes
+    client_name: str | None = None
     problem: ApiError | None = None
     partner: str | None = None
     user: str | None = None
@@ -47,6 +49,11 @@ class Call:
     def wants_html(self) -> bool:
         """Say whether a browser asks."""
         return "text/html" in self.headers.get("accept", "")
+
+    @property
+    def cookies(self) -> t.Mapping[str, str]:
+        """Return the cookies that came along, by name."""
+        return cookie_parser(self.headers.get("cookie", ""))
 
     def bearer(self, required: bool = True) -> str | None:
         """Return the token of the Authorization header; raises ApiError."""

@@ -60,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     token = _with_directory(commands.add_parser("temp-token", help="sign in and print a temporary token"), _temp_token)
     token.add_argument("--user", help="default: the first configured user")
     token.add_argument("--password", help="default: that of the first configured user")
+    token.add_argument("--client-cert", type=_path, metavar="FILE", help="PEM file with a certificate to show")
+    token.add_argument("--client-key", type=_path, metavar="FILE", help="PEM file with its key, unless it has both")
     document = commands.add_parser("openapi", help="print the OpenAPI document of a generation")
     document.add_argument("--api-version", choices=list(GENERATIONS), default="4.33")
     document.set_defaults(command=_openapi)
@@ -173,7 +175,10 @@ def _ledger(options: argparse.Namespace) -> None:
 
 
 def _temp_token(options: argparse.Namespace) -> None:
-    print(client.temporary_token(options.directory, options.user, options.password))
+    if options.client_key and not options.client_cert:
+        raise SandboxError("--client-key needs --client-cert")
+    certificate = client.Certificate(options.client_cert, options.client_key) if options.client_cert else None
+    print(client.temporary_token(options.directory, options.user, options.password, certificate))
 
 
 def _openapi(options: argparse.Namespace) -> None:

@@ -21,26 +21,69 @@ from redtrust_sandbox.generations import LOGIN_FORM_PATH, LOGIN_REQUEST_PATH
 from redtrust_sandbox.ledger import Ledger
 
 _FORM = re.compile(r'name="form" value="([^"]+)"')
+_TOKEN = re.compile(r"[?&]tkn=([^?&#]+)")
 
 
-def temporary_token(directory: pathlib.Path, username: str | None = None, password: str | None = None) -> str:
+class Certificate(t.NamedTuple):
+    """The certificate that a client shows, in PEM; without ``key_path`` its file has the key as well."""
+
+    path: pathlib.Path
+    key_path: pathlib.Path | None = None
+
+
+class _Answer(t.NamedTuple):
+    location: str
+    cookie: str
+    page: str
+
+
+def temporary_token(
+    directory: pathlib.Path,
+    username: str | None = None,
+    password: str | None = None,
+    certificate: Certificate | None = None,
+) -> str:
     """Sign in through the pages of the running server; return the temporary token; raises SandboxError."""
     facts = process.ready(directory)
     connection = http.client.HTTPSConnection(
-        facts["host"], facts["auth_port"], timeout=30, context=ssl.create_default_context(cafile=facts["ca_path"])
+        facts["host"], facts["auth_port"], timeout=30, context=_context(facts["ca_path"], certificate)
     )
     try:
-        form = _FORM.search(_ask(connection, "GET", _signed_link(directory, facts))[1])
-        fields = {
-            "form": form.group(1) if form else "",
-            "username": username or facts["username"],
-            "password": password or facts["password"],
-            "domain": facts["domain"],
-        }
-        location, _page = _ask(connection, "POST", LOGIN_FORM_PATH, urllib.parse.urlencode(fields))
+        answer = _ask(connection, "GET", _signed_link(directory, facts))
+        if answer.location.startswith("/"):
+            answer = _ask(connection, "GET", answer.location, {"Cookie": answer.cookie.partition(";")[0]})
+        form = _FORM.search(answer.page)
+        if form:
+            fields = {
+                "form": form.group(1),
+                "username": username or facts["username"],
+                "password": password or facts["password"],
+                "domain": facts["domain"],
+            }
+            kind = {"Content-Type": "application/x-www-form-urlencoded"}
+            answer = _ask(connection, "POST", LOGIN_FORM_PATH, kind, urllib.parse.urlencode(fields))
+    except OSError as exc:  # ssl.SSLError is one
+        raise SandboxError(f"The server cannot be asked: {exc}") from exc
     finally:
         connection.close()
-    return urllib.parse.parse_qs(urllib.parse.urlsplit(location).query)["tkn"][0]
+    return _token(answer.location)
+
+
+def _context(ca_path: str, certificate: Certificate | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_path)
+    if certificate:
+        try:
+            context.load_cert_chain(certificate.path, certificate.key_path)
+        except OSError as exc:
+            raise SandboxError(f"The client certificate cannot be used: {exc}") from exc
+    return context
+
+
+def _token(location: str) -> str:
+    found = _TOKEN.findall(location)
+    if not found:
+        raise SandboxError(f"The login led to {location.partition('?')[0] or 'no other page'} without a token")
+    return urllib.parse.unquote(found[-1])
 
 
 def _signed_link(directory: pathlib.Path, facts: t.Mapping[str, t.Any]) -> str:
@@ -61,14 +104,19 @@ def _signed_link(directory: pathlib.Path, facts: t.Mapping[str, t.Any]) -> str:
     return f"{LOGIN_REQUEST_PATH}?{urllib.parse.urlencode(query)}"
 
 
-def _ask(connection: http.client.HTTPSConnection, method: str, path: str, form: str = "") -> tuple[str, str]:
-    headers = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
-    connection.request(method, path, body=form or None, headers=headers)
+def _ask(
+    connection: http.client.HTTPSConnection,
+    method: str,
+    path: str,
+    headers: t.Mapping[str, str] | None = None,
+    form: str | None = None,
+) -> _Answer:
+    connection.request(method, path, form, dict(headers or {}))
     response = connection.getresponse()
     text = response.read().decode("utf-8", "replace")
     if response.status not in (200, 302):
         raise SandboxError(f"The login was refused with HTTP {response.status}: {_plain(text)}")
-    return response.headers.get("Location", ""), text
+    return _Answer(response.headers.get("Location", ""), response.headers.get("Set-Cookie", ""), text)
 
 
 def _plain(page: str) -> str:

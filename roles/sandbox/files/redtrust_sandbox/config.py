@@ -8,7 +8,7 @@ The JSON form, with every key optional::
 
     {
       "partners": [{"name": "CA_DEMO", "secret": "text", "secret_encoding": "text", "redirect_urls": ["https://..."]}],
-      "users": [{"username": "demo", "password": "text", "domain": "local.users"}],
+      "users": [{"username": "demo", "password": "text", "domain": "local.users", "certificate_cn": "Demo User"}],
       "providers": {"CA_DEMO": "standard", "CA_LEGACY": "legacy"},
       "settings": {"access_token_lifetime": 60},
       "tls": {"client_ca_path": "ca.pem", "client_crl_path": "ca.crl", "client_cert": "required",
@@ -61,11 +61,12 @@ class Partner:
 
 @dataclasses.dataclass(frozen=True)
 class User:
-    """A user who may sign in."""
+    """A user who may sign in, by password or with a client certificate for ``certificate_cn``."""
 
     username: str
     password: str
     domain: str
+    certificate_cn: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,9 +143,17 @@ class Config:
             if partner.name != partner.name.upper():
                 raise ConfigError(f"The name of partner {partner.name} must be in upper case")
             partner.key()
+        self._check_certificate_users()
         self.tls.check()
         for key, value in self.initial_settings().items():
             settings.parse(key, value)
+
+    def _check_certificate_users(self) -> None:
+        names = [user.certificate_cn for user in self.users if user.certificate_cn is not None]
+        if len(set(names)) != len(names):
+            raise ConfigError("Two users cannot have the same certificate_cn")
+        if names and self.tls.client_cert == "none":
+            raise ConfigError("A user with a certificate_cn needs a client_cert of tls that is optional or required")
 
     def initial_settings(self) -> dict[str, str]:
         """Return the settings and providers as rows for the table of settings."""
@@ -188,8 +197,9 @@ def _partner(data: t.Any) -> Partner:
 
 
 def _user(data: t.Any) -> User:
-    _only(data, "user", ("username", "password", "domain"), ("username", "password"))
-    return User(str(data["username"]), str(data["password"]), str(data.get("domain", DEFAULT_USER.domain)))
+    _only(data, "user", ("username", "password", "domain", "certificate_cn"), ("username", "password"))
+    domain = str(data.get("domain", DEFAULT_USER.domain))
+    return User(str(data["username"]), str(data["password"]), domain, str(data.get("certificate_cn") or "") or None)
 
 
 def _tls(data: t.Any) -> Tls:

@@ -49,7 +49,7 @@ class Front:
             body = await wire.read_body(receive)
         except ApiError as error:
             problem = error
-        call = self._arrived(scope, link.connection.number, body, problem)
+        call = self._arrived(scope, link.connection, body, problem)
         told = faults.due(self.ledger, call.step.name if call.step else "other")
         answer = await self._answer(scope, call, told)
         self._answered(call, answer, told)
@@ -69,7 +69,7 @@ class Front:
             answer = wire.disturbed(after, answer, call.settings)
         return answer
 
-    def _arrived(self, scope: Scope, connection: int, body: bytes, problem: ApiError | None) -> Call:
+    def _arrived(self, scope: Scope, connection: wire.Connection, body: bytes, problem: ApiError | None) -> Call:
         method, path, port = scope["method"], scope["path"], scope["server"][1]
         served = self.generation.serves(self.ports.get(port, ANY), path)
         step = self.generation.find(method, path) if served else None
@@ -80,7 +80,7 @@ class Front:
             "path": path,
             "step": step.name if step else "other",
             "mutating": int(step is not None and step.mutating),
-            "connection": connection,
+            "connection": connection.number,
         }
         number = self.ledger.insert("requests", row)
         try:
@@ -96,6 +96,7 @@ class Front:
             headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
             query=dict(urllib.parse.parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
             body=body,
+            client_name=connection.client_name,
         )
 
     def _answered(self, call: Call, answer: wire.Answer, told: t.Mapping[str, faults.Fault]) -> None:

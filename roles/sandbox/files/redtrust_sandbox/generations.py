@@ -25,7 +25,7 @@ class Step:
 
     ``mutating`` is set on the steps that change what the server keeps about keys and certificates; the steps of a
     session are told apart by their names. ``bearer`` names the token that authorizes the step, if any. ``signed`` is
-    false where a signature is not required, in any generation (a browser that sends a form cannot sign).
+    false where a signature is not required, in any generation (a browser cannot sign what it sends on its own).
     """
 
     name: str
@@ -68,11 +68,13 @@ class Generation:
 
 LOGIN_REQUEST_PATH = "/authclient/auth/loginrequest"
 LOGIN_FORM_PATH = "/authclient/auth/login"
+LOGIN_CERTIFICATE_PATH = "/authclient/auth/certificate"
 OPENAPI_PATH = "/openapi.json"
 
 _BROWSER = (
     Step("login_request", "GET", LOGIN_REQUEST_PATH, AUTH, json_body=False),
     Step("login_form", "POST", LOGIN_FORM_PATH, AUTH, signed=False, json_body=False),
+    Step("login_certificate", "GET", LOGIN_CERTIFICATE_PATH, AUTH, signed=False, json_body=False),
     Step("openapi", "GET", OPENAPI_PATH, ANY, signed=False, json_body=False),
 )
 
@@ -107,4 +109,14 @@ V442 = Generation(
 )
 
 GENERATIONS: t.Mapping[ApiVersion, Generation] = {"4.33": V433, "4.42": V442}
-STEP_NAMES = ("login_request", "login_form", "login", "exchange", "refresh", "logout", "create", "finalize")
+STEP_NAMES = (
+    "login_request",
+    "login_form",
+    "login_certificate",
+    "login",
+    "exchange",
+    "refresh",
+    "logout",
+    "create",
+    "finalize",
+)

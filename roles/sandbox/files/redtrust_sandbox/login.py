@@ -2,48 +2,44 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The browser login: a signed link, a form, a redirect with the temporary token."""
+"""The browser login: a signed link, a form, a redirect with the temporary token.
+
+A user who shows a certificate is not asked: the link is answered with a redirect to another page of this server, which
+wants the certificate and a cookie, and redirects with the temporary token.
+"""
 
 from __future__ import annotations
 
-import html
 import secrets
 import time
+import typing as t
 import urllib.parse
 
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
+from redtrust_sandbox import pages
 from redtrust_sandbox.call import Call
 from redtrust_sandbox.config import Config, User
 from redtrust_sandbox.errors import ApiError
-from redtrust_sandbox.generations import LOGIN_FORM_PATH
+from redtrust_sandbox.generations import LOGIN_CERTIFICATE_PATH
 from redtrust_sandbox.ledger import Ledger
 from redtrust_sandbox.sessions import Sessions
 
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-}
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><title>{title}</title><meta name="viewport" content="width=device-width"></head>
-<body><main><h1>{title}</h1>{content}</main></body>
-</html>
-"""
-_FORM = """{alert}
-<form method="post" action="{action}">
-<input type="hidden" name="form" value="{form}">
-<p><label>User <input name="username" autocomplete="username" required autofocus></label></p>
-<p><label>Password <input name="password" type="password" autocomplete="current-password" required></label></p>
-<p><label>Domain <input name="domain" value="{domain}"></label></p>
-<p><button type="submit">Sign in</button></p>
-</form>"""
+_COOKIE = "redtrust_login"
+_COOKIE_PATH = "/authclient"
+
+
+class _Pending(t.NamedTuple):
+    """A login that has begun: ``form`` is its number."""
+
+    form: str
+    partner: str
+    domain: str | None
+    redirect_url: str
 
 
 class BrowserLogin:
-    """Serves the two requests of a browser login."""
+    """Serves the requests of a browser login."""
 
     def __init__(self, config: Config, ledger: Ledger, sessions: Sessions) -> None:
         self.config = config
@@ -51,7 +47,7 @@ class BrowserLogin:
         self.sessions = sessions
 
     def ask(self, call: Call) -> Response:
-        """Answer the signed link with a form; raises ApiError."""
+        """Answer the signed link with a form, or send a user with a certificate on; raises ApiError."""
         if call.query.get("Consumer") != "RA_API":
             raise ApiError(400, "CONSUMER_INVALID", "Consumer must be RA_API")
         redirect_url = call.query.get("RedirectUrl")
@@ -60,34 +56,78 @@ class BrowserLogin:
         partner = self.config.partner(str(call.partner))
         if partner is None or redirect_url not in partner.redirect_urls:
             raise ApiError(400, "REDIRECT_URL_NOT_REGISTERED", "The redirect URL is not registered")
-        form = secrets.token_urlsafe(24)
-        domain = call.query.get("Domain")
-        row = {"id": form, "partner": partner.name, "domain": domain, "redirect_url": redirect_url}
+        pending = _Pending(secrets.token_urlsafe(24), partner.name, call.query.get("Domain"), redirect_url)
+        row = {"id": pending.form, "partner": partner.name, "domain": pending.domain, "redirect_url": redirect_url}
         self.ledger.insert("login_forms", {**row, "expires": call.now + call.settings.login_form_lifetime})
-        return form_page(form, domain)
+        user = find_certificate_user(self.config, call.client_name, pending.domain)
+        if user is None or call.settings.certificate_login == "form":
+            return pages.form_page(pending.form, pending.domain)
+        return self._send_on(call, pending, user)
 
     def submit(self, call: Call) -> Response:
-        """Answer the form with a redirect that carries a temporary token; raises ApiError."""
+        """Answer the form with a redirect, which carries a temporary token or nothing; raises ApiError."""
         fields = dict(urllib.parse.parse_qsl(call.body.decode("utf-8", "replace"), keep_blank_values=True))
+        pending = self._pending(call, fields.get("form", ""))
+        if "cancel" in fields:
+            self._used(pending)
+            return _redirect(pending.redirect_url)
+        username, domain = fields.get("username", ""), fields.get("domain") or pending.domain
+        user = find_user(self.config, username, fields.get("password"), domain)
+        if user is None:
+            call.error_code = "CREDENTIALS_INVALID"
+            return pages.form_page(pending.form, domain, username, "User, password or domain is wrong.", 401)
+        return self._signed_in(call, pending, user)
+
+    def confirm(self, call: Call) -> Response:
+        """Answer a user with a certificate who was sent on with a temporary token; raises ApiError."""
+        pending = self._pending(call, call.query.get("form", ""))
+        row = self.ledger.row("SELECT user, cookie FROM certificate_logins WHERE form = ?", pending.form)
+        if row is None:
+            raise _unknown()
+        user = find_certificate_user(self.config, call.client_name, pending.domain)
+        if user is None or user.username != row[0]:
+            raise ApiError(401, "CERTIFICATE_MISSING", "The certificate with which the sign-in began is needed again")
+        if call.cookies.get(_COOKIE) != row[1]:
+            raise ApiError(400, "LOGIN_COOKIE_MISSING", "The cookie that was set when the sign-in began is missing")
+        return self._signed_in(call, pending, user)
+
+    def _send_on(self, call: Call, pending: _Pending, user: User) -> Response:
+        call.user = user.username
+        cookie = secrets.token_urlsafe(24)
+        row = {"form": pending.form, "user": user.username, "cookie": cookie}
+        self.ledger.insert("certificate_logins", row)
+        self.ledger.secret("login_cookie", cookie)
+        location = f"{LOGIN_CERTIFICATE_PATH}?form={pending.form}"
+        elsewhere = call.settings.login_redirect
+        if elsewhere:
+            back = f"https://{call.headers.get('host', '')}{location}"
+            location = f"{elsewhere}{'&' if '?' in elsewhere else '?'}{urllib.parse.urlencode({'back': back})}"
+        answer = _redirect(location)
+        answer.set_cookie(_COOKIE, cookie, path=_COOKIE_PATH, secure=True, httponly=True, samesite="lax")
+        return answer
+
+    def _pending(self, call: Call, form: str) -> _Pending:
         row = self.ledger.row(
             "SELECT id, partner, domain, redirect_url FROM login_forms"
             " WHERE id = ? AND used_at IS NULL AND expires > ?",
-            fields.get("form", ""),
+            form,
             call.now,
         )
         if row is None:
-            raise ApiError(400, "LOGIN_FORM_INVALID", "This form is unknown, used or too old; start again")
-        form, partner, domain, redirect_url = row
-        call.partner = partner
-        user = find_user(self.config, fields.get("username"), fields.get("password"), fields.get("domain") or domain)
-        if user is None:
-            call.error_code = "CREDENTIALS_INVALID"
-            return form_page(form, domain, "User, password or domain is wrong.", 401)
+            raise _unknown()
+        pending = _Pending(*row)
+        call.partner = pending.partner
+        return pending
+
+    def _signed_in(self, call: Call, pending: _Pending, user: User) -> Response:
         call.user = user.username
         with self.ledger.transaction():
-            self.ledger.run("UPDATE login_forms SET used_at = ? WHERE id = ?", time.time(), form)
-            token = self.sessions.temporary(call, user, partner)
-        return RedirectResponse(with_token(redirect_url, token), 302, headers=_HEADERS)
+            self._used(pending)
+            token = self.sessions.temporary(call, user, pending.partner)
+        return _redirect(with_token(pending.redirect_url, token, call.settings.tkn_style))
+
+    def _used(self, pending: _Pending) -> None:
+        self.ledger.run("UPDATE login_forms SET used_at = ? WHERE id = ?", time.time(), pending.form)
 
 
 def find_user(config: Config, username: str | None, password: str | None, domain: str | None) -> User | None:
@@ -98,29 +138,29 @@ def find_user(config: Config, username: str | None, password: str | None, domain
     return None
 
 
-def with_token(redirect_url: str, token: str) -> str:
-    """Append the token as the parameter tkn, whatever the registered URL already has."""
+def find_certificate_user(config: Config, name: str | None, domain: str | None) -> User | None:
+    """Return the user of this domain, or of any, who signs in with a certificate for this name."""
+    for user in config.users:
+        if name is not None and user.certificate_cn == name and domain in (None, "", user.domain):
+            return user
+    return None
+
+
+def with_token(redirect_url: str, token: str, style: str) -> str:
+    """Return the redirect URL with the token as the parameter tkn, as the setting ``tkn_style`` says."""
+    quoted = "tkn=" + urllib.parse.quote(token, safe="")
+    if style == "appended":
+        return f"{redirect_url}?{quoted}"
     address, hash_mark, fragment = redirect_url.partition("#")
-    quoted = urllib.parse.quote(token, safe="")
-    if address.endswith(("?tkn=", "&tkn=")):
-        address += quoted
-    else:
-        address += ("&" if "?" in address else "?") + "tkn=" + quoted
-    return address + hash_mark + fragment
+    address = address[: -len("tkn=")] if address.endswith(("?tkn=", "&tkn=")) else address
+    if not address.endswith(("?", "&")):
+        address += "&" if "?" in address else "?"
+    return address + (f"state=1&{quoted}&lang=es" if style == "last" else quoted) + hash_mark + fragment
 
 
-def form_page(form: str, domain: str | None, alert: str = "", status: int = 200) -> Response:
-    """Return the page with the form."""
-    content = _FORM.format(
-        alert=f'<p role="alert">{html.escape(alert)}</p>' if alert else "",
-        action=LOGIN_FORM_PATH,
-        form=html.escape(form),
-        domain=html.escape(domain or ""),
-    )
-    return HTMLResponse(_PAGE.format(title="Sign in to Redtrust", content=content), status, headers=_HEADERS)
+def _redirect(location: str) -> Response:
+    return RedirectResponse(location, 302, headers=pages.HEADERS)
 
 
-def error_page(status: int, message: str) -> Response:
-    """Return the page that says why it cannot go on."""
-    content = f'<p role="alert">{html.escape(message)}</p>'
-    return HTMLResponse(_PAGE.format(title="Sign-in is not possible", content=content), status, headers=_HEADERS)
+def _unknown() -> ApiError:
+    return ApiError(400, "LOGIN_FORM_INVALID", "This sign-in is unknown, used or too old")

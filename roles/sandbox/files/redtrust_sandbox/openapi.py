@@ -29,7 +29,8 @@ _LOGIN_PARAMETERS = {
     "partner": ("as x-partner-name", True),
     "hmac": ("as x-hmac-signature", True),
 }
-_FORM_FIELDS = ("form", "username", "password", "domain")
+_FORM_FIELDS = ("form", "username", "password", "domain", "cancel")
+_BROWSER_STEPS = ("login_request", "login_form", "login_certificate")
 
 
 def describe(app: FastAPI, generation: Generation) -> None:
@@ -86,7 +87,7 @@ def _complete(operation: dict[str, t.Any], step: Step, generation: Generation) -
     for status, text in _errors(step).items():
         content = {"application/json": {"schema": {"$ref": _REFERENCE + "ErrorAnswer"}}}
         answers[status] = {"description": text, "content": content}
-    if step.name in ("login_request", "login_form"):
+    if step.name in _BROWSER_STEPS:
         _browser(operation, step)
     if step.name == "finalize" and generation.signature_required:
         answers["200"] = {"description": "The certificate was taken; the body is empty."}
@@ -102,6 +103,8 @@ def _errors(step: Step) -> dict[str, str]:
         errors["401"] = "The signature or the token is missing, malformed or not valid."
     if step.name in ("login", "login_form"):
         errors["401"] = "User, password or domain is wrong."
+    if step.name == "login_certificate":
+        errors["401"] = "The certificate of the user who began is missing."
     if step.name in ("create", "finalize"):
         errors["409"] = "The certificate or the request is not in the state that this needs."
     if step.json_body:
@@ -111,20 +114,34 @@ def _errors(step: Step) -> dict[str, str]:
 
 def _browser(operation: dict[str, t.Any], step: Step) -> None:
     page = {"text/html": {"schema": {"type": "string"}}}
+    answers = operation["responses"]
+    for status in ("400", "401"):
+        answers[status]["content"].update(page)
     if step.name == "login_request":
-        operation["responses"]["200"] = {"description": "The login form.", "content": page}
-        operation["parameters"] = [
-            {"name": name, "in": "query", "required": required, "description": text, "schema": {"type": "string"}}
-            for name, (text, required) in _LOGIN_PARAMETERS.items()
-        ]
+        operation["parameters"] = [_parameter(name, *described) for name, described in _LOGIN_PARAMETERS.items()]
+        answers["200"] = {"description": "The login form.", "content": page}
+        answers["302"] = _redirect("A user with a certificate is sent on.", "the page that wants the certificate again")
+        answers["302"]["headers"]["Set-Cookie"] = {"description": "wanted there as well", "schema": {"type": "string"}}
         return
-    operation["responses"].pop("200", None)
-    location = {"Location": {"description": "the redirect URL with tkn appended", "schema": {"type": "string"}}}
-    operation["responses"]["302"] = {"description": "Signed in.", "headers": location}
-    operation["responses"]["401"]["content"] = page
+    answers.pop("200", None)
+    if step.name == "login_certificate":
+        operation["parameters"] = [_parameter("form", "from the redirect that leads here", True)]
+        answers["302"] = _redirect("Signed in.", "the redirect URL with tkn")
+        return
+    answers["302"] = _redirect("Signed in, or cancelled.", "the redirect URL with tkn, or as it is registered")
+    answers["401"]["content"] = page
     fields = {name: {"type": "string"} for name in _FORM_FIELDS}
-    schema = {"type": "object", "properties": fields, "required": ["form", "username", "password"]}
+    schema = {"type": "object", "properties": fields, "required": ["form"]}
     operation["requestBody"] = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}
+
+
+def _parameter(name: str, text: str, required: bool) -> dict[str, t.Any]:
+    return {"name": name, "in": "query", "required": required, "description": text, "schema": {"type": "string"}}
+
+
+def _redirect(text: str, location: str) -> dict[str, t.Any]:
+    headers = {"Location": {"description": location, "schema": {"type": "string"}}}
+    return {"description": text, "headers": headers}
 
 
 def _header(name: str, required: bool) -> dict[str, t.Any]:

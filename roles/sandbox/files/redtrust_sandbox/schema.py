@@ -12,8 +12,8 @@ requests      one row per HTTP request, committed when it has arrived, completed
   at            when it arrived
   port          the port it came in on
   method, path  as sent, without the query
-  step          login_request, login_form, login, exchange, refresh, logout, create, finalize, openapi; other when the
-                generation has no such verb and path
+  step          login_request, login_form, login_certificate, login, exchange, refresh, logout, create, finalize,
+                openapi; other when the generation has no such verb and path
   mutating      1 for create and finalize (they change keys or certificates), 0 for all others
   partner, user, session   who asked, as far as it was proved
   connection    number of the TCP connection
@@ -39,9 +39,10 @@ sessions      one row per login
   id, user, domain, partner, started, ended, end_reason (logout, refresh_reuse, command), refresh_reuses
 
 secrets       every secret that was handed out, to search for leaks
-  kind (temporary_token, access_token, refresh_token, request_code), value, at
+  kind (temporary_token, access_token, refresh_token, request_code, login_cookie), value, at
 
 login_forms, temporary_tokens, refresh_tokens   what is still to be presented; used_at marks the use
+certificate_logins   the rows of login_forms of users who were sent on because of their certificate: form, user, cookie
 settings      key, value: see settings.py
 faults        see faults.py
 """
@@ -118,6 +119,11 @@ CREATE TABLE IF NOT EXISTS login_forms (
     redirect_url TEXT NOT NULL,
     expires REAL NOT NULL,
     used_at REAL
+);
+CREATE TABLE IF NOT EXISTS certificate_logins (
+    form TEXT PRIMARY KEY REFERENCES login_forms (id),
+    user TEXT NOT NULL,
+    cookie TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS temporary_tokens (
     token TEXT PRIMARY KEY,

@@ -67,7 +67,7 @@ class CountedProtocol(_Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take note of a new connection."""
-        connection = Connection(next(_CONNECTION_NUMBERS), transport)
+        connection = Connection(next(_CONNECTION_NUMBERS), transport, tls.client_name(transport))
         self.app_state = {**self.app_state, "connection": connection}
         super().connection_made(transport)
 

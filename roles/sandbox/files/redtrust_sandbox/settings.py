@@ -32,6 +32,9 @@ class Settings:
     refresh_token_lifetime: float = 28800.0
     temp_token_lifetime: float = 60.0
     login_form_lifetime: float = 600.0
+    tkn_style: str = dataclasses.field(default="parameter", metadata={"choices": ("parameter", "appended", "last")})
+    certificate_login: str = dataclasses.field(default="redirect", metadata={"choices": ("redirect", "form")})
+    login_redirect: str = ""
     expired_access_at_refresh: str = dataclasses.field(default="refuse", metadata={"choices": ("refuse", "accept")})
     signature_status: int = 401
     error_status: str = dataclasses.field(default="http", metadata={"choices": ("http", "ok")})
@@ -78,10 +81,20 @@ def parse(key: str, text: str) -> str | int | float:
         raise ConfigError(f"There is no setting {key!r}; there are {', '.join(_FIELDS)} and provider.NAME")
     if "choices" in field.metadata:
         return _one_of(key, text, field.metadata["choices"])
+    if isinstance(field.default, str):
+        return _address(key, text)
     try:
         return int(text) if isinstance(field.default, int) else float(text)
     except ValueError as exc:
         raise ConfigError(f"Setting {key} must be a number, not {text!r}") from exc
+
+
+def _address(key: str, text: str) -> str:
+    if text and not text.startswith(("https://", "http://")):
+        raise ConfigError(
+            f"Setting {key} must be empty or an address that begins with https:// or http://, not {text!r}"
+        )
+    return text
 
 
 def _one_of(key: str, text: str, choices: t.Sequence[str]) -> str:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import ipaddress
 import pathlib
@@ -72,6 +73,15 @@ def context(directory: pathlib.Path, host: str, wanted: Tls) -> ssl.SSLContext:
         tls.maximum_version = version
         tls.minimum_version = version
     return tls
+
+
+def client_name(transport: asyncio.BaseTransport) -> str | None:
+    """Return the common name in the certificate of a client; None when it has shown none that was verified."""
+    session: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+    shown = session.getpeercert() if session else None
+    parts = t.cast("tuple[tuple[tuple[str, str], ...], ...]", (shown or {}).get("subject", ()))
+    names = [value for part in parts for key, value in part if key == "commonName"]
+    return names[-1] if names else None
 
 
 def _ask_clients(tls: ssl.SSLContext, wanted: Tls) -> None:

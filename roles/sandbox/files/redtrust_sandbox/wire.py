@@ -34,10 +34,11 @@ class Transport(t.Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Connection:
-    """One TCP connection of a client."""
+    """One TCP connection of a client; ``client_name`` is the common name in the certificate that it has shown."""
 
     number: int
     transport: Transport
+    client_name: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
