@@ -53,13 +53,22 @@ options:
   client_cert:
     description:
       - Path of a PEM file with a client certificate, which may hold its key as well.
+      - For a user who authenticates with a certificate it is all that is needed to log in, together with
+        O(redirect_url), O(partner) and O(partner_secret). The login page of the service is asked, and redirects on
+        that host are followed until one leads to O(redirect_url), which is never fetched.
       - Can also be set with the environment variable E(REDTRUST_CLIENT_CERT).
     type: path
   client_key:
     description:
-      - Path of a PEM file with the key of O(client_cert), without a passphrase.
+      - Path of a PEM file with the key of O(client_cert).
       - Can also be set with the environment variable E(REDTRUST_CLIENT_KEY).
     type: path
+  client_key_passphrase:
+    description:
+      - Passphrase of the key in O(client_key), where it has one.
+      - Can also be set with the environment variable E(REDTRUST_CLIENT_KEY_PASSPHRASE).
+    type: str
+    version_added: 0.3.0
   proxy:
     description:
       - URL of an HTTP proxy, for example V(http://proxy.example.com:3128), or V(http://user:password@proxy.example.com:3128)
@@ -127,11 +136,20 @@ options:
     type: str
   temporal_token:
     description:
-      - The temporary token, called C(tkn), that a login with a browser ended with. It works once.
-      - It is taken as it was meant, so where the address of the page shows V(%3D) it ends in V(=).
-      - It is used only where no session is kept.
+      - What a login with a browser ended with, as a person copies it. Either the whole address to which the browser
+        was sent back, or the temporary token in it, called C(tkn). It works once, and for a short time.
+      - What is written V(%3D) in an address may stay so.
+      - It is used only where no session is kept. M(redtrust.certificate_enroll.redtrust_login) uses it in any case.
       - Can also be set with the environment variable E(REDTRUST_TEMPORAL_TOKEN).
     type: str
+  redirect_url:
+    description:
+      - The redirect URL that is registered at the service for O(partner), letter by letter as it is registered there.
+      - It is where a login with a browser ends, for a person as well as for a user with O(client_cert). With it an
+        address in O(temporal_token) is checked.
+      - Can also be set with the environment variable E(REDTRUST_REDIRECT_URL).
+    type: str
+    version_added: 0.3.0
   session_path:
     description:
       - Path of the private file in which the session is kept between tasks, encrypted with a key from
@@ -144,11 +162,11 @@ options:
     description:
       - A secret of your own, of at least 16 characters. With it the session is kept in the store at O(store_path)
         instead of a file, encrypted with a key from this secret, for all jobs that give the same one.
-      - It is the only way to run O(api_version=4.33) unattended. A person logs in first, and runs
-        M(redtrust.certificate_enroll.redtrust_token) with O(temporal_token) and O(session_key). Later jobs have
-        O(session_key) only, until the server ends the session.
+      - It is the way to run O(api_version=4.33) unattended for a user with a password. A person signs in first, with
+        M(redtrust.certificate_enroll.redtrust_login) and O(session_key). Later jobs have O(session_key) only, until
+        the server ends the session.
       - Jobs that are to share a session need the same O(host), O(port), O(auth_port), O(api_version), O(partner),
-        O(username) and O(domain).
+        O(username), O(domain) and O(client_cert).
       - A secret that does not open the session is an error, and leaves the session as it is.
       - Cannot be used together with O(session_path).
       - Can also be set with the environment variable E(REDTRUST_SESSION_KEY).

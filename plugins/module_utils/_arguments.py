@@ -23,8 +23,10 @@ from ._enroll.api import Adoption, FinalizeItem, RenewItem, RequestItem, SettleI
 from ._errors import ConfigurationError
 from ._models import CertificateSpec, DistinguishedName
 from ._policy import RenewBefore
+from ._redirect_url import Place, check_redirect_url
 from ._signers.api import DIGESTS, CommandSigner, LocalCa, Profile, Signer
 from ._signing import Partner
+from ._temporal_token import pasted_token
 from ._transport import TransportOptions
 from ._x509.api import certificate_facts, normalize_thumbprint, parse_certificates
 
@@ -58,6 +60,7 @@ CONNECTION = _options(
     ca_path={"type": "path"},
     client_cert={"type": "path"},
     client_key={"type": "path", "no_log": False},
+    client_key_passphrase={"type": "str", "no_log": True},
     proxy={"type": "str"},
     timeout={"type": "float", "default": 30.0},
     retry_timeout={"type": "float", "default": 30.0},
@@ -69,6 +72,7 @@ CONNECTION = _options(
     domain={"type": "str"},
     access_token={"type": "str", "no_log": True},
     temporal_token={"type": "str", "no_log": True},
+    redirect_url={"type": "str"},
     session_path={"type": "path"},
     session_key={"type": "str", "no_log": True},
 )
@@ -85,7 +89,14 @@ BATCH = _options(
 )
 
 # Also read by the module documentation test: the options whose values must never be printed.
-SECRETS = ("partner_secret", "password", "access_token", "temporal_token", "session_key")
+SECRETS = (
+    "client_key_passphrase",
+    "partner_secret",
+    "password",
+    "access_token",
+    "temporal_token",
+    "session_key",
+)
 
 REQUESTED: Spec = {
     "name": {"type": "str", "required": True},
@@ -155,6 +166,18 @@ SIGNER: Spec = {
     },
 }
 
+SIGN_IN: Spec = {
+    "state": {"type": "str", "choices": ["present", "kept"], "default": "present"},
+    "force": {"type": "bool", "default": False},
+    "wait": {"type": "bool", "default": True},
+    "login_timeout": {"type": "float", "default": 300.0},
+    "listen_address": {"type": "str"},
+    "listen_port": {"type": "int"},
+    "certificate_path": {"type": "path"},
+    "private_key_path": {"type": "path", "no_log": False},
+    "private_key_passphrase": {"type": "str", "no_log": True},
+}
+
 NAMED: Spec = {"name": {"type": "str", "required": True}}
 
 
@@ -199,7 +222,7 @@ def transport_of(params: Params) -> TransportOptions:
     for name in ("timeout", "retry_timeout"):
         if not 0 <= params[name] <= 3600 or (name == "timeout" and not params[name]):
             raise ConfigurationError(f"{name} is in seconds, at most 3600, not {params[name]:g}")
-    names = ("validate_certs", "ca_path", "client_cert", "client_key", "proxy", "timeout")
+    names = ("validate_certs", "ca_path", "client_cert", "client_key", "client_key_passphrase", "proxy", "timeout")
     return TransportOptions(**{name: params[name] for name in names})
 
 
@@ -233,15 +256,38 @@ def credentials_of(params: Params) -> Credentials:
     partner = partner_of(params)
     if params["session_key"] and params["session_path"]:
         raise ConfigurationError("session_key keeps the session in the store, session_path in a file: give one of them")
+    redirect_url = redirect_url_of(params)
     return Credentials(
         username=params["username"],
         password=params["password"],
         domain=params["domain"],
         access_token=params["access_token"],
-        temporal_token=params["temporal_token"],
+        temporal_token=params["temporal_token"] and pasted_token(params["temporal_token"], redirect_url),
         partner_secret=partner.secret if partner else None,
         session_key=params["session_key"],
+        client_cert=params["client_cert"],
+        redirect_url=redirect_url,
     )
+
+
+def place_of(params: Params) -> Place:
+    """Return where to listen for a person: where the redirect URL leads, unless told otherwise."""
+    return Place.at(
+        params["redirect_url"],
+        address=params["listen_address"],
+        port=params["listen_port"],
+        certificate_path=params["certificate_path"],
+        private_key_path=params["private_key_path"],
+        private_key_passphrase=params["private_key_passphrase"],
+    )
+
+
+def redirect_url_of(params: Params) -> str | None:
+    """Return the registered redirect URL as it is written: the service compares it letter by letter."""
+    url: str | None = params["redirect_url"]
+    if url is not None:
+        check_redirect_url(url)
+    return url
 
 
 def session_identity(params: Params) -> str:
@@ -249,6 +295,8 @@ def session_identity(params: Params) -> str:
     address = address_of(params)
     names = ("api_version", "partner", "username", "domain")
     who = [address.host, str(address.ra_port), str(address.auth_port), *(params[name] or "" for name in names)]
+    # It may be who logs in. Sessions of releases before 0.3.0 are found as well where there is none.
+    who += [params["client_cert"]] if params["client_cert"] else []
     return hashlib.sha256("\0".join(who).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 

@@ -10,6 +10,7 @@ import datetime as dt
 import re
 import time
 import typing as t
+from urllib.parse import urlsplit
 
 from ._answers import Envelope, parse_envelope, parse_finalized, parse_request, parse_tokens
 from ._clock import Sending, ServiceClock, http_date
@@ -101,6 +102,42 @@ class Client:
             )
         body = {"username": username, "password": password, "domain": domain or ""}
         return self._call(self.contract.login, body, parse_tokens)
+
+    def login_link(self, redirect_url: str, domain: str | None) -> str:
+        """Return the address at which a person signs in, signed now: the service takes it for some minutes only."""
+        if self._partner is None:
+            raise ConfigurationError("a login with a browser needs partner and partner_secret")
+        timestamp = int(self._clock.sending().time)
+        page = self._address.login_page(self.contract)
+        return self._partner.login_url(page, redirect_url=redirect_url, timestamp=timestamp, domain=domain)
+
+    def visit(self, url: str, cookies: t.Mapping[str, str] | None = None) -> tuple[HttpResponse, bool]:
+        """Get a page of the login, signed, as it is: a redirect is not followed, and a refusal is an answer.
+
+        Also return whether the answer shows that the request was sent with a wrong time.
+        """
+        endpoint = _page(url)
+
+        def send() -> tuple[HttpResponse, bool]:
+            sending = self._clock.sending()
+            headers = self._headers(endpoint, None, sending)
+            if cookies:
+                headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+            response = self._transport.send(HttpRequest(endpoint.step, endpoint.verb, url, headers, follow=False))
+            mistimed = self._clock.heard(sending, response.headers.get("date"))
+            if response.status >= 500:
+                self._check(endpoint, response, self._envelope_or_none(response))
+            return response, mistimed
+
+        return self._persist(endpoint, send)
+
+    def check_page(self, url: str, response: HttpResponse) -> None:
+        """Raise RefusedError, in the service's own words, where the answer to ``visit`` is no page to sign in at."""
+        try:
+            self._check(_page(url), response, self._envelope_or_none(response))
+        except ServiceError as exc:
+            exc.mask(self._secrets.hide)
+            raise
 
     def exchange(self, temporal_token: str) -> Tokens:
         """Exchange the temporary token of a browser login, once; it is its own bearer (contract, readings)."""
@@ -311,6 +348,10 @@ class Client:
             url=self._address.url(endpoint),
             status=response.status,
         )
+
+
+def _page(url: str) -> Endpoint:
+    return Endpoint("login_request", "GET", urlsplit(url).path, "auth", bearer=False, repeatable=True)
 
 
 def _says_finalized_already(error: RefusedError) -> bool:

@@ -25,6 +25,8 @@ class Credentials:
     temporal_token: str | None = dataclasses.field(default=None, repr=False)
     partner_secret: bytes | None = dataclasses.field(default=None, repr=False)
     session_key: str | None = dataclasses.field(default=None, repr=False)
+    client_cert: str | None = None
+    redirect_url: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("access_token", "temporal_token"):
@@ -36,6 +38,11 @@ class Credentials:
             raise ConfigurationError(f"username and password go together: {missing} is not set")
         if self.session_key and len(self.session_key) < _SHORTEST_KEY:
             raise ConfigurationError(f"session_key must have at least {_SHORTEST_KEY} characters")
+
+    @property
+    def by_certificate(self) -> str | None:
+        """The redirect URL with which a login by client certificate is asked for; None where none is meant."""
+        return self.redirect_url if self.client_cert and self.partner_secret else None
 
     def key_material(self) -> bytes:
         """Return what the key of a kept session is made from: lasting credentials before the temporary token."""

@@ -119,7 +119,17 @@ class UnauthorizedError(RefusedError):
 
 
 class SessionError(RedtrustError):
-    """There is no session and no way to open one."""
+    """There is no session and no way to open one.
+
+    ``ended_at`` is when the service first refused to go on with the one there was (ISO 8601, UTC), where it did.
+    """
+
+    def __init__(self, message: str, *, ended_at: str | None = None) -> None:
+        super().__init__(message)
+        self.ended_at = ended_at
+
+    def details(self) -> dict[str, t.Any]:
+        return {"ended_at": self.ended_at} if self.ended_at else {}
 
 
 class SignerError(RedtrustError):

@@ -30,16 +30,21 @@ _KEY_ITERATIONS = 210_000
 class KeptSession:
     """A session as it is kept. ``refreshing`` is set while its refresh token is on its way to the service.
 
-    ``opened_at`` and ``ends_at`` are by the clock of this machine, whatever time it is at the service.
+    ``opened_at`` and ``ends_at`` are by the clock of this machine, whatever time it is at the service. ``refused_at`` is
+    when the service first refused to refresh it. That may be its end, or the fault of one job with a wrong partner
+    secret, so it is tried again.
     """
 
     tokens: Tokens
     opened_at: dt.datetime
     ends_at: dt.datetime | None = None
     refreshing: bool = False
+    refused_at: dt.datetime | None = None
 
     def refresh_due(self, now: dt.datetime, share: float) -> bool:
-        """Return whether this share of its life is over; never where its end is not known."""
+        """Return whether this share of its life is over, as far as its end is known, or a refresh was refused."""
+        if self.refused_at is not None:
+            return True
         return self.ends_at is not None and now >= self.opened_at + (self.ends_at - self.opened_at) * share
 
     def to_json(self) -> dict[str, t.Any]:
@@ -50,13 +55,18 @@ class KeptSession:
             "opened_at": self.opened_at.isoformat(),
             "ends_at": self.ends_at.isoformat() if self.ends_at else None,
             "refreshing": self.refreshing,
+            "refused_at": self.refused_at.isoformat() if self.refused_at else None,
         }
 
     @classmethod
     def from_json(cls, data: t.Mapping[str, t.Any]) -> KeptSession:
         tokens = Tokens(data["access_token"], data["refresh_token"], _moment(data["expires_at"]))
         return cls(
-            tokens, dt.datetime.fromisoformat(data["opened_at"]), _moment(data["ends_at"]), bool(data["refreshing"])
+            tokens,
+            dt.datetime.fromisoformat(data["opened_at"]),
+            _moment(data["ends_at"]),
+            bool(data["refreshing"]),
+            _moment(data.get("refused_at")),  # releases before 0.3.0 did not keep it
         )
 
 

@@ -141,7 +141,7 @@ class Context:
         """Return where the session is kept: as asked for, else beside the store, for this user and AWX job."""
         if self.params["session_path"]:
             return str(self.params["session_path"])
-        names = ("host", "port", "auth_port", "api_version", "partner", "username", "domain")
+        names = ("host", "port", "auth_port", "api_version", "partner", "username", "domain", "client_cert")
         identity = [str(self.params[name]) for name in names] + [os.environ.get("JOB_ID", "")]
         digest = hashlib.sha256("\0".join(identity).encode()).hexdigest()[:16]
         return str(Path(self.params["store_path"]).parent / "sessions" / digest)

@@ -129,7 +129,7 @@ def _stopped(failed: t.Sequence[Outcome]) -> str | None:
     """Return why the service was not asked any more, so that the next list need not be begun."""
     for outcome in failed:
         error = outcome.error
-        at_login = isinstance(error, ServiceError) and error.step in ("login", "exchange", "refresh")
+        at_login = isinstance(error, ServiceError) and error.step in ("login", "login_request", "exchange", "refresh")
         if at_login or isinstance(error, (NotTriedError, SessionError)):
             return str(error)
     return None

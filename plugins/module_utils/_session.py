@@ -31,10 +31,11 @@ from ._errors import (
     UnauthorizedError,
 )
 from ._kept_session import KeptSession, SessionPlace
+from ._login_page import ask_login_page
 from ._models import Tokens
 
 Answer = t.TypeVar("Answer")
-How = t.Literal["given", "kept", "login", "exchange", "refresh"]
+How = t.Literal["given", "kept", "login", "exchange", "certificate", "refresh"]
 
 # A session is refreshed when two thirds of its life are over: early enough that it never ends under a request, late
 # enough that a short job needs no refresh. Each process draws how much later it does so, up to three quarters: of the
@@ -90,6 +91,37 @@ class Session:
     def open(self) -> Opened:
         """Return the session, opened or refreshed if need be. Raises SessionError, StoreError or a ServiceError."""
         return self._after(None)
+
+    def renew(self) -> Opened:
+        """Refresh the kept session, however much of its life is left, or log in; raises as ``open`` does.
+
+        For those who keep a session alive: the next run may come when it is over.
+        """
+        if self._kept is None:
+            raise SessionError("access_token belongs to a session that somebody else keeps: leave it out to keep one")
+        with self._mutex:
+            self._opened = self._obtain(None, renew=True)
+            return self._opened
+
+    def sign_in(self, temporal_token: str) -> Opened:
+        """Begin a new session with a temporary token and keep it, in the place of any other; raises as ``open`` does.
+
+        The place is made sure of first, since the token works once.
+        """
+        if self._kept is None:
+            raise SessionError("access_token belongs to a session that somebody else keeps: leave it out to sign in")
+        self._register(temporal_token)
+        with self._mutex, self._kept.locked():
+            self._kept.load()
+            self._opened = self._keep(self._kept, self._client.exchange(temporal_token), "exchange")
+            return self._opened
+
+    def needs_person(self) -> bool:
+        """Return whether nothing that is kept or given can lead to a session; nothing is sent."""
+        session = self._kept.load() if self._kept else None
+        if session is not None and session.tokens.refresh_token and not (session.refreshing or session.refused_at):
+            return False
+        return not (self._credentials.username or self._credentials.access_token)
 
     def is_kept(self) -> bool:
         """Return whether there is a session that could be used as it is; nothing is sent."""
@@ -162,8 +194,8 @@ class Session:
             self._warn(f"there is no fresh session, so the one that is about to end is used until then: {exc}")
             return dataclasses.replace(held, refresh_at=held.ends_at)
 
-    def _obtain(self, over: Tokens | None) -> Opened:
-        """Return another session than the one that is over, or is about to be."""
+    def _obtain(self, over: Tokens | None, *, renew: bool = False) -> Opened:
+        """Return another session than the one that is over, or is about to be; with ``renew`` never the kept one."""
         if self._credentials.access_token:
             return self._given(self._credentials.access_token, over)
         if self._kept is None:
@@ -172,7 +204,7 @@ class Session:
             session = self._kept.load()
             if session is not None:
                 self._register_all(session.tokens)
-                if not session.refreshing and session.tokens != over and not self._is_due(session):
+                if not (renew or session.refreshing or session.tokens == over or self._is_due(session)):
                     return self._timed(session, "kept")
             if session is None or session.refreshing or session.tokens.refresh_token is None:
                 return self._keep(self._kept, *self._log_in(session))
@@ -195,10 +227,14 @@ class Session:
         try:
             return self._client.refresh(session.tokens), "refresh"
         except ServiceError as exc:
+            if isinstance(exc, UnauthorizedError):
+                session = dataclasses.replace(session, refused_at=session.refused_at or self._now())
             if isinstance(exc, NotSentError) or (isinstance(exc, RefusedError) and (exc.status or 0) < 500):
                 kept.save(session)
             if not self._can_log_in():
-                raise SessionError(f"the session could not be refreshed ({exc}) and {self._how_to_log_in()}") from exc
+                since = f", first on {_utc(session.refused_at)}" if session.refused_at else ""
+                words = f"the session could not be refreshed ({exc}{since}) and {self._how_to_log_in()}"
+                raise SessionError(words, ended_at=_utc(session.refused_at)) from exc
         return self._log_in(session)
 
     def _log_in(self, useless: KeptSession | None) -> tuple[Tokens, How]:
@@ -208,6 +244,8 @@ class Session:
             return self._client.exchange(credentials.temporal_token), "exchange"
         if credentials.username and credentials.password:
             return self._client.login(credentials.username, credentials.password, credentials.domain), "login"
+        if credentials.by_certificate:
+            return self._client.exchange(self._token_by_certificate(credentials.by_certificate)), "certificate"
         found = "there is no session"
         if useless is not None:
             found = "the kept session has no refresh token"
@@ -215,16 +253,31 @@ class Session:
             found = "a run that refreshed the kept session did not get the answer, and its refresh token works once,"
         raise SessionError(f"{found} and {self._how_to_log_in()}")
 
+    def _token_by_certificate(self, redirect_url: str) -> str:
+        token = ask_login_page(self._client, redirect_url, self._credentials.domain)
+        if token is None:
+            raise SessionError(
+                "the service asks for a form to be filled in, or for another login, instead of taking client_cert: "
+                "have this certificate assigned to a user who authenticates with it, or have a person sign in with "
+                "redtrust_login"
+            )
+        self._register(token)
+        return token
+
     def _can_log_in(self) -> bool:
-        return bool(self._credentials.temporal_token or self._credentials.username)
+        credentials = self._credentials
+        return bool(credentials.temporal_token or credentials.username or credentials.by_certificate)
 
     def _how_to_log_in(self) -> str:
         if self._client.contract.login is not None:
             ways = "set username and password, temporal_token, or access_token"
         elif self._credentials.session_key:
-            ways = "have a person sign in with a browser, and run redtrust_token with temporal_token and session_key"
+            ways = "have a person sign in with redtrust_login and session_key, or set client_cert and redirect_url"
         else:
-            ways = "have a person sign in with a browser and give the temporal_token, or set access_token"
+            ways = (
+                "have a person sign in with redtrust_login, set client_cert and redirect_url for a user with a "
+                "certificate, or set temporal_token or access_token"
+            )
         return f"nothing to log in with: {ways}"
 
     def _keep(self, kept: SessionPlace, tokens: Tokens, how: How) -> Opened:
@@ -257,3 +310,7 @@ class Session:
         for secret in (tokens.access_token, tokens.refresh_token):
             if secret:
                 self._register(secret)
+
+
+def _utc(moment: dt.datetime | None) -> str | None:
+    return moment.astimezone(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None

@@ -35,6 +35,8 @@ _ABOUT_THE_SERVER = {
 _UNKNOWN_ISSUER = (2, 18, 19, 20, 21)
 _UNKNOWN_ISSUER_ADVICE = "its issuer is not trusted here: ca_path must name the CA of the server's certificate"
 
+CLIENT_OPTIONS = ("client_cert", "client_key", "client_key_passphrase")
+
 _OTHER_REASONS = (
     (r"UNSUPPORTED_PROTOCOL|ALERT_PROTOCOL_VERSION", "the server does not speak TLS 1.2 or later: have it enabled"),
     (r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE", "what listens there does not speak TLS: check host and port"),
@@ -43,7 +45,12 @@ _OTHER_REASONS = (
 
 
 def client_context(
-    *, validate_certs: bool, ca_path: str | None, client_cert: str | None, client_key: str | None
+    *,
+    validate_certs: bool,
+    ca_path: str | None,
+    client_cert: str | None,
+    client_key: str | None,
+    client_key_passphrase: str | None = None,
 ) -> ssl.SSLContext:
     """Return the rules for TLS: 1.2 or later, no variable of the environment. Raises ConfigurationError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -56,7 +63,7 @@ def client_context(
     if ca_path:
         _trust(context, ca_path)
     if client_cert:
-        _show(context, client_cert, client_key)
+        show(context, client_cert, client_key, client_key_passphrase, options=CLIENT_OPTIONS)
     if not validate_certs:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -89,26 +96,43 @@ def _trust(context: ssl.SSLContext, path: str) -> None:
         raise ConfigurationError(f"ca_path: {path} has no CA certificate in PEM form ({_words(exc)})") from exc
 
 
-def _show(context: ssl.SSLContext, certificate: str, key: str | None) -> None:
+def show(
+    context: ssl.SSLContext,
+    certificate: str,
+    key: str | None,
+    passphrase: str | None,
+    *,
+    options: tuple[str, str, str],
+) -> None:
+    """Have a context show a certificate; ``options`` are the names under which the three were given.
+
+    Raises ConfigurationError, which never shows the passphrase.
+    """
+    certificate_option, key_option, passphrase_option = options
     asked = []
 
-    def passphrase() -> str:
+    def answer() -> str:
         asked.append(True)
-        return ""
+        return passphrase or ""
 
     try:
-        context.load_cert_chain(certificate, key, passphrase)
-    except OSError as exc:
-        name, path = ("client_key", key) if key else ("client_cert", certificate)
-        if asked:
-            raise ConfigurationError(f"{name}: the key in {path} must be one without a passphrase") from exc
-        if "MISMATCH" in str(getattr(exc, "reason", "")):
-            raise ConfigurationError(f"{name}: the key in {path} is not that of the client certificate") from exc
-        raise ConfigurationError(
-            f"client_cert: {certificate} must hold a certificate in PEM form, and "
-            f"{key or 'the same file'} its key ({_words(exc)})"
-        ) from exc
+        context.load_cert_chain(certificate, key, answer)
+    except (OSError, ValueError) as exc:  # a passphrase of more than 1024 bytes is a ValueError
+        name, path = (key_option, key) if key else (certificate_option, certificate)
+        if asked and passphrase:
+            problem = f"{passphrase_option} does not open the key in {path}"
+        elif asked:
+            problem = f"{name}: the key in {path} is encrypted: set {passphrase_option}"
+        elif "MISMATCH" in str(getattr(exc, "reason", "")):
+            problem = f"{name}: the key in {path} is not that of the certificate in {certificate}"
+        else:
+            problem = (
+                f"{certificate_option}: {certificate} must hold a certificate in PEM form, and "
+                f"{key or 'the same file'} its key ({_words(exc)})"
+            )
+        raise ConfigurationError(problem) from exc
 
 
-def _words(exc: OSError) -> str:
-    return t.cast("str | None", getattr(exc, "reason", None)) or exc.strerror or type(exc).__name__
+def _words(exc: OSError | ValueError) -> str:
+    words = getattr(exc, "reason", None) or getattr(exc, "strerror", None)
+    return t.cast("str | None", words) or type(exc).__name__

@@ -47,6 +47,7 @@ MAX_HEAD_BYTES = 64 * 1024
 # How far the library reads ahead of the line that it wants.
 READ_AHEAD = 8192
 MAX_REDIRECTS = 3
+REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class Where(t.TypedDict):
@@ -58,13 +59,17 @@ class Where(t.TypedDict):
 
 @dataclasses.dataclass(frozen=True)
 class HttpRequest:
-    """One request. ``step`` names it in messages; ``body`` is sent as JSON, also with GET (4.33 wants that)."""
+    """One request. ``step`` names it in messages; ``body`` is sent as JSON, also with GET (4.33 wants that).
+
+    ``follow`` says whether a redirect on the same host is followed, or handed on as it is.
+    """
 
     step: str
     verb: str
     url: str
     headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
     body: t.Mapping[str, t.Any] | None = dataclasses.field(default=None, repr=False)
+    follow: bool = True
 
     @property
     def where(self) -> Where:
@@ -74,11 +79,12 @@ class HttpRequest:
 
 @dataclasses.dataclass(frozen=True)
 class HttpResponse:
-    """One answer. Header names are in lower case."""
+    """One answer. Header names are in lower case; ``cookies`` are those that it sets."""
 
     status: int
     headers: t.Mapping[str, str]
     body: bytes = dataclasses.field(repr=False)
+    cookies: t.Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
 
 class Transport(t.Protocol):
@@ -96,6 +102,7 @@ class TransportOptions:
     ca_path: str | None = None
     client_cert: str | None = None
     client_key: str | None = None
+    client_key_passphrase: str | None = dataclasses.field(default=None, repr=False)
     proxy: str | None = dataclasses.field(default=None, repr=False)
     timeout: float = 30.0
 
@@ -106,6 +113,7 @@ class TransportOptions:
             ca_path=ca_path,
             client_cert=self.client_cert,
             client_key=self.client_key,
+            client_key_passphrase=self.client_key_passphrase,
         )
 
 
@@ -133,7 +141,7 @@ class HttpsTransport:
         url = request.url
         for _hop in range(MAX_REDIRECTS + 1):
             response = self._send_once(request, url, deadline)
-            if response.status not in (301, 302, 303, 307, 308):
+            if response.status not in REDIRECTS or not request.follow:
                 return response
             url = _redirected(request, url, response, self._hide)
         raise AnswerInvalidError(f"more than {MAX_REDIRECTS} redirects", **request.where)
@@ -152,6 +160,7 @@ class HttpsTransport:
                     answer.status_code,
                     {name.lower(): value for name, value in answer.headers.items()},
                     _read(request, answer),
+                    answer.cookies.get_dict(),
                 )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError, TooLargeError) as exc:
             left = body.asked_for if request.body is not None else bounds.started
@@ -189,7 +198,9 @@ class HttpsTransport:
             session.get_redirect_target = lambda _answer: None  # type: ignore[method-assign,assignment]
             trusted = self._options.ca_path or requests.utils.DEFAULT_CA_BUNDLE_PATH
             # A proxy does not get to see the client certificate.
-            anonymous = dataclasses.replace(self._options, client_cert=None, client_key=None)
+            anonymous = dataclasses.replace(
+                self._options, client_cert=None, client_key=None, client_key_passphrase=None
+            )
             adapter = Adapter(bounds, self._options.context(trusted), lambda: anonymous.context(trusted))
             session.mount("https://", adapter)
             kept = self._local.kept = session, bounds
@@ -289,6 +300,8 @@ def check_files(options: TransportOptions) -> None:
             raise ConfigurationError(f"{name}: {path} cannot be read ({exc.strerror})") from exc
     if options.client_key and not options.client_cert:
         raise ConfigurationError("client_key needs client_cert")
+    if options.client_key_passphrase and not options.client_cert:
+        raise ConfigurationError("client_key_passphrase needs client_cert")
     if options.proxy and not is_proxy(options.proxy):
         raise ConfigurationError(PROXY_ADVICE)
     options.context(options.ca_path)

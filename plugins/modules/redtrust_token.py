@@ -80,7 +80,8 @@ action:
   description:
     - What was done, or in check mode what would be done. V(none) where there was a session already, or none to end;
       V(login), V(exchange)
-      (of a temporary token), V(refresh) or V(logout). In check mode V(login) stands for an exchange as well.
+      (of a temporary token), V(certificate) (a login by client certificate), V(refresh) or V(logout). In check mode
+      V(login) stands for each way to log in.
   returned: always
   type: str
   sample: login

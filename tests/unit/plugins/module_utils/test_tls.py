@@ -203,7 +203,7 @@ class TestFiles:
 
     def test_the_key_of_another(self, files: Files) -> None:
         self.check(
-            f"client_key: the key in {files.server} is not that of the client certificate",
+            f"client_key: the key in {files.server} is not that of the certificate in {files.elsewhere}",
             client_cert=files.elsewhere,
             client_key=files.server,
         )
@@ -214,13 +214,24 @@ class TestFiles:
         openssl("pkey", "-in", "client.key", "-aes256", "-passout", "pass:secret", "-out", "sealed.key")
         certificate, key = openssl.folder / "client.crt", openssl.folder / "sealed.key"
         self.check(
-            f"client_key: the key in {key} must be one without a passphrase",
+            f"client_key: the key in {key} is encrypted: set client_key_passphrase",
             client_cert=str(certificate),
             client_key=str(key),
         )
+        self.check(
+            f"client_key_passphrase does not open the key in {key}",
+            client_cert=str(certificate),
+            client_key=str(key),
+            client_key_passphrase="wrong",
+        )
+        check_files(TransportOptions(client_cert=str(certificate), client_key=str(key), client_key_passphrase="secret"))
         both = openssl.folder / "both.pem"
         both.write_bytes(certificate.read_bytes() + key.read_bytes())
-        self.check(f"client_cert: the key in {both} must be one without a passphrase", client_cert=str(both))
+        self.check(f"client_cert: the key in {both} is encrypted", client_cert=str(both))
+        check_files(TransportOptions(client_cert=str(both), client_key_passphrase="secret"))
+
+    def test_a_passphrase_for_nothing(self) -> None:
+        self.check("client_key_passphrase needs client_cert", client_key_passphrase="secret")
 
     def test_those_that_fit(self, files: Files) -> None:
         check_files(TransportOptions(ca_path=files.ca, client_cert=files.elsewhere))

@@ -1,0 +1,175 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Listen on one address, for as long as one sign-in takes: Python's own web server, with bounds, and without a log.
+
+A request line may hold a token, so nothing of a request is ever written anywhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import socket
+import socketserver
+import ssl
+import threading
+import time
+import typing as t
+
+from ._errors import ConfigurationError
+from ._redirect_url import Place
+from ._sign_in import PageRequest, SignIn
+from ._tls import show
+
+# In seconds: from the connection to the whole request, TLS included.
+_REQUEST_TIMEOUT = 10.0
+_MAX_CONNECTIONS = 64
+_GLANCE = 0.2
+_OPTIONS = ("certificate_path", "private_key_path", "private_key_passphrase")
+
+
+class Listener(http.server.ThreadingHTTPServer):
+    """Serve a sign-in. Raises ConfigurationError where the place cannot be had."""
+
+    daemon_threads = True
+    allow_reuse_port = False
+    request_queue_size = 32
+
+    def __init__(self, place: Place, sign_in: SignIn[t.Any]) -> None:
+        self.sign_in = sign_in
+        self._context = _context(place)
+        self._mutex = threading.Lock()
+        self._idle: dict[socket.socket, float] = {}
+        self._answering: set[threading.Thread] = set()
+        self._over = False
+        self.address_family = socket.AF_INET6 if ":" in place.address else socket.AF_INET
+        try:
+            super().__init__((place.address, place.port), http.server.BaseHTTPRequestHandler)
+        except OSError as exc:
+            raise ConfigurationError(
+                f"cannot listen on {place.address} port {place.port} ({exc.strerror}): another sign-in may be waiting "
+                "there; let it end, or set listen_address and listen_port"
+            ) from exc
+
+    def wait(self, seconds: float, is_wanted: t.Callable[[], bool] = lambda: True) -> None:
+        """Serve until the sign-in is done, the time is over or nobody wants it any more; then answer what is begun."""
+        deadline = time.monotonic() + seconds
+        thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": _GLANCE}, daemon=True)
+        thread.start()
+        try:
+            while time.monotonic() < deadline and is_wanted() and not self.sign_in.done.wait(_GLANCE):
+                self._hang_up(time.monotonic() - _REQUEST_TIMEOUT)
+        finally:
+            self.sign_in.stop()
+            self.shutdown()
+            thread.join()
+            self.server_close()
+
+    def server_bind(self) -> None:
+        """Bind without looking up the name of this machine, which may take long and is of no use here."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "", self.server_address[1]
+
+    def server_close(self) -> None:
+        """Stop listening; wait for the answers that are on their way, and for nobody who has not asked yet."""
+        with self._mutex:
+            self._over = True
+        super().server_close()
+        self._hang_up(time.monotonic())
+        for thread in tuple(self._answering):
+            thread.join(_REQUEST_TIMEOUT)
+
+    def verify_request(self, request: t.Any, client_address: t.Any) -> bool:  # noqa: ARG002
+        return len(self._answering) < _MAX_CONNECTIONS
+
+    def finish_request(self, request: t.Any, client_address: t.Any) -> None:
+        """Answer one connection, in its own thread."""
+        thread = threading.current_thread()
+        with self._mutex:
+            if self._over:
+                return
+            self._answering.add(thread)
+            self._idle[request] = time.monotonic()
+        try:
+            request.settimeout(_REQUEST_TIMEOUT)
+            with contextlib.suppress(OSError):  # whoever asked is gone, or does not speak TLS
+                self._speak(request, client_address)
+        finally:
+            self.heard(request)
+            self._answering.discard(thread)
+
+    def heard(self, request: socket.socket) -> None:
+        """Take note that the whole request is there: from now on its answer is waited for."""
+        with self._mutex:
+            self._idle.pop(request, None)
+
+    def handle_error(self, request: t.Any, client_address: t.Any) -> None:
+        """Say nothing: a traceback may hold the address that was asked for."""
+
+    def _speak(self, request: socket.socket, client_address: t.Any) -> None:
+        if self._context is None:
+            _Handler(request, client_address, self, request)
+            return
+        with self._context.wrap_socket(request.dup(), server_side=True) as speaking:
+            _Handler(speaking, client_address, self, request)
+            with contextlib.suppress(OSError):
+                speaking.unwrap()
+
+    def _hang_up(self, since: float) -> None:
+        """Hang up on those who were there at this time, and have not asked for anything yet."""
+        with self._mutex:
+            idle = [request for request, began in self._idle.items() if began <= since]
+        for request in idle:
+            with contextlib.suppress(OSError):
+                request.shutdown(socket.SHUT_RDWR)
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    """One request; HTTP/1.0, so one for each connection."""
+
+    server: Listener
+    server_version = "redtrust_login"
+    sys_version = ""
+
+    def __init__(self, request: socket.socket, client_address: t.Any, server: Listener, plain: socket.socket) -> None:
+        self._plain = plain
+        super().__init__(request, client_address, server)
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self._answer()
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """Refuse what is no request of a browser, in as few words as can be."""
+        with contextlib.suppress(OSError):
+            self.send_response_only(code)
+            self.send_header("Connection", "close")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    def log_message(self, format: str, *args: t.Any) -> None:  # noqa: A002
+        """Write nothing."""
+
+    def _answer(self) -> None:
+        self.server.heard(self._plain)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        answer = self.server.sign_in.answer(PageRequest(self.command, self.path, headers))
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+
+def _context(place: Place) -> ssl.SSLContext | None:
+    """Return the rules for TLS; raises ConfigurationError."""
+    if not place.certificate_path:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    show(context, place.certificate_path, place.private_key_path, place.private_key_passphrase, options=_OPTIONS)
+    return context
