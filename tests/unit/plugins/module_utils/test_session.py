@@ -27,6 +27,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Tokens
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import Session
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session_file import SessionFile
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signing import Partner
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._transport import HttpRequest, HttpResponse
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
     AnsweringTransport,
@@ -59,6 +60,7 @@ class Service:
         triple = dict.fromkeys(("login", "exchange", "refresh"), self._triple)
         self.transport = AnsweringTransport(**{**triple, "logout": answer({}), **replies})
         self.registered: list[str] = []
+        self.options: dict[str, t.Any] = {}
 
     def _triple(self, _request: HttpRequest) -> HttpResponse:
         self.handed_out += 1
@@ -77,7 +79,7 @@ class Service:
     ) -> Session:
         kept = SessionFile(str(path), credentials.key_material()) if path else None
         clocks: dict[str, t.Any] = {"monotonic": lambda: self.monotonic}
-        one = client(self.transport, api_version, clock=lambda: self.here().timestamp(), **clocks)
+        one = client(self.transport, api_version, clock=lambda: self.here().timestamp(), **clocks, **self.options)
         return Session(
             one,
             credentials,
@@ -485,6 +487,121 @@ class TestCalls:
             with pytest.raises(SessionError):
                 session.open()
         assert len(service.steps()) <= 1
+
+
+class TestByCertificate:
+    CERTIFIED = Credentials(
+        partner_secret=b"s", client_cert="/pki/user.pem", redirect_url="https://your-app.com", domain="d"
+    )
+
+    def service(self, *pages: HttpResponse) -> Service:
+        left = list(pages)
+        service = Service(login_request=lambda _request: left.pop(0))
+        service.options = {"partner": Partner("CA", b"s")}
+        return service
+
+    def test_the_service_s_own_page_gives_the_token(self, path: Path) -> None:
+        service = self.service(HttpResponse(302, {"location": "https://your-app.com?tkn=canary%3D"}, b""))
+        assert access(service.session(self.CERTIFIED, path, "4.33")) == ("certificate", "access-1")
+        assert service.steps() == ["login_request", "exchange"]
+        assert service.transport.requests[1].body == {"temporalToken": "canary="}
+        assert "canary=" in service.registered
+
+    def test_and_again_when_the_session_is_over(self, path: Path) -> None:
+        there = HttpResponse(302, {"location": "https://your-app.com?tkn=tkn"}, b"")
+        service = self.service(there, there)
+        service.session(self.CERTIFIED, path, "4.33").open()
+        service.later(2.5)
+        service.transport.replies["refresh"] = refusal("SESSION_ENDED", "over", 401)
+        assert access(service.session(self.CERTIFIED, path, "4.33")) == ("certificate", "access-2")
+
+    def test_a_form_is_named(self, path: Path) -> None:
+        service = self.service(raw(b"<html></html>"))
+        with pytest.raises(SessionError, match="asks for a form to be filled in, or for another login, instead of"):
+            service.session(self.CERTIFIED, path, "4.33").open()
+
+    def test_not_without_a_redirect_url(self, path: Path) -> None:
+        with pytest.raises(SessionError, match="nothing to log in with"):
+            self.service().session(dataclasses.replace(self.CERTIFIED, redirect_url=None), path, "4.33").open()
+
+
+class TestStayingSignedIn:
+    KEEPER = Credentials(partner_secret=b"s")
+
+    def signed_in(self, path: Path, **replies: Reply) -> Service:
+        service = Service(**replies)
+        service.session(self.KEEPER, path, "4.33").sign_in("tkn")
+        return service
+
+    def test_whoever_signs_in_takes_the_place_of_what_is_kept(self, path: Path) -> None:
+        service = self.signed_in(path)
+        opened = service.session(self.KEEPER, path, "4.33").sign_in("tkn-2")
+        assert (opened.how, opened.tokens.access_token) == ("exchange", "access-2")
+        assert access(service.session(self.KEEPER, path, "4.33")) == ("kept", "access-2")
+        assert "tkn-2" in service.registered
+
+    def test_a_sign_in_that_fails_leaves_what_is_kept(self, path: Path) -> None:
+        service = self.signed_in(path)
+        service.transport.replies["exchange"] = refusal("TEMPORAL_TOKEN_INVALID", "used", 401)
+        with pytest.raises(UnauthorizedError):
+            service.session(self.KEEPER, path, "4.33").sign_in("tkn")
+        assert access(service.session(self.KEEPER, path, "4.33")) == ("kept", "access-1")
+
+    def test_it_is_refreshed_however_young(self, path: Path) -> None:
+        service = self.signed_in(path)
+        for number in (2, 3):
+            opened = service.session(self.KEEPER, path, "4.33").renew()
+            assert (opened.how, opened.tokens.access_token) == ("refresh", f"access-{number}")
+        assert service.steps() == ["exchange", "refresh", "refresh"]
+
+    def test_a_refusal_says_since_when(self, path: Path) -> None:
+        service = self.signed_in(path, refresh=refusal("SESSION_ENDED", "over", 401))
+        service.later(1)
+        for _again in range(2):
+            session = service.session(self.KEEPER, path, "4.33")
+            with pytest.raises(SessionError, match=r"SESSION_ENDED, over\), first on 2026-06-01T01:00:00Z") as caught:
+                session.renew()
+            assert caught.value.details() == {"ended_at": "2026-06-01T01:00:00Z"}
+            assert session.needs_person()
+            assert not session.is_kept()
+            service.later(0.1)
+
+    def test_one_that_was_refused_is_tried_before_it_is_used(self, path: Path) -> None:
+        """The refusal may have been meant for another job."""
+        service = self.signed_in(path, refresh=refusal("SIGNATURE_INVALID", "no", 401))
+        with pytest.raises(SessionError):
+            service.session(self.KEEPER, path, "4.33").renew()
+        service.transport.replies["refresh"] = service._triple
+        session = service.session(self.KEEPER, path, "4.33")
+        assert access(session) == ("refresh", "access-2")
+        assert not session.needs_person()
+
+    @pytest.mark.parametrize("reply", [failed(NotSentError, "refresh"), refusal("BUSY", "later", 429)])
+    def test_a_service_that_is_away_needs_no_person(self, path: Path, reply: Reply) -> None:
+        service = self.signed_in(path, refresh=reply)
+        session = service.session(self.KEEPER, path, "4.33")
+        with pytest.raises(SessionError):
+            session.renew()
+        assert not session.needs_person()
+
+    @pytest.mark.parametrize("reply", [failed(AnswerLostError, "refresh"), raw(b"", 500)])
+    def test_an_answer_that_was_lost_does(self, path: Path, reply: Reply) -> None:
+        session = self.signed_in(path, refresh=reply).session(self.KEEPER, path, "4.33")
+        with pytest.raises(SessionError):
+            session.renew()
+        assert session.needs_person()
+
+    def test_nothing_that_is_kept_does(self, path: Path) -> None:
+        session = Service().session(self.KEEPER, path, "4.33")
+        with pytest.raises(SessionError, match="there is no session and nothing to log in with"):
+            session.renew()
+        assert session.needs_person()
+
+    def test_somebody_else_s_session_is_left_to_them(self) -> None:
+        session = Service().session(Credentials(access_token="canary"), None)
+        for use in (session.renew, lambda: session.sign_in("tkn")):
+            with pytest.raises(SessionError, match="access_token belongs to a session that somebody else keeps"):
+                use()
 
 
 class TestClosing:

@@ -204,7 +204,7 @@ class TestUnattended:
         later = NOW + dt.timedelta(hours=2.5)
         for words in ("could not be refreshed", "did not get the answer"):
             with pytest.raises(
-                SessionError, match=f"{words}.* and run redtrust_token with temporal_token and session_key"
+                SessionError, match=f"{words}.* have a person sign in with redtrust_login and session_key"
             ):
                 self.session(store, transport, later).open()
         assert self.session(store, transport, later, tkn="new").open().how == "exchange"
