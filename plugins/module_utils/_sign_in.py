@@ -114,23 +114,26 @@ class SignIn(t.Generic[Session]):
         return self._landing(request)
 
     def _landing(self, request: PageRequest) -> PageAnswer:
-        page = self._page("sign_in", 200, request)
-        return dataclasses.replace(page, headers={**page.headers, "Set-Cookie": self._set_cookie("seen")})
+        return self._marked(self._page("sign_in", 200, request), request)
+
+    def _marked(self, answer: PageAnswer, request: PageRequest) -> PageAnswer:
+        """Let the browser press the button of this page, unless it may already."""
+        if self._may_start(request):
+            return answer
+        return dataclasses.replace(answer, headers={**answer.headers, "Set-Cookie": self._set_cookie("seen")})
 
     def _start(self, request: PageRequest) -> PageAnswer:
         """Send the browser to Redtrust. The link is signed now, since the service takes it for some minutes only."""
         if self._over:
             return self._page("elsewhere" if self.done.is_set() else "over", 410, request)
-        if not (self._mark(request, "seen") or self._mark(request, "started")):
-            page = self._page("not_from_here", 403, request)
-            return dataclasses.replace(page, headers={**page.headers, "Set-Cookie": self._set_cookie("seen")})
+        if not self._may_start(request):
+            return self._marked(self._page("not_from_here", 403, request), request)
         headers = {**_HEADERS, "Location": self._link(), "Set-Cookie": self._set_cookie("started")}
         return PageAnswer(303, headers)
 
     def _callback(self, request: PageRequest, query: str) -> PageAnswer:
         if not self._mark(request, "started"):
-            page = self._page("not_from_here", 403, request)
-            return dataclasses.replace(page, headers={**page.headers, "Set-Cookie": self._set_cookie("seen")})
+            return self._marked(self._page("not_from_here", 403, request), request)
         try:
             token = token_in(query)
         except ConfigurationError as exc:
@@ -173,6 +176,9 @@ class SignIn(t.Generic[Session]):
         value = f"{mark}.{os.urandom(16).hex()}"
         secure = "; Secure" if self._secure else ""
         return f"{self._cookie}={value}.{self._seal(value)}; Path=/; HttpOnly; SameSite=Lax{secure}"
+
+    def _may_start(self, request: PageRequest) -> bool:
+        return self._mark(request, "seen") or self._mark(request, "started")
 
     def _mark(self, request: PageRequest, mark: Mark) -> bool:
         """Return whether the browser has this mark from this sign-in."""

@@ -1,0 +1,189 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The listener over real sockets: one address, plain or TLS, bounded, and gone when it is done."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._listener import Listener
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._redirect_url import Place
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sign_in import SignIn
+from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import Authority
+
+
+class Waiting:
+    """A listener that waits in a thread."""
+
+    def __init__(self, place: Place | None = None, seconds: float = 60.0, scheme: str = "http") -> None:
+        self.exchanged: list[str] = []
+        self.wanted = True
+        self.began = threading.Event()
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.port = _free_port()
+        host = f"127.0.0.1:{self.port}"
+        self.sign_in: SignIn[str] = SignIn(
+            f"{scheme}://{host}/callback", lambda: "https://rt.example/", self._exchange, service="rt", partner="CA"
+        )
+        self.listener = Listener(place or Place("127.0.0.1", self.port), self.sign_in)
+        self.port = self.listener.server_port
+        self._thread = threading.Thread(target=self.listener.wait, args=(seconds, lambda: self.wanted))
+        self._thread.start()
+
+    def _exchange(self, token: str) -> str:
+        self.began.set()
+        assert self.go_on.wait(30)
+        self.exchanged.append(token)
+        return token
+
+    def over(self) -> None:
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", self.port), timeout=5)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def ask(
+    waiting: Waiting, target: str, method: str = "GET", context: ssl.SSLContext | None = None, **headers: str
+) -> http.client.HTTPResponse:
+    kind: t.Any = http.client.HTTPSConnection if context else http.client.HTTPConnection
+    more = {"context": context} if context else {}
+    with contextlib.closing(kind("127.0.0.1", waiting.port, timeout=20, **more)) as connection:
+        connection.request(method, target, headers=headers)
+        answer: http.client.HTTPResponse = connection.getresponse()
+        answer.read()
+        return answer
+
+
+def started(waiting: Waiting, context: ssl.SSLContext | None = None) -> str:
+    """Press the button, and return the cookie."""
+    cookie = str(ask(waiting, "/callback", context=context).headers["Set-Cookie"]).partition(";")[0]
+    answer = ask(waiting, "/start", "POST", context=context, Cookie=cookie)
+    assert (answer.status, answer.headers["Location"]) == (303, "https://rt.example/")
+    return str(answer.headers["Set-Cookie"]).partition(";")[0]
+
+
+def test_one_success_ends_it(capfd: pytest.CaptureFixture[str]) -> None:
+    waiting = Waiting()
+    cookie = started(waiting)
+    assert ask(waiting, "/callback?tkn=canary", Cookie=cookie).status == 200
+    waiting.over()
+    assert waiting.sign_in.result == "canary"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_over_tls(tmp_path: Path) -> None:
+    ours = Authority(tmp_path, "ours")
+    certificate = ours.issue("127.0.0.1")
+    waiting = Waiting(Place("127.0.0.1", _free_port(), certificate))
+    waiting.sign_in._host = f"127.0.0.1:{waiting.port}"
+    context = ssl.create_default_context(cafile=ours.path)
+    with pytest.raises((OSError, http.client.HTTPException)):
+        ask(waiting, "/callback")  # plain HTTP
+    cookie = started(waiting, context)
+    assert ask(waiting, "/callback?tkn=canary", context=context, Cookie=cookie).status == 200
+    waiting.over()
+
+
+def test_the_time_is_over() -> None:
+    waiting = Waiting(seconds=0.3)
+    waiting.over()
+    assert not waiting.sign_in.done.is_set()
+
+
+def test_nobody_wants_it_any_more() -> None:
+    waiting = Waiting()
+    waiting.wanted = False
+    waiting.over()
+
+
+def test_who_says_nothing_does_not_keep_it() -> None:
+    """Browsers open connections that they may never use."""
+    waiting = Waiting()
+    with contextlib.ExitStack() as stack:
+        for _number in range(3):
+            stack.enter_context(socket.create_connection(("127.0.0.1", waiting.port)))
+        half = stack.enter_context(socket.create_connection(("127.0.0.1", waiting.port)))
+        half.sendall(b"GET /callback HTTP/1.1\r\nHost: x\r\n")
+        cookie = started(waiting)
+        assert ask(waiting, "/callback?tkn=canary", Cookie=cookie).status == 200
+        waiting.over()
+
+
+def test_many_who_say_nothing_do_not_fill_it() -> None:
+    waiting = Waiting()
+    with contextlib.ExitStack() as stack:
+        for _number in range(80):
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", waiting.port)))
+            one.settimeout(20)
+        assert one.recv(1) == b""  # hung up on at once
+        assert threading.active_count() < 80
+        waiting.wanted = False
+        waiting.over()
+
+
+def test_an_exchange_that_has_begun_is_finished_and_answered() -> None:
+    waiting = Waiting(seconds=1.0)
+    cookie = started(waiting)
+    waiting.go_on.clear()
+    answers = []
+    browser = threading.Thread(
+        target=lambda: answers.append(ask(waiting, "/callback?tkn=canary", Cookie=cookie).status)
+    )
+    browser.start()
+    assert waiting.began.wait(20)
+    waiting._thread.join(1.5)  # the time is over meanwhile
+    assert waiting._thread.is_alive()
+    waiting.go_on.set()
+    browser.join(20)
+    waiting.over()
+    assert answers == [200]
+    assert waiting.sign_in.result == "canary"
+
+
+@pytest.mark.parametrize(
+    "line", [b"\x16\x03\x01\x02", b"GET\r\n\r\n", b"BREW / HTTP/1.1\r\n\r\n", b"GET /" + b"x" * 70_000]
+)
+def test_what_is_no_request(line: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+    waiting = Waiting()
+    with socket.create_connection(("127.0.0.1", waiting.port), timeout=20) as connection:
+        connection.sendall(line + b"\r\n\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            answer = connection.recv(4096)
+            assert b"canary" not in answer
+            assert not answer or answer.startswith((b"HTTP/1.0 4", b"HTTP/1.0 501"))
+    waiting.wanted = False
+    waiting.over()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_place_that_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        sign_in: SignIn[str] = SignIn("http://127.0.0.1/", str, str, service="rt", partner="CA")
+        with pytest.raises(
+            ConfigurationError, match=rf"cannot listen on 127.0.0.1 port {port} \(Address already in use\)"
+        ):
+            Listener(Place("127.0.0.1", port), sign_in)
+
+
+def test_a_certificate_that_cannot_be_used(tmp_path: Path) -> None:
+    sign_in: SignIn[str] = SignIn("https://127.0.0.1/", str, str, service="rt", partner="CA")
+    with pytest.raises(ConfigurationError, match=r"certificate_path: .* must hold a certificate in PEM form"):
+        Listener(Place("127.0.0.1", _free_port(), str(tmp_path / "none.pem")), sign_in)
