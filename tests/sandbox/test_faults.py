@@ -169,12 +169,16 @@ def test_redirect_points_elsewhere(sandbox: Appliance, moment: Moment) -> None:
     assert keys(sandbox) - before == expected(moment)
 
 
-@pytest.mark.parametrize("step", ["login_request", "login_form", "exchange", "refresh", "logout", "create", "finalize"])
+@pytest.mark.parametrize(
+    "step",
+    ["login_request", "login_form", "login_certificate", "exchange", "refresh", "logout", "create", "finalize"],
+)
 def test_a_fault_belongs_to_its_step(sandbox: Appliance, step: str) -> None:
     sandbox.fault(step, "before", "status:599")
     token = "x" * 20
     sandbox.send("GET", sandbox.login_url())
     sandbox.submit("x")
+    sandbox.send("GET", sandbox.url("/authclient/auth/certificate"))
     for name in ("exchange", "refresh", "logout", "create", "finalize"):
         sandbox.ask(name, None if name == "logout" else {}, token)
     assert [asked for asked, status in sandbox.asked() if status == 599] == [step]

@@ -99,7 +99,10 @@ def test_an_error_can_come_with_status_200(sandbox: Appliance) -> None:
     assert problem(sandbox.create("x")) == (200, "TOKEN_INVALID")
 
 
-@pytest.mark.parametrize(("key", "value"), [("key_case", "kebab"), ("clock_offset", "soon"), ("provider.X", "odd")])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("key_case", "kebab"), ("clock_offset", "soon"), ("provider.X", "odd"), ("login_redirect", "other.example")],
+)
 def test_the_command_refuses_a_value_that_cannot_be_used(v433: Appliance, key: str, value: str) -> None:
     done = command("set", "--directory", str(v433.directory), key, value, check=False)
     assert done.returncode == 1

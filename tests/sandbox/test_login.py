@@ -5,16 +5,82 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import html.parser
 import time
 import typing as t
 import urllib.parse
 from pathlib import Path
 
 import pytest
+import requests
 
-from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance, problem, started
+from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import (
+    Appliance,
+    command,
+    problem,
+    started,
+)
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
+
+Attributes = dict[str, str | None]
+
+
+class Page(html.parser.HTMLParser):
+    """What a browser finds in a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: set[str] = set()
+        self.inputs: dict[str, Attributes] = {}
+        self.labels: list[str | None] = []
+        self.buttons: list[Attributes] = []
+        self.language: str | None = None
+        self.viewport: str | None = None
+        self.alert: str | None = None
+        self.title = ""
+        self.style = ""
+
+    @classmethod
+    def of(cls, answer: requests.Response) -> Page:
+        """Read the page of an answer."""
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        page = cls()
+        page.feed(answer.text)
+        page.close()
+        return page
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Take note of an element."""
+        found = dict(attrs)
+        self.tags.append(tag)
+        self.attributes.update(found)
+        if tag == "input":
+            self.inputs[str(found["name"])] = found
+        elif tag == "label":
+            self.labels.append(found["for"])
+        elif tag == "button":
+            self.buttons.append(found)
+        elif tag == "html":
+            self.language = found["lang"]
+        elif found.get("name") == "viewport":
+            self.viewport = found["content"]
+        if found.get("role") == "alert":
+            self.alert = found["id"]
+
+    def handle_data(self, data: str) -> None:
+        """Take note of the two texts that stand in the head."""
+        if self.tags and self.tags[-1] in ("title", "style"):
+            last = self.tags[-1]
+            setattr(self, last, getattr(self, last) + data)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Let what follows an element belong to no other."""
+        if tag in ("title", "style"):
+            self.tags.append("")
 
 
 def test_a_signed_link_shows_a_form(sandbox: Appliance) -> None:
@@ -67,6 +133,10 @@ def test_the_link_must_be_signed_in_both_generations(sandbox: Appliance, changes
 def test_a_stale_link_is_refused(sandbox: Appliance) -> None:
     stale = sandbox.sign(time.time() - 310).query()
     assert problem(sandbox.send("GET", sandbox.login_url(**stale))) == (401, "TIMESTAMP_OUT_OF_WINDOW")
+    page = sandbox.send("GET", sandbox.login_url(**stale), headers=HTML)
+    assert "The timestamp is too old or in the future" in page.text
+    refused = ("login_request", 401, "TIMESTAMP_OUT_OF_WINDOW", None)
+    assert sandbox.asked("step, status, error_code, partner") == [refused, refused]
 
 
 def test_the_headers_can_sign_the_link(sandbox: Appliance) -> None:
@@ -124,6 +194,116 @@ def test_wrong_credentials_show_the_form_again(sandbox: Appliance, changes: dict
     assert "User, password or domain is wrong." in page.text
     assert "Location" not in page.headers
     assert sandbox.submit(form).status_code == 302
+    assert sandbox.asked("step, status, error_code, user")[1:] == [
+        ("login_form", 401, "CREDENTIALS_INVALID", None),
+        ("login_form", 302, None, "demo"),
+    ]
+
+
+def test_a_wrong_password_leaves_what_else_was_typed(sandbox: Appliance) -> None:
+    page = Page.of(sandbox.submit(sandbox.form(), username='de"mo', domain="corp.example"))
+    assert page.title.startswith("Not signed in")
+    assert page.inputs["username"]["value"] == 'de"mo'
+    assert page.inputs["username"]["aria-describedby"] == page.alert
+    assert page.inputs["domain"]["value"] == "corp.example"
+    assert "value" not in page.inputs["password"]
+
+
+@pytest.mark.parametrize(
+    "redirect_url",
+    ["http://127.0.0.1:8765/callback", "https://google.es?tkn=", "https://your-app.com/landing?tenant=7&lang=es"],
+)
+def test_who_cancels_comes_back_without_a_token(sandbox: Appliance, redirect_url: str) -> None:
+    before = sandbox.one("SELECT COUNT(*) FROM temporary_tokens")
+    form = sandbox.form(RedirectUrl=redirect_url)
+    answer = sandbox.submit(form, username="", password="", cancel="yes")
+    assert (answer.status_code, answer.headers["Location"]) == (302, redirect_url)
+    assert sandbox.one("SELECT COUNT(*) FROM temporary_tokens") == before
+    assert problem(sandbox.submit(form)) == (400, "LOGIN_FORM_INVALID")
+    assert sandbox.asked("step, status, error_code, user")[1:] == [
+        ("login_form", 302, None, None),
+        ("login_form", 400, "LOGIN_FORM_INVALID", None),
+    ]
+
+
+def test_who_cancels_is_not_signed_in_by_what_was_typed(sandbox: Appliance) -> None:
+    assert "tkn=" not in sandbox.submit(sandbox.form(), cancel="yes").headers["Location"]
+    assert sandbox.asked("user")[1:] == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("style", "redirect_url", "location"),
+    [
+        ("appended", "https://your-app.com", "https://your-app.com?tkn={}"),
+        ("appended", "https://google.es?tkn=", "https://google.es?tkn=?tkn={}"),
+        (
+            "appended",
+            "https://your-app.com/landing?tenant=7&lang=es",
+            "https://your-app.com/landing?tenant=7&lang=es?tkn={}",
+        ),
+        ("last", "https://your-app.com", "https://your-app.com?state=1&tkn={}&lang=es"),
+        ("last", "https://google.es?tkn=", "https://google.es?state=1&tkn={}&lang=es"),
+        (
+            "last",
+            "https://your-app.com/landing?tenant=7&lang=es",
+            "https://your-app.com/landing?tenant=7&lang=es&state=1&tkn={}&lang=es",
+        ),
+    ],
+)
+def test_the_token_comes_back_in_the_form_that_is_set(
+    sandbox: Appliance, style: str, redirect_url: str, location: str
+) -> None:
+    sandbox.set(tkn_style=style)
+    came = sandbox.submit(sandbox.form(RedirectUrl=redirect_url)).headers["Location"]
+    token = sandbox.rows("SELECT token FROM temporary_tokens ORDER BY rowid DESC")[0][0]
+    assert came == location.format(urllib.parse.quote(token, safe=""))
+    assert sandbox.ask("exchange", {"temporalToken": token}, token).status_code == 200
+    command_token = command("temp-token", "--directory", str(sandbox.directory)).stdout.strip()
+    assert sandbox.one("SELECT COUNT(*) FROM temporary_tokens WHERE token = ?", command_token) == 1
+
+
+def test_the_form_is_fit_for_a_person(sandbox: Appliance) -> None:
+    answer = sandbox.send("GET", sandbox.login_url(), headers=HTML)
+    page = Page.of(answer)
+    assert page.language == "en"
+    assert page.title == "Sign in to Redtrust"
+    assert page.viewport == "width=device-width, initial-scale=1"
+    assert [tag for tag in page.tags if tag in ("main", "h1", "script", "style", "link", "img")] == [
+        "style",
+        "main",
+        "h1",
+    ]
+    visible = {name: found for name, found in page.inputs.items() if found.get("type") != "hidden"}
+    assert list(visible) == ["username", "password", "domain"]
+    assert page.labels == [found["id"] for found in visible.values()]
+    assert page.buttons == [{"class": "first"}, {"name": "cancel", "value": "yes", "formnovalidate": None}]
+    assert page.alert is None
+
+
+def test_the_only_style_is_that_of_the_policy(sandbox: Appliance) -> None:
+    for address, status in ((sandbox.login_url(), 200), (sandbox.login_url(RedirectUrl="https://x.example"), 400)):
+        answer = sandbox.send("GET", address, headers=HTML)
+        assert answer.status_code == status
+        page = Page.of(answer)
+        digest = base64.b64encode(hashlib.sha256(page.style.encode()).digest()).decode()
+        policy = answer.headers["Content-Security-Policy"].split("; ")
+        assert f"style-src 'sha256-{digest}'" in policy
+        assert "default-src 'none'" in policy
+        assert not any(name in page.attributes for name in ("style", "onclick", "onload", "onsubmit"))
+        assert "color-scheme: light dark" in page.style
+    assert [status for _step, status in sandbox.asked()] == [200, 400]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [("/authclient/auth/login", 405, "METHOD_NOT_ALLOWED"), ("/authclient/auth/nothing", 404, "NOT_FOUND")],
+)
+def test_a_browser_that_is_lost_gets_a_page(sandbox: Appliance, path: str, status: int, code: str) -> None:
+    page = Page.of(sandbox.send("GET", sandbox.url(path), headers=HTML))
+    assert page.alert == "problem"
+    assert page.title == "Sign-in is not possible - Redtrust"
+    assert problem(sandbox.send("GET", sandbox.url(path))) == (status, code)
+    assert sandbox.asked("status, error_code") == [(status, code)] * 2
 
 
 def test_a_form_works_once(sandbox: Appliance) -> None:

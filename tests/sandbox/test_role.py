@@ -16,6 +16,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance, command
+from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import Authority
+
 PLAYBOOK = """
 - hosts: localhost
   connection: local
@@ -108,6 +111,21 @@ def test_the_life_of_a_server(tmp_path: Path) -> None:
     assert last.changed > 0
     assert not ready.exists()
     assert play(tmp_path, sandbox_state="stopped").changed == 0
+
+
+def test_its_user_can_sign_in_with_a_certificate(tmp_path: Path) -> None:
+    people = Authority(tmp_path, "people")
+    certificate = people.issue("demo.example")
+    tls = {"client_cert": "required", "client_ca_path": people.path}
+    ran = play(tmp_path, sandbox_certificate_cn="demo.example", sandbox_tls=tls, sandbox_key_pool=0)
+    try:
+        assert ran.status == 0, ran.output
+        command("temp-token", "--directory", str(tmp_path / "data"), "--client-cert", certificate)
+        server = Appliance(ran.fact)
+        assert server.asked("step, user") == [("login_request", "demo"), ("login_certificate", "demo")]
+        server.http.close()
+    finally:
+        play(tmp_path, sandbox_state="stopped")
 
 
 def state(pid: int) -> str:

@@ -55,6 +55,10 @@ def test_a_temporary_token_works_once(sandbox: Appliance) -> None:
     assert sandbox.ask("exchange", {"temporalToken": temporary}, temporary).status_code == 200
     again = sandbox.ask("exchange", {"temporalToken": temporary}, temporary)
     assert problem(again) == (401, "TEMPORAL_TOKEN_INVALID")
+    assert sandbox.asked("step, error_code, user")[2:] == [
+        ("exchange", None, "demo"),
+        ("exchange", "TEMPORAL_TOKEN_INVALID", None),
+    ]
 
 
 def test_a_temporary_token_expires(sandbox: Appliance) -> None:

@@ -16,9 +16,10 @@ from redtrust_sandbox.generations import LOGIN_FORM_PATH
 
 _STYLE = """
 :root { color-scheme: light dark; }
+html { background: Canvas; color: CanvasText; }
 body { margin: 0 auto; max-width: 24rem; padding: 1.5rem 1rem; font: 1rem/1.5 system-ui, sans-serif; }
 h1 { margin: 0; font-size: 1.5rem; line-height: 1.25; }
-label { display: block; margin-top: 1rem; }
+label { display: block; margin: 1rem 0 0.25rem; }
 input, button { box-sizing: border-box; width: 100%; min-height: 2.75rem; padding: 0.5rem 0.75rem; font: inherit; }
 input { border: 1px solid #767676; border-radius: 0.25rem; }
 button { margin-top: 1rem; border: 1px solid #767676; border-radius: 0.25rem; }
