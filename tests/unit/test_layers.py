@@ -48,6 +48,7 @@ LAYERS = (
     "_files",
     "_enroll",
     "_batch",
+    "_page_words",
     "_pages",
     "_sign_in",
     "_listener",
