@@ -105,13 +105,20 @@ class SignIn(t.Generic[Session]):
             return self._start(request)
         if request.method != "GET" or path not in (self._path, START):
             return self._page("not_found", 404, request)
-        if self._over:
-            return self._page("elsewhere" if self.done.is_set() else "over", 410, request)
+        if self._is_over:
+            return self._too_late(request)
         if path == self._path and "tkn=" in query.lower():
             return self._callback(request, query)
         if self._mark(request, "started") and request.headers.get("sec-fetch-site", "") != "none":
             return self._page("no_token", 200, request)
         return self._landing(request)
+
+    @property
+    def _is_over(self) -> bool:
+        return self._over or self.done.is_set()
+
+    def _too_late(self, request: PageRequest) -> PageAnswer:
+        return self._page("elsewhere" if self.result else "over", 410, request)
 
     def _landing(self, request: PageRequest) -> PageAnswer:
         return self._marked(self._page("sign_in", 200, request), request)
@@ -124,8 +131,8 @@ class SignIn(t.Generic[Session]):
 
     def _start(self, request: PageRequest) -> PageAnswer:
         """Send the browser to Redtrust. The link is signed now, since the service takes it for some minutes only."""
-        if self._over:
-            return self._page("elsewhere" if self.done.is_set() else "over", 410, request)
+        if self._is_over:
+            return self._too_late(request)
         if not self._may_start(request):
             return self._marked(self._page("not_from_here", 403, request), request)
         headers = {**_HEADERS, "Location": self._link(), "Set-Cookie": self._set_cookie("started")}
@@ -141,8 +148,8 @@ class SignIn(t.Generic[Session]):
         if token is None:
             return self._page("no_token", 200, request)
         with self._mutex:
-            if self._over or self.done.is_set():
-                return self._page("elsewhere" if self.done.is_set() else "over", 410, request)
+            if self._is_over:
+                return self._too_late(request)
             return self._signed_in(request, token)
 
     def _signed_in(self, request: PageRequest, token: str) -> PageAnswer:

@@ -125,7 +125,7 @@ class TestTheWayThrough:
 
     @pytest.mark.parametrize(
         ("languages", "words", "code"),
-        [("es-MX,es;q=0.9", "sesi", "es"), ("pt-BR", "voc", "pt"), ("de", "You", "en"), ("", "You", "en")],
+        [("es-MX,es;q=0.9", "sesi", "es"), ("pt-BR", "Voc", "pt"), ("de", "You", "en"), ("", "You", "en")],
     )
     def test_in_the_language_of_the_browser(self, languages: str, words: str, code: str) -> None:
         page = Browser(Desk(), accept_language=languages).started().ask("/callback?tkn=canary")
