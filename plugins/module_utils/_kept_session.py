@@ -30,8 +30,8 @@ _KEY_ITERATIONS = 210_000
 class KeptSession:
     """A session as it is kept. ``refreshing`` is set while its refresh token is on its way to the service.
 
-    ``opened_at`` and ``ends_at`` are by the clock of this machine, whatever time it is at the service. ``refused_at`` is
-    when the service first refused to refresh it. That may be its end, or the fault of one job with a wrong partner
+    ``opened_at`` and ``ends_at`` are by the clock of this machine, whatever time it is at the service. ``refused_at``
+    is when the service first refused to refresh it. That may be its end, or the fault of one job with a wrong partner
     secret, so it is tried again.
     """
 

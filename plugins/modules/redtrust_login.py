@@ -202,8 +202,9 @@ def _kept(context: Context, found: Found) -> Result:
         if not session.needs_person():
             raise
         where = f"run the role login and open {found['url']}" if found else "run the role login"
+        when = f"the session had ended by {exc.ended_at}: " if exc.ended_at else ""
         values = {**found, **exc.details(), "reason": str(exc), "error": error_facts(exc)}
-        return Result(changed=False, values=values, failure=f"A person has to sign in: {where}. {exc}")
+        return Result(changed=False, values=values, failure=f"a person has to sign in: {where}; {when}{exc}")
     return _done(opened.how, opened, found)
 
 
