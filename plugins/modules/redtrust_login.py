@@ -273,7 +273,10 @@ def _by_person(context: Context, url: str, place: Place, found: Found) -> Result
 def _is_awaited() -> bool:
     """Return whether anybody still reads what this module will say: a play that is interrupted leaves it behind."""
     watch = select.poll()
-    watch.register(sys.stdout.fileno(), 0)
+    try:
+        watch.register(sys.stdout.fileno(), 0)
+    except (OSError, ValueError):  # it is no file, so nobody can be seen to leave
+        return True
     return not watch.poll(0)
 
 
