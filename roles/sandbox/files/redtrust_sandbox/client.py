@@ -80,10 +80,10 @@ def _context(ca_path: str, certificate: Certificate | None) -> ssl.SSLContext:
 
 
 def _token(location: str) -> str:
-    found = _TOKEN.findall(location)
-    if not found:
+    found = _TOKEN.search(location)
+    if found is None:
         raise SandboxError(f"The login led to {location.partition('?')[0] or 'no other page'} without a token")
-    return urllib.parse.unquote(found[-1])
+    return urllib.parse.unquote(found.group(1))
 
 
 def _signed_link(directory: pathlib.Path, facts: t.Mapping[str, t.Any]) -> str:
