@@ -7,7 +7,7 @@
 PYTHON ?= python3
 CHECK := .venv/bin/python tests/tools/check.py
 
-.PHONY: help demo test lint unit robustness sanity package integration matrix soak clean
+.PHONY: help demo test lint unit robustness browser sanity package integration matrix soak clean
 
 help:
 	@echo "make demo         see it work: certificates issued and renewed, and the second time no change"
@@ -16,6 +16,7 @@ help:
 	@echo "make lint         of make test: style, types, licences, documentation"
 	@echo "make unit         of make test: the tests that need no playbook"
 	@echo "make robustness   of make test: the modules and playbooks, killed, held and cut off"
+	@echo "make browser      of make test: sign in with a real browser, if chromium is installed"
 	@echo "make sanity       of make test: ansible-test sanity"
 	@echo "make package      of make test: build the artifact and look at it as Galaxy would"
 	@echo "make integration  of make test: playbooks against the sandbox"
@@ -37,6 +38,9 @@ unit: .venv/ready
 
 robustness: .venv/ready
 	@$(CHECK) robustness
+
+browser: .venv/ready
+	@$(CHECK) browser
 
 sanity: .venv/ready
 	@$(CHECK) sanity

@@ -38,11 +38,12 @@ main { max-width: 34rem; margin: min(10vh, 6rem) auto 0; padding: 1.5rem; backgr
   overflow-wrap: anywhere; }
 main.good { border-top-color: var(--good); }
 main.bad { border-top-color: var(--bad); }
-h1 { margin: 0 0 1rem; font-size: 1.625rem; line-height: 1.25; }
+h1 { margin: 0 0 1rem; font-size: 1.625rem; line-height: 1.25; text-wrap: balance; }
 p { margin: 0 0 1rem; }
+p:last-child { margin-bottom: 0; }
 .detail { padding-left: .875rem; border-left: .25rem solid var(--line); }
 .detail b { display: block; color: var(--soft); font-size: .9375rem; font-weight: 400; }
-form { margin: 1.5rem 0 .5rem; }
+form { margin-top: 1.5rem; }
 button { min-width: 10rem; min-height: 3rem; padding: .5rem 1.5rem; border: 2px solid var(--act);
   border-radius: .375rem; background: var(--act); color: var(--on-act);
   font: inherit; font-weight: 600; cursor: pointer; }

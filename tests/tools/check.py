@@ -132,6 +132,11 @@ def robustness(shop: Workshop) -> None:
     shop.run([shop.python, "-m", "pytest", "-q", "-n", "auto", "tests/robustness"], cwd=ROOT)
 
 
+def browser(shop: Workshop) -> None:
+    """Sign in with a real browser, where there is one."""
+    shop.run([shop.python, "-m", "pytest", "-q", "-rs", "-n", "auto", "tests/browser"], cwd=ROOT)
+
+
 def soak(shop: Workshop) -> None:
     """Do the same in its long form, or in that of the environment."""
     robustness(dataclasses.replace(shop, environment={**LONG_FORM, **shop.environment}))
@@ -215,6 +220,7 @@ STEPS = (
     Step("lint", "documentation", docs),
     Step("unit", "unit tests", unit),
     Step("robustness", "robustness tests", robustness),
+    Step("browser", "tests in a browser", browser),
     Step("sanity", "ansible-test sanity", sanity),
     Step("sanity", "a planted fault is found", sanity_guard),
     Step("package", "artifact", package),

@@ -1,0 +1,155 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Somebody in front of a browser: a window of a real Chromium, with a language and a look of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.resources
+import typing as t
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Request, Response
+
+LOOPBACK = ("127.0.0.1", "localhost")
+PATIENCE_SECONDS = 60.0
+
+# No name is looked up, nothing is reported, nothing is brought up to date; the sandbox of Chromium is not for root.
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+)
+
+Scheme = t.Literal["light", "dark"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """How somebody's browser is set up. On a phone it is as narrow as they come."""
+
+    language: str = "en-GB"
+    scheme: Scheme = "light"
+    phone: bool = False
+    script: bool = True
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in CSS pixels."""
+        return (320, 640) if self.phone else (760, 520)
+
+
+class Visitor:
+    """One window. ``asked`` is each address that it asked for, ``complaints`` what its console says."""
+
+    def __init__(self, browser: Browser, look: Look) -> None:
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+        self.answers: list[tuple[int, str]] = []
+        width, height = look.size
+        self._context = browser.new_context(
+            locale=look.language,
+            color_scheme=look.scheme,
+            viewport={"width": width, "height": height},
+            java_script_enabled=look.script,
+            ignore_https_errors=True,
+        )
+        self._context.set_default_timeout(PATIENCE_SECONDS * 1000)
+        self._context.route(lambda url: not is_loopback(url), lambda route: route.abort())
+        self._context.on("request", self._on_request)
+        self._context.on("response", self._on_response)
+        self._context.on("console", self._on_console)
+        self.page = self._context.new_page()
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def open(self, address: str) -> None:
+        """Type an address."""
+        self.page.goto(address)
+
+    def press(self, name: str) -> None:
+        """Press the button of this name, and see where it leads."""
+        self.button(name).click()
+
+    def button(self, name: str) -> Locator:
+        """Return the button of this name, as a screen reader calls it."""
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def fill(self, **fields: str) -> None:
+        """Write into fields, by their labels in lower case."""
+        for label, value in fields.items():
+            self.page.get_by_label(label.title(), exact=True).fill(value)
+
+    def type(self, *keys: str) -> None:
+        """Press keys: names of keys, or text."""
+        for key in keys:
+            if key in ("Tab", "Enter", "Space", "Shift+Tab"):
+                self.page.keyboard.press(key)
+            else:
+                self.page.keyboard.type(key)
+
+    def sees(self, heading: str) -> None:
+        """Wait until the page has this heading."""
+        self.page.get_by_role("heading", level=1, name=heading, exact=True).wait_for()
+
+    def text(self) -> str:
+        """Return what there is to read."""
+        return self.page.get_by_role("main").inner_text()
+
+    def close(self) -> None:
+        self._context.close()
+
+    def strangers(self) -> list[str]:
+        """Return the addresses on other machines that it asked for."""
+        return [address for address in self.asked if not is_loopback(address)]
+
+    def overflow(self) -> int:
+        """Return by how many pixels the page is wider than the window."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+    def barriers(self) -> list[str]:
+        """Return what axe-core finds, with all of its rules, also what it is not sure of."""
+        self.page.evaluate(_axe())
+        found = self.page.evaluate(_RUN_AXE)
+        return [
+            f"{one['id']} ({kind}): {one['help']}: {[(node['html'], node['any']) for node in one['nodes']]}"
+            for kind in ("violations", "incomplete")
+            for one in found[kind]
+        ]
+
+    def picture(self, path: Path | None = None) -> bytes:
+        """Return what there is to see, as a PNG; also in a file."""
+        return self.page.screenshot(path=path, animations="disabled", caret="hide")
+
+    def _on_request(self, request: Request) -> None:
+        self.asked.append(request.url)
+
+    def _on_response(self, response: Response) -> None:
+        self.answers.append((response.status, response.url))
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+
+# Those of WCAG AAA and those that are new are not run unless one asks for them.
+_RUN_AXE = """() => axe.run(document, {
+  rules: Object.fromEntries(axe.getRules().map(rule => [rule.ruleId, {enabled: true}])),
+  resultTypes: ["violations", "incomplete"],
+})"""
+
+
+def _axe() -> str:
+    return importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether an address is on this machine."""
+    return urlsplit(address).hostname in LOOPBACK or address.startswith(("about:", "data:", "chrome-error:"))
