@@ -125,6 +125,18 @@ def failures(sealed_ca: dict[str, str], session_path: str) -> dict[str, dict[str
             for encoding in ("hex", "base64")
         },
         "a session in two places": {"session_key": GIVEN["session_key"], "session_path": session_path},
+        "a pasted address that leads elsewhere": {
+            **nobody,
+            "temporal_token": f"https://elsewhere.example/?tkn={urllib.parse.quote(GIVEN['temporal_token'], safe='')}",
+            "redirect_url": "https://your-app.com",
+        },
+        "a passphrase for nothing": {"client_key_passphrase": GIVEN["passphrase"]},
+        "a passphrase for another key": {
+            "client_cert": sealed_ca["certificate_path"],
+            "client_key": sealed_ca["private_key_path"],
+            "client_key_passphrase": GIVEN["wrong_passphrase"],
+            "session_path": f"{session_path}.key",
+        },
         "another CA": {"ca_path": sealed_ca["certificate_path"], "session_path": f"{session_path}.tls"},
         "no proxy there": {"proxy": proxy.format(urllib.parse.quote(GIVEN["proxy_password"], safe=""))},
         "no address of a proxy": {"proxy": proxy.format(GIVEN["proxy_password"])},

@@ -80,7 +80,7 @@ def site_of(appliance: Appliance, new_site: NewSite, place: Place, **options: t.
 @contextlib.contextmanager
 def kept(site: Site) -> t.Iterator[SessionPlace]:
     """Open what keeps the session of a place."""
-    names = ("host", "port", "auth_port", "api_version", "partner", "username", "domain")
+    names = ("host", "port", "auth_port", "api_version", "partner", "username", "domain", "client_cert")
     params = {name: site.options.get(name) for name in names}
     if site.options.get("session_key"):
         with open_store(str(site.store_path)) as store:
@@ -207,7 +207,7 @@ class TestDeath:
             failed = site.run("redtrust_token")
             assert failed.errors == {"SessionError"}
             assert "a run that refreshed the kept session did not get the answer" in failed.said["msg"]
-            assert "run redtrust_token with temporal_token and session_key" in failed.said["msg"]
+            assert "have a person sign in with redtrust_login and session_key" in failed.said["msg"]
         assert site.run("redtrust_token", temporal_token=v433.temporary_token()).said["action"] == "exchange"
         assert site.run("redtrust_token").said["action"] == "none"
         assert counted(v433) == {"exchange": 2, "refresh": 1}
