@@ -23,7 +23,7 @@ label { display: block; margin: 1rem 0 0.25rem; }
 input, button { box-sizing: border-box; width: 100%; min-height: 2.75rem; padding: 0.5rem 0.75rem; font: inherit; }
 input { border: 1px solid #767676; border-radius: 0.25rem; }
 button { margin-top: 1rem; border: 1px solid #767676; border-radius: 0.25rem; }
-button.first { margin-top: 1.5rem; border-color: #1a56c4; background: #1a56c4; color: #fff; font-weight: 600; }
+button.first { margin-top: 1.5rem; border-color: #164ba8; background: #164ba8; color: #fff; font-weight: 600; }
 :focus-visible { outline: 3px solid #3d7be0; outline-offset: 2px; }
 [role="alert"] { border-left: 0.25rem solid #d1382c; padding-left: 0.75rem; overflow-wrap: anywhere; }
 """
