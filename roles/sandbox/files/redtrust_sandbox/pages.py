@@ -22,7 +22,7 @@ h1 { margin: 0; font-size: 1.5rem; line-height: 1.25; }
 label { display: block; margin: 1rem 0 0.25rem; }
 input, button { box-sizing: border-box; width: 100%; min-height: 2.75rem; padding: 0.5rem 0.75rem; font: inherit; }
 input { border: 1px solid #767676; border-radius: 0.25rem; }
-button { margin-top: 1rem; border: 1px solid #767676; border-radius: 0.25rem; }
+button { margin-top: 1rem; border: 1px solid #767676; border-radius: 0.25rem; background: Canvas; color: CanvasText; }
 button.first { margin-top: 1.5rem; border-color: #164ba8; background: #164ba8; color: #fff; font-weight: 600; }
 :focus-visible { outline: 3px solid #3d7be0; outline-offset: 2px; }
 [role="alert"] { border-left: 0.25rem solid #d1382c; padding-left: 0.75rem; overflow-wrap: anywhere; }
