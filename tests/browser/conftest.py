@@ -15,9 +15,14 @@ import pytest
 if t.TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance
+
+    from .desk import Desk
     from .visitor import Visitor
 
+    NewDesk = t.Callable[..., Desk]
     NewVisitor = t.Callable[..., Visitor]
+    TakePicture = t.Callable[[Visitor, str], None]
 
 # "required" makes a missing Chromium a failure, "" a reason to skip.
 BROWSER = os.environ.get("CERTIFICATE_ENROLL_BROWSER", "")
@@ -63,7 +68,7 @@ def visitor(chromium: Browser) -> t.Iterator[NewVisitor]:
 
 
 @pytest.fixture
-def take_picture() -> t.Callable[[Visitor, str], None]:
+def take_picture() -> TakePicture:
     """Take a picture for the guide, where pictures are wanted."""
 
     def take(visitor: Visitor, name: str) -> None:
@@ -72,3 +77,41 @@ def take_picture() -> t.Callable[[Visitor, str], None]:
             visitor.picture(Path(PICTURES) / f"{name}.png")
 
     return take
+
+
+@pytest.fixture(scope="session")
+def desk_servers(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[t.Callable[[str], tuple[Appliance, int]]]:
+    """Start a server of a generation, and choose a port to come back to, when they are first asked for."""
+    from ansible_collections.redtrust.certificate_enroll.tests.browser.desk import started_desk
+
+    running: dict[str, tuple[Appliance, int]] = {}
+
+    def get(api_version: str) -> tuple[Appliance, int]:
+        if api_version not in running:
+            running[api_version] = started_desk(tmp_path_factory.mktemp("desk"), api_version)
+        return running[api_version]
+
+    yield get
+    for appliance, _port in running.values():
+        appliance.stop()
+
+
+@pytest.fixture
+def new_desk(desk_servers: t.Callable[[str], tuple[Appliance, int]], tmp_path: Path) -> t.Iterator[NewDesk]:
+    """Return a place at which plays wait for somebody; none of them may have told a secret to anybody."""
+    from ansible_collections.redtrust.certificate_enroll.tests.browser.desk import Desk
+
+    opened: list[Desk] = []
+
+    def opens(api_version: str = "4.33") -> Desk:
+        opened.append(Desk(*desk_servers(api_version), tmp_path))
+        return opened[-1]
+
+    yield opens
+    assert [leak for desk in opened for leak in desk.leaks()] == []
+
+
+@pytest.fixture
+def desk(new_desk: NewDesk) -> Desk:
+    """Return one with a server of the generation that has no other login."""
+    return new_desk()

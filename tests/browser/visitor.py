@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.resources
+import re
 import typing as t
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Request, Response
+from playwright.sync_api import Browser, ConsoleMessage, Cookie, Locator, Request, Response
 
-LOOPBACK = ("127.0.0.1", "localhost")
+# A pattern, since Playwright asks Python about each address otherwise, and Python may be waiting for something else.
+ELSEWHERE = re.compile(r"https?://(?!(127\.0\.0\.1|localhost)(:[0-9]+)?/)")
 PATIENCE_SECONDS = 60.0
 
 # No name is looked up, nothing is reported, nothing is brought up to date; the sandbox of Chromium is not for root.
@@ -63,7 +64,7 @@ class Visitor:
             ignore_https_errors=True,
         )
         self._context.set_default_timeout(PATIENCE_SECONDS * 1000)
-        self._context.route(lambda url: not is_loopback(url), lambda route: route.abort())
+        self._context.route(ELSEWHERE, lambda route: route.abort())
         self._context.on("request", self._on_request)
         self._context.on("response", self._on_response)
         self._context.on("console", self._on_console)
@@ -103,12 +104,16 @@ class Visitor:
         """Return what there is to read."""
         return self.page.get_by_role("main").inner_text()
 
+    def cookies(self) -> list[Cookie]:
+        """Return what the browser keeps."""
+        return self._context.cookies()
+
     def close(self) -> None:
         self._context.close()
 
     def strangers(self) -> list[str]:
         """Return the addresses on other machines that it asked for."""
-        return [address for address in self.asked if not is_loopback(address)]
+        return [address for address in self.asked if ELSEWHERE.match(address)]
 
     def overflow(self) -> int:
         """Return by how many pixels the page is wider than the window."""
@@ -148,8 +153,3 @@ _RUN_AXE = """() => axe.run(document, {
 
 def _axe() -> str:
     return importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
-
-
-def is_loopback(address: str) -> bool:
-    """Return whether an address is on this machine."""
-    return urlsplit(address).hostname in LOOPBACK or address.startswith(("about:", "data:", "chrome-error:"))

@@ -1,0 +1,137 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sign-ins that do not go as they should: somebody else's token, two at once, too slow, too late, given up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import typing as t
+import urllib.parse
+
+import pytest
+
+from .desk import quoted
+
+if t.TYPE_CHECKING:
+    from .conftest import NewVisitor
+    from .desk import Desk
+
+ELSEWHERE = "This sign-in was not begun here"
+
+
+def lure(action: str) -> str:
+    """Return a page of somebody else's whose button leads to an address of theirs."""
+    return "data:text/html," + urllib.parse.quote(action)
+
+
+def test_a_callback_that_another_page_forged_is_refused(desk: Desk, visitor: NewVisitor) -> None:
+    """With a token of the attacker's own that works: to a browser that knows nothing, to one that was here before."""
+    token = quoted(desk.appliance.temporary_token())
+    link = lure(f'<a href="{desk.url()}?tkn={token}">a prize</a>')
+    form = lure(f'<form method="post" action="{desk.url("/start")}"><button>a prize</button></form>')
+    victim = visitor()
+    with desk.waits(desk.url()) as run:
+        victim.open(link)
+        victim.page.get_by_role("link").click()
+        victim.sees(ELSEWHERE)
+        victim.open(desk.url())
+        victim.sees("Sign in")
+        victim.open(link)
+        victim.page.get_by_role("link").click()
+        victim.sees(ELSEWHERE)
+        victim.open(form)
+        victim.press("a prize")
+        victim.sees(ELSEWHERE)
+        assert desk.statuses("exchange") == []
+        assert not run.is_over()
+        victim.press("Try again")
+        desk.fill(victim)
+        victim.press("Sign in")
+        victim.sees("You are signed in")
+        assert run.wait() == 0, run.said()
+    assert desk.statuses("exchange") == [200]
+    assert desk.has_one_session()
+    used = victim.page.url.partition("tkn=")[2]
+    assert used != token
+
+
+def test_of_two_people_one_signs_in_and_the_other_is_told(desk: Desk, visitor: NewVisitor) -> None:
+    first, second = visitor(), visitor(language="es-ES")
+    with desk.waits(desk.url()) as run:
+        for someone, button in ((first, "Sign in"), (second, "Iniciar sesión")):
+            someone.open(desk.url())
+            someone.press(button)
+            desk.fill(someone)
+        # so slow that the second comes back while the first is being signed in
+        desk.appliance.fault("exchange", "before", "delay:6")
+        first.button("Sign in").click(no_wait_after=True)
+        desk.until(lambda: desk.statuses("exchange") == [None], run)
+        second.press("Sign in")
+        second.sees("Alguien ya ha iniciado sesión")
+        first.sees("You are signed in")
+        assert run.wait() == 0, run.said()
+    assert desk.statuses("login_form") == [302, 302]
+    assert desk.statuses("exchange") == [200]
+    assert desk.has_one_session()
+
+
+def test_somebody_slow_gets_a_link_of_that_moment(desk: Desk, visitor: NewVisitor) -> None:
+    """The page has been open for longer than the server takes a link, and so has Redtrust's, once."""
+    someone = visitor()
+    window = 4
+    with desk.waits(desk.url()) as run:
+        someone.open(desk.url())
+        opened = time.time()
+        desk.appliance.set(timestamp_window=window)
+        desk.until(lambda: time.time() > opened + window + 1, run)
+        stale = desk.appliance.send("GET", desk.appliance.login_url(**desk.appliance.sign(at=opened).query()))
+        assert stale.status_code == 401
+        pressed = time.time()
+        someone.press("Sign in")
+        desk.fill(someone)
+        links = [address for address in someone.asked if "/loginrequest?" in address]
+        assert int(pressed) <= int(urllib.parse.parse_qs(links[0])["timestamp"][0]) <= int(time.time())
+        someone.press("Sign in")
+        someone.sees("You are signed in")
+        assert run.wait() == 0, run.said()
+    assert desk.statuses("login_request")[-2:] == [401, 200]
+    assert desk.statuses("exchange") == [200]
+    assert desk.has_one_session()
+
+
+def test_the_play_fails_when_nobody_comes_in_time(desk: Desk, visitor: NewVisitor) -> None:
+    someone = visitor()
+    with desk.waits(desk.url(), login_timeout=3) as run:
+        someone.open(desk.url())
+        someone.sees("Sign in")
+        assert run.wait() == 2
+        desk.until_gone(run)
+        assert f"nobody signed in at {desk.url()} within 3 seconds" in run.said()
+    assert desk.statuses("exchange") == []
+    assert desk.sessions() == []
+
+
+@pytest.fixture
+def interruptible() -> t.Iterator[None]:
+    """Let what is started have the interrupt key at work, also where the tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_the_interrupt_key_ends_the_listener_too(desk: Desk, visitor: NewVisitor) -> None:
+    """As a terminal does it: to every process of the group in its foreground."""
+    someone = visitor()
+    with desk.waits(desk.url()) as run:
+        someone.open(desk.url())
+        someone.press("Sign in")
+        someone.sees("Sign in to Redtrust")
+        os.killpg(run.pid, signal.SIGINT)
+        assert run.wait() != 0
+        desk.until_gone(run)
+    assert desk.statuses("exchange") == []
+    assert desk.sessions() == []
