@@ -74,7 +74,7 @@ def take_picture() -> TakePicture:
     def take(visitor: Visitor, name: str) -> None:
         if PICTURES:
             Path(PICTURES).mkdir(parents=True, exist_ok=True)
-            visitor.picture(Path(PICTURES) / f"{name}.png")
+            visitor.take_picture(Path(PICTURES) / f"{name}.png")
 
     return take
 

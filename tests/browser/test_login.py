@@ -81,13 +81,13 @@ def test_a_person_signs_in(
             take_picture(someone, PICTURES[words, scheme])
         someone.press(words.button)
         desk.fill(someone, password="not the password")
+        if (words, scheme) == (ENGLISH, "light"):
+            take_picture(someone, "redtrust")
         assert someone.barriers() == []
         someone.press("Sign in")
         someone.page.get_by_role("alert").wait_for()
         assert desk.statuses("exchange") == []
         desk.fill(someone)
-        if (words, scheme) == (ENGLISH, "light"):
-            take_picture(someone, "redtrust")
         someone.press("Sign in")
         someone.sees(words.signed_in)
         assert words.close in someone.text()

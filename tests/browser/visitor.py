@@ -11,11 +11,13 @@ import re
 import typing as t
 from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, Cookie, Locator, Request, Response
+from playwright.sync_api import Browser, ConsoleMessage, Cookie, FloatRect, Locator, Request, Response
 
 # A pattern, since Playwright asks Python about each address otherwise, and Python may be waiting for something else.
 ELSEWHERE = re.compile(r"https?://(?!(127\.0\.0\.1|localhost)(:[0-9]+)?/)")
 PATIENCE_SECONDS = 60.0
+# In CSS pixels, around a picture.
+MARGIN = 16.0
 
 # No name is looked up, nothing is reported, nothing is brought up to date; the sandbox of Chromium is not for root.
 FLAGS = (
@@ -129,9 +131,22 @@ class Visitor:
             for one in found[kind]
         ]
 
-    def picture(self, path: Path | None = None) -> bytes:
-        """Return what there is to see, as a PNG; also in a file."""
-        return self.page.screenshot(path=path, animations="disabled", caret="hide")
+    def screenshot(self) -> bytes:
+        """Return what there is to see, as a PNG."""
+        return self.page.screenshot(animations="disabled", caret="hide")
+
+    def take_picture(self, path: Path) -> None:
+        """Write a picture for people: what there is to read, with something of what is around it."""
+        box = self.page.get_by_role("main").bounding_box()
+        assert box is not None
+        left, top = max(box["x"] - MARGIN, 0), max(box["y"] - MARGIN, 0)
+        clip: FloatRect = {
+            "x": left,
+            "y": top,
+            "width": box["x"] + box["width"] + MARGIN - left,
+            "height": box["y"] + box["height"] + MARGIN - top,
+        }
+        self.page.screenshot(path=path, animations="disabled", caret="hide", full_page=True, clip=clip)
 
     def _on_request(self, request: Request) -> None:
         self.asked.append(request.url)
