@@ -196,6 +196,35 @@ class TestConnection:
         assert arguments.credentials_of(common()).partner_secret is None
         assert arguments.contract_of(given).api_version == "4.33"
 
+    def test_whose_session_it_is(self) -> None:
+        """A client certificate is who logs in; without one it is found where earlier releases kept it."""
+        whose = {
+            arguments.session_identity(common(**more))
+            for more in ({}, {"client_cert": "/pki/maria.pem"}, {"client_cert": "/pki/juan.pem"}, {"domain": "d"})
+        }
+        assert len(whose) == 4
+        assert arguments.session_identity(common()) == "25aec9f716afd8f5f1611d470c939ce7"
+
+    def test_what_is_pasted_is_read_before_anything_is_sent(self) -> None:
+        url = "https://your-app.com?tkn="
+        pasted = common(redirect_url=url, temporal_token="https://your-app.com?tkn=canary%3D")
+        assert arguments.credentials_of(pasted).temporal_token == "canary="
+        for wrong in ({"temporal_token": "https://elsewhere.example?tkn=canary"}, {"redirect_url": "your-app.com"}):
+            with pytest.raises(ConfigurationError):
+                arguments.credentials_of({**pasted, **wrong})
+
+    def test_a_login_by_certificate_needs_a_redirect_url_and_a_partner(self) -> None:
+        everything = {
+            "client_cert": "c.pem",
+            "redirect_url": "https://your-app.com",
+            "partner": "CA",
+            "partner_secret": "s",
+        }
+        assert arguments.credentials_of(common(**everything)).by_certificate == "https://your-app.com"
+        for left_out in (["client_cert"], ["redirect_url"], ["partner", "partner_secret"]):
+            given = {name: value for name, value in everything.items() if name not in left_out}
+            assert arguments.credentials_of(common(**given)).by_certificate is None
+
 
 class TestNames:
     @pytest.mark.parametrize("name", ["a", "www.example.com", "Jos\u00e9 P\u00e9rez", "*", "a" * 200, "-", "a..b"])

@@ -15,10 +15,15 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _listener
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._listener import Listener
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._redirect_url import Place
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sign_in import SignIn
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sign_in import (
+    PageAnswer,
+    PageRequest,
+    SignIn,
+)
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import Authority
 
 
@@ -113,8 +118,9 @@ def test_nobody_wants_it_any_more() -> None:
     waiting.over()
 
 
-def test_who_says_nothing_does_not_keep_it() -> None:
+def test_who_says_nothing_does_not_keep_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Browsers open connections that they may never use."""
+    monkeypatch.setattr(_listener, "_REQUEST_TIMEOUT", 60.0)
     waiting = Waiting()
     with contextlib.ExitStack() as stack:
         for _number in range(3):
@@ -126,7 +132,8 @@ def test_who_says_nothing_does_not_keep_it() -> None:
         waiting.over()
 
 
-def test_many_who_say_nothing_do_not_fill_it() -> None:
+def test_many_who_say_nothing_do_not_fill_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_listener, "_REQUEST_TIMEOUT", 60.0)
     waiting = Waiting()
     with contextlib.ExitStack() as stack:
         for _number in range(80):
@@ -171,6 +178,31 @@ def test_what_is_no_request(line: bytes, capfd: pytest.CaptureFixture[str]) -> N
     waiting.wanted = False
     waiting.over()
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_answer_that_is_on_its_way_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = Waiting()
+    cookie = started(waiting)
+    answer, deliver = waiting.sign_in.answer, threading.Event()
+
+    def slowly(request: PageRequest) -> PageAnswer:
+        made = answer(request)
+        assert deliver.wait(30)
+        return made
+
+    monkeypatch.setattr(waiting.sign_in, "answer", slowly)
+    answers = []
+    browser = threading.Thread(
+        target=lambda: answers.append(ask(waiting, "/callback?tkn=canary", Cookie=cookie).status)
+    )
+    browser.start()
+    assert waiting.sign_in.done.wait(20)
+    waiting._thread.join(1.5)
+    assert waiting._thread.is_alive()
+    deliver.set()
+    browser.join(20)
+    waiting.over()
+    assert answers == [200]
 
 
 def test_a_place_that_is_taken() -> None:

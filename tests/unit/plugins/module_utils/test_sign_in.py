@@ -203,7 +203,17 @@ class TestWhoMayComeBack:
     def test_only_one_of_many_at_once(self) -> None:
         desk = Desk()
         browsers = [Browser(desk).started() for _number in range(8)]
-        barrier = threading.Barrier(8)
+        barrier, another = threading.Barrier(8), threading.Event()
+        exchange = desk._exchange
+
+        def hesitating(token: str) -> str:
+            done = exchange(token)
+            if len(desk.exchanged) > 1:
+                another.set()
+            another.wait(0.5)  # for somebody who should not come
+            return done
+
+        desk.sign_in._exchange = hesitating
 
         def come_back(browser: Browser) -> int:
             barrier.wait()

@@ -385,6 +385,20 @@ class TestRedirects:
         assert second.headers == first.headers
         assert first.connection == second.connection
 
+    def test_one_that_is_not_to_be_followed_is_handed_on_with_its_cookies(
+        self, server: Loopback, transport: HttpsTransport
+    ) -> None:
+        cookie = {"Set-Cookie": "first=a; Path=/; HttpOnly; Secure\r\nSet-Cookie: second=b"}
+        server.behaviour = lambda _seen, connection: connection.sendall(
+            reply(b"", "302 Found", Location="/q", **cookie)
+        )
+        answer = transport.send(dataclasses.replace(request(server.url()), follow=False))
+        assert (answer.status, answer.headers["location"]) == (302, "/q")
+        assert answer.cookies == {"first": "a", "second": "b"}
+        transport.send(dataclasses.replace(request(server.url()), follow=False))
+        assert [seen.path for seen in server.seen] == ["/p", "/p"]
+        assert "cookie" not in {name.lower() for name in server.seen[1].headers}
+
     def test_to_another_port_or_host_or_to_http_nothing_goes(
         self, server: Loopback, transport: HttpsTransport, files: Files, start: t.Callable[..., Loopback]
     ) -> None:
