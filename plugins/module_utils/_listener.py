@@ -13,6 +13,7 @@ import http.server
 import socket
 import socketserver
 import ssl
+import sys
 import threading
 import time
 import typing as t
@@ -43,6 +44,7 @@ class Listener(http.server.ThreadingHTTPServer):
         self._idle: dict[socket.socket, float] = {}
         self._answering: set[threading.Thread] = set()
         self._over = False
+        self._crash: BaseException | None = None
         self.address_family = socket.AF_INET6 if ":" in place.address else socket.AF_INET
         try:
             super().__init__((place.address, place.port), http.server.BaseHTTPRequestHandler)
@@ -65,6 +67,8 @@ class Listener(http.server.ThreadingHTTPServer):
             self.shutdown()
             thread.join()
             self.server_close()
+        if self._crash:
+            raise self._crash
 
     def server_bind(self) -> None:
         """Bind without looking up the name of this machine, which may take long and is of no use here."""
@@ -105,7 +109,9 @@ class Listener(http.server.ThreadingHTTPServer):
             self._idle.pop(request, None)
 
     def handle_error(self, request: t.Any, client_address: t.Any) -> None:
-        """Say nothing: a traceback may hold the address that was asked for."""
+        """Keep what nobody expected for whoever waits: printed here, its traceback would hold what was asked for."""
+        self._crash = sys.exc_info()[1]
+        self.sign_in.done.set()
 
     def _speak(self, request: socket.socket, client_address: t.Any) -> None:
         if self._context is None:

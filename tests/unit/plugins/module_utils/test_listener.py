@@ -205,6 +205,19 @@ def test_an_answer_that_is_on_its_way_is_waited_for(monkeypatch: pytest.MonkeyPa
     assert answers == [200]
 
 
+def test_what_nobody_expected_is_not_lost(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """It ends the wait, and is told by the module, with its secrets hidden."""
+    port = _free_port()
+    sign_in: SignIn[str] = SignIn(f"http://127.0.0.1:{port}/", str, str, service="rt", partner="CA")
+    monkeypatch.setattr(sign_in, "answer", lambda _request: {}["canary"])
+    listener = Listener(Place("127.0.0.1", port), sign_in)
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as browser:
+        browser.sendall(b"GET /?tkn=canary HTTP/1.1\r\n\r\n")
+        with pytest.raises(KeyError):
+            listener.wait(60)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_place_that_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
