@@ -108,7 +108,7 @@ class Listener(http.server.ThreadingHTTPServer):
         with self._mutex:
             self._idle.pop(request, None)
 
-    def handle_error(self, request: t.Any, client_address: t.Any) -> None:
+    def handle_error(self, request: t.Any, client_address: t.Any) -> None:  # noqa: ARG002
         """Keep what nobody expected for whoever waits: printed here, its traceback would hold what was asked for."""
         self._crash = sys.exc_info()[1]
         self.sign_in.done.set()

@@ -209,7 +209,8 @@ def test_what_nobody_expected_is_not_lost(monkeypatch: pytest.MonkeyPatch, capfd
     """It ends the wait, and is told by the module, with its secrets hidden."""
     port = _free_port()
     sign_in: SignIn[str] = SignIn(f"http://127.0.0.1:{port}/", str, str, service="rt", partner="CA")
-    monkeypatch.setattr(sign_in, "answer", lambda _request: {}["canary"])
+    facts: dict[str, PageAnswer] = {}
+    monkeypatch.setattr(sign_in, "answer", lambda _request: facts["canary"])
     listener = Listener(Place("127.0.0.1", port), sign_in)
     with socket.create_connection(("127.0.0.1", port), timeout=20) as browser:
         browser.sendall(b"GET /?tkn=canary HTTP/1.1\r\n\r\n")

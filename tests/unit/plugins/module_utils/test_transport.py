@@ -388,10 +388,9 @@ class TestRedirects:
     def test_one_that_is_not_to_be_followed_is_handed_on_with_its_cookies(
         self, server: Loopback, transport: HttpsTransport
     ) -> None:
-        cookie = {"Set-Cookie": "first=a; Path=/; HttpOnly; Secure\r\nSet-Cookie: second=b"}
-        server.behaviour = lambda _seen, connection: connection.sendall(
-            reply(b"", "302 Found", Location="/q", **cookie)
-        )
+        cookies = "first=a; Path=/; HttpOnly; Secure\r\nSet-Cookie: second=b"
+        there = reply(b"", "302 Found", Location="/q", Set_Cookie=cookies)
+        server.behaviour = lambda _seen, connection: connection.sendall(there)
         answer = transport.send(dataclasses.replace(request(server.url()), follow=False))
         assert (answer.status, answer.headers["location"]) == (302, "/q")
         assert answer.cookies == {"first": "a", "second": "b"}
