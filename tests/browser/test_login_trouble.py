@@ -13,6 +13,8 @@ import urllib.parse
 
 import pytest
 
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.runs import Run
+
 from .desk import quoted
 
 if t.TYPE_CHECKING:
@@ -122,15 +124,23 @@ def interruptible() -> t.Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+def interrupt(run: Run) -> None:
+    """Do what a terminal does when somebody presses Ctrl-C: tell every process of the group in its foreground."""
+    os.killpg(run.pid, signal.SIGINT)
+
+
 @pytest.mark.usefixtures("interruptible")
-def test_the_interrupt_key_ends_the_listener_too(desk: Desk, visitor: NewVisitor) -> None:
-    """As a terminal does it: to every process of the group in its foreground."""
+@pytest.mark.parametrize("end", [interrupt, Run.kill])
+def test_nothing_listens_any_more_when_the_play_is_given_up(
+    end: t.Callable[[Run], None], desk: Desk, visitor: NewVisitor
+) -> None:
+    """Nor when ansible-playbook alone is killed, whose module nobody tells."""
     someone = visitor()
     with desk.waits(desk.url()) as run:
         someone.open(desk.url())
         someone.press("Sign in")
         someone.sees("Sign in to Redtrust")
-        os.killpg(run.pid, signal.SIGINT)
+        end(run)
         assert run.wait() != 0
         desk.until_gone(run)
     assert desk.statuses("exchange") == []

@@ -19,8 +19,8 @@ if t.TYPE_CHECKING:
     from .conftest import NewVisitor
 
 KINDS: tuple[pages.Kind, ...] = t.get_args(pages.Kind)
-ADDRESS = "http://127.0.0.1:8765/callback"
-LONG_WORDS = "It said: https://rt.example.com/" + "a-word-that-does-not-end" * 12
+ADDRESS = "http://127.0.0.1/a"
+LONG_WORDS = "It said: https://rt.example.com/" + "aWordThatDoesNotEnd" * 12
 DETAILS = {"wrong_address": ADDRESS, "refused": LONG_WORDS, "not_reached": LONG_WORDS, "failed": LONG_WORDS}
 FINGER_PIXELS = 44
 BROWSERS_LANGUAGE = {"en": "en-GB", "es": "es-ES", "pt": "pt-BR"}
@@ -115,10 +115,11 @@ def test_with_colours_of_ones_own_the_button_has_an_edge(scheme: str, shelf: She
     reader = visitor(scheme=scheme)
     reader.open(f"{shelf.address}/refused")
     reader.page.emulate_media(forced_colors="active")
-    edge, label, inside = (
+    width, edge, label, inside = (
         reader.page.evaluate(f"getComputedStyle(document.querySelector('button')).{name}")
-        for name in ("borderTopColor", "color", "backgroundColor")
+        for name in ("borderTopWidth", "borderTopColor", "color", "backgroundColor")
     )
+    assert width == "2px"
     assert inside not in (edge, label)
 
 
