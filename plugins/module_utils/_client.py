@@ -248,7 +248,8 @@ class Client:
             try:
                 return parse(parse_envelope(response.body).data)
             except (ValueError, ConfigurationError) as exc:
-                raise self._invalid(endpoint, response, str(exc)) from exc
+                # Without the error it comes from, whose words may hold what the service has repeated.
+                raise self._invalid(endpoint, response, str(exc)) from None
 
         return self._persist(endpoint, send)
 

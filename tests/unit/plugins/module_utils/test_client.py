@@ -400,6 +400,11 @@ class TestFinalize:
 class TestSecrets:
     """A service that repeats what it was sent must not make it known."""
 
+    def test_nor_does_a_traceback_where_it_stands_for_a_name(self) -> None:
+        with pytest.raises(AnswerInvalidError, match=r"no requestCode, only \*{8}") as caught:
+            create(client(AnsweringTransport(create=answer({ACCESS: 1}))))
+        assert ACCESS not in "".join(traceback.format_exception(caught.value))
+
     @pytest.mark.parametrize("step", CALLS)
     @pytest.mark.parametrize("status", [200, 400, 401, 500])
     def test_no_error_shows_what_was_sent(self, step: str, status: int) -> None:
