@@ -122,11 +122,10 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)  # type: ignore[no-untyped-call]
         params: dict[str, t.Any] = self.get_options()  # type: ignore[no-untyped-call]
         try:
-            url = arguments.redirect_url_of(params)
+            url = str(arguments.redirect_url_of(params))
             partner = arguments.partner_of(params)
-            if not url or not partner:
-                missing = "partner and partner_secret are" if url else "redirect_url is"
-                raise AnsibleLookupError(f"login_url: {missing} empty")
+            if partner is None:
+                raise AnsibleLookupError("login_url: partner and partner_secret are empty")
             page = arguments.address_of(params).login_page(arguments.contract_of(params))
         except RedtrustError as exc:
             raise AnsibleLookupError(f"login_url: {exc}") from exc
