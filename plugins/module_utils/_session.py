@@ -248,9 +248,13 @@ class Session:
             return self._client.exchange(self._token_by_certificate(credentials.by_certificate)), "certificate"
         found = "there is no session"
         if useless is not None:
-            found = "the kept session has no refresh token"
-        if useless is not None and useless.refreshing:
-            found = "a run that refreshed the kept session did not get the answer, and its refresh token works once,"
+            end = f", whose access token ends at {_utc(useless.ends_at)}," if useless.ends_at else ""
+            found = f"the kept session{end} has no refresh token"
+            if useless.refreshing:
+                found = (
+                    f"a run that refreshed the kept session{end} did not get the answer, and its refresh token works "
+                    "once,"
+                )
         raise SessionError(f"{found} and {self._how_to_log_in()}")
 
     def _token_by_certificate(self, redirect_url: str) -> str:

@@ -206,7 +206,8 @@ class TestDeath:
         for _number in range(2):
             failed = site.run("redtrust_token")
             assert failed.errors == {"SessionError"}
-            assert "a run that refreshed the kept session did not get the answer" in failed.said["msg"]
+            assert "a run that refreshed the kept session, whose access token ends at " in failed.said["msg"]
+            assert "did not get the answer" in failed.said["msg"]
             assert "have a person sign in with redtrust_login and session_key" in failed.said["msg"]
         assert site.run("redtrust_token", temporal_token=v433.temporary_token()).said["action"] == "exchange"
         assert site.run("redtrust_token").said["action"] == "none"

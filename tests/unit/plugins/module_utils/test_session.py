@@ -287,7 +287,11 @@ class TestRefresh:
         alone = Credentials(partner_secret=b"s")
         with pytest.raises(SessionError, match=r"could not be refreshed \(refresh at .*\) and nothing to log in with"):
             service.session(alone, path).open()
-        with pytest.raises(SessionError, match="did not get the answer, and its refresh token works once, and nothing"):
+        words = (
+            "whose access token ends at 2026-06-01T03:00:00Z, did not get the answer, and its refresh token works "
+            "once, and nothing to log in with"
+        )
+        with pytest.raises(SessionError, match=words):
             service.session(alone, path).open()
         assert service.steps() == ["exchange", "refresh"]
 
