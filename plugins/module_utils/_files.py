@@ -37,8 +37,6 @@ class CertificateFiles:
         self._directory = Path(directory)
         self._backup = backup
         self._in_use = in_use
-        if module.check_mode:
-            return
         if not self._directory.is_dir():
             raise ConfigurationError(f"directory: {directory} is not a directory; make it first")
         if not os.access(directory, os.W_OK | os.X_OK):

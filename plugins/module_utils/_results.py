@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import json
 import typing as t
 from collections import Counter
 
 from ._attention import attention
 from ._errors import NotTriedError, RedtrustError, ServiceError, SessionError
-from ._models import Enrollment, Outcome, Revision, State
+from ._models import PENDING, Enrollment, Outcome, Revision, State
+from ._report import failure
 from ._x509.api import csr_pem
 
 
@@ -29,17 +31,13 @@ class Result:
 
 def batch_result(outcomes: t.Sequence[Outcome]) -> Result:
     """Return what became of a list: one entry for each certificate, in order."""
-    failed = [outcome for outcome in outcomes if outcome.error]
+    entries = [to_result(outcome) for outcome in outcomes]
     return Result(
         changed=any(outcome.changed for outcome in outcomes),
-        values={
-            "certificates": [to_result(outcome) for outcome in outcomes],
-            "summary": summary(outcomes),
-            "stopped": _stopped(failed),
-        },
+        values={"certificates": entries, "summary": summary(outcomes), "stopped": _stopped(outcomes)},
         diff=[_diff(outcome) for outcome in outcomes if outcome.changed],
         warnings=[f"{outcome.name}: {warning}" for outcome in outcomes for warning in outcome.warnings],
-        failure=_failure(failed, len(outcomes)) if failed else None,
+        failure=failure(entries, len(entries)) or None,
     )
 
 
@@ -72,6 +70,8 @@ def to_result(outcome: Outcome) -> dict[str, t.Any]:
     }
     if revision and revision.csr and revision.state in (State.REQUESTED, State.SIGNING):
         entry["csr"] = csr_pem(revision.csr)
+    if revision and revision.state in PENDING:
+        entry["waiting_since"] = timestamp(revision.signing_since or revision.created_at)
     if outcome.error:
         entry.update(msg=str(outcome.error), error=error_facts(outcome.error))
     return {**entry, **outcome.extra}
@@ -125,9 +125,9 @@ def error_facts(error: Exception) -> dict[str, t.Any]:
     return {"type": type(error).__name__, **details}
 
 
-def _stopped(failed: t.Sequence[Outcome]) -> str | None:
+def _stopped(outcomes: t.Sequence[Outcome]) -> str | None:
     """Return why the service was not asked any more, so that the next list need not be begun."""
-    for outcome in failed:
+    for outcome in outcomes:
         error = outcome.error
         at_login = isinstance(error, ServiceError) and error.step in ("login", "login_request", "exchange", "refresh")
         if at_login or isinstance(error, (NotTriedError, SessionError)):
@@ -135,29 +135,20 @@ def _stopped(failed: t.Sequence[Outcome]) -> str | None:
     return None
 
 
-def _failure(failed: t.Sequence[Outcome], count: int) -> str:
-    """Return what went wrong in one sentence: each cause once, with the names that it met."""
-    tried = [outcome for outcome in failed if not isinstance(outcome.error, NotTriedError)]
-    names: dict[str, list[str]] = {}
-    for outcome in tried:
-        names.setdefault(str(outcome.error), []).append(outcome.name)
-    parts = [f"{_listed(met)}: {cause}" for cause, met in list(names.items())[:10]]
-    if len(names) > 10:
-        parts.append(f"and {sum(map(len, list(names.values())[10:]))} more, see certificates")
-    if len(tried) < len(failed):
-        parts.append(f"{len(failed) - len(tried)} were not tried, since the service is down")
-    return f"{len(failed)} of {count} certificates failed: {'; '.join(parts)}"
-
-
-def _listed(names: t.Sequence[str]) -> str:
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more
-
-
 def _diff(outcome: Outcome) -> dict[str, t.Any]:
+    """Return what differs, a line each when Ansible prints it."""
+    before, after = outcome.before or {}, outcome.after or {}
+    differing = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     return {
         "before_header": outcome.name,
         "after_header": outcome.name,
-        "before": dict(outcome.before or {}),
-        "after": dict(outcome.after or {}),
+        "before": {name: _on_a_line(before[name]) for name in differing if before.get(name)},
+        "after": {name: _on_a_line(after[name]) for name in differing if after.get(name)},
     }
+
+
+def _on_a_line(value: t.Any) -> t.Any:
+    """Return a fact as text without line breaks; a distinguished name is a list of attributes."""
+    if isinstance(value, list):
+        return ", ".join(f"{one['attribute']}={one['value']}" if isinstance(one, dict) else str(one) for one in value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value

@@ -222,6 +222,12 @@ certificates:
       type: str
       returned: when there is a certificate
       sample: "2027-01-31T12:00:00Z"
+    waiting_since:
+      description: Since when the certificate is on its way, or at the signer, in UTC (ISO 8601).
+      type: str
+      returned: when it is on its way
+      sample: "2026-01-31T12:00:00Z"
+      version_added: 0.4.0
     dn:
       description: The distinguished name that was asked for, in order.
       type: list

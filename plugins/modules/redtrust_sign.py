@@ -242,6 +242,12 @@ certificates:
       type: str
       returned: when there is a certificate
       sample: "2027-01-31T12:00:00Z"
+    waiting_since:
+      description: Since when the certificate is on its way, or at the signer, in UTC (ISO 8601).
+      type: str
+      returned: when it is on its way
+      sample: "2026-01-31T12:00:00Z"
+      version_added: 0.4.0
     dn:
       description: The distinguished name that was asked for, in order.
       type: list
@@ -278,6 +284,8 @@ def work(context: Context) -> Result:
     """Hand what is requested to the signer."""
     signer = arguments.signer_of(context.params, context.now())
     items = arguments.sign_items(context.params, context.names)
+    if not items:
+        signer.check(context.now())
     return batch_result(context.run_batch(SignStep(context.store, signer, now=context.now), items))
 
 

@@ -54,6 +54,8 @@ LAYERS = (
     "_listener",
     "_arguments",
     "_masked",
+    "_report",
+    "_role",
     "_results",
     "_module",
 )

@@ -14,6 +14,7 @@ from .._errors import AnswerInvalidError, AnswerLostError, ConfigurationError, R
 from .._models import CertificateSpec, Enrollment, Outcome, Request, Revision, State
 from .._policy import Decision, RenewBefore, after_failure, decide_issue, decide_renewal
 from .._session import Session
+from .._signers.api import check_subject_alt_name
 from .._store.api import Store
 from .._x509.api import dn_warnings
 from ._step import Item, Plan, Step
@@ -78,6 +79,7 @@ class _AskingStep(Step[Item]):
             acts = decision.resumes is not None
             return Plan(item, enrollment, decision.action, decision.reason, acts=acts, expected=expected)
         self._client.check(spec)
+        check_subject_alt_name(spec.subject_alt_name)
         after = _without(enrollment, decision.gives_up).next_revision(spec)
         return Plan(
             item,

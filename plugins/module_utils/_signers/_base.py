@@ -56,6 +56,9 @@ class Signer(abc.ABC):
             _check_key(signed, order)
         return signed
 
+    def check(self, now: dt.datetime) -> None:  # noqa: B027 - most signers know nothing beforehand
+        """Raise ConfigurationError where no request of now could be signed, as far as that is known beforehand."""
+
     @abc.abstractmethod
     def _sign(self, order: SigningOrder) -> Signed | None:
         """Do what ``sign()`` promises, except for looking at the certificate's key."""

@@ -91,6 +91,12 @@ def subject_alternative_name(names: t.Sequence[str]) -> x509.SubjectAlternativeN
     return x509.SubjectAlternativeName([_alternative_name(name) for name in names])
 
 
+def check_subject_alt_name(names: t.Sequence[str]) -> None:
+    """Raise ConfigurationError for a name that is none."""
+    for name in names:
+        _alternative_name(name)
+
+
 def _alternative_name(text: str) -> x509.GeneralName:
     kinds: dict[str, t.Callable[[str], x509.GeneralName]] = {
         "DNS": x509.DNSName,

@@ -6,8 +6,18 @@
 from __future__ import annotations
 
 from ._base import Signed, Signer, SigningOrder
+from ._extensions import check_subject_alt_name
 from ._profile import DIGESTS, Profile
 from .command import CommandSigner
 from .local_ca import LocalCa
 
-__all__ = ["DIGESTS", "CommandSigner", "LocalCa", "Profile", "Signed", "Signer", "SigningOrder"]
+__all__ = [
+    "DIGESTS",
+    "CommandSigner",
+    "LocalCa",
+    "Profile",
+    "Signed",
+    "Signer",
+    "SigningOrder",
+    "check_subject_alt_name",
+]

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 
-from .._errors import GateError, SignerError, SignerRejectedError
+from .._errors import ConfigurationError, GateError, SignerError, SignerRejectedError
 from .._x509.api import check_proof_of_possession, load_certificate, load_csr, name_from_dn, subject_of, validity_of
 from ._authority import Authority, load_authority
 from ._base import Signed, Signer, SigningOrder
@@ -59,6 +59,12 @@ class LocalCa(Signer):
         self._serial_key = _serial_key(self._authority)
         self._identifier = _authority_key_identifier(self._certificate)
 
+    def check(self, now: dt.datetime) -> None:
+        try:
+            self._validity(now)
+        except SignerError as exc:
+            raise ConfigurationError(str(exc)) from exc
+
     def _sign(self, order: SigningOrder) -> Signed:
         try:
             check_proof_of_possession(order.csr)
@@ -76,7 +82,7 @@ class LocalCa(Signer):
         return Signed(certificate.public_bytes(Encoding.DER), (self._authority.certificate, *self._authority.above))
 
     def _builder(self, order: SigningOrder) -> x509.CertificateBuilder:
-        not_valid_before, not_valid_after = self._validity(order)
+        not_valid_before, not_valid_after = self._validity(order.since)
         public_key = load_csr(order.csr).public_key()
         builder = (
             x509.CertificateBuilder()
@@ -93,8 +99,8 @@ class LocalCa(Signer):
             builder = builder.add_extension(extension, critical=critical)
         return builder
 
-    def _validity(self, order: SigningOrder) -> tuple[dt.datetime, dt.datetime]:
-        since = order.since.astimezone(dt.timezone.utc).replace(microsecond=0)
+    def _validity(self, since: dt.datetime) -> tuple[dt.datetime, dt.datetime]:
+        since = since.astimezone(dt.timezone.utc).replace(microsecond=0)
         ca_begins, ca_ends = validity_of(self._certificate)
         ends = since + self._profile.validity
         if ends > ca_ends:

@@ -350,6 +350,12 @@ class TestCreateFails:
         assert kind(world.run(step, RequestItem(spec))) is ConfigurationError
         assert world.states() == []
 
+    def test_a_name_that_no_certificate_can_have(self, world: World) -> None:
+        assert (
+            kind(world.request(dataclasses.replace(SPEC, subject_alt_name=("www.example.com",)))) is ConfigurationError
+        )
+        assert world.states() == []
+
 
 class TestSign:
     def test_not_yet_and_then(self, world: World) -> None:

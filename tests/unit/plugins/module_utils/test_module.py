@@ -41,6 +41,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.modules import (
     redtrust_enrollment_info,
     redtrust_finalize,
     redtrust_renew,
+    redtrust_sign,
     redtrust_token,
 )
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import (
@@ -259,8 +260,17 @@ class TestModules:
         assert warned == ["generation 4.33 refuses requests that are not signed: set partner and partner_secret"]
 
     def test_files_are_asked_for_in_a_directory_that_is_there(self, run: Run, tmp_path: Path) -> None:
-        said = run(redtrust_finalize, directory=str(tmp_path / "none"))
-        assert said["msg"].endswith("none is not a directory; make it first")
+        for check in (False, True):
+            said = run(redtrust_finalize, directory=str(tmp_path / "none"), check=check)
+            assert said["msg"].endswith("none is not a directory; make it first")
+
+    @pytest.mark.parametrize("check", [False, True])
+    def test_a_signer_with_nothing_to_sign_is_checked(self, run: Run, pki: Openssl, check: bool) -> None:
+        paths = {"certificate_path": str(pki.folder / "ca.crt"), "private_key_path": str(pki.folder / "ca.key")}
+        for validity, words in (("1h", ""), ("90y", "but the CA itself ends at")):
+            ca = {**paths, "validity": validity}
+            said = run(redtrust_sign, certificates=[], signer="local_ca", local_ca=ca, check=check)
+            assert (bool(words), words in said.get("msg", "")) == (said.get("failed", False), True)
 
     def test_a_missing_library_is_said(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(_module, "REQUESTS_IMPORT_ERROR", "Traceback: no requests")
@@ -278,7 +288,7 @@ class TestResults:
         result = _results.batch_result([*outcomes, Outcome("fine", "none", "")])
         assert result.failure is not None
         assert result.failure.startswith("12 of 13 certificates failed: n0: no 0; n1: no 1; ")
-        assert result.failure.endswith("n9: no 9; and 2 more, see certificates")
+        assert result.failure.endswith("n9: no 9; 2 certificates for other reasons, see the results")
         assert len(result.values["certificates"]) == 13
         assert result.values["summary"] == {"failed": 12, "none": 1}
         assert result.values["stopped"] is None
@@ -286,7 +296,7 @@ class TestResults:
     def test_the_sentence_names_each_cause_once(self) -> None:
         outcomes = [Outcome(f"n{number}", "none", "", error=PolicyError("no")) for number in range(7)]
         result = _results.batch_result([*outcomes, Outcome("x", "none", "", error=PolicyError("never"))])
-        assert result.failure == "8 of 8 certificates failed: n0, n1, n2, n3, n4 and 2 more: no; x: never"
+        assert result.failure == "8 of 8 certificates failed: no: 7 certificates, among them n0, n1, n2; x: never"
 
     def test_what_was_not_tried_is_counted(self) -> None:
         lost = AnswerLostError("no answer", step="create", url="https://h")
@@ -294,7 +304,8 @@ class TestResults:
         outcomes = [Outcome("a", "issue", "", error=lost)] + [Outcome(name, "none", "", error=left) for name in "bc"]
         result = _results.batch_result(outcomes)
         assert result.failure == (
-            "3 of 3 certificates failed: a: create at https://h: no answer; 2 were not tried, since the service is down"
+            "3 of 3 certificates failed: a: create at https://h: no answer; "
+            "b, c: issue at svc: not tried, since the service is down"
         )
         assert result.values["summary"] == {"failed": 1, "not_tried": 2}
         assert result.values["stopped"] == str(left)

@@ -185,6 +185,13 @@ def test_a_certificate_that_would_outlive_its_ca_is_refused(ca: Ca, csr: bytes) 
     assert f"{ends:%Y-%m-%d %H:%M:%S}" in str(caught.value)
 
 
+def test_what_would_outlive_its_ca_is_known_before_there_is_an_order(ca: Ca) -> None:
+    ends = certificate_facts(ca.openssl.der("ca")).not_valid_after
+    ca.signer(Profile(validity=ends - ca.now)).check(ca.now)
+    with pytest.raises(ConfigurationError, match="the CA itself ends at"):
+        ca.signer(Profile(validity=ends - ca.now + dt.timedelta(seconds=1))).check(ca.now)
+
+
 @pytest.mark.parametrize("name", ["rsa", "ed"])
 def test_the_same_order_gives_the_same_certificate(ca: Ca, csr: bytes, name: str) -> None:
     ca = Ca(ca.openssl, name)

@@ -1,0 +1,300 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The roles are red when something failed: whatever it is, in whichever step, with whatever signs.
+
+Each run is one play with one role. One certificate fails in each step that can fail in that way, and two do not. What
+the play knows at its end is read from a file that it writes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import os
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Revision
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
+from ansible_collections.redtrust.certificate_enroll.tests.robustness import signing_ca
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import PATIENCE_SECONDS, TREE, Fault, Site
+from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance
+
+if t.TYPE_CHECKING:
+    from .conftest import NewSite
+
+ROLES = ("issue", "renew")
+SIGNERS = ("local_ca", "command", "own tasks")
+STEPS = ("request", "sign", "gate", "upload", "file")
+WAYS = ("refused", "for good", "unreachable", "not usable", "crash")
+GOOD = ("good 1", "good 2")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One certificate that fails: in a step, in a way. ``cause`` stands in what is told of it."""
+
+    step: str
+    cause: str
+
+    @property
+    def name(self) -> str:
+        return f"at {self.step}"
+
+
+def cells(signer: str, way: str) -> list[Cell]:
+    """Return what fails in this way, with this signer: a local CA makes no certificate that the gate refuses."""
+    found = [
+        Cell(step, causes[signer] if isinstance(causes, dict) else causes)
+        for (step, its_way), causes in CAUSES.items()
+        if its_way == way and (not isinstance(causes, dict) or signer in causes)
+    ]
+    return sorted(found, key=lambda cell: STEPS.index(cell.step))
+
+
+_REFUSED, _BLOCKED = (words for _status, words in signing_ca.WORDS.values())
+# The words of who caused it. For a way of a step that is not in here there is nothing that could fail so.
+CAUSES: t.Mapping[tuple[str, str], str | t.Mapping[str, str]] = {
+    ("request", "refused"): "HTTP 400",
+    ("request", "for good"): "HTTP 403",
+    ("request", "unreachable"): "the answer did not come",
+    ("request", "not usable"): "not JSON",
+    ("sign", "refused"): {
+        "local_ca": "subject_alt_name 'at sign' is not DNS:",
+        "command": f"exit status 1: {_REFUSED}",
+        "own tasks": f'the task "Have the CA sign" failed: non-zero return code: {_REFUSED}',
+    },
+    ("sign", "for good"): {
+        "command": f"the CA refused the request: {_BLOCKED}",
+        "own tasks": f'the task "Have the CA sign" failed: non-zero return code: {_BLOCKED}',
+    },
+    ("sign", "unreachable"): {
+        "command": "Connection refused",
+        "own tasks": "Connection refused",
+    },
+    ("sign", "not usable"): {
+        "command": "did not print the certificate and its chain: no certificate found, but ",
+        "own tasks": "at sign.pem: no certificate found, but ",
+    },
+    ("sign", "crash"): {"command": "ended with signal 9", "own tasks": 'the task "Have the CA sign" failed: '},
+    ("gate", "refused"): {"command": "CN=somebody else", "own tasks": "CN=somebody else"},
+    ("gate", "for good"): {"own tasks": "none of the certificates have the key of the request"},
+    ("gate", "not usable"): {"command": "expired", "own tasks": "expired"},
+    ("upload", "refused"): "HTTP 400",
+    ("upload", "for good"): "HTTP 403",
+    ("upload", "unreachable"): "did not come",
+    ("upload", "not usable"): "finalize at ",
+    ("file", "refused"): "cannot be written",
+}
+SERVER = {"refused": "status:400", "for good": "status:403", "unreachable": "drop", "not usable": "rubbish"}
+SIGNING = {"gate refused": "another subject", "gate for good": "another key", "gate not usable": "expired"}
+
+
+class Stage:
+    """A place in which a play is run, with the role of one signer."""
+
+    def __init__(self, site: Site, role: str, signer: str) -> None:
+        self.site = site
+        self.role = role
+        self.signer = signer
+        self.told: dict[str, t.Any] = {}
+        self.output = ""
+        self._directory = site.certificates.parent
+        self._ca = Path(site.local_ca["certificate_path"]).parent
+
+    def run(self, names: t.Sequence[str], ways: t.Mapping[str, str], fault: Fault | None = None, **more: t.Any) -> int:
+        """Run the play and return its status; ``ways`` says how the CA fails for which name."""
+        tasks = self._directory / "sign.yml"
+        tasks.write_text(yaml.safe_dump(self._own_tasks(ways)), encoding="utf-8")
+        (self._directory / "answers").mkdir(exist_ok=True)
+        play = self._directory / "play.yml"
+        play.write_text(yaml.safe_dump([self._play(names, ways, more)]), encoding="utf-8")
+        environment = {
+            "ANSIBLE_COLLECTIONS_PATH": str(TREE),
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
+            "ANSIBLE_LOCALHOST_WARNING": "False",
+            "HOME": str(self._directory),
+            "LC_ALL": "C.UTF-8",
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
+            **(fault.environment() if fault else {}),
+        }
+        ran = subprocess.run(
+            [sys.executable, "-m", "ansible", "playbook", str(play)],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+        self.output = ran.stdout
+        told = self._directory / "told.json"
+        self.told = json.loads(told.read_text(encoding="utf-8")) if told.exists() else {}
+        return ran.returncode
+
+    def _play(self, names: t.Sequence[str], ways: t.Mapping[str, str], more: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        role = self.role
+        entries = [self.entry(name) for name in names]
+        variables = {
+            "certificates": entries
+            if role == "issue"
+            else [{"name": entry["name"], "force": True} for entry in entries],
+            "directory": str(self.site.certificates),
+            "workers": 1,
+            **self._signing(ways),
+            **more,
+        }
+        facts = {name: f"{{{{ {role}_{name} }}}}" for name in ("results", "changed", "failed", "stopped")}
+        return {
+            "hosts": "localhost",
+            "gather_facts": False,
+            "vars": {"ansible_python_interpreter": sys.executable},
+            "module_defaults": {"group/redtrust.certificate_enroll.redtrust": self.site.options},
+            "tasks": [
+                {
+                    "block": [
+                        {
+                            "ansible.builtin.include_role": {"name": f"redtrust.certificate_enroll.{role}"},
+                            "vars": {f"{role}_{name}": value for name, value in variables.items()},
+                        }
+                    ],
+                    "always": [
+                        {
+                            "ansible.builtin.copy": {
+                                "content": "{{ told | to_json }}",
+                                "dest": str(self._directory / "told.json"),
+                                "mode": "0600",
+                            },
+                            "vars": {"told": facts},
+                        }
+                    ],
+                }
+            ],
+        }
+
+    def _signing(self, ways: t.Mapping[str, str]) -> dict[str, t.Any]:
+        """Return the variables that say what signs."""
+        if self.signer == "local_ca":
+            return {"signer": "local_ca", "local_ca": self.site.local_ca}
+        if self.signer == "command":
+            return {"signer": "command", "command": {"argv": self._argv(ways), "timeout": 60}}
+        answers = str(self._directory / "answers")
+        return {"tasks_file": str(self._directory / "sign.yml"), "answers_directory": answers}
+
+    def _argv(self, ways: t.Mapping[str, str]) -> list[str]:
+        return [sys.executable, signing_ca.__file__, str(self._ca), json.dumps(dict(ways))]
+
+    def _own_tasks(self, ways: t.Mapping[str, str]) -> list[dict[str, t.Any]]:
+        argv = [*self._argv(ways), str(self._directory / "answers" / "{{ item.name }}.pem")]
+        return [
+            {
+                "name": "Have the CA sign",
+                "ansible.builtin.command": {"argv": argv, "stdin": "{{ item.csr }}"},
+                "environment": {"REDTRUST_NAME": "{{ item.name }}"},
+                "loop": "{{ issue_requests }}",
+                "loop_control": {"label": "{{ item.name }}"},
+            }
+        ]
+
+    @staticmethod
+    def entry(name: str) -> dict[str, t.Any]:
+        """Return what is asked for under a name."""
+        entry = {"name": name, "dn": {"cn": name, "o": "Example"}, "provider": "CA_DEMO", "key_type": "ECDSA"}
+        return {**entry, "key_length": 256, "subject_alt_name": []}
+
+    def issued(self, names: t.Iterable[str]) -> None:
+        """Have the certificates that the role renew begins with."""
+        if self.role == "renew":
+            self.site.pipeline(*names, workers=1)
+
+    def result(self, name: str) -> dict[str, t.Any]:
+        """Return what the play knows of a certificate."""
+        (found,) = [entry for entry in self.told["results"] if entry["name"] == name]
+        return t.cast("dict[str, t.Any]", found)
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest, v442: Appliance, new_site: NewSite) -> Stage:
+    role, signer = request.param
+    return Stage(new_site(v442).with_login(), role, signer)
+
+
+def test_every_step_and_way_is_thought_of() -> None:
+    """What is not among the causes cannot happen: only these."""
+    impossible = {
+        ("request", "crash"),  # of the module, not of one certificate: see below
+        ("gate", "unreachable"),
+        ("gate", "crash"),
+        ("upload", "crash"),
+        *(("file", way) for way in WAYS if way != "refused"),
+    }
+    assert set(itertools.product(STEPS, WAYS)) - set(CAUSES) == impossible
+
+
+def wish_for_what_no_ca_makes(stage: Stage, name: str) -> None:
+    """Let a request be on its way that an earlier release did not refuse."""
+    first = "redtrust_csr" if stage.role == "issue" else "redtrust_renew"
+    options = {"certificates": [stage.entry(name)]} if stage.role == "issue" else {"force": True}
+    ran = stage.site.step(first, [name], **options)
+    assert not ran.status, ran
+    with open_store(str(stage.site.store_path)) as store:
+        pending = t.cast("Revision", store.enrollment(stage.site.options["host"], name).pending)
+        store.put(dataclasses.replace(pending, spec=dataclasses.replace(pending.spec, subject_alt_name=(name,))))
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("stage", itertools.product(ROLES, SIGNERS), indirect=True, ids=" with ".join)
+def test_what_failed_is_told_with_its_cause(stage: Stage, way: str) -> None:
+    found = cells(stage.signer, way)
+    if not found:
+        pytest.skip("a local CA is never killed alone")
+    names = [cell.name for cell in found]
+    stage.issued([*names, *GOOD])
+    steps = {cell.step for cell in found}
+    entries = [stage.entry(name) for name in (*names, *GOOD)]
+    if stage.signer == "local_ca" and "sign" in steps:
+        wish_for_what_no_ca_makes(stage, "at sign")
+        entries = [{**entry, "subject_alt_name": ["at sign"] * (entry["name"] == "at sign")} for entry in entries]
+    for step, endpoint in (("request", "create"), ("upload", "finalize")):
+        if step in steps:
+            stage.site.appliance.fault(endpoint, "before", SERVER[way])
+    if "file" in steps:
+        path = stage.site.certificates / "at file.pem"
+        path.unlink(missing_ok=True)
+        (path / "in the way").mkdir(parents=True)
+    more = {"certificates": entries} if stage.role == "issue" else {}
+    status = stage.run([*names, *GOOD], {"at sign": way, "at gate": SIGNING.get(f"gate {way}", "")}, **more)
+
+    assert status == 2, stage.output
+    assert stage.told["failed"] == names, stage.output
+    assert [cell for cell in found if cell.cause not in stage.result(cell.name)["msg"]] == [], stage.output
+    assert [cell for cell in found if cell.cause not in _unfolded(stage.output)] == [], stage.output
+    assert f"{len(names)} of {len(names) + 2} certificates failed: " in stage.output
+    assert {stage.result(name)["state"] for name in GOOD} == {"finalized"}
+    assert set(stage.told["changed"]) - {"at file"} == set(GOOD)
+
+
+def _unfolded(output: str) -> str:
+    """Return what was printed, as it was before JSON quoted it."""
+    return output.replace('\\"', '"')
+
+
+@pytest.mark.parametrize("point", ["create send", "sign before", "finalize send", "file before"])
+@pytest.mark.parametrize("stage", [(role, "local_ca") for role in ROLES], indirect=True, ids=" with ".join)
+def test_a_module_that_is_killed_is_told(stage: Stage, point: str, tmp_path: Path) -> None:
+    stage.issued(GOOD)
+    status = stage.run(GOOD, {}, Fault(point, "kill", once=str(tmp_path / "once")))
+    assert status == 2, stage.output
+    assert set(stage.told["failed"]) == set(GOOD), stage.output
+    assert {stage.result(name)["error"]["type"] for name in GOOD} == {"ModuleFailed"}
+    assert "2 of 2 certificates failed: " in stage.output
+    assert stage.run(GOOD, {}) == 0, stage.output
+    assert {stage.result(name)["state"] for name in GOOD} == {"finalized"}
