@@ -30,7 +30,10 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.batch
 options:
   certificates:
-    description: The requests to sign. The default is every one that O(service) has in the store.
+    description:
+      - The requests to sign. The default is every one that O(service) has in the store.
+      - Where there is none, the signer is checked as if it had to sign now, and nothing else is done. It fails where
+        the CA's files cannot be used, where a certificate would outlive the CA, or where the program is not there.
     type: list
     elements: dict
     suboptions:
