@@ -16,10 +16,11 @@ options:
       - Path of the SQLite database in which enrollments are kept from run to run.
       - It is made when it is not there, with mode V(0600) in a directory with mode V(0700), and beside it, under its
         name with C(.key), the key with which the request codes in it are sealed. Both must not be on a network file
-        system.
+        system, or on one of FUSE that is not known to be local.
       - The service has no way to list what was requested, so a lost store means lost requests. Keep it where it is
         backed up, in AWX on
-        a volume that outlives the job.
+        a volume that outlives the job. There the default is refused, and a path that is not on a volume is warned of.
+      - A user without a home directory has to set it.
       - Can also be set with the environment variable E(REDTRUST_STORE_PATH).
     type: path
     default: ~/.local/share/redtrust/store.sqlite3

@@ -22,6 +22,7 @@ from ._credentials import Credentials
 from ._enroll.api import Adoption, FinalizeItem, RenewItem, RequestItem, SettleItem, SignItem
 from ._errors import ConfigurationError
 from ._models import CertificateSpec, DistinguishedName
+from ._paths import STORE_DEFAULT
 from ._policy import RenewBefore
 from ._redirect_url import Place, check_redirect_url
 from ._signers.api import DIGESTS, CommandSigner, LocalCa, Profile, Signer
@@ -77,9 +78,8 @@ CONNECTION = _options(
     session_key={"type": "str", "no_log": True},
 )
 
-_STORE_DEFAULT = "~/.local/share/redtrust/store.sqlite3"
 STORE = _options(
-    store_path={"type": "path", "default": _STORE_DEFAULT},
+    store_path={"type": "path", "default": STORE_DEFAULT},
     service={"type": "str"},
 )
 
@@ -234,21 +234,6 @@ def partner_of(params: Params) -> Partner | None:
     if not params["partner"]:
         return None
     return Partner.from_options(params["partner"], params["partner_secret"], params["partner_secret_encoding"])
-
-
-def check_store_outlives_job(params: Params) -> None:
-    """Raise ConfigurationError where AWX runs this and the store is where nobody put it on purpose.
-
-    The container of a job vanishes with all its files, and with them what was requested.
-    """
-    if Path(params["store_path"]) != Path(_STORE_DEFAULT).expanduser() or not (
-        os.environ.get("JOB_ID") or os.environ.get("AWX_HOST")
-    ):
-        return
-    raise ConfigurationError(
-        f"store_path is the default, {_STORE_DEFAULT}, which would vanish with the container of this AWX job, and "
-        "with it what was requested: set store_path or REDTRUST_STORE_PATH to a file on a volume that outlives the job"
-    )
 
 
 def credentials_of(params: Params) -> Credentials:

@@ -18,10 +18,8 @@ from ._enroll.api import Item, Plan, Step
 from ._errors import ConfigurationError, LeaseHeldError, NotTriedError, RedtrustError, StoreError
 from ._holder import is_gone
 from ._models import Enrollment, Outcome
-from ._store.api import Lease, Store
+from ._store.api import LEASE_SECONDS, Lease, Store
 
-# A lease is renewed three times in its life, so one missed renewal does not lose it.
-LEASE_SECONDS = 60.0
 _LONGEST_POLL = 1.0
 
 
@@ -121,7 +119,7 @@ def _failed(item: Item, error: RedtrustError, enrollment: Enrollment) -> Outcome
 
 
 def _held(item: Item, lease: Lease) -> Outcome:
-    error = LeaseHeldError(f"{lease.holder} is working on it and did not finish in time")
+    error = LeaseHeldError(f"{lease.holder} is working on it and did not finish in time; {lease.advice}")
     return Outcome(item.name, "none", "nothing was done", error=error)
 
 

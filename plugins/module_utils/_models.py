@@ -64,7 +64,7 @@ class DistinguishedName:
         """
         pairs = tuple(_dn_pairs(value))
         if not pairs:
-            raise ConfigurationError("dn must name at least one attribute, for example {cn: www.example.com}")
+            raise ConfigurationError("dn must name at least one attribute, for example {cn: Ana Garcia Lopez}")
         for attribute, text in pairs:
             if not attribute.strip() or not text.strip():
                 raise ConfigurationError(f"dn has an empty attribute or value: {attribute!r} = {text!r}")

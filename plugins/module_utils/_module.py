@@ -23,6 +23,7 @@ from ._holder import holder
 from ._kept_session import SessionPlace
 from ._masked import MaskedModule
 from ._models import Outcome
+from ._paths import check_store_outlives_job, file_path
 from ._results import Result, error_facts
 from ._retry import Retry
 from ._session import Session
@@ -57,8 +58,10 @@ class Context:
     def store(self) -> Store:
         """The store, opened at first use; in check mode it is only read."""
         if self._store is None:
-            arguments.check_store_outlives_job(self.params)
-            self._store = open_store(self.params["store_path"], read_only=self.check_mode)
+            warning = check_store_outlives_job(self.params)
+            if warning:
+                self.module.warn(warning)
+            self._store = open_store(file_path(self.params, "store_path"), read_only=self.check_mode)
         return self._store
 
     @property
@@ -140,11 +143,11 @@ class Context:
     def _session_path(self) -> str:
         """Return where the session is kept: as asked for, else beside the store, for this user and AWX job."""
         if self.params["session_path"]:
-            return str(self.params["session_path"])
+            return file_path(self.params, "session_path")
         names = ("host", "port", "auth_port", "api_version", "partner", "username", "domain", "client_cert")
         identity = [str(self.params[name]) for name in names] + [os.environ.get("JOB_ID", "")]
         digest = hashlib.sha256("\0".join(identity).encode()).hexdigest()[:16]
-        return str(Path(self.params["store_path"]).parent / "sessions" / digest)
+        return str(Path(file_path(self.params, "store_path")).parent / "sessions" / digest)
 
 
 def run(spec: arguments.Spec, work: t.Callable[[Context], Result], **rules: t.Any) -> None:

@@ -13,10 +13,9 @@ import typing as t
 from ._errors import LeaseHeldError, RedtrustError, SessionError
 from ._holder import is_gone
 from ._kept_session import KeptSession, Seal, SessionPlace
-from ._store.api import Store
+from ._store.api import LEASE_SECONDS, Store
 
-# A lease is renewed three times in its life, so one missed renewal does not lose it.
-_LEASE_SECONDS = 60.0
+_LEASE_SECONDS = LEASE_SECONDS
 _POLL = 0.1
 
 
@@ -96,7 +95,7 @@ class StoredSession(SessionPlace):
             if self._clock() >= deadline:
                 raise LeaseHeldError(
                     f"{others[self._key].holder} is logging in or refreshing the session that session_key keeps and "
-                    "did not finish in time; end that process if it hangs, then run again"
+                    f"did not finish in time; {others[self._key].advice}"
                 )
             self._sleep(_POLL)
 

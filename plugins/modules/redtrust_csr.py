@@ -115,22 +115,26 @@ EXAMPLES = r"""
     username: enroll
     password: "{{ redtrust_password }}"
     certificates:
-      - name: www
+      - name: ana-garcia
         provider: CA_EXAMPLE
         dn:
-          cn: www.example.com
-          o: Example Ltd
+          cn: Ana Garcia Lopez
+          givenName: Ana
+          sn: Garcia Lopez
+          serialNumber: IDCES-12345678Z
           c: ES
-      - name: sealing
+      - name: seal
         provider: CA_EXAMPLE
         key_length: 4096
         dn:
           - attribute: cn
-            value: Sealing
+            value: Example SL
           - attribute: ou
-            value: First unit
+            value: Invoices
           - attribute: ou
-            value: Second unit
+            value: "02341467000120"
+          - attribute: organizationIdentifier
+            value: VATES-B12345678
   register: requests
 
 - name: Show the CSR of the first one
@@ -149,7 +153,7 @@ certificates:
       description: The name of the enrollment.
       type: str
       returned: always
-      sample: www.example.com
+      sample: ana-garcia
     action:
       description:
         - What was done, or in check mode what would be done. One of V(none), V(resume), V(issue) or V(replace).
@@ -220,7 +224,7 @@ certificates:
       type: list
       elements: dict
       returned: when the enrollment is known
-      sample: [{attribute: cn, value: www.example.com}]
+      sample: [{attribute: cn, value: Ana Garcia Lopez}]
     csr:
       description: The certificate signing request as PEM, for a CA that is reached by your own tasks.
       type: str

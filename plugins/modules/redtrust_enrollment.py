@@ -61,7 +61,7 @@ EXAMPLES = r"""
   redtrust.certificate_enroll.redtrust_enrollment:
     service: redtrust.example.com
     certificates:
-      - name: www.example.com
+      - name: ana-garcia
     state: abandoned
     comment: the CA knows nothing of it
 
@@ -69,7 +69,7 @@ EXAMPLES = r"""
   redtrust.certificate_enroll.redtrust_enrollment:
     service: redtrust.example.com
     certificates:
-      - name: www.example.com
+      - name: ana-garcia
     state: accepted
     comment: two keys removed by M. Roe
 """

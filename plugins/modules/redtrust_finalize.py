@@ -99,8 +99,8 @@ EXAMPLES = r"""
   redtrust.certificate_enroll.redtrust_finalize:
     host: redtrust.example.com
     certificates:
-      - name: www
-        certificate_path: /var/lib/ca/answers/www.pem
+      - name: ana-garcia
+        certificate_path: /var/lib/ca/answers/ana-garcia.pem
 """
 
 RETURN = r"""
@@ -114,7 +114,7 @@ certificates:
       description: The name of the enrollment.
       type: str
       returned: always
-      sample: www.example.com
+      sample: ana-garcia
     action:
       description:
         - What was done, or in check mode what would be done. One of V(none), V(finalize) or V(write), which is
@@ -186,17 +186,17 @@ certificates:
       type: list
       elements: dict
       returned: when the enrollment is known
-      sample: [{attribute: cn, value: www.example.com}]
+      sample: [{attribute: cn, value: Ana Garcia Lopez}]
     path:
       description: Path of the file with the certificate.
       type: str
       returned: when O(directory) is set and there is a certificate in use
-      sample: /etc/pki/redtrust/www.example.com.pem
+      sample: /etc/pki/redtrust/ana-garcia.pem
     chain_path:
       description: Path of the file with the chain.
       type: str
       returned: when O(directory) is set and the certificate in use has a chain
-      sample: /etc/pki/redtrust/www.example.com-chain.pem
+      sample: /etc/pki/redtrust/ana-garcia-chain.pem
     backup_files:
       description: Paths of the copies of what was replaced.
       type: list

@@ -146,9 +146,9 @@ EXAMPLES = r"""
   redtrust.certificate_enroll.redtrust_renew:
     host: redtrust.example.com
     certificates:
-      - name: sealing
+      - name: seal
         provider: CA_EXAMPLE
-        certificate_path: /etc/pki/sealing.pem
+        certificate_path: /etc/pki/seal.pem
 """
 
 RETURN = r"""
@@ -162,7 +162,7 @@ certificates:
       description: The name of the enrollment.
       type: str
       returned: always
-      sample: www.example.com
+      sample: ana-garcia
     action:
       description:
         - What was done, or in check mode what would be done. One of V(none), V(resume), V(renew) or V(adopt).
@@ -233,7 +233,7 @@ certificates:
       type: list
       elements: dict
       returned: when the enrollment is known
-      sample: [{attribute: cn, value: www.example.com}]
+      sample: [{attribute: cn, value: Ana Garcia Lopez}]
     csr:
       description: The certificate signing request as PEM, for a CA that is reached by your own tasks.
       type: str

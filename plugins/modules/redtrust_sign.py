@@ -166,10 +166,10 @@ EXAMPLES = r"""
   redtrust.certificate_enroll.redtrust_sign:
     service: redtrust.example.com
     certificates:
-      - name: www
+      - name: ana-garcia
     signer: command
     command:
-      argv: [/usr/local/bin/ask-our-ca, --profile, tls]
+      argv: [/usr/local/bin/ask-our-ca, --profile, person]
       timeout: 120
 """
 
@@ -184,7 +184,7 @@ certificates:
       description: The name of the enrollment.
       type: str
       returned: always
-      sample: www.example.com
+      sample: ana-garcia
     action:
       description:
         - What was done, or in check mode what would be done. One of V(none), V(sign) or V(wait), where the signer
@@ -256,7 +256,7 @@ certificates:
       type: list
       elements: dict
       returned: when the enrollment is known
-      sample: [{attribute: cn, value: www.example.com}]
+      sample: [{attribute: cn, value: Ana Garcia Lopez}]
     csr:
       description: The certificate signing request as PEM, for a CA that is reached by your own tasks.
       type: str

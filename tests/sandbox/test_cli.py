@@ -304,3 +304,9 @@ def test_a_directory_without_a_ledger_is_named(tmp_path: Path) -> None:
         1,
         f"redtrust_sandbox: There is no ledger.sqlite3 in {tmp_path}\n",
     )
+
+
+def test_a_home_directory_that_is_not_there_is_named() -> None:
+    said = command("status", "--directory", "~nobody-of-this-name/sandbox", check=False)
+    assert said.returncode == 2
+    assert "~nobody-of-this-name/sandbox begins with a home directory, and there is none" in said.stderr

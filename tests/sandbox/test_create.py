@@ -73,6 +73,22 @@ def test_the_csr_has_the_subject_as_it_was_asked_for(sandbox: Appliance) -> None
     assert shown.strip() == "subject=OU=second to none,CN=João da Silva,OU=again,C=Brasil"
 
 
+def test_the_csr_has_what_names_persons_and_companies(sandbox: Appliance) -> None:
+    person = {
+        "cn": "Ana Garcia Lopez",
+        "givenName": "Ana",
+        "sn": "Garcia Lopez",
+        "serialNumber": "IDCES-12345678Z",
+        "organizationIdentifier": "VATES-B12345678",
+    }
+    dn = [{"attribute": name, "value": value} for name, value in person.items()]
+    shown = openssl_req(sandbox.created(sandbox.access(), dn=dn).csr, "-subject", "-nameopt", "sep_comma_plus,sname")
+    assert shown.strip() == (
+        "subject=CN=Ana Garcia Lopez,GN=Ana,SN=Garcia Lopez,serialNumber=IDCES-12345678Z,"
+        "organizationIdentifier=VATES-B12345678"
+    )
+
+
 def test_the_csr_is_signed_with_its_own_key_and_the_hash_asked_for(sandbox: Appliance) -> None:
     token = sandbox.access()
     for hash_type in ("SHA256", "SHA384", "SHA512"):

@@ -39,6 +39,7 @@ LAYERS = (
     "_client",
     "_login_page",
     "_store",
+    "_paths",
     "_kept_session",
     "_session_file",
     "_session_store",

@@ -16,6 +16,9 @@ from .._models import PENDING, Enrollment, Revision, State
 
 SomeStore = t.TypeVar("SomeStore", bound="Store")
 
+# For how long a run takes a lease. It is renewed three times in its life, so one missed renewal does not lose it.
+LEASE_SECONDS = 60.0
+
 
 @dataclasses.dataclass(frozen=True)
 class Lease:
@@ -24,6 +27,14 @@ class Lease:
     key: str
     holder: str
     expires_at: dt.datetime
+
+    @property
+    def advice(self) -> str:
+        """Say until when it holds, and what to do about it."""
+        end = self.expires_at.astimezone(dt.timezone.utc)
+        return (
+            f"end that process if it hangs; unless it lives, this can be had after {end:%Y-%m-%dT%H:%M:%SZ}: run again"
+        )
 
 
 def never(_holder: str) -> bool:
@@ -65,7 +76,8 @@ class Store(abc.ABC):
         """Take the leases, or extend one's own, to ``seconds`` from now; return those that others hold.
 
         All that can be had are taken, among them those of others that are over, and those of holders that
-        ``is_gone`` knows to be so. It is asked once for each of them, and may take its time.
+        ``is_gone`` knows to be so. It is asked once for each of them, and may take its time. From now on no lease of
+        another lasts longer than LEASE_SECONDS, or ``seconds`` if that is more, whatever the clock was before.
         """
 
     @abc.abstractmethod

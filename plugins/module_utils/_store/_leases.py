@@ -9,7 +9,7 @@ import sqlite3
 import typing as t
 
 from . import _rows, _schema
-from ._base import Lease
+from ._base import LEASE_SECONDS, Lease
 
 HELD = "SELECT key, holder, expires_at FROM leases WHERE holder <> ?"
 # A lease that has been over for so long is nobody's; the run that held it was killed.
@@ -19,6 +19,8 @@ _ACQUIRE = """
     ON CONFLICT (key) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
     WHERE leases.holder = excluded.holder OR leases.expires_at <= ?
 """
+# What cannot be read as a time is left for _lease to refuse.
+_SHORTEN = "UPDATE leases SET expires_at = ? WHERE expires_at > ? AND expires_at GLOB '[0-9][0-9][0-9][0-9]-*Z'"
 
 
 def rivals(rows: t.Iterable[tuple[str, str, str]], wanted: t.Container[str]) -> list[str]:
@@ -29,8 +31,14 @@ def rivals(rows: t.Iterable[tuple[str, str, str]], wanted: t.Container[str]) -> 
 def acquire(
     connection: sqlite3.Connection, wanted: t.Collection[str], holder: str, seconds: float, gone: t.Iterable[str]
 ) -> dict[str, Lease]:
-    """Take what can be had, by the rules of Store.acquire; holders that are gone hold nothing."""
+    """Take what can be had, by the rules of Store.acquire; holders that are gone hold nothing.
+
+    One that ends later than any run takes one now is from a time when the clock was wrong, and is shortened. A holder
+    that lives renews it, long before it is over.
+    """
     now, end = _schema.clock(connection), _schema.clock(connection, seconds)
+    latest = _schema.clock(connection, max(seconds, LEASE_SECONDS))
+    connection.execute(_SHORTEN, (latest, latest))
     connection.execute("DELETE FROM leases WHERE expires_at < ?", (_schema.clock(connection, _FORGOTTEN),))
     connection.executemany("DELETE FROM leases WHERE holder = ?", [(one,) for one in gone])
     connection.executemany(_ACQUIRE, [(key, holder, end, now) for key in sorted(wanted)])

@@ -7,29 +7,14 @@ from __future__ import annotations
 
 import os
 import pathlib
-import re
 import stat
 import typing as t
 
 from .._errors import StoreError
+from . import _mounts
 
-MOUNTINFO = "/proc/self/mountinfo"
 SIDECARS = ("-wal", "-shm", "-journal")
 KEY = ".key"
-
-# File systems whose locks or shared memory do not hold between machines, which WAL needs
-# (<https://www.sqlite.org/wal.html>, "all processes using a database must be on the same host computer").
-# The names are those of the kernel and of FUSE ("fuse.<name>"), as systemd (fstype_is_network() and its
-# group @network) and libmount (mnt_fstype_is_netfs(), which adds 9p) list them; below the line, those that
-# neither of them knows.
-NETWORK = frozenset(
-    {
-        "9p", "afs", "ceph", "cifs", "davfs", "gfs", "gfs2", "glusterfs", "lustre", "ncp", "ncpfs", "nfs", "nfs3",
-        "nfs4", "ocfs2", "orangefs", "pvfs2", "smb3", "smbfs", "sshfs", "curlftpfs",
-        # --
-        "beegfs", "coda", "davfs2", "gcsfuse", "gpfs", "gvfsd-fuse", "juicefs", "rclone", "s3fs",
-    }
-)  # fmt: skip
 
 
 def real_path(path: str) -> pathlib.Path:
@@ -81,7 +66,7 @@ def _make_one(directory: pathlib.Path) -> None:
     directory.chmod(0o700)  # whatever the umask took away
 
 
-def check(path: pathlib.Path, mountinfo: str = MOUNTINFO) -> bool:
+def check(path: pathlib.Path, mountinfo: str = _mounts.MOUNTINFO) -> bool:
     """Return whether a store may be in the file ``path``, which may be trusted with all around it.
 
     Raises StoreError when it may not be: ``path`` or its directory can be changed by others, it is not a plain
@@ -166,31 +151,11 @@ def _refuse_orphan(path: pathlib.Path) -> bool:
 
 
 def _refuse_network(path: pathlib.Path, mountinfo: str) -> None:
-    try:
-        kind = file_system(str(path), pathlib.Path(mountinfo).read_text("utf-8", "surrogateescape"))
-    except OSError:
-        return  # no /proc: not Linux, or hidden; nothing to judge by
-    if kind.rpartition("fuse.")[2] in NETWORK:
-        raise StoreError(
-            f"store {path}: it lies on a network file system ({kind}), where SQLite loses data; "
-            "choose a path on a local disk"
-        )
-
-
-def file_system(path: str, mountinfo: str) -> str:
-    """Return the type of the file system that holds ``path``, "" when no line of mountinfo covers it.
-
-    ``path`` is absolute and resolved. The longest mount point wins, the last of equal ones lies on top. The
-    format is in proc_pid_mountinfo(5): the mount point is field 5, the type follows a field that is "-".
-    """
-    best, kind = "", ""
-    for line in mountinfo.splitlines():
-        mount, _dash, source = line.partition(" - ")
-        fields = mount.split(" ")
-        if len(fields) < 6:
-            continue
-        point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal.group(1), 8)), fields[4])
-        inside = path == point or path.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best):
-            best, kind = point, source.split(" ")[0]
-    return kind
+    kind = _mounts.shared_kind(path, mountinfo)
+    if kind is None:
+        return
+    fuse = " (every FUSE file system counts as one that is not known to be local)" if "fuse" in kind else ""
+    raise StoreError(
+        f"store {path}: it lies on a network file system ({kind}), where SQLite loses data{fuse}; "
+        "choose a path on a local disk"
+    )

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from ._base import Lease, Store
+from ._base import LEASE_SECONDS, Lease, Store
+from ._mounts import is_on_volume
 from .sqlite import SqliteStore
 
-__all__ = ["Lease", "Store", "open_store"]
+__all__ = ["LEASE_SECONDS", "Lease", "Store", "is_on_volume", "open_store"]
 
 
 def open_store(path: str, read_only: bool = False) -> Store:

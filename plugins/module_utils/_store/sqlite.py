@@ -17,7 +17,7 @@ import typing as t
 from .. import _fault_points
 from .._errors import ConfigurationError, StoreError
 from .._models import Enrollment, Revision
-from . import _file, _key, _leases, _location, _rows, _schema, _sessions
+from . import _file, _key, _leases, _location, _mounts, _rows, _schema, _sessions
 from ._base import Lease, Store, makes_room_first, never, stale
 
 _DAMAGED = "it is damaged; keep a copy of it and restore a backup"
@@ -50,7 +50,7 @@ class SqliteStore(Store):
         *,
         read_only: bool = False,
         patience: float = 30.0,
-        mountinfo: str = _location.MOUNTINFO,
+        mountinfo: str = _mounts.MOUNTINFO,
     ) -> None:
         self._path = _location.real_path(path)
         self._read_only = read_only

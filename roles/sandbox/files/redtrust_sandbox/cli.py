@@ -69,7 +69,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _path(text: str) -> pathlib.Path:
-    return pathlib.Path(text).expanduser()
+    try:
+        return pathlib.Path(text).expanduser()
+    except RuntimeError as exc:
+        raise argparse.ArgumentTypeError(f"{text} begins with a home directory, and there is none: {exc}") from exc
 
 
 def _with_directory(parser: argparse.ArgumentParser, command: Command) -> argparse.ArgumentParser:

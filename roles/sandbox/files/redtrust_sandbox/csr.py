@@ -42,6 +42,7 @@ ATTRIBUTES: t.Mapping[str, x509.ObjectIdentifier] = {
     "sn": NameOID.SURNAME,
     "givenname": NameOID.GIVEN_NAME,
     "serialnumber": NameOID.SERIAL_NUMBER,
+    "organizationidentifier": x509.ObjectIdentifier("2.5.4.97"),
     "title": NameOID.TITLE,
     "dc": NameOID.DOMAIN_COMPONENT,
     "uid": NameOID.USER_ID,

@@ -194,7 +194,11 @@ class TestLeases:
         outcomes = batch.run(Requesting(store), items("a", "b"), store, options(clock))
         assert outcomes[0].error is None
         assert isinstance(outcomes[1].error, LeaseHeldError)
-        assert str(outcomes[1].error) == "host (pid 7) is working on it and did not finish in time"
+        words = (
+            r"host \(pid 7\) is working on it and did not finish in time; end that process if it hangs; "
+            r"unless it lives, this can be had after 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ: run again"
+        )
+        assert re.fullmatch(words, str(outcomes[1].error))
         assert 10.0 <= clock.now <= 11.0
         assert max(clock.pauses) == 1.0
 

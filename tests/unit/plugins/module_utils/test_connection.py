@@ -42,6 +42,9 @@ from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_u
     server_context,
 )
 
+# Most of these wait for something that only the client ends.
+LIMIT_SECONDS = 60
+
 Start = t.Callable[..., Loopback]
 Body: t.TypeAlias = "dict[str, str] | None"
 

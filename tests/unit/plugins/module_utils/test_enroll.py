@@ -481,6 +481,15 @@ class TestFinalizeFails:
         assert world.transport.steps().count("finalize") == 0
         assert world.states() == ["1.1 requested"]
 
+    def test_so_is_it_where_the_key_is_the_right_one(self, world: World) -> None:
+        world.request()
+        pending = world.enrollment().pending
+        assert pending is not None
+        assert pending.csr is not None
+        assert kind(world.finalize(certificate(pending.csr, days=1, start=NOW - 30 * DAY))) is GateError
+        assert world.transport.steps().count("finalize") == 0
+        assert world.finalize(certificate(pending.csr)).action == "finalize"
+
     def test_the_service_stored_something_else(self, world: World) -> None:
         self.signed(world)
         world.transport.replies["finalize"] = answer({"thumbprint": "B" * 40})

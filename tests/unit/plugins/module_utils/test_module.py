@@ -173,6 +173,30 @@ class TestModules:
             said = run(redtrust_token, access_token="canary", state="absent", check=check)
             assert (said["changed"], said["action"]) == (False, "none")
 
+    def test_what_the_server_hands_out_is_hidden_before_it_is_sent_back(
+        self, run: Run, reached: dict[str, t.Any], server: Loopback
+    ) -> None:
+        """The refresh token and the request code were never in a request of ours when the server repeats them."""
+
+        def repeat(seen: Seen, connection: Connection) -> None:
+            if b"bad" in seen.body:
+                told = refusal("X", "you have handed-out-token, handed-out-code, and code 12").body
+                connection.sendall(reply(told, "400 Bad Request"))
+            elif seen.path.endswith("login"):
+                connection.sendall(reply(tokens(refreshToken="handed-out-token").body))
+            else:
+                connection.sendall(reply(created("handed-out-code").body))
+
+        server.behaviour = repeat
+        asked = [WWW, {**WWW, "name": "x", "provider": "bad"}]
+        said = run(redtrust_csr, **reached, workers=1, certificates=asked)
+        assert [one["failed"] for one in said["certificates"]] == [False, True]
+        assert "and code 12" in said["certificates"][1]["msg"]
+        assert "handed-out" not in json.dumps(said)
+        shown = run(redtrust_enrollment_info)
+        assert "and code 12" in json.dumps(shown)
+        assert "handed-out" not in json.dumps(shown)
+
     def test_a_list_of_which_one_fails(self, run: Run, reached: dict[str, t.Any], server: Loopback) -> None:
         def refuse(seen: Seen, connection: Connection) -> None:
             if b"bad" in seen.body:
@@ -406,6 +430,19 @@ class TestFiles:
         done = files(in_use=lambda _name: next(asked)).write(self.outcome(pki, chain=False))
         assert done.changed
         assert (tmp_path / "out" / "www.pem").read_text() == certificate_pem(pki.der("other"))
+
+    def test_what_is_out_of_use_is_not_written_for_a_moment_either(
+        self, files: c.Callable[..., CertificateFiles], pki: Openssl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        written: list[str] = []
+        monkeypatch.setattr(
+            basic.AnsibleModule,
+            "atomic_move",
+            lambda _self, source, target, **_more: written.append(Path(source).rename(target).read_text()),
+        )
+        newer = dataclasses.replace(ROW, certificate=pki.der("other"))
+        files(in_use=lambda _name: newer).write(self.outcome(pki, chain=False))
+        assert written == [certificate_pem(pki.der("other"))]
 
     def test_the_action_of_an_upload_stays(self, files: c.Callable[..., CertificateFiles], pki: Openssl) -> None:
         uploaded = dataclasses.replace(self.outcome(pki), action="finalize", changed=True)

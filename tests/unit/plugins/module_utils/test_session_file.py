@@ -45,6 +45,16 @@ def file(path: Path) -> SessionFile:
     return made
 
 
+def saved(file: SessionFile) -> None:
+    file.load()
+    file.save(SESSION)
+
+
+def locked_and_saved(file: SessionFile) -> None:
+    with file.locked():
+        saved(file)
+
+
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
 
@@ -134,6 +144,18 @@ class TestStrangers:
         monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
         with pytest.raises(SessionError, match="not a private file of this user"):
             file.load()
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+    @pytest.mark.parametrize("suffix", ["", ".lock", ".new"])
+    def test_a_file_that_another_user_made(self, file: SessionFile, path: Path, suffix: str) -> None:
+        place = path.with_name(path.name + suffix)
+        place.touch(0o600)
+        os.chown(place, 12345, -1)
+        before = place.read_bytes()
+        with pytest.raises(SessionError, match=f"{place} is not a private file of this user"):
+            locked_and_saved(file) if suffix == ".lock" else saved(file)
+        if suffix != ".new":
+            assert (place.read_bytes(), place.lstat().st_uid) == (before, 12345)
 
     def test_a_link_in_the_place_of_what_is_being_written(self, file: SessionFile, path: Path, tmp_path: Path) -> None:
         (tmp_path / "victim").write_text("precious")

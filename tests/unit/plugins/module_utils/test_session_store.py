@@ -136,7 +136,7 @@ class TestLease:
         other = place(store, patience=100.0, clock=lambda: float(next(clock)), sleep=slept.append)
         with (
             place(store, holder="the first one").locked(),
-            pytest.raises(LeaseHeldError, match=r"^the first one is logging in or refreshing the session"),
+            pytest.raises(LeaseHeldError, match=r"^the first one is logging in .* had after 20..-..-..T..:..:..Z: run"),
             other.locked(),
         ):
             pass
@@ -149,6 +149,24 @@ class TestLease:
         monkeypatch.setattr(_session_store, "is_gone", lambda holder: holder == "gone")
         with place(store).locked():
             pass
+
+    def test_one_that_a_wrong_clock_has_dated_far_ahead_is_over_within_a_minute(self, store: Store, path: Path) -> None:
+        """Time goes by in leaps here: each look at the clock is one of the store as well."""
+        store.acquire(["session/me"], "on another machine", 60.0)
+        with sqlite3.connect(path) as connection:
+            connection.execute("UPDATE leases SET expires_at = '2099-01-01T00:00:00.000000Z'")
+        slept: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            """Let a minute pass for the lease as it stands now."""
+            slept.append(seconds)
+            with sqlite3.connect(path) as connection:
+                minute = "strftime('%Y-%m-%dT%H:%M:%f000Z', expires_at, '-61 seconds')"
+                connection.execute(f"UPDATE leases SET expires_at = {minute}")  # noqa: S608
+
+        with place(store, clock=lambda: 0.0, sleep=sleep).locked():
+            pass
+        assert len(slept) == 1
 
     def test_it_is_renewed_while_the_work_goes_on(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         """A lease of no time at all would be taken at once."""

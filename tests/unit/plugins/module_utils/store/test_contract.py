@@ -253,9 +253,9 @@ def test_a_lease_that_is_over_can_be_had(store: Store) -> None:
 
 def test_ones_own_lease_can_be_extended(store: Store) -> None:
     store.acquire(["a"], "first", 100)
-    before = store.acquire(["a"], "second", 100)["a"].expires_at
+    before = store.acquire(["a"], "second", 200)["a"].expires_at
     assert store.acquire(["a"], "first", 200) == {}
-    after = store.acquire(["a"], "second", 100)["a"].expires_at
+    after = store.acquire(["a"], "second", 200)["a"].expires_at
     assert after - before >= dt.timedelta(seconds=100)
 
 

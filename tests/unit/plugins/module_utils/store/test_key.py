@@ -46,6 +46,24 @@ def content(path: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in path.parent.iterdir()}
 
 
+def test_the_key_and_its_name_are_on_the_disk_before_anything_is_sealed_with_it(
+    path: Path, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[tuple[int, int, bool]] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        flushed.append((found.st_ino, found.st_size, key.exists()))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    open_store(str(path)).close()
+    written, directory = key.stat(), path.parent.stat()
+    assert flushed[0] == (written.st_ino, written.st_size, False)
+    assert [(inode, there) for inode, _size, there in flushed[1:]] == [(directory.st_ino, True)] * 2
+
+
 def shown(path: Path, code: str) -> list[str]:
     """Return the files beside a store that hold a code in clear, in base64 at any offset, or as hex."""
     raw = code.encode()

@@ -14,23 +14,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store._location import file_system
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
 
 if t.TYPE_CHECKING:
     from .conftest import MakeRevision
-
-# The first two lines are the example in proc_pid_mountinfo(5), the others are of the same form.
-MOUNTINFO = r"""
-36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
-27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
-40 27 0:50 / /mnt/share rw - nfs4 filer:/export rw,vers=4.2
-41 27 0:51 / /mnt/my\040share\134x rw,relatime shared:7 master:3 propagate_from:2 - cifs //filer/x rw
-42 40 254:1 / /mnt/share/local rw - xfs /dev/vdb rw
-43 27 0:52 / /mnt/twice rw - ext4 /dev/vdc rw
-44 43 0:53 / /mnt/twice rw - fuse.sshfs host: rw
-"""
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 
@@ -178,43 +165,3 @@ def test_a_name_that_a_uri_would_misread_is_taken_as_it_is(tmp_path: Path, make:
     assert sorted(tmp_path.iterdir()) == [path, path.with_name(f"{path.name}.key")]
     with open_store(str(path)) as store:
         assert len(store.enrollments()) == 1
-
-
-@pytest.mark.parametrize(
-    ("path", "kind"),
-    [
-        ("/", "ext4"),
-        ("/mnt/share", "nfs4"),
-        ("/mnt/share/a/store.db", "nfs4"),
-        ("/mnt/shared/store.db", "ext4"),
-        ("/mnt/share/local/store.db", "xfs"),
-        ("/mnt/my share\\x/store.db", "cifs"),
-        ("/mnt/twice/store.db", "fuse.sshfs"),
-        ("/mnt2/store.db", "ext3"),
-    ],
-)
-def test_the_file_system_of_a_path(path: str, kind: str) -> None:
-    assert file_system(path, MOUNTINFO) == kind
-    assert file_system(path, "") == ""
-
-
-@pytest.mark.parametrize("read_only", [False, True])
-@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "fuse.glusterfs", "ceph"])
-def test_a_network_file_system_is_refused(tmp_path: Path, kind: str, read_only: bool) -> None:
-    mountinfo = tmp_path / "mountinfo"
-    mountinfo.write_text(f"{MOUNTINFO}50 27 0:60 / {tmp_path}/net rw - {kind} server:/x rw\n")
-    path = tmp_path / "net" / "new" / "store.db"
-    with pytest.raises(StoreError, match=f"network file system .{kind}.*local disk"):
-        SqliteStore(str(path), read_only=read_only, mountinfo=str(mountinfo))
-    assert not (tmp_path / "net").exists()
-
-
-@pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "tmpfs", "overlay", "fuse.fuse-overlayfs", "fuseblk", "zfs"])
-def test_a_local_file_system_will_do(tmp_path: Path, kind: str) -> None:
-    mountinfo = tmp_path / "mountinfo"
-    mountinfo.write_text(f"{MOUNTINFO}50 27 0:60 / {tmp_path} rw - {kind} none rw\n")
-    SqliteStore(str(tmp_path / "store.db"), mountinfo=str(mountinfo)).close()
-
-
-def test_without_proc_there_is_nothing_to_judge_by(tmp_path: Path) -> None:
-    SqliteStore(str(tmp_path / "store.db"), mountinfo=str(tmp_path / "missing")).close()

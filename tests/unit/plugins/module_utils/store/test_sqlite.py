@@ -113,6 +113,50 @@ def test_leases_that_are_long_over_are_swept_away(path: Path) -> None:
     assert keys == [("lately",), ("mine",)]
 
 
+def far_ahead(path: Path, until: str = "2099-01-01T00:00:00.000000Z") -> None:
+    """Do what a run does whose clock is years ahead, and that is then killed."""
+    with raw(path) as connection:
+        connection.execute("UPDATE leases SET expires_at = ?", (until,))
+
+
+def ends(path: Path) -> dict[str, float]:
+    """Return for how many seconds from now each lease holds, by the clock of the store."""
+    lasts = "SELECT key, 86400 * (julianday(expires_at) - julianday('now')) FROM leases"
+    with raw(path) as connection:
+        return dict(connection.execute(lasts))
+
+
+@pytest.mark.parametrize("until", ["2099-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999000Z"])
+def test_a_lease_from_a_clock_that_was_wrong_holds_no_longer_than_any_other(path: Path, until: str) -> None:
+    with open_store(str(path)) as store:
+        store.acquire(["wanted", "not wanted"], "elsewhere (pid 7)", 60)
+        far_ahead(path, until)
+        lease = store.acquire(["wanted"], "me", 60)["wanted"]
+        assert lease.holder == "elsewhere (pid 7)"
+        assert {key: 50 < left <= 61 for key, left in ends(path).items()} == {"wanted": True, "not wanted": True}
+        assert f"{lease.expires_at:%Y-%m-%dT%H:%M:%SZ}" in lease.advice
+        far_ahead(path, "2000-01-01T00:00:00.000000Z")
+        assert store.acquire(["wanted"], "me", 60) == {}
+
+
+def test_who_lives_keeps_a_lease_that_was_dated_far_ahead(path: Path) -> None:
+    with open_store(str(path)) as store:
+        store.acquire(["a"], "lives", 60)
+        far_ahead(path)
+        assert store.acquire(["a"], "me", 60)["a"].holder == "lives"
+        assert store.renew("lives", 3000) == 1
+        assert store.acquire(["a"], "me", 3600)["a"].holder == "lives"
+        assert ends(path)["a"] > 2000
+
+
+def test_one_that_is_not_far_ahead_stays_as_it_is(path: Path) -> None:
+    with open_store(str(path)) as store:
+        store.acquire(["a"], "first", 30)
+        before = ends(path)["a"]
+        store.acquire(["a"], "me", 0)
+        assert ends(path)["a"] <= before
+
+
 @pytest.mark.parametrize("read_only", [False, True])
 def test_what_a_crash_left_in_the_log_is_read(tmp_path: Path, make: MakeRevision, read_only: bool) -> None:
     for folder in ("running", "crashed"):
