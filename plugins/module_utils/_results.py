@@ -10,6 +10,7 @@ import datetime as dt
 import typing as t
 from collections import Counter
 
+from ._attempt import attempt
 from ._attention import attention
 from ._errors import NotTriedError, RedtrustError, ServiceError, SessionError
 from ._models import Enrollment, Outcome, Revision, State
@@ -29,18 +30,30 @@ class Result:
 
 def batch_result(outcomes: t.Sequence[Outcome]) -> Result:
     """Return what became of a list: one entry for each certificate, in order."""
+    outcomes, entries, diffs = zip(*map(_shown, outcomes)) if outcomes else ((), (), ())
     failed = [outcome for outcome in outcomes if outcome.error]
     return Result(
         changed=any(outcome.changed for outcome in outcomes),
         values={
-            "certificates": [to_result(outcome) for outcome in outcomes],
+            "certificates": list(entries),
             "summary": summary(outcomes),
             "stopped": _stopped(failed),
         },
-        diff=[_diff(outcome) for outcome in outcomes if outcome.changed],
+        diff=[diff for outcome, diff in zip(outcomes, diffs) if outcome.changed],
         warnings=[f"{outcome.name}: {warning}" for outcome in outcomes for warning in outcome.warnings],
         failure=_failure(failed, len(outcomes)) if failed else None,
     )
+
+
+def _shown(outcome: Outcome) -> tuple[Outcome, dict[str, t.Any], dict[str, t.Any]]:
+    """Return an outcome with its entry and its diff. One that cannot be shown has failed, whatever was done."""
+    shown = attempt(lambda: (outcome, to_result(outcome), _diff(outcome)))
+    if not isinstance(shown, RedtrustError):
+        return shown
+    bare = dataclasses.replace(
+        outcome, error=outcome.error or shown, revision=None, before=None, after=None, extra={}, warnings=()
+    )
+    return bare, to_result(bare), _diff(bare)
 
 
 def summary(outcomes: t.Sequence[Outcome]) -> dict[str, int]:

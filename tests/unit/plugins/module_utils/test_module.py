@@ -28,6 +28,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     SessionError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._files import CertificateFiles
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._masked import MaskedModule
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
     CertificateSpec,
     DistinguishedName,
@@ -340,7 +341,7 @@ def files(give: Give, tmp_path: Path) -> c.Callable[..., CertificateFiles]:
         **options: t.Any,
     ) -> CertificateFiles:
         give(check=check, **options)
-        module = basic.AnsibleModule(argument_spec={}, supports_check_mode=True, add_file_common_args=True)
+        module = MaskedModule(argument_spec={}, supports_check_mode=True, add_file_common_args=True)
         return CertificateFiles(module, str(tmp_path / "out"), backup=backup, in_use=in_use)
 
     return made
