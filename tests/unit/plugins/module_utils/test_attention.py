@@ -53,7 +53,7 @@ def current(**fields: t.Any) -> Revision:
         (
             (row(State.REQUESTED, certificate=b"c", failures=1, note="the gate refused the certificate AB: no OU"),),
             ["certificate_refused"],
-            "refused the certificate AB: no OU; the request is still good; the next run has the same request signed again",
+            "certificate AB: no OU; the request is still good; the next run has the same request signed again",
         ),
         (
             (row(State.REQUESTED, certificate=b"c", failures=2, note="no OU", retry_at=NOW + HOUR),),
