@@ -128,7 +128,8 @@ class FinalizeStep(Step[FinalizeItem]):
             refuse_waiting(pending, self._now())
         refusal = self._refusal(leaf, chain, pending, self._now())
         if refusal is not None:
-            return self._refused(Plan(item, enrollment, "none", "the gate refused its certificate"), leaf, refusal)
+            plan = Plan(item, enrollment, "none", "the gate refused its certificate")
+            return self._refused(plan, refusal, is_stored=(leaf, chain) == (pending.certificate, pending.chain))
         facts = certificate_facts(leaf)
         expected = pending.moved(
             State.FINALIZED,
@@ -155,17 +156,18 @@ class FinalizeStep(Step[FinalizeItem]):
             return GateError(str(exc))
         return None
 
-    def _refused(self, plan: Plan[FinalizeItem], leaf: bytes, refusal: GateError) -> Plan[FinalizeItem]:
+    def _refused(self, plan: Plan[FinalizeItem], refusal: GateError, *, is_stored: bool) -> Plan[FinalizeItem]:
         """Plan to note the refusal of what the signer left; raise what is only to be told.
 
         That is the refusal of what the caller gives, of what was refused before, of what may be in use at the service,
         and of what only has to wait until it is valid.
         """
         pending = t.cast("Revision", plan.enrollment.pending)
-        if leaf != pending.certificate or pending.upload_started:
+        if not is_stored or pending.upload_started:
             raise refusal
         if pending.refused:
             raise GateError(f"{refusal}; {when_signed_again(pending, self._now())}") from refusal
+        leaf = t.cast("bytes", pending.certificate)
         begin = certificate_facts(leaf).not_valid_before
         if begin > self._now() and self._refusal(leaf, pending.chain, pending, begin) is None:
             raise GateError(

@@ -572,6 +572,15 @@ def without_the_name(csr: bytes) -> bytes:
     return certificate(csr, subject=x509.Name([]))
 
 
+def impostor() -> bytes:
+    """Return a CA of the right name and with another key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = x509.CertificateBuilder(NAME, NAME, key.public_key(), x509.random_serial_number())
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    made = builder.not_valid_before(NOW - DAY).not_valid_after(NOW + 90 * DAY).sign(key, hashes.SHA256())
+    return made.public_bytes(serialization.Encoding.DER)
+
+
 def pending_of(world: World) -> Revision:
     pending = world.enrollment().pending
     assert pending is not None
@@ -766,6 +775,16 @@ class TestRefused:
             assert kind(world.finalize(without_the_name(csr))) is GateError
         assert pending_of(world) == before
         assert world.finalize(certificate(csr)).action == "finalize"
+
+    def test_a_chain_that_is_given_and_wrong_is_no_fault_of_what_the_signer_left(self, world: World) -> None:
+        world.request()
+        subject = x509.Name([*NAME, x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Example")])
+        world.signer.answers = [lambda csr: certificate(csr, subject=subject)]
+        world.sign()
+        before = pending_of(world)
+        assert kind(world.finalize(t.cast("bytes", before.certificate), impostor())) is GateError
+        assert pending_of(world) == before
+        assert world.finalize().action == "finalize"
 
     def test_another_certificate_that_is_given_need_not_wait(self, world: World) -> None:
         self.refused(world, without_the_name, without_the_name)
