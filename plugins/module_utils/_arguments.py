@@ -411,11 +411,13 @@ def _given(entry: Params, *, missing_ok: bool = False) -> list[bytes]:
     if entry["certificate"]:
         return parse_certificates(entry["certificate"])
     path = entry["certificate_path"]
-    if not path or (missing_ok and not Path(path).exists()):
+    if not path:
         return []
     try:
         return parse_certificates(Path(path).read_bytes())
     except OSError as exc:
+        if missing_ok and isinstance(exc, (FileNotFoundError, NotADirectoryError)):
+            return []
         raise ConfigurationError(f"{path} cannot be read ({exc.strerror})") from exc
     except ConfigurationError as exc:
         raise ConfigurationError(f"{path}: {exc}") from exc

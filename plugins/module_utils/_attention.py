@@ -10,8 +10,18 @@ import datetime as dt
 import typing as t
 
 from ._models import Enrollment, Revision, State
+from ._policy import when_signed_again
 
-Kind = t.Literal["create_unknown", "interrupted", "rejected", "backing_off", "upload_unknown", "waiting", "expired"]
+Kind = t.Literal[
+    "create_unknown",
+    "interrupted",
+    "rejected",
+    "certificate_refused",
+    "backing_off",
+    "upload_unknown",
+    "waiting",
+    "expired",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +73,10 @@ def _expired(enrollment: Enrollment, now: dt.datetime) -> t.Iterator[Attention]:
 
 
 def _on_its_way(pending: Revision, now: dt.datetime) -> Attention:
-    if pending.failures:
+    if pending.refused and pending.state is State.REQUESTED:
+        return _refused(pending, now)
+    # Failures are counted on after a refusal; without a note the last thing that happened was none.
+    if pending.failures and pending.note is not None:
         return _failing(pending, now)
     if pending.state is State.INTENDED:
         return Attention(
@@ -79,6 +92,14 @@ def _on_its_way(pending: Revision, now: dt.datetime) -> Attention:
             f"the certificate {pending.thumbprint} was uploaded, and the answer was lost",
             "run redtrust_finalize again, which does no harm; if the service has it in use and yet refuses, "
             "run redtrust_enrollment with state=accepted",
+        )
+    if pending.state is State.ISSUED and pending.not_valid_before is not None and pending.not_valid_before > now:
+        return Attention(
+            "waiting",
+            pending.updated_at,
+            f"it is signed and not uploaded, as it is not valid before {_second(pending.not_valid_before)}",
+            "run redtrust_finalize after that; if it should be valid now, mend the clock of the CA, then run "
+            "redtrust_csr or redtrust_renew with force to have the same request signed again",
         )
     return Attention("waiting", pending.updated_at, *_WAITING[pending.state])
 
@@ -99,6 +120,15 @@ def _rejected(latest: Revision) -> Attention:
         latest.updated_at,
         f"the certificate authority rejected it ({latest.note or 'it gave no reason'})",
         "change what is asked for, ask again with force, or run redtrust_enrollment with state=abandoned",
+    )
+
+
+def _refused(pending: Revision, now: dt.datetime) -> Attention:
+    return Attention(
+        "certificate_refused",
+        pending.updated_at,
+        f"{pending.note or 'the gate refused its certificate'}; the request is still good",
+        when_signed_again(pending, now),
     )
 
 

@@ -19,9 +19,10 @@ RedtrustError                   everything this collection raises on purpose
 +- GateError                    a certificate must not be uploaded for this request
 +- PolicyError                  the enrollment is in a state in which nothing may be done without a person
 |  `- BackingOffError           it failed again and again, and is not tried before a certain time
-`- StoreError                   the store cannot be used as asked
-   +- StaleRevisionError        another run changed the revision first; nothing was written
-   `- LeaseHeldError            another run is working on it and did not finish in time
++- StoreError                   the store cannot be used as asked
+|  +- StaleRevisionError        another run changed the revision first; nothing was written
+|  `- LeaseHeldError            another run is working on it and did not finish in time
+`- InternalError                an exception that nobody expected, while one item was worked on
 
 An error carries data (``details``) and never a module, a token, a password or a request code.
 """
@@ -162,3 +163,20 @@ class StaleRevisionError(StoreError):
 
 class LeaseHeldError(StoreError):
     """Another run holds the lease and did not give it up in time."""
+
+
+class InternalError(RedtrustError):
+    """An exception that nobody expected was raised while one item was worked on.
+
+    ``exception`` is the name of its kind, ``place`` where in the collection it came from, ``trace`` the places on the
+    way there, the innermost last: files, lines and functions, never a value.
+    """
+
+    def __init__(self, message: str, *, exception: str, place: str, trace: t.Sequence[str]) -> None:
+        super().__init__(message)
+        self.exception = exception
+        self.place = place
+        self.trace = tuple(trace)
+
+    def details(self) -> dict[str, t.Any]:
+        return {"exception": self.exception, "place": self.place, "trace": list(self.trace)}

@@ -14,7 +14,9 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from . import _fault_points
+from ._attempt import attempt
 from ._errors import ConfigurationError, RedtrustError
+from ._masked import MaskedModule
 from ._models import Outcome, Revision
 from ._x509.api import certificate_pem
 
@@ -30,10 +32,11 @@ class CertificateFiles:
     """
 
     def __init__(
-        self, module: AnsibleModule, directory: str, *, backup: bool, in_use: t.Callable[[str], Revision | None]
+        self, module: MaskedModule, directory: str, *, backup: bool, in_use: t.Callable[[str], Revision | None]
     ) -> None:
         """Check the directory; ``in_use`` looks up the current revision of a name."""
-        self._module = module
+        self._module: AnsibleModule = module
+        self._raising, self._hide = module.raising, module.hide
         self._directory = Path(directory)
         self._backup = backup
         self._in_use = in_use
@@ -43,24 +46,32 @@ class CertificateFiles:
             raise ConfigurationError(f"directory: {directory} cannot be written to by this user")
 
     def write(self, outcome: Outcome) -> Outcome:
-        """Make the files of an outcome's certificate be there, and say so in the outcome."""
+        """Make the files of an outcome's certificate be there, and say so in the outcome.
+
+        Whatever goes wrong is the failure of this outcome. The other files are written all the same.
+        """
         revision = outcome.in_use
         if revision is None or revision.certificate is None:
             return outcome
-        paths = list(self._contents(outcome.name, revision))
-        extra: dict[str, object] = {**outcome.extra, **dict(zip(("path", "chain_path"), map(str, paths)))}
+        paths = list(map(str, self._paths(outcome.name, revision)))
+        extra: dict[str, object] = {**outcome.extra, **dict(zip(("path", "chain_path"), paths))}
         backups: list[str] = []
-        try:
-            changed = self._place(outcome.name, revision, backups)
-            for path in paths:
-                rights = self._module.load_file_common_arguments(self._module.params, path=str(path))
-                changed = bool(self._module.set_fs_attributes_if_different(rights, changed))
-        except RedtrustError as exc:
-            return dataclasses.replace(outcome, error=outcome.error or exc, extra=extra)
+        with self._raising():
+            changed = attempt(lambda: self._write(outcome.name, revision, backups), self._hide)
         if backups:
             extra["backup_files"] = backups
+        if isinstance(changed, RedtrustError):
+            return dataclasses.replace(outcome, error=outcome.error or changed, extra=extra)
         action = "write" if changed and not outcome.changed else outcome.action
         return dataclasses.replace(outcome, action=action, changed=outcome.changed or changed, extra=extra)
+
+    def _write(self, name: str, revision: Revision, backups: list[str]) -> bool:
+        """Write the files, give them their rights, and return whether something changed."""
+        changed = self._place(name, revision, backups)
+        for path in self._paths(name, revision):
+            rights = self._module.load_file_common_arguments(self._module.params, path=str(path))
+            changed = bool(self._module.set_fs_attributes_if_different(rights, changed))
+        return changed
 
     def _place(self, name: str, revision: Revision, backups: list[str]) -> bool:
         """Write each file that differs, and return whether one did.
@@ -88,13 +99,14 @@ class CertificateFiles:
 
     def _contents(self, name: str, revision: Revision) -> dict[Path, bytes]:
         """Return what the files of a revision hold, that of the certificate first."""
-        contents = {}
-        if revision.certificate is not None:
-            contents[self._directory / f"{name}.pem"] = certificate_pem(revision.certificate).encode()
-        if revision.chain:
-            chain = "".join(map(certificate_pem, revision.chain))
-            contents[self._directory / f"{name}-chain.pem"] = chain.encode()
-        return contents
+        parts = [(revision.certificate,) if revision.certificate is not None else (), revision.chain]
+        texts = ["".join(map(certificate_pem, part)) for part in parts if part]
+        return dict(zip(self._paths(name, revision), (text.encode() for text in texts)))
+
+    def _paths(self, name: str, revision: Revision) -> list[Path]:
+        """Return where the files of a revision are, that of the certificate first."""
+        kinds = [("", revision.certificate), ("-chain", revision.chain)]
+        return [self._directory / f"{name}{suffix}.pem" for suffix, content in kinds if content]
 
     def _replace(self, path: Path, content: bytes | None, backups: list[str]) -> None:
         """Replace a file as a whole, unless it is as it should be by now."""
@@ -111,6 +123,8 @@ class CertificateFiles:
 
 def _read(path: Path) -> bytes | None:
     try:
+        if path.is_dir():
+            raise ConfigurationError(f"{path} is a directory: move it away; the certificate is in use already")
         return path.read_bytes() if path.is_file() else None
     except OSError as exc:
         raise _unwritten(path, exc) from exc

@@ -9,12 +9,14 @@ which is how its own log of the invocation writes those within lists, and since 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 from urllib.parse import unquote
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ._errors import ConfigurationError
 from ._secrets import Secrets
 
 
@@ -24,7 +26,9 @@ class MaskedModule(AnsibleModule):
     def __init__(self, **rules: t.Any) -> None:
         # Ansible's own constructor already prints: what it logs, and what is wrong with the options.
         self.secrets = Secrets()
+        self._raises = False
         super().__init__(**rules)  # type: ignore[no-untyped-call]
+        self.hide("")  # so that the threads to come, which ask ``secrets``, know what the options hold
 
     def hide(self, value: t.Any) -> t.Any:
         """Return JSON types with masks in the place of secrets."""
@@ -36,6 +40,18 @@ class MaskedModule(AnsibleModule):
             self.secrets.add(secret)
         return self.secrets.hide_in(value)
 
+    @contextlib.contextmanager
+    def raising(self) -> t.Iterator[None]:
+        """Have Ansible's own functions raise ConfigurationError where they would end the module.
+
+        They do so when a file cannot be put in its place or be given its owner, which is no matter of the other files.
+        """
+        self._raises = True
+        try:
+            yield
+        finally:
+            self._raises = False
+
     def log(self, msg: str, log_args: dict[str, t.Any] | None = None) -> None:
         super().log(self.hide(msg), self.hide(log_args))  # type: ignore[no-untyped-call]
 
@@ -46,6 +62,9 @@ class MaskedModule(AnsibleModule):
         super().exit_json(**self.hide(kwargs))
 
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+        if self._raises:
+            path = kwargs.get("path")
+            raise ConfigurationError(self.hide(f"{path}: {msg}" if path else msg))
         super().fail_json(self.hide(msg), **self.hide(kwargs))
 
 

@@ -184,7 +184,8 @@ class Revision:
 
     ``generation`` is the version of the row: 0 is a row that is not stored yet. Certificates and the CSR are
     in DER, ``chain`` leads from the issuer upwards, dates are in UTC. ``failures`` counts those in a row, and before
-    ``retry_at`` the next attempt is not made. A request code is kept until the certificate is finalized.
+    ``retry_at`` the next attempt is not made. A request code is kept until the certificate is finalized. A certificate
+    that the gate refused stays until the signer has given another one.
     """
 
     service: str
@@ -219,6 +220,11 @@ class Revision:
     def failed(self, note: str, retry_at: dt.datetime | None) -> Revision:
         """Return a copy with one failure more."""
         return dataclasses.replace(self, note=note, failures=self.failures + 1, retry_at=retry_at)
+
+    @property
+    def refused(self) -> bool:
+        """Return whether the gate refused the certificate that is kept here, so that the signer is to give another."""
+        return self.certificate is not None and self.state in (State.REQUESTED, State.SIGNING)
 
     @property
     def label(self) -> str:

@@ -104,13 +104,15 @@ class Context:
         if not 0 <= self.params["wait_timeout"] <= 86400:
             raise ConfigurationError(f"wait_timeout is in seconds, at most 86400, not {self.params['wait_timeout']:g}")
         if self.check_mode:
-            return batch.predict(step, items, self.store, self.service)
+            return batch.predict(step, items, self.store, self.service, self.module.secrets.hide)
         options = batch.BatchOptions(
             self.service,
             holder(),
             workers=self.params["workers"],
             wait=self.params["wait_timeout"],
             is_down=lambda: self._client is not None and self._client.breaker.is_open(),
+            hide=self.module.secrets.hide,
+            now=self.now,
         )
         return batch.run(step, items, self.store, options)
 
@@ -159,8 +161,8 @@ def run(spec: arguments.Spec, work: t.Callable[[Context], Result], **rules: t.An
     try:
         result = _result(Context(module), work)
     except Exception as exc:  # noqa: BLE001
-        # The only place that catches everything: what gets past it is printed as it is, and an error that nobody
-        # expected may quote anything, a password as well as a request that was just sent.
+        # What gets past this is printed as it is, and an error that nobody expected may quote anything, a password as
+        # well as a request that was just sent. Here ends what concerns the whole run; see attempt() for one item.
         place = traceback.extract_tb(exc.__traceback__)[-1]
         where = f"{Path(place.filename).name}, line {place.lineno}"
         module.fail_json(

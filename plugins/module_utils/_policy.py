@@ -16,6 +16,7 @@ from ._errors import (
     BackingOffError,
     ConfigurationError,
     GateError,
+    InternalError,
     PolicyError,
     RedtrustError,
     RefusedError,
@@ -161,12 +162,24 @@ def _decide_pending(
         note = f"asked for now and then differ in {', '.join(changed)}, and {so_far}"
         return Decision(again, note, gives_up=pending.moved(State.ABANDONED, note=note))
     reason = _WHERE_PENDING[pending.state]
-    if force and _is_waiting(pending, now):
-        resumes = dataclasses.replace(pending, retry_at=None)
+    resumes = _hurried(pending, now) if force else None
+    if resumes is not None:
         return Decision("resume", f"{reason}; with force it waits no longer", resumes=resumes)
     if changed:
         reason += f"; it is finished first, the change of {', '.join(changed)} takes effect in the run after"
     return Decision("resume", reason)
+
+
+def _hurried(pending: Revision, now: dt.datetime) -> Revision | None:
+    """Return the revision as it waits no longer, None where it does not wait.
+
+    One that waits until its certificate is valid gets another instead, unless that one may be in use already.
+    """
+    begin = pending.not_valid_before
+    if pending.state is State.ISSUED and not pending.upload_started and begin is not None and begin > now:
+        note = f"the certificate {pending.thumbprint} is not valid before {_day(begin)}, and force asks for another"
+        return dataclasses.replace(_sent_back(pending), retry_at=None, note=note)
+    return dataclasses.replace(pending, retry_at=None) if _is_waiting(pending, now) else None
 
 
 _WHERE_PENDING: t.Mapping[State, str] = {
@@ -209,7 +222,7 @@ def after_failure(revision: Revision, error: RedtrustError, now: dt.datetime, *,
     The first failure may be tried again by the next run. From the second in a row on it waits, 1 hour and then
     twice as long each time, at most 32 hours. ``repeatable``: what the service left open may simply be asked again.
     """
-    own: tuple[type[RedtrustError], ...] = (AnswerInvalidError, GateError, SignerError)
+    own: tuple[type[RedtrustError], ...] = (AnswerInvalidError, GateError, InternalError, SignerError)
     counts = isinstance(error, own if repeatable else (*own, AnswerLostError))
     if isinstance(error, RefusedError):
         counts = error.status not in _NOT_ITS_OWN and not (repeatable and (error.status or 0) >= 500)
@@ -217,6 +230,53 @@ def after_failure(revision: Revision, error: RedtrustError, now: dt.datetime, *,
         return dataclasses.replace(revision, note=str(error))
     wait = _FIRST_WAIT * 2 ** min(revision.failures - 1, 16) if revision.failures else None
     return revision.failed(str(error), now + min(wait, _LONGEST_WAIT) if wait else None)
+
+
+def after_refusal(revision: Revision, error: GateError, now: dt.datetime) -> Revision:
+    """Return the revision after the gate refused its certificate: its request is good, and to be signed again.
+
+    The certificate is kept until the signer has given another. It shows that one was refused, and which, so that the
+    signer is asked for another, and for the same one again by a run that comes after one that died.
+    """
+    note = f"the gate refused the certificate {revision.thumbprint}: {error}"
+    return after_failure(_sent_back(revision), GateError(note), now)
+
+
+def when_signed_again(refused: Revision, now: dt.datetime) -> str:
+    """Return the next step after a refusal in words."""
+    if not _is_waiting(refused, now):
+        return "mend the CA: the next run has the same request signed again"
+    when = _day(t.cast("dt.datetime", refused.retry_at))
+    return (
+        f"mend the CA: the same request is signed again from {when} on, or at once when redtrust_csr or redtrust_renew "
+        "has force"
+    )
+
+
+def _sent_back(issued: Revision) -> Revision:
+    """Return the revision as it is to be signed once more, its certificate put aside."""
+    return dataclasses.replace(
+        issued,
+        state=State.REQUESTED,
+        thumbprint=None,
+        not_valid_before=None,
+        not_valid_after=None,
+        signing_since=None,
+    )
+
+
+def after_internal_error(enrollment: Enrollment, error: InternalError, now: dt.datetime) -> Revision | None:
+    """Return what an error that nobody expected leaves of what is on its way: a failure that counts.
+
+    None where nothing is on its way: then nobody was asked for anything either. Where a key pair was being asked for,
+    nobody knows whether it was made. The caller holds the lease.
+    """
+    pending = enrollment.pending
+    if pending is None:
+        return None
+    if pending.state is State.INTENDED:
+        pending = dataclasses.replace(pending, state=State.CREATE_UNKNOWN)
+    return after_failure(pending, error, now)
 
 
 def _why_no_certificate(enrollment: Enrollment) -> str:

@@ -11,6 +11,7 @@ import json
 import typing as t
 from collections import Counter
 
+from ._attempt import attempt
 from ._attention import attention
 from ._errors import NotTriedError, RedtrustError, ServiceError, SessionError
 from ._models import PENDING, Enrollment, Outcome, Revision, State
@@ -31,14 +32,25 @@ class Result:
 
 def batch_result(outcomes: t.Sequence[Outcome]) -> Result:
     """Return what became of a list: one entry for each certificate, in order."""
-    entries = [to_result(outcome) for outcome in outcomes]
+    outcomes, entries, diffs = zip(*map(_shown, outcomes)) if outcomes else ((), (), ())
     return Result(
         changed=any(outcome.changed for outcome in outcomes),
-        values={"certificates": entries, "summary": summary(outcomes), "stopped": _stopped(outcomes)},
-        diff=[_diff(outcome) for outcome in outcomes if outcome.changed],
+        values={"certificates": list(entries), "summary": summary(outcomes), "stopped": _stopped(outcomes)},
+        diff=[diff for outcome, diff in zip(outcomes, diffs) if outcome.changed],
         warnings=[f"{outcome.name}: {warning}" for outcome in outcomes for warning in outcome.warnings],
         failure=failure(entries, len(entries)) or None,
     )
+
+
+def _shown(outcome: Outcome) -> tuple[Outcome, dict[str, t.Any], dict[str, t.Any]]:
+    """Return an outcome with its entry and its diff. One that cannot be shown has failed, whatever was done."""
+    shown = attempt(lambda: (outcome, to_result(outcome), _diff(outcome)))
+    if not isinstance(shown, RedtrustError):
+        return shown
+    bare = dataclasses.replace(
+        outcome, error=outcome.error or shown, revision=None, before=None, after=None, extra={}, warnings=()
+    )
+    return bare, to_result(bare), _diff(bare)
 
 
 def summary(outcomes: t.Sequence[Outcome]) -> dict[str, int]:

@@ -179,7 +179,10 @@ class Session:
                 raise self._failure
             held = self._opened
             if held is None or held.tokens == rejected or self._monotonic() >= held.refresh_at:
+                # It stays where an error that nobody expected ends this: the next thread does not repeat what did.
+                self._failure = SessionError("an error that nobody expected ended the attempt to have a session")
                 self._opened = held = self._another(held, rejected)
+                self._failure = None
             return held
 
     def _another(self, held: Opened | None, rejected: Tokens | None) -> Opened:

@@ -109,7 +109,10 @@ certificates:
       type: str
       returned: when RV(certificates[].failed) is V(true)
     error:
-      description: What is known of the error beside RV(certificates[].msg); C(type) is the kind of error.
+      description:
+        - What is known of the error beside RV(certificates[].msg); C(type) is the kind of error.
+        - An error that nobody expected is V(InternalError), with the kind of C(exception), the C(place) in the
+          collection and a C(trace) of files, lines and functions.
       type: dict
       returned: when RV(certificates[].failed) is V(true)
     state:

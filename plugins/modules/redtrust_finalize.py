@@ -19,6 +19,10 @@ description:
   - The checks are, that the certificate has the key of the request, that its subject fits what was asked for (see
     O(subject_match)), that
     it is valid now, and where there is a chain, that it leads upwards from the certificate.
+  - A certificate of the signer that does not pass is refused, with the reason. Its request is still good, and
+    M(redtrust.certificate_enroll.redtrust_sign) has it signed again in a later run. Should it pass after all, since
+    O(subject_match) is another now, it is uploaded. One that is not valid yet is kept until it is.
+  - A certificate that is given here and does not pass is only refused. The request goes on waiting for another.
   - An upload whose answer was lost is repeated with the same certificate, which does no harm.
   - Writes the certificate and its chain to files when asked to, also later and again when they are not there any
     more.
@@ -145,6 +149,8 @@ certificates:
         - C(type) is the kind of error. For one of the service there are also C(step), C(url) without its query,
           C(status) (the HTTP
           status), C(error_code) and C(service_message) as the server gave them.
+        - An error that nobody expected is V(InternalError), with the kind of C(exception), the C(place) in the
+          collection and a C(trace) of files, lines and functions. It is the failure of this certificate alone.
       type: dict
       returned: when RV(certificates[].failed) is V(true)
     state:

@@ -125,7 +125,8 @@ options:
   force:
     description:
       - Renew even though it is not due, or although the CA rejected the last request.
-      - This renews in every run, except while a request is on its way.
+      - This renews in every run, except while a request is on its way. One that waits, since it failed or its
+        certificate was refused, waits no longer.
     type: bool
     default: false
 seealso:
@@ -192,6 +193,8 @@ certificates:
         - C(type) is the kind of error. For one of the service there are also C(step), C(url) without its query,
           C(status) (the HTTP
           status), C(error_code) and C(service_message) as the server gave them.
+        - An error that nobody expected is V(InternalError), with the kind of C(exception), the C(place) in the
+          collection and a C(trace) of files, lines and functions. It is the failure of this certificate alone.
       type: dict
       returned: when RV(certificates[].failed) is V(true)
     state:

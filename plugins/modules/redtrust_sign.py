@@ -17,6 +17,9 @@ description:
   - The subject to certify is the distinguished name that was asked for, never that of the CSR. Redtrust may make a
     CSR with an empty subject.
   - A signer may answer "not yet". The request then waits, and is handed over again in the next run.
+  - When M(redtrust.certificate_enroll.redtrust_finalize) refuses a certificate, the same request is handed over again
+    in a later run. After the second refusal in a row it waits an hour, then twice as long each time, at most 32 hours;
+    C(force) of M(redtrust.certificate_enroll.redtrust_csr) or M(redtrust.certificate_enroll.redtrust_renew) ends that.
   - A CA that is reached by your own tasks needs no signer. Take the CSR that
     M(redtrust.certificate_enroll.redtrust_csr) returns, and give the
     certificate to M(redtrust.certificate_enroll.redtrust_finalize).
@@ -131,7 +134,8 @@ options:
         C({attribute, value});
         E(REDTRUST_SUBJECT_ALT_NAME), separated by commas; E(REDTRUST_NAME), E(REDTRUST_REVISION); and
         E(REDTRUST_REQUEST_ID), which is the same each time the same request is handed over, so that the program
-        need not issue twice.
+        need not issue twice. It is another once a certificate for the request was refused, so that the program issues
+        another.
         No other variable that begins with C(REDTRUST_) is handed on.
     type: dict
     suboptions:
@@ -215,6 +219,8 @@ certificates:
         - C(type) is the kind of error. For one of the service there are also C(step), C(url) without its query,
           C(status) (the HTTP
           status), C(error_code) and C(service_message) as the server gave them.
+        - An error that nobody expected is V(InternalError), with the kind of C(exception), the C(place) in the
+          collection and a C(trace) of files, lines and functions. It is the failure of this certificate alone.
       type: dict
       returned: when RV(certificates[].failed) is V(true)
     state:

@@ -7,8 +7,14 @@ from __future__ import annotations
 
 import collections.abc as c
 import dataclasses
+import datetime as dt
 import typing as t
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Fault, Site
 
 # A run that dies at one of these has written down that it is going to ask, and has not asked.
@@ -55,6 +61,35 @@ def issue(site: Site, names: c.Sequence[str]) -> None:
     for module in ("redtrust_csr", "redtrust_sign", "redtrust_finalize"):
         signer: dict[str, t.Any] = {"local_ca": local_ca} if module == "redtrust_sign" else {}
         assert site.step(module, names, **signer).status == 0
+
+
+def sign_wrongly(site: Site, names: c.Sequence[str]) -> None:
+    """Have certificates that are signed, by a CA that forgot the subject."""
+    for module in ("redtrust_csr", "redtrust_sign"):
+        assert site.step(module, names).status == 0
+    with open_store(str(site.store_path)) as store:
+        rows = [enrollment.pending for enrollment in store.enrollments()]
+        store.put(
+            *(dataclasses.replace(row, certificate=_nobody(row.csr), chain=()) for row in rows if row and row.csr)
+        )
+
+
+def have_refused(site: Site, names: c.Sequence[str]) -> None:
+    """Have certificates that were refused."""
+    sign_wrongly(site, names)
+    ran = site.step("redtrust_finalize", names)
+    assert {entry["error"]["type"] for entry in ran.entries.values()} == {"GateError"}
+
+
+def _nobody(csr: bytes) -> bytes:
+    """Return a certificate for the key of a CSR and for no subject."""
+    now = dt.datetime.now(tz=dt.timezone.utc)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Forgetful")])
+    key = x509.load_der_x509_csr(csr).public_key()
+    builder = x509.CertificateBuilder(name, x509.Name([]), key, x509.random_serial_number())
+    builder = builder.not_valid_before(now - dt.timedelta(days=1)).not_valid_after(now + dt.timedelta(days=20))
+    signed = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.DER)
 
 
 def die_at(point: str, module: str = "redtrust_csr") -> c.Callable[[Site, c.Sequence[str]], None]:
@@ -125,6 +160,8 @@ SCENARIOS = (
         "finalize",
         before=die_at("finalize received", "redtrust_finalize"),
     ),
+    Scenario("certificate-refused", "redtrust_finalize store put .*", "", before=sign_wrongly),
+    Scenario("certificate-refused-before", "redtrust_sign .*", "", before=have_refused),
     Scenario("upload-refused", "redtrust_finalize store put .*", "", answer=("finalize", "before", "status:400")),
     Scenario(
         "slow-answer",

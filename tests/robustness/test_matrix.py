@@ -203,6 +203,37 @@ def test_a_job_that_fails_at_a_point(bench: Bench, do: str, record_property: Rec
     assert not (problems := bench.problems(cells)), "\n".join(problems)
 
 
+@pytest.mark.parametrize(
+    ("module", "point"),
+    [
+        ("redtrust_csr", "create received"),
+        ("redtrust_csr", "store put requested before"),
+        ("redtrust_sign", "sign before"),
+        ("redtrust_sign", "sign after"),
+        ("redtrust_finalize", "finalize send"),
+        ("redtrust_finalize", "store put finalized written"),
+        ("redtrust_finalize", "file before"),
+    ],
+)
+def test_a_certificate_fails_alone(
+    servers: Servers, new_site: NewSite, tmp_path: Path, module: str, point: str
+) -> None:
+    """One of three meets an error that nobody expected; the two beside it are in use in the same run."""
+    names = ("one", "two", "three")
+    site = new_site(servers["4.42"]).with_access_token()
+    ran = site.pipeline(*names, faults={module: Fault(point, "raise", 1, str(tmp_path / "once"))})
+    (failed,) = [one for one in ran if one.status]
+    assert [entry["error"]["type"] for entry in failed.entries.values() if entry["failed"]] == ["InternalError"]
+    (broken,) = [name for name, entry in failed.entries.items() if entry["failed"]]
+    rows = {row["name"]: row for row in site.revisions()}
+    assert {rows[name]["state"] for name in names if name != broken} == {"finalized"}
+    if rows[broken]["state"] != "finalized":
+        assert rows[broken]["failures"] == 1
+    assert failed.entries[broken]["error"]["place"] in failed.entries[broken]["msg"]
+    site.until_quiet(*names)
+    assert not (problems := verdict(site)), "\n".join(problems)
+
+
 @pytest.mark.parametrize("bench", [one for one in SCENARIOS if one.steps], indirect=True, ids=str)
 def test_an_answer_that_fails(bench: Bench, record_property: Record) -> None:
     faults = [(step, *answer) for step in bench.steps() for answer in ANSWERS]

@@ -20,7 +20,7 @@ from .._errors import (
     SessionError,
 )
 from .._models import Enrollment, Finalized, Outcome, Revision, State
-from .._policy import after_failure, refuse_waiting
+from .._policy import after_failure, after_refusal, refuse_waiting, when_signed_again
 from .._session import Session
 from .._store.api import Store
 from .._x509.api import (
@@ -49,7 +49,11 @@ class FinalizeItem:
 
 
 class FinalizeStep(Step[FinalizeItem]):
-    """Upload what is signed, once; what was uploaded without an answer is uploaded again, which does no harm."""
+    """Upload what is signed, once; what was uploaded without an answer is uploaded again, which does no harm.
+
+    What the signer left and the gate refuses is noted as refused, and the signer is asked again with the same request
+    in a later run. What the caller gives is only refused: the request goes on waiting for a better one.
+    """
 
     def __init__(
         self,
@@ -78,7 +82,7 @@ class FinalizeStep(Step[FinalizeItem]):
             if given and not is_current:
                 raise GateError("no request waits for the certificate that was given, and it is not the current one")
             return Plan(item, enrollment, "none", "finalized", expected=current)
-        if is_current or (pending.state is not State.ISSUED and not given):
+        if is_current or not (given or pending.state is State.ISSUED or _is_sent_back(pending)):
             return Plan(item, enrollment, "none", f"{pending.state}, waits for its certificate", expected=pending)
         if pending.csr is None:
             raise PolicyError("the request has no CSR yet: run redtrust_csr again")
@@ -87,6 +91,9 @@ class FinalizeStep(Step[FinalizeItem]):
     def act(self, plan: Plan[FinalizeItem]) -> Outcome:
         expected = t.cast("Revision", plan.expected)
         pending = t.cast("Revision", plan.enrollment.pending)
+        if plan.error is not None:
+            self._store.put(expected)
+            raise plan.error
         self._session.open()
         (issued,) = self._store.put(expected.moved(State.ISSUED, upload_started=True, failures=pending.failures))
         data = encode_upload(t.cast("bytes", issued.certificate), issued.chain, self._encoding)
@@ -117,8 +124,12 @@ class FinalizeStep(Step[FinalizeItem]):
                 f"another certificate, {pending.thumbprint}, was uploaded for this request and the answer was lost: "
                 "give that one, or none, to have it uploaded again"
             )
-        refuse_waiting(pending, self._now())
-        check_certificate(leaf, chain, csr, pending.spec.dn, subject_match=self._subject_match, now=self._now())
+        if leaf == pending.certificate and not pending.refused:
+            refuse_waiting(pending, self._now())
+        refusal = self._refusal(leaf, chain, pending, self._now())
+        if refusal is not None:
+            plan = Plan(item, enrollment, "none", "the gate refused its certificate")
+            return self._refused(plan, refusal, is_stored=(leaf, chain) == (pending.certificate, pending.chain))
         facts = certificate_facts(leaf)
         expected = pending.moved(
             State.FINALIZED,
@@ -131,6 +142,41 @@ class FinalizeStep(Step[FinalizeItem]):
         )
         reason = "uploaded once without an answer" if pending.upload_started else "signed, to be uploaded"
         return Plan(item, enrollment, "finalize", reason, acts=True, expected=expected)
+
+    def _refusal(
+        self, leaf: bytes, chain: t.Sequence[bytes], pending: Revision, moment: dt.datetime
+    ) -> GateError | None:
+        """Return why the gate would not let a certificate through at that moment."""
+        csr = t.cast("bytes", pending.csr)
+        try:
+            check_certificate(leaf, chain, csr, pending.spec.dn, subject_match=self._subject_match, now=moment)
+        except GateError as exc:
+            return exc
+        except ConfigurationError as exc:
+            return GateError(str(exc))
+        return None
+
+    def _refused(self, plan: Plan[FinalizeItem], refusal: GateError, *, is_stored: bool) -> Plan[FinalizeItem]:
+        """Plan to note the refusal of what the signer left; raise what is only to be told.
+
+        That is the refusal of what the caller gives, of what was refused before, of what may be in use at the service,
+        and of what only has to wait until it is valid.
+        """
+        pending = t.cast("Revision", plan.enrollment.pending)
+        if not is_stored or pending.upload_started:
+            raise refusal
+        if pending.refused:
+            raise GateError(f"{refusal}; {when_signed_again(pending, self._now())}") from refusal
+        leaf = t.cast("bytes", pending.certificate)
+        begin = certificate_facts(leaf).not_valid_before
+        if begin > self._now() and self._refusal(leaf, pending.chain, pending, begin) is None:
+            raise GateError(
+                f"{refusal}; it is uploaded by the first run after that, or run redtrust_csr or redtrust_renew with "
+                "force to have the same request signed again"
+            ) from refusal
+        refused = after_refusal(pending, refusal, self._now())
+        error = GateError(f"{refusal}; {when_signed_again(refused, self._now())}")
+        return dataclasses.replace(plan, acts=True, expected=refused, error=error)
 
     def _finalized(self, plan: Plan[FinalizeItem], issued: Revision, answer: Finalized) -> Outcome:
         if answer.thumbprint and _comparable(answer.thumbprint) != issued.thumbprint:
@@ -146,6 +192,11 @@ class FinalizeStep(Step[FinalizeItem]):
         finalized = self._store.put(*rows)[0]
         confirmed = "; confirmed by the second answer" if answer.confirmed_by_second_answer else ""
         return plan.outcome(finalized, reason=plan.reason + confirmed)
+
+
+def _is_sent_back(pending: Revision) -> bool:
+    """Return whether a refused certificate waits here for another one, or for a gate that lets it through after all."""
+    return pending.refused and pending.state is State.REQUESTED
 
 
 def _comparable(thumbprint_told: str) -> str:

@@ -28,7 +28,11 @@ class SignItem:
 
 
 class SignStep(Step[SignItem]):
-    """Have the signer sign; a signer may say "not yet", and is asked again in a later run."""
+    """Have the signer sign; a signer may say "not yet", and is asked again in a later run.
+
+    Failures that led to a refused certificate are counted on until one is let through: a signer that gives such ones
+    again and again is asked less and less often.
+    """
 
     def __init__(self, store: Store, signer: Signer, *, now: t.Callable[[], dt.datetime]) -> None:
         self._store = store
@@ -47,15 +51,17 @@ class SignStep(Step[SignItem]):
             return Plan(item, enrollment, "none", "signed, to be finalized", expected=pending)
         refuse_waiting(pending, self._now())
         reason = "requested, to be signed" if pending.state is State.REQUESTED else "at the signer, to be asked again"
+        if pending.refused:
+            reason += "; the gate refused its last certificate"
         return Plan(item, enrollment, "sign", reason, acts=True, expected=pending.moved(State.ISSUED))
 
     def act(self, plan: Plan[SignItem]) -> Outcome:
         pending = t.cast("Revision", plan.enrollment.pending)
-        first = pending.state is State.REQUESTED
+        before, first = pending, pending.state is State.REQUESTED
         if first:
-            (pending,) = self._store.put(
-                pending.moved(State.SIGNING, signing_since=self._now(), failures=pending.failures)
-            )
+            note = None if pending.refused else pending.note
+            changes = {"signing_since": self._now(), "failures": pending.failures, "note": note}
+            (pending,) = self._store.put(pending.moved(State.SIGNING, **changes))
         try:
             _fault_points.reach("sign before")
             signed = self._signer.sign(_order(pending))
@@ -69,11 +75,12 @@ class SignStep(Step[SignItem]):
         except ConfigurationError:
             # It will never be signed as it is, so what is asked for has to change; and it never left.
             if first:
-                self._store.put(pending.moved(State.REQUESTED, signing_since=None))
+                self._store.put(dataclasses.replace(before, generation=pending.generation))
             raise
+        counted = pending.failures if pending.refused else 0
         if signed is None:
-            if pending.failures:
-                (pending,) = self._store.put(pending.moved(State.SIGNING, note=None))
+            if pending.failures > counted or pending.note:
+                (pending,) = self._store.put(pending.moved(State.SIGNING, note=None, failures=counted))
             return plan.outcome(pending, action="wait", reason="the signer says: not yet", changed=first)
         facts = certificate_facts(signed.certificate)
         (issued,) = self._store.put(
@@ -85,16 +92,19 @@ class SignStep(Step[SignItem]):
                 not_valid_before=facts.not_valid_before,
                 not_valid_after=facts.not_valid_after,
                 note=None,
+                failures=counted,
             )
         )
         return plan.outcome(issued)
 
 
 def _order(pending: Revision) -> SigningOrder:
+    """Return what the signer gets. It is another order once a certificate for the same request was refused."""
     csr = t.cast("bytes", pending.csr)
     identity = "\0".join((pending.service, pending.name, str(pending.revision), str(pending.attempt)))
+    refused = b"\0" + t.cast("bytes", pending.certificate) if pending.refused else b""
     return SigningOrder(
-        request_id=hashlib.sha256(identity.encode() + b"\0" + csr).hexdigest(),
+        request_id=hashlib.sha256(identity.encode() + b"\0" + csr + refused).hexdigest(),
         name=pending.name,
         revision=pending.revision,
         csr=csr,

@@ -9,6 +9,7 @@ import abc
 import dataclasses
 import typing as t
 
+from .._errors import RedtrustError
 from .._models import Enrollment, Outcome, Revision, State
 
 
@@ -28,7 +29,7 @@ class Plan(t.Generic[Item]):
     """What a step is going to do with one item, and why.
 
     ``acts`` is False where nothing is to do; ``expected`` is the revision as it will be afterwards, as far as
-    that can be known before.
+    that can be known before. ``error`` is why it cannot be done, where that is to be written down; acting raises it.
     """
 
     item: Item
@@ -38,6 +39,7 @@ class Plan(t.Generic[Item]):
     acts: bool = False
     expected: Revision | None = None
     warnings: tuple[str, ...] = ()
+    error: RedtrustError | None = None
 
     def outcome(self, revision: Revision | None = None, **changes: t.Any) -> Outcome:
         """Return what became of it; without ``revision``, what is going to become of it."""

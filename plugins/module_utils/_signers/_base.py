@@ -9,7 +9,7 @@ import abc
 import dataclasses
 import datetime as dt
 
-from .._errors import SignerError
+from .._errors import ConfigurationError, SignerError
 from .._models import DistinguishedName
 from .._x509.api import certificate_facts, csr_public_key_sha256
 
@@ -18,9 +18,10 @@ from .._x509.api import certificate_facts, csr_public_key_sha256
 class SigningOrder:
     """What a signer gets.
 
-    ``request_id`` is in hex, and the same each time the same request is signed; it is not the request code.
+    ``request_id`` is in hex, and the same each time the same request is signed, until a certificate for it is refused:
+    then another is asked for, under another id. It is not the request code.
     ``csr`` is in DER. ``dn`` is the subject to certify, whatever the CSR says. ``since`` is when signing began,
-    in UTC, and the same each time. ``subject_alt_name`` is written as community.crypto does
+    in UTC, and the same as long as the id is. ``subject_alt_name`` is written as community.crypto does
     (``DNS:www.example.com``).
     """
 
@@ -65,7 +66,10 @@ class Signer(abc.ABC):
 
 
 def _check_key(signed: Signed, order: SigningOrder) -> None:
-    facts = certificate_facts(signed.certificate)
+    try:
+        facts = certificate_facts(signed.certificate)
+    except ConfigurationError as exc:
+        raise SignerError(f"the signer answered with a certificate that cannot be read: {exc}") from exc
     if facts.public_key_sha256 != csr_public_key_sha256(order.csr):
         raise SignerError(
             f"the signer answered with a certificate for another request: [{facts.subject}] ({facts.thumbprint}) "

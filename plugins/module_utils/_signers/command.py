@@ -36,7 +36,7 @@ class CommandSigner(Signer):
       writes it; ``REDTRUST_DN_JSON``: the same as a JSON list of ``{attribute, value}``, as the user wrote it
     - ``REDTRUST_SUBJECT_ALT_NAME``: ``DNS:a,IP:b``, may be empty
     - ``REDTRUST_NAME``, ``REDTRUST_REVISION``, ``REDTRUST_REQUEST_ID`` (the same each time the same request is signed:
-      a program that keeps it in mind need not issue twice)
+      a program that keeps it in mind need not issue twice; another one once a certificate for it was refused)
 
     No other variable that begins with ``REDTRUST_`` is handed on: these hold the secrets of our own process.
     """

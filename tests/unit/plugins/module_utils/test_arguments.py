@@ -355,6 +355,12 @@ class TestItems:
         with pytest.raises(ConfigurationError, match=r"cannot be read \(Is a directory\)"):
             late.certificates()
 
+    def test_a_path_that_cannot_even_be_looked_at(self, tmp_path: Path) -> None:
+        entry = {"name": "a", "certificate_path": str(tmp_path / ("n" * 300))}
+        (item,) = arguments.finalize_items(entries(arguments.FINALIZED, entry), list)
+        with pytest.raises(ConfigurationError, match=r"cannot be read \(File name too long\)"):
+            item.certificates()
+
     def test_a_certificate_is_given_once(self, tmp_path: Path) -> None:
         entry = {"name": "a", "certificate": "x", "certificate_path": "/x"}
         (item,) = arguments.finalize_items(entries(arguments.FINALIZED, entry), list)

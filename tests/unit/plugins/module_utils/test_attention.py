@@ -50,6 +50,28 @@ def current(**fields: t.Any) -> Revision:
             ["upload_unknown"],
             "certificate AB; state=accepted",
         ),
+        (
+            (row(State.REQUESTED, certificate=b"c", failures=1, note="the gate refused the certificate AB: no OU"),),
+            ["certificate_refused"],
+            "certificate AB: no OU; the request is still good; the next run has the same request signed again",
+        ),
+        (
+            (row(State.REQUESTED, certificate=b"c", failures=2, note="no OU", retry_at=NOW + HOUR),),
+            ["certificate_refused"],
+            "no OU; signed again from 2026-06-01 01:00 UTC on, or at once when redtrust_csr or",
+        ),
+        ((row(State.SIGNING, certificate=b"c", failures=2),), ["waiting"], "at the signer"),
+        (
+            (row(State.SIGNING, certificate=b"c", failures=2, note="no"),),
+            ["backing_off"],
+            "failed 2 times in a row (no)",
+        ),
+        ((row(State.ISSUED, certificate=b"d", failures=2),), ["waiting"], "not uploaded; run redtrust_finalize"),
+        (
+            (row(State.ISSUED, certificate=b"d", not_valid_before=NOW + HOUR),),
+            ["waiting"],
+            "not valid before 2026-06-01T01:00:00Z; run redtrust_finalize after that; with force",
+        ),
         ((row(State.REJECTED, note="policy 7"),), ["rejected"], "rejected it (policy 7); state=abandoned"),
         ((current(), row(State.REJECTED, 2)), ["rejected"], "it gave no reason"),
         (
@@ -67,7 +89,7 @@ def current(**fields: t.Any) -> Revision:
             ["backing_off"],
             "2 times in a row (no luck); nothing is tried before 2026-06-01T01:00:00Z; with force",
         ),
-        ((row(State.ISSUED, failures=2, retry_at=NOW),), ["backing_off"], "the next run tries again"),
+        ((row(State.ISSUED, failures=2, retry_at=NOW, note="no"),), ["backing_off"], "the next run tries again"),
     ],
 )
 def test_what_is_to_be_looked_at(rows: tuple[Revision, ...], kinds: list[str], words: str) -> None:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
+import errno
 import re
 import subprocess
 import sys
@@ -24,6 +26,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     ConfigurationError,
+    InternalError,
     LeaseHeldError,
     NotTriedError,
     PolicyError,
@@ -39,6 +42,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     Revision,
     State,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._secrets import Secrets
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
 
 HOLDER = "run one"
@@ -74,6 +78,8 @@ class Requesting(Step[SignItem]):
         self.planned.append(item.name)
         if item.name.startswith("refused"):
             raise PolicyError("not this one")
+        if item.name.startswith("unread"):
+            raise ValueError("canary-password cannot be read")
         row = Revision("svc", item.name, 1, 1, State.REQUESTED, _spec(item.name), request_code="c", csr=b"c")
         there = enrollment.latest is not None
         return Plan(item, enrollment, "none" if there else "issue", "why", acts=not there, expected=row)
@@ -83,6 +89,10 @@ class Requesting(Step[SignItem]):
         self.acted.append(plan.item.name)
         if plan.item.name.startswith("broken"):
             raise SignerError("no luck")
+        if plan.item.name.startswith("crash"):
+            raise RuntimeError("canary-password came back")
+        if plan.item.name.startswith("full"):
+            raise OSError(errno.ENOSPC, "No space left on device")
         (row,) = self.store.put(t.cast("Revision", plan.expected))
         return plan.outcome(row)
 
@@ -122,6 +132,113 @@ def test_order_and_one_that_fails(store: SqliteStore, clock: Clock) -> None:
     again = batch.run(step, items(*names), store, options(clock))
     assert [one.changed for one in again] == [False] * 5
     assert sorted(step.acted) == ["a", "broken", "broken", "c", "e"]
+
+
+class TestAnErrorThatNobodyExpected:
+    NOW = dt.datetime(2026, 6, 1, tzinfo=dt.timezone.utc)
+
+    def options(self, clock: Clock) -> batch.BatchOptions:
+        secrets = Secrets()
+        secrets.add("canary-password")
+        return dataclasses.replace(options(clock), hide=secrets.hide, now=lambda: self.NOW)
+
+    def pending(self, store: SqliteStore, name: str, state: State = State.REQUESTED) -> Revision:
+        (row,) = store.put(Revision("svc", name, 1, 1, state, _spec(name), request_code="c", csr=b"c"))
+        return row
+
+    def test_it_is_the_failure_of_one(self, store: SqliteStore, clock: Clock) -> None:
+        names = ["a", "unread", "b", "crash", "c"]
+        outcomes = batch.run(Requesting(store), items(*names), store, self.options(clock))
+        kinds = [type(one.error) for one in outcomes]
+        assert kinds == [type(None), InternalError, type(None), InternalError, type(None)]
+        assert [one.changed for one in outcomes] == [True, False, True, False, True]
+        assert [one.reason for one in outcomes] == ["why", "nothing was done", "why", "why", "why"]
+        for outcome, words in ((outcomes[1], "ValueError"), (outcomes[3], "RuntimeError")):
+            assert f"{words} (********" in str(outcome.error)
+            assert "canary" not in repr(outcome)
+        assert store.enrollment("svc", "crash").revisions == (), "nothing was asked for, so nothing is counted"
+        assert store.acquire([f"enrollment/svc/{name}" for name in names], "other", 60.0) == {}
+
+    def test_check_mode_tells_it_and_writes_nothing(self, store: SqliteStore) -> None:
+        before = self.pending(store, "unread")
+        first, second = batch.predict(Requesting(store), items("unread", "a"), store, "svc")
+        assert (first.action, first.changed, type(first.error)) == ("none", False, InternalError)
+        assert (second.action, second.error) == ("issue", None)
+        assert store.enrollment("svc", "unread").pending == before
+
+    def test_it_counts_for_what_is_on_its_way(self, store: SqliteStore, clock: Clock) -> None:
+        self.pending(store, "unread")
+        for times in (1, 2):
+            (outcome,) = batch.run(Requesting(store), items("unread"), store, self.options(clock))
+            row = store.enrollment("svc", "unread").pending
+            assert row == outcome.revision
+            assert row is not None
+            assert (row.state, row.failures, row.note) == (State.REQUESTED, times, str(outcome.error))
+            assert "canary" not in str(row.note)
+        assert row is not None
+        assert row.retry_at == self.NOW + dt.timedelta(hours=1)
+
+    def test_a_key_pair_that_was_being_asked_for_is_of_unknown_outcome(self, store: SqliteStore, clock: Clock) -> None:
+        self.pending(store, "unread", State.INTENDED)
+        batch.run(Requesting(store), items("unread"), store, self.options(clock))
+        (row,) = store.enrollment("svc", "unread").revisions
+        assert (row.state, row.failures) == (State.CREATE_UNKNOWN, 1)
+
+    def test_what_another_run_has_taken_over_is_left_to_it(self, store: SqliteStore, clock: Clock) -> None:
+        step = Requesting(store)
+        taken: list[Revision] = []
+
+        def overtaken() -> None:
+            store.release(["enrollment/svc/crash"], HOLDER)
+            store.acquire(["enrollment/svc/crash"], "other", 60.0)
+            taken.append(self.pending(store, "crash", State.INTENDED))
+
+        step.before = overtaken
+        (outcome,) = batch.run(step, items("crash"), store, self.options(clock))
+        assert type(outcome.error) is InternalError
+        assert store.enrollment("svc", "crash").pending == taken[0]
+
+    def test_a_store_that_cannot_count_it_does_not_hide_it(
+        self, store: SqliteStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def gone(*_arguments: object) -> t.NoReturn:
+            raise StoreError("gone")
+
+        self.pending(store, "unread")
+        monkeypatch.setattr(store, "put", gone)
+        (outcome,) = batch.run(Requesting(store), items("unread"), store, self.options(clock))
+        assert type(outcome.error) is InternalError
+
+    def test_what_concerns_the_machine_ends_the_run(self, store: SqliteStore, clock: Clock) -> None:
+        with pytest.raises(OSError, match="No space left"):
+            batch.run(Requesting(store), items("full", "a"), store, self.options(clock))
+        assert store.acquire(["enrollment/svc/full"], "other", 60.0) == {}
+
+    def test_what_is_counted_is_told_though_the_service_is_down(self, store: SqliteStore, clock: Clock) -> None:
+        down = dataclasses.replace(self.options(clock), is_down=lambda: True)
+        (outcome,) = batch.run(Requesting(store), items("unread"), store, down)
+        assert type(outcome.error) is InternalError
+
+    def test_leases_are_renewed_all_the_same(
+        self, store: SqliteStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        renewed = threading.Event()
+        calls: list[str] = []
+
+        class Renewing(SqliteStore):
+            def renew(self, holder: str, seconds: float) -> int:
+                calls.append(holder)
+                if len(calls) == 1:
+                    raise ValueError("nobody expected this")
+                renewed.set()
+                return super().renew(holder, seconds)
+
+        monkeypatch.setattr(batch, "LEASE_SECONDS", 0.03)
+        step = Requesting(store)
+        step.before = lambda: t.cast("None", renewed.wait(20))
+        with Renewing(str(store._path)) as other:
+            batch.run(step, items("a"), other, options(clock))
+        assert renewed.is_set()
 
 
 def test_nothing_at_all(store: SqliteStore, clock: Clock) -> None:

@@ -34,6 +34,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     BackingOffError,
     ConfigurationError,
     GateError,
+    InternalError,
     NotSentError,
     PolicyError,
     RefusedError,
@@ -91,10 +92,10 @@ def request_for(key: ec.EllipticCurvePrivateKey) -> bytes:
     return made.public_bytes(serialization.Encoding.DER)
 
 
-def certificate(csr: bytes, days: int = 90, start: dt.datetime = NOW - DAY) -> bytes:
+def certificate(csr: bytes, days: int = 90, start: dt.datetime = NOW - DAY, subject: x509.Name = NAME) -> bytes:
     """Return a certificate for the key of a CSR."""
     key = x509.load_der_x509_csr(csr).public_key()
-    builder = x509.CertificateBuilder(NAME, NAME, key, x509.random_serial_number())
+    builder = x509.CertificateBuilder(NAME, subject, key, x509.random_serial_number())
     made = builder.not_valid_before(start).not_valid_after(start + days * DAY).sign(KEY, hashes.SHA256())
     return made.public_bytes(serialization.Encoding.DER)
 
@@ -110,6 +111,7 @@ class FakeSigner(Signer):
         self.orders.append(order)
         days = 90 if order.revision == 1 else 400
         given = self.answers.pop(0) if self.answers else certificate(order.csr, days)
+        given = given(order.csr) if callable(given) else given
         if isinstance(given, BaseException):
             raise given
         return Signed(given) if isinstance(given, bytes) else None
@@ -182,7 +184,8 @@ class World:
     def run(self, step: t.Any, item: t.Any) -> Outcome:
         """Run one step for one item as a module does."""
         tools = self._tools()
-        (outcome,) = batch.run(step, [item], tools["store"], batch.BatchOptions("svc", f"run {id(tools)}"))
+        options = batch.BatchOptions("svc", f"run {id(tools)}", now=lambda: self.now)
+        (outcome,) = batch.run(step, [item], tools["store"], options)
         return outcome
 
     def request(self, spec: CertificateSpec = SPEC, *, force: bool = False) -> Outcome:
@@ -195,8 +198,8 @@ class World:
     def sign(self) -> Outcome:
         return self.run(SignStep(self.store(), self.signer, now=lambda: self.now), SignItem("www"))
 
-    def finalize(self, *given: bytes) -> Outcome:
-        step = FinalizeStep(**self._tools(), subject_match="contains", encoding="der")
+    def finalize(self, *given: bytes, subject_match: t.Any = "contains") -> Outcome:
+        step = FinalizeStep(**self._tools(), subject_match=subject_match, encoding="der")
         return self.run(step, FinalizeItem("www", lambda: given))
 
     def issue(self) -> None:
@@ -577,6 +580,330 @@ class TestWaiting:
         world.sign()
         world.transport.replies["finalize"] = failed(AnswerLostError, "finalize")
         assert [kind(world.finalize()) for _run in range(3)] == [AnswerLostError] * 3
+
+
+def without_the_name(csr: bytes) -> bytes:
+    """Return what a CA that forgets what was asked for makes of a request."""
+    return certificate(csr, subject=x509.Name([]))
+
+
+def impostor() -> bytes:
+    """Return a CA of the right name and with another key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = x509.CertificateBuilder(NAME, NAME, key.public_key(), x509.random_serial_number())
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    made = builder.not_valid_before(NOW - DAY).not_valid_after(NOW + 90 * DAY).sign(key, hashes.SHA256())
+    return made.public_bytes(serialization.Encoding.DER)
+
+
+def pending_of(world: World) -> Revision:
+    pending = world.enrollment().pending
+    assert pending is not None
+    return pending
+
+
+class TestRefused:
+    """The gate refuses what the signer gave. The request is still good."""
+
+    def refused(self, world: World, *answers: object) -> Outcome:
+        world.request()
+        world.signer.answers = list(answers or [without_the_name])
+        assert world.sign().error is None
+        return world.finalize()
+
+    def test_it_is_told_noted_and_goes_to_the_signer_again(self, world: World) -> None:
+        outcome = self.refused(world)
+        assert kind(outcome) is GateError
+        assert not outcome.changed
+        assert "lacks [cn=www]" in str(outcome.error)
+        assert "the next run has the same request signed again" in str(outcome.error)
+        row = pending_of(world)
+        assert (row.state, row.failures, row.retry_at, row.thumbprint, row.refused) == (
+            "requested",
+            1,
+            None,
+            None,
+            True,
+        )
+        assert row.note is not None
+        assert row.note.startswith("the gate refused the certificate ")
+        assert "lacks [cn=www]" in row.note
+        assert world.request().action == "resume"
+        signed = world.sign()
+        assert (signed.action, signed.reason) == (
+            "sign",
+            "requested, to be signed; the gate refused its last certificate",
+        )
+        assert world.finalize().action == "finalize"
+        assert world.states() == ["1.1 finalized"]
+        assert world.transport.steps().count("create") == 1
+        current = world.enrollment().current
+        assert current is not None
+        assert (current.failures, current.retry_at, current.note) == (0, None, None)
+
+    def test_a_ca_that_is_not_mended_is_asked_less_and_less(self, world: World) -> None:
+        world.request()
+        asked = []
+        for _hour in range(10):
+            world.signer.answers = [without_the_name]
+            world.sign()
+            world.finalize()
+            asked.append(len(world.signer.orders))
+            world.now += dt.timedelta(hours=1)
+        assert asked == [1, 2, 3, 3, 4, 4, 4, 4, 5, 5]
+        outcome = world.sign()
+        assert kind(outcome) is BackingOffError
+        assert "the gate refused the certificate" in str(outcome.error)
+        assert world.states() == ["1.1 requested"]
+
+    def test_with_force_at_once_and_with_the_same_request(self, world: World) -> None:
+        self.refused(world, without_the_name, without_the_name)
+        world.sign()
+        outcome = world.finalize()
+        assert "signed again from 2026-06-01 01:00 UTC on, or at once when redtrust_csr" in str(outcome.error)
+        assert kind(world.sign()) is BackingOffError
+        lifted = world.request(force=True)
+        assert (lifted.action, lifted.changed) == ("resume", True)
+        assert world.sign().action == "sign"
+        assert world.finalize().action == "finalize"
+        assert world.transport.steps().count("create") == 1
+        assert [code for code, _data in world.uploads] == ["canary-0"]
+
+    def test_force_of_a_renewal(self, world: World) -> None:
+        world.issue()
+        world.now += 61 * DAY
+        world.renew()
+        for _run in range(2):
+            world.signer.answers = [without_the_name]
+            world.sign()
+            world.finalize()
+        assert kind(world.sign()) is BackingOffError
+        assert world.renew(RenewItem("www", MONTH, force=True)).action == "resume"
+        world.sign()
+        assert world.finalize().action == "finalize"
+        assert world.transport.steps().count("create") == 2
+
+    def test_another_certificate_is_another_order_and_the_same_after_a_death(self, world: World) -> None:
+        """A signer that keeps orders in mind, or makes certificates of nothing else, would give the same again."""
+        self.refused(world, without_the_name, None, None, without_the_name)
+        world.now += DAY
+        first, (second, third) = world.signer.orders[0], [world.sign(), world.sign()]
+        assert [one.action for one in (second, third)] == ["wait", "wait"]
+        one, again = world.signer.orders[1:]
+        assert (one.request_id, one.since) == (again.request_id, again.since)
+        assert one.request_id != first.request_id
+        assert one.since == world.now
+        world.sign()
+        world.finalize()
+        world.now += DAY
+        world.sign()
+        assert len({order.request_id for order in world.signer.orders}) == 3
+        assert len({order.csr for order in world.signer.orders}) == 1
+
+    def test_what_the_signer_fails_with_counts_on(self, world: World) -> None:
+        self.refused(world, without_the_name, SignerError("down"))
+        assert kind(world.sign()) is SignerError
+        assert pending_of(world).failures == 2
+        assert kind(world.sign()) is BackingOffError
+
+    def test_an_order_that_can_never_be_signed_is_still_refused(self, world: World) -> None:
+        self.refused(world, without_the_name, ConfigurationError("c must have two letters"))
+        before = pending_of(world)
+        world.sign()
+        after = pending_of(world)
+        assert (after.state, after.note, after.failures) == (before.state, before.note, before.failures)
+        assert after.refused
+
+    def test_something_else_can_be_asked_for(self, world: World) -> None:
+        self.refused(world)
+        assert world.request(LONGER).action == "issue"
+        assert world.states() == ["1.1 abandoned", "1.2 requested"]
+
+    def test_it_is_let_through_after_all_by_another_choice_of_options(self, world: World) -> None:
+        self.refused(world)
+        again = world.finalize()
+        assert kind(again) is GateError
+        assert "signed again" in str(again.error)
+        assert pending_of(world).failures == 1, "it is the same refusal"
+        assert world.finalize(subject_match="ignore").action == "finalize"
+        assert len(world.signer.orders) == 1
+
+    def test_check_mode_tells_it_and_writes_nothing(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [without_the_name]
+        world.sign()
+        before = pending_of(world)
+        step = FinalizeStep(**world._tools(), subject_match="contains", encoding="der")
+        (outcome,) = batch.predict(step, [FinalizeItem("www")], world.store(), "svc")
+        assert (kind(outcome), outcome.changed) == (GateError, False)
+        assert pending_of(world) == before
+
+    def test_one_that_expired_in_the_store(self, world: World) -> None:
+        world.request()
+        world.sign()
+        world.now += 90 * DAY
+        assert "expired" in str(world.finalize().error)
+        world.signer.answers = [lambda csr: certificate(csr, start=world.now - DAY)]
+        world.sign()
+        assert world.finalize().action == "finalize"
+        assert world.transport.steps().count("create") == 1
+
+    def test_one_that_is_not_valid_yet_waits(self, world: World) -> None:
+        outcome = self.refused(world, lambda csr: certificate(csr, start=NOW + DAY))
+        assert kind(outcome) is GateError
+        assert "it is uploaded by the first run after that" in str(outcome.error)
+        assert world.states() == ["1.1 issued"]
+        assert pending_of(world).failures == 0
+        assert world.sign().action == "none"
+        world.now += 2 * DAY
+        assert world.finalize().action == "finalize"
+        assert len(world.signer.orders) == 1
+
+    def test_one_that_is_not_valid_yet_is_replaced_with_force(self, world: World) -> None:
+        self.refused(world, lambda csr: certificate(csr, start=NOW + 1000 * DAY))
+        assert not world.request().changed
+        assert world.request(force=True).action == "resume"
+        assert world.sign().action == "sign"
+        assert world.finalize().action == "finalize"
+        assert world.transport.steps().count("create") == 1
+
+    def test_one_that_is_wrong_and_not_valid_yet_is_wrong(self, world: World) -> None:
+        self.refused(world, lambda csr: certificate(csr, start=NOW + DAY, subject=x509.Name([])))
+        assert pending_of(world).refused
+
+    def test_what_may_be_in_use_is_never_given_up_for_another(self, world: World) -> None:
+        world.request()
+        world.sign()
+        world.transport.replies["finalize"] = failed(AnswerLostError, "finalize")
+        world.finalize()
+        world.now += 90 * DAY
+        before = pending_of(world)
+        assert kind(world.finalize()) is GateError
+        assert pending_of(world) == before
+        assert world.sign().action == "none"
+
+    def test_what_the_caller_gives_is_only_refused(self, world: World) -> None:
+        world.request()
+        before = pending_of(world)
+        csr = t.cast("bytes", before.csr)
+        for _run in range(3):
+            assert kind(world.finalize(without_the_name(csr))) is GateError
+        assert pending_of(world) == before
+        assert world.finalize(certificate(csr)).action == "finalize"
+
+    def test_a_chain_that_is_given_and_wrong_is_no_fault_of_what_the_signer_left(self, world: World) -> None:
+        world.request()
+        subject = x509.Name([*NAME, x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Example")])
+        world.signer.answers = [lambda csr: certificate(csr, subject=subject)]
+        world.sign()
+        before = pending_of(world)
+        assert kind(world.finalize(t.cast("bytes", before.certificate), impostor())) is GateError
+        assert pending_of(world) == before
+        assert world.finalize().action == "finalize"
+
+    def test_another_certificate_that_is_given_need_not_wait(self, world: World) -> None:
+        self.refused(world, without_the_name, without_the_name)
+        world.sign()
+        world.finalize()
+        csr = t.cast("bytes", pending_of(world).csr)
+        assert world.finalize(certificate(csr)).action == "finalize"
+
+    def test_the_one_that_the_service_refused_waits_also_when_it_is_given_again(self, world: World) -> None:
+        world.request()
+        given = certificate(t.cast("bytes", pending_of(world).csr))
+        world.transport.replies["finalize"] = refusal("X", "no", 400)
+        assert [kind(world.finalize(given)) for _run in range(3)] == [RefusedError, RefusedError, BackingOffError]
+        assert world.transport.steps().count("finalize") == 2
+
+
+class Odd(str):
+    """An option that the gate cannot even compare."""
+
+    __slots__ = ()
+
+    def __eq__(self, _other: object) -> bool:
+        raise RuntimeError("nobody expected this")
+
+    __hash__ = str.__hash__
+
+
+NOBODY = RuntimeError("nobody expected this")
+
+
+class TestAnErrorThatNobodyExpected:
+    def test_while_a_key_pair_is_asked_for(self, world: World) -> None:
+        world.transport.replies["create"] = NOBODY
+        assert [kind(world.request()) for _run in range(3)] == [InternalError, InternalError, BackingOffError]
+        assert world.states() == ["1.1 create_unknown", "1.2 create_unknown"]
+        assert world.transport.steps().count("create") == 2
+        world.transport.replies["create"] = world._create
+        assert world.request(force=True).action == "issue"
+
+    def test_while_the_answer_is_written_down(self, world: World) -> None:
+        def fail(_secret: str) -> None:
+            raise NOBODY
+
+        step = RequestStep(**world._tools(), register=fail)
+        assert kind(world.run(step, RequestItem(SPEC))) is InternalError
+        assert world.states() == ["1.1 create_unknown"]
+
+    def test_before_anything_is_asked_for(self, world: World) -> None:
+        spec = dataclasses.replace(SPEC, info={"odd": NOBODY})
+        assert kind(world.request(spec)) is InternalError
+        assert world.states() == []
+        assert world.transport.steps().count("create") == 0
+
+    def test_while_a_certificate_is_adopted(self, world: World) -> None:
+        def fail() -> Adoption:
+            raise NOBODY
+
+        assert [kind(world.renew(RenewItem("www", MONTH, adoption=fail))) for _run in range(3)] == [InternalError] * 3
+        assert world.states() == []
+
+    def test_while_what_was_adopted_is_renewed(self, world: World) -> None:
+        item = RenewItem("www", MONTH, adoption=lambda: Adoption(SPEC, "A" * 40, not_valid_after=NOW))
+        world.transport.replies["create"] = NOBODY
+        assert [kind(world.renew(item)) for _run in range(3)] == [InternalError, InternalError, BackingOffError]
+        assert world.states() == ["1.1 finalized", "2.1 create_unknown", "2.2 create_unknown"]
+
+    def test_while_the_signer_signs(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [NOBODY, NOBODY]
+        assert [kind(world.sign()) for _run in range(3)] == [InternalError, InternalError, BackingOffError]
+        assert len(world.signer.orders) == 2
+        assert world.states() == ["1.1 signing"]
+        world.now += dt.timedelta(hours=1)
+        assert world.sign().action == "sign"
+        assert len({order.request_id for order in world.signer.orders}) == 1
+
+    def test_in_the_gate(self, world: World) -> None:
+        world.request()
+        world.sign()
+        outcomes = [world.finalize(subject_match=Odd("contains")) for _run in range(3)]
+        assert [kind(one) for one in outcomes] == [InternalError, InternalError, BackingOffError]
+        assert "_x509/_gate.py, line" in str(outcomes[0].error)
+        assert world.sign().action == "none", "the CA is not asked again for what is our mistake"
+        assert world.request(force=True).action == "resume"
+        assert world.finalize().action == "finalize"
+
+    def test_while_it_is_uploaded(self, world: World) -> None:
+        world.request()
+        world.sign()
+        world.transport.replies["finalize"] = NOBODY
+        assert [kind(world.finalize()) for _run in range(3)] == [InternalError, InternalError, BackingOffError]
+        assert pending_of(world).upload_started, "it may be in use at the service"
+        assert world.transport.steps().count("finalize") == 2
+
+    def test_while_what_is_given_is_read(self, world: World) -> None:
+        def fail() -> t.Sequence[bytes]:
+            raise NOBODY
+
+        world.request()
+        step = FinalizeStep(**world._tools(), subject_match="contains", encoding="der")
+        assert kind(world.run(step, FinalizeItem("www", fail))) is InternalError
+        assert world.states() == ["1.1 requested"]
+        given = certificate(t.cast("bytes", pending_of(world).csr))
+        assert world.finalize(given).action == "finalize"
 
 
 def test_the_request_code_is_forgotten_once_the_certificate_is_in_use(world: World) -> None:

@@ -18,6 +18,7 @@ import pytest
 from ansible.module_utils import basic
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _module
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._masked import MaskedModule, proxy_password
 
 CANARY = "canary\"x'y\\z \u00e9"
@@ -100,6 +101,20 @@ def test_an_option_in_a_list_is_not_in_the_log(make: Make, logged: list[str]) ->
     make(entries=[{"name": "shown", "code": CANARY}])
     assert "shown" in logged[0]
     assert "canary" not in logged[0]
+
+
+def test_what_the_options_hold_is_known_to_the_threads_to_come(make: Make) -> None:
+    module = make(_ansible_no_log=True, password=CANARY)
+    assert module.secrets.hide(f"it was {CANARY}") == "it was ********"
+
+
+def test_what_ends_the_module_elsewhere_is_raised_for_one_file(make: Make, said: Said) -> None:
+    module = make(password=CANARY)
+    with module.raising(), pytest.raises(ConfigurationError) as caught:
+        module.fail_json(msg=f"chown failed: {CANARY}", path="/out/www.pem")
+    assert str(caught.value) == "/out/www.pem: chown failed: ********"
+    end(lambda: module.fail_json(msg="over"))
+    assert said()["msg"] == "over"
 
 
 def test_what_is_known_later_is_masked_everywhere(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections.abc as c
 import dataclasses
+import datetime as dt
 import json
 import os
 import stat
@@ -20,6 +21,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     AnswerLostError,
     ConfigurationError,
+    InternalError,
     NotSentError,
     NotTriedError,
     PolicyError,
@@ -28,6 +30,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     SessionError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._files import CertificateFiles
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._masked import MaskedModule
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
     CertificateSpec,
     DistinguishedName,
@@ -357,6 +360,33 @@ class TestResults:
         shown = json.dumps(_results.to_result(Outcome("www", "none", "", revision=ROW, in_use=ROW)))
         assert "canary" not in shown + repr(ROW)
 
+    @pytest.mark.parametrize(
+        ("broken", "kind"),
+        [
+            (dataclasses.replace(ROW, state=State.REQUESTED, csr=b"rubbish"), "ConfigurationError"),
+            (dataclasses.replace(ROW, not_valid_after=t.cast("dt.datetime", "rubbish")), "InternalError"),
+        ],
+    )
+    def test_one_that_cannot_be_shown_has_failed_alone(self, broken: Revision, kind: str) -> None:
+        outcomes = [
+            Outcome("a", "issue", "why", changed=True, revision=broken),
+            Outcome("b", "finalize", "why", changed=True, revision=ROW),
+        ]
+        result = _results.batch_result(outcomes)
+        first, second = result.values["certificates"]
+        assert (first["name"], first["action"], first["changed"], first["failed"]) == ("a", "issue", True, True)
+        assert first["error"]["type"] == kind
+        assert (second["failed"], second["state"]) == (False, "finalized")
+        assert result.changed
+        assert result.values["summary"] == {"failed": 1, "finalize": 1}
+        assert result.failure is not None
+        assert result.failure.startswith("1 of 2 certificates failed: a: ")
+        assert len(result.diff) == 2
+
+    def test_nothing_at_all(self) -> None:
+        result = _results.batch_result([])
+        assert (result.changed, result.values["certificates"], result.failure) == (False, [], None)
+
     def test_an_error_of_another_kind(self) -> None:
         assert _results.error_facts(KeyError("x")) == {"type": "KeyError"}
         facts = _results.error_facts(RefusedError("no", step="create", url="https://h", status=400))
@@ -375,7 +405,7 @@ def files(give: Give, tmp_path: Path) -> c.Callable[..., CertificateFiles]:
         **options: t.Any,
     ) -> CertificateFiles:
         give(check=check, **options)
-        module = basic.AnsibleModule(argument_spec={}, supports_check_mode=True, add_file_common_args=True)
+        module = MaskedModule(argument_spec={}, supports_check_mode=True, add_file_common_args=True)
         return CertificateFiles(module, str(tmp_path / "out"), backup=backup, in_use=in_use)
 
     return made
@@ -454,6 +484,39 @@ class TestFiles:
         assert isinstance(done.error, ConfigurationError)
         assert "File name too long" in str(done.error)
         assert str(done.extra["path"]).endswith(f"{name}.pem")
+
+    def test_a_directory_in_the_place_of_a_file(
+        self, files: c.Callable[..., CertificateFiles], pki: Openssl, tmp_path: Path
+    ) -> None:
+        (tmp_path / "out" / "www.pem").mkdir()
+        done = files().write(self.outcome(pki))
+        assert isinstance(done.error, ConfigurationError)
+        assert str(done.error).endswith("www.pem is a directory: move it away; the certificate is in use already")
+
+    def test_an_owner_that_is_not_there_is_the_failure_of_each_and_ends_nothing(
+        self, files: c.Callable[..., CertificateFiles], pki: Openssl, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        uploaded = dataclasses.replace(self.outcome(pki), action="finalize", changed=True)
+        done = files(owner="nobody-has-this-name").write(uploaded)
+        assert isinstance(done.error, ConfigurationError)
+        assert "www.pem: chown failed: failed to look up user nobody-has-this-name" in str(done.error)
+        assert (done.action, done.changed) == ("finalize", True)
+        assert capsys.readouterr().out == ""
+
+    def test_an_error_that_nobody_expected_is_the_failure_of_one(
+        self, files: c.Callable[..., CertificateFiles], pki: Openssl
+    ) -> None:
+        def in_use(name: str) -> Revision | None:
+            if name == "www":
+                raise ValueError("nobody expected this")
+            return None
+
+        writing = files(in_use=in_use)
+        outcomes = [self.outcome(pki), dataclasses.replace(self.outcome(pki), name="other")]
+        first, second = map(writing.write, outcomes)
+        assert isinstance(first.error, InternalError)
+        assert "_files.py, line" in first.error.place
+        assert (second.error, second.changed) == (None, True)
 
     def test_without_a_certificate_nothing_is_written(self, files: c.Callable[..., CertificateFiles]) -> None:
         for outcome in (Outcome("www", "none", ""), Outcome("www", "none", "", in_use=ROW)):

@@ -20,6 +20,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     BackingOffError,
     ConfigurationError,
     GateError,
+    InternalError,
     NotSentError,
     PolicyError,
     RedtrustError,
@@ -258,6 +259,7 @@ class TestWaiting:
         [
             (SignerError("x"), True, True),
             (GateError("x"), True, True),
+            (InternalError("x", exception="ValueError", place="here", trace=[]), True, True),
             (AnswerLostError("x", step="s", url="u"), True, False),
             (AnswerInvalidError("x", step="s", url="u"), True, True),
             (RefusedError("x", step="s", url="u", status=400), True, True),

@@ -479,6 +479,17 @@ class TestCalls:
             assert len(set(pool.map(one, range(8)))) == 1
         assert service.steps() == ["login"]
 
+    def test_nor_one_that_ended_as_nobody_expected(self, path: Path) -> None:
+        """What sent a password, or a refresh token, once must not send it for each certificate of a list."""
+        service = Service(login=ValueError("nobody expected this"))
+        session = service.session(LOGIN, path)
+        with pytest.raises(ValueError, match="nobody expected"):
+            session.open()
+        for _thread in range(2):
+            with pytest.raises(SessionError, match="an error that nobody expected ended the attempt"):
+                session.open()
+        assert service.steps() == ["login"]
+
     def test_a_session_that_cannot_be_kept_is_not_asked_for_again(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -44,6 +44,11 @@ def test_a_certificate_of_the_requests_key_is_handed_on(pki: Openssl, order: Sig
     assert Prepared(None).sign(order) is None
 
 
+def test_what_cannot_be_read_is_a_failure_of_the_signer(order: SigningOrder) -> None:
+    with pytest.raises(SignerError, match="the signer answered with a certificate that cannot be read: "):
+        Prepared(Signed(b"rubbish")).sign(order)
+
+
 def test_a_certificate_of_another_key_is_refused(pki: Openssl, order: SigningOrder) -> None:
     with pytest.raises(
         SignerError, match=r"another request: \[cn=other\] .* does not have the key of john, revision 2"
