@@ -38,7 +38,7 @@ def batch_result(outcomes: t.Sequence[Outcome]) -> Result:
             "stopped": _stopped(failed),
         },
         diff=[_diff(outcome) for outcome in outcomes if outcome.changed],
-        warnings=[f"{outcome.name}: {warning}" for outcome in outcomes for warning in outcome.warnings],
+        warnings=_warnings(outcomes),
         failure=_failure(failed, len(outcomes)) if failed else None,
     )
 
@@ -147,6 +147,15 @@ def _failure(failed: t.Sequence[Outcome], count: int) -> str:
     if len(tried) < len(failed):
         parts.append(f"{len(failed) - len(tried)} were not tried, since the service is down")
     return f"{len(failed)} of {count} certificates failed: {'; '.join(parts)}"
+
+
+def _warnings(outcomes: t.Sequence[Outcome]) -> list[str]:
+    """Return each warning once, with the names that it is about."""
+    names: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        for warning in outcome.warnings:
+            names.setdefault(warning, []).append(outcome.name)
+    return [f"{_listed(met)}: {warning}" for warning, met in names.items()]
 
 
 def _listed(names: t.Sequence[str]) -> str:

@@ -243,7 +243,7 @@ def entries(options: arguments.Spec, *given: dict[str, t.Any], **other: t.Any) -
         {
             **arguments.certificates(options),
             **COMMON,
-            "renew_before": {"default": "30d"},
+            "renew_before": {"type": "str"},
             "force": {"type": "bool", "default": False},
         },
         certificates=list(given) or None,
@@ -289,12 +289,12 @@ class TestItems:
     def test_renewals_of_all_or_of_some(self) -> None:
         everything = arguments.renew_items(entries(arguments.RENEWED, force=True), lambda: ["a", "b"])
         assert [(item.name, item.force, item.renew_before.text) for item in everything] == [
-            ("a", True, "30d"),
-            ("b", True, "30d"),
+            ("a", True, ""),
+            ("b", True, ""),
         ]
         assert [item.adoption() for item in everything] == [None, None]
         given = ({"name": "a", "renew_before": "50%"}, {"name": "b", "force": True, "request_code": "MINE"})
-        some = arguments.renew_items(entries(arguments.RENEWED, *given), list)
+        some = arguments.renew_items(entries(arguments.RENEWED, *given, renew_before="30d"), list)
         assert [(item.name, item.force, item.renew_before.text) for item in some] == [
             ("a", False, "50%"),
             ("b", True, "30d"),
