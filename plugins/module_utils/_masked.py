@@ -24,7 +24,13 @@ class MaskedModule(AnsibleModule):
     def __init__(self, **rules: t.Any) -> None:
         # Ansible's own constructor already prints: what it logs, and what is wrong with the options.
         self.secrets = Secrets()
+        # What the play gives, before the argument spec makes of it what it should be.
+        self.given: dict[str, t.Any] = {}
         super().__init__(**rules)  # type: ignore[no-untyped-call]
+
+    def _load_params(self) -> None:
+        super()._load_params()  # type: ignore[no-untyped-call]
+        self.given = dict(self.params)
 
     def hide(self, value: t.Any) -> t.Any:
         """Return JSON types with masks in the place of secrets."""

@@ -21,6 +21,7 @@ LAYERS = (
     "_secrets",
     "_holder",
     "_errors",
+    "_yaml_values",
     "_clock",
     "_models",
     "_redirect_url",
