@@ -37,7 +37,7 @@ options:
     elements: dict
     suboptions:
       name:
-        description: The name of the enrollment.
+        description: The name of the enrollment. Quote one that is a number.
         type: str
         required: true
       renew_before:
@@ -76,6 +76,8 @@ options:
             a mapping of attribute to value, or to a list of values.
           - The attributes of the vendor's page are V(cn), V(o), V(c), V(st), V(l) and V(ou). Others are passed on
             as they are.
+          - Each value must be text. Quote what YAML reads as a number, a date or a boolean, such as V("0123"); without
+            quotes it is refused, since YAML does not keep what was written.
           - The default is the subject of the certificate that is given.
         type: raw
         required: false
@@ -97,7 +99,9 @@ options:
         type: str
         default: SHA256
       info:
-        description: Further fields for the provider, passed on as they are.
+        description:
+          - Further fields for the provider, passed on as they are. Values at any depth must be text, as in
+            O(certificates[].dn).
         type: dict
         default: {}
       group_ids:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib
 import re
 import typing as t
@@ -249,6 +250,25 @@ def entries(options: arguments.Spec, *given: dict[str, t.Any], **other: t.Any) -
         certificates=list(given) or None,
         **other,
     )
+
+
+class TestExpiresWithin:
+    NOW = dt.datetime(2026, 6, 1, tzinfo=dt.timezone.utc)
+
+    @pytest.mark.parametrize(
+        ("text", "days"),
+        [("30", 30), (" 30d ", 30), ("0", 0), ("-5", -5), ("1d12h", 1.5), ("4w", 28), ("999999", 999999)],
+    )
+    def test_a_number_alone_counts_days(self, text: str, days: float) -> None:
+        assert arguments.ends_until({"expires_within": text}, self.NOW) == self.NOW + dt.timedelta(days=days)
+
+    def test_without_it_everything_is_shown(self) -> None:
+        assert arguments.ends_until({"expires_within": None}, self.NOW) is None
+
+    @pytest.mark.parametrize("text", ["", "soon", "33%", "1.5", "9999999"])
+    def test_what_is_no_time(self, text: str) -> None:
+        with pytest.raises(ConfigurationError, match="^expires_within must be a duration .*, or a number of days"):
+            arguments.ends_until({"expires_within": text}, self.NOW)
 
 
 class TestItems:

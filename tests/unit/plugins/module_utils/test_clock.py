@@ -75,7 +75,9 @@ class TestDurations:
         + ["999999y", "99999999999d", "30 days", "1d,12h", "\u0663d"],
     )
     def test_it_is_none(self, text: str) -> None:
-        with pytest.raises(ConfigurationError, match="^validity must be a duration such as 90d, 1y, 12h or 1d12h") as exc:
+        with pytest.raises(
+            ConfigurationError, match="^validity must be a duration such as 90d, 1y, 12h or 1d12h"
+        ) as exc:
             parse_duration("validity", text)
         assert str(exc.value).endswith(f"not {text!r}")
 

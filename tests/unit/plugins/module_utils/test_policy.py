@@ -412,6 +412,7 @@ def test_any_text_is_a_time_or_a_share_or_the_default_or_refused(text: str) -> N
 @pytest.mark.parametrize("text", ["30", "0%", "100%", "33.3%", "-1d", "1.5d", "30 days", "d", "1234567d", "P30D", "1M"])
 def test_the_message_says_what_can_be_given(text: str) -> None:
     with pytest.raises(
-        ConfigurationError, match=r"^renew_before must be a duration such as 90d, .* or a share of the .* from 1% to 99%"
+        ConfigurationError,
+        match=r"^renew_before must be a duration such as 90d, .* or a share of the .* from 1% to 99%",
     ):
         RenewBefore.parse(text)

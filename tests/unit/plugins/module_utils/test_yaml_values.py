@@ -144,6 +144,8 @@ def test_each_option_of_text_is_looked_at() -> None:
     specs = (arguments.REQUESTED, arguments.RENEWED, arguments.FINALIZED, arguments.NAMED)
     texts = {name for spec in specs for name, rule in spec.items() if rule["type"] in ("str", "raw", "dict")}
     texts |= {name for spec in specs for name, rule in spec.items() if rule.get("elements") == "str"}
-    looked_at = {name for group in ("_TEXTS", "_SECRET_TEXTS", "_LISTS", "_DEEP") for name in getattr(_yaml_values, group)}
+    looked_at = {
+        name for group in ("_TEXTS", "_SECRET_TEXTS", "_LISTS", "_DEEP") for name in getattr(_yaml_values, group)
+    }
     # the grammar of durations, and the parser of certificates
     assert texts - looked_at == {"renew_before", "certificate"}
