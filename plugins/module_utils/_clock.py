@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Times as the collection reads them: the one grammar of durations, and the clock of the service.
 
-The clock of the service is known by the Date of its answers. The clock of this machine may be wrong, and may jump in the middle of a run; the monotonic clock does neither, but tells
-no date. So what an answer says is pinned to the monotonic clock. All clocks are passed in.
+The clock of the service is known by the Date of its answers. The clock of this machine may be wrong, and may jump in
+the middle of a run; the monotonic clock does neither, but tells no date. So what an answer says is pinned to the
+monotonic clock. All clocks are passed in.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from ._errors import (
     AnswerInvalidError,
     AnswerLostError,
     BackingOffError,
-    ConfigurationError,
     GateError,
     PolicyError,
     RedtrustError,
@@ -106,8 +105,8 @@ class RenewBefore:
             return dataclasses.replace(
                 third,
                 rule=f"{third.rule}, as renew_before {self.text} leaves no time",
-                warning=f"renew_before {self.text} leaves no time to use a certificate that lives {_span(life)}, so it is "
-                "due at a third of its life before its end: set a shorter renew_before, or leave it out",
+                warning=f"renew_before {self.text} leaves no time to use a certificate that lives {_span(life)}, so it "
+                "is due a third of its life before its end: set a shorter renew_before, or leave it out",
             )
         return Due(ends - before, self._rule(), self._short(before, life))
 

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Refuse what YAML has read as a number, a date or a boolean where text is meant.
 
-``ou: 02341467000120`` is to YAML the number 167719469136, ``name: 1_000`` is 1000 and ``c: NO`` is false. What was written
-cannot be had back, so it is not made text again. Values are looked at as they come from the play: the argument spec
-would turn a number into text without a trace. A date is text as soon as it leaves the controller, see plugins/action.
+To YAML ``ou: 02341467000120`` is the number 167719469136, ``name: 1_000`` is 1000 and ``c: NO`` is false. What was
+written cannot be had back, so it is not made text again. Values are looked at as they come from the play: the argument
+spec would turn a number into text without a trace. A date is text as soon as it leaves the controller, see
+plugins/action.
 """
 
 from __future__ import annotations
@@ -52,19 +53,22 @@ def _of_entries(entries: object) -> t.Iterator[str]:
     if isinstance(entries, str) and _DATE_IN_TEXT.search(entries):
         yield "certificates has a date in it"
     for number, entry in enumerate(entries if isinstance(entries, (list, tuple)) else ()):
-        if not isinstance(entry, t.Mapping):
-            continue
-        name = entry.get("name")
-        place = f"{name}: " if isinstance(name, str) else f"certificates[{number}]: "
-        for option in (*_TEXTS, *_SECRET_TEXTS):
-            value = entry.get(option)
-            if value is not None and _reading(value):
-                yield f"{place}{option} is {'a number' if option in _SECRET_TEXTS else _reading(value)}"
-        for option in _LISTS:
-            yield from _of_list(entry, option, place)
-        for option in _DEEP:
-            if isinstance(entry.get(option), (t.Mapping, list, tuple)):
-                yield from _within(f"{place}{option}", entry[option])
+        if isinstance(entry, t.Mapping):
+            name = entry.get("name")
+            yield from _of_entry(entry, f"{name}: " if isinstance(name, str) else f"certificates[{number}]: ")
+
+
+def _of_entry(entry: t.Mapping[str, t.Any], place: str) -> t.Iterator[str]:
+    """Look at one certificate; an option that is null is one that is not set."""
+    for option in (*_TEXTS, *_SECRET_TEXTS):
+        value = entry.get(option)
+        if value is not None and _reading(value):
+            yield f"{place}{option} is {'a number' if option in _SECRET_TEXTS else _reading(value)}"
+    for option in _LISTS:
+        yield from _of_list(entry, option, place)
+    for option in _DEEP:
+        if isinstance(entry.get(option), (t.Mapping, list, tuple)):
+            yield from _within(f"{place}{option}", entry[option])
 
 
 def _of_list(options: t.Mapping[str, t.Any], name: str, place: str) -> t.Iterator[str]:

@@ -31,7 +31,10 @@ def run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> t.Ca
     ("entry", "place"),
     [
         ({"dn": {"ou": ["x", dt.date(2026, 11, 25)]}}, "a: dn.ou[1] is the date 2026-11-25: "),
-        ({"info": {"since": dt.datetime(2026, 11, 25, 10)}}, "a: info.since is the date 2026-11-25 10:00:00: "),
+        (
+            {"info": {"since": dt.datetime(2026, 11, 25, 10, tzinfo=dt.timezone.utc)}},
+            "a: info.since is the date 2026-11-25 10:00:00+00:00: ",
+        ),
         ({"dn": {False: "x"}}, "a: dn has the boolean false as a key: "),
         ({"dn": {"ou": 167719469136}}, "a: dn.ou is the number 167719469136: "),
     ],

@@ -267,7 +267,7 @@ class TestExpiresWithin:
 
     @pytest.mark.parametrize("text", ["", "soon", "33%", "1.5", "9999999"])
     def test_what_is_no_time(self, text: str) -> None:
-        with pytest.raises(ConfigurationError, match="^expires_within must be a duration .*, or a number of days"):
+        with pytest.raises(ConfigurationError, match=r"^expires_within must be a duration .*, or a number of days"):
             arguments.ends_until({"expires_within": text}, self.NOW)
 
 

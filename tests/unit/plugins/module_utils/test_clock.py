@@ -71,13 +71,13 @@ class TestDurations:
 
     @pytest.mark.parametrize(
         "text",
-        ["", " ", "90", "d", "-1d", "1.5d", "1d1y", "1d1d", "P30D", "30D", "soon", "33%", "12:00", "2001y", "9999999s"]
-        + ["999999y", "99999999999d", "30 days", "1d,12h", "\u0663d"],
+        [
+            *("", " ", "90", "d", "-1d", "1.5d", "1d1y", "1d1d", "P30D", "30D", "soon", "33%", "12:00", "30 days"),
+            *("1d,12h", "2001y", "9999999s", "999999y", "99999999999d", "\u0663d"),
+        ],
     )
     def test_it_is_none(self, text: str) -> None:
-        with pytest.raises(
-            ConfigurationError, match="^validity must be a duration such as 90d, 1y, 12h or 1d12h"
-        ) as exc:
+        with pytest.raises(ConfigurationError, match=r"^validity must be a duration such as 90d") as exc:
             parse_duration("validity", text)
         assert str(exc.value).endswith(f"not {text!r}")
 
