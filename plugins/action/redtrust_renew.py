@@ -13,7 +13,7 @@ from ..module_utils._errors import ConfigurationError
 from ..module_utils._yaml_values import check_values
 
 
-class ActionModule(ModuleAction):  # type: ignore[misc]
+class ActionModule(ModuleAction):
     """Run the module, unless YAML has read something else than text where text is meant."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
@@ -21,4 +21,4 @@ class ActionModule(ModuleAction):  # type: ignore[misc]
             check_values(self._task.args)
         except ConfigurationError as exc:
             return {"failed": True, "changed": False, "msg": str(exc), "error": {"type": type(exc).__name__}}
-        return t.cast("dict[str, t.Any]", super().run(tmp, task_vars))
+        return t.cast("dict[str, t.Any]", super().run(tmp, task_vars))  # type: ignore[no-untyped-call]
