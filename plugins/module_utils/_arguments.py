@@ -17,6 +17,7 @@ from pathlib import Path
 from ansible.module_utils.errors import AnsibleFallbackNotFound
 
 from ._client import Address
+from ._clock import parse_duration
 from ._contract import CONTRACTS, Contract
 from ._credentials import Credentials
 from ._enroll.api import Adoption, FinalizeItem, RenewItem, RequestItem, SettleItem, SignItem
@@ -361,6 +362,16 @@ def finalize_items(params: Params, names: t.Callable[[], t.Iterable[str]]) -> li
         FinalizeItem(name_of(entry), functools.partial(_given, entry, missing_ok=True))
         for entry in params["certificates"]
     ]
+
+
+def ends_until(params: Params, now: dt.datetime) -> dt.datetime | None:
+    """Return until when certificates end that should be shown; None for all. A number alone counts days."""
+    text: str | None = params["expires_within"]
+    if text is None:
+        return None
+    if re.fullmatch(r"-?[0-9]{1,6}", text.strip()):
+        return now + dt.timedelta(days=int(text))
+    return now + parse_duration("expires_within", text, instead=", or a number of days")
 
 
 def _spec(entry: Params) -> CertificateSpec:

@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Know the clock of the service by the Date of its answers.
+"""Times as the collection reads them: the one grammar of durations, and the clock of the service.
 
-The clock of this machine may be wrong, and may jump in the middle of a run; the monotonic clock does neither, but tells
-no date. So what an answer says is pinned to the monotonic clock. All clocks are passed in.
+The clock of the service is known by the Date of its answers. The clock of this machine may be wrong, and may jump in
+the middle of a run; the monotonic clock does neither, but tells no date. So what an answer says is pinned to the
+monotonic clock. All clocks are passed in.
 """
 
 from __future__ import annotations
@@ -16,11 +17,41 @@ import threading
 import time
 import typing as t
 
+from ._errors import ConfigurationError
+
 # In seconds. Below it the clock of this machine counts: an answer may be on its way for a while, and Date is rounded.
 TOLERANCE = 60.0
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, (\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT", re.ASCII)
+
+_UNITS = {
+    "y": dt.timedelta(days=365),
+    "w": dt.timedelta(weeks=1),
+    "d": dt.timedelta(days=1),
+    "h": dt.timedelta(hours=1),
+    "m": dt.timedelta(minutes=1),
+    "s": dt.timedelta(seconds=1),
+}
+_DURATION = re.compile(r"\s*".join(rf"(?:([0-9]{{1,6}})\s*{unit})?" for unit in _UNITS))
+# What is longer leads beyond the dates that a computer knows.
+_LONGEST = 2000 * _UNITS["y"]
+
+
+def parse_duration(option: str, text: str, *, instead: str = "") -> dt.timedelta:
+    """Return a duration such as ``90d``, ``1y``, ``12h`` or ``1d12h``; y is 365 days and m is minutes.
+
+    ``instead`` is what the option takes besides, in words. Raises ConfigurationError that names the option.
+    """
+    counts = _DURATION.fullmatch(text.strip())
+    parts = zip(counts.groups(), _UNITS.values()) if counts and text.strip() else ()
+    duration = sum((int(count) * unit for count, unit in parts if count), dt.timedelta())
+    if not counts or not text.strip() or duration > _LONGEST:
+        raise ConfigurationError(
+            f"{option} must be a duration such as 90d, 1y, 12h or 1d12h{instead} (units in this order: y w d h m s; "
+            f"m is minutes; at most 2000y), not {text!r}"
+        )
+    return duration
 
 
 def http_date(text: str | None) -> float | None:

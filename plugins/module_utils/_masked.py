@@ -27,8 +27,14 @@ class MaskedModule(AnsibleModule):
         # Ansible's own constructor already prints: what it logs, and what is wrong with the options.
         self.secrets = Secrets()
         self._raises = False
+        # What the play gives, before the argument spec makes of it what it should be.
+        self.given: dict[str, t.Any] = {}
         super().__init__(**rules)  # type: ignore[no-untyped-call]
         self.hide("")  # so that the threads to come, which ask ``secrets``, know what the options hold
+
+    def _load_params(self) -> None:
+        super()._load_params()  # type: ignore[no-untyped-call]
+        self.given = dict(self.params)
 
     def hide(self, value: t.Any) -> t.Any:
         """Return JSON types with masks in the place of secrets."""

@@ -95,9 +95,9 @@ def _dn_pairs(value: object) -> t.Iterator[tuple[str, str]]:
 
 
 def _dn_text(attribute: object, value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
+    if not isinstance(value, str):
         raise ConfigurationError(f"dn attribute {attribute!r} must be text, not {value!r} (quote it in YAML)")
-    return str(value)
+    return value
 
 
 @dataclasses.dataclass(frozen=True)

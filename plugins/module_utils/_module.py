@@ -32,6 +32,7 @@ from ._session_store import StoredSession
 from ._store.api import Store, open_store
 from ._transport import REQUESTS_IMPORT_ERROR, HttpsTransport, check_files
 from ._x509.api import CRYPTOGRAPHY_IMPORT_ERROR
+from ._yaml_values import check_values
 
 
 class Context:
@@ -183,6 +184,7 @@ def run(spec: arguments.Spec, work: t.Callable[[Context], Result], **rules: t.An
 def _result(context: Context, work: t.Callable[[Context], Result]) -> Result:
     """Do the work; an error of the collection is a result as well."""
     try:
+        check_values(context.module.given)
         return work(context)
     except RedtrustError as exc:
         return Result(changed=False, values={"error": error_facts(exc)}, failure=str(exc))

@@ -10,11 +10,11 @@ import datetime as dt
 import re
 import typing as t
 
+from ._clock import parse_duration
 from ._errors import (
     AnswerInvalidError,
     AnswerLostError,
     BackingOffError,
-    ConfigurationError,
     GateError,
     InternalError,
     PolicyError,
@@ -27,6 +27,11 @@ from ._models import Action, CertificateSpec, Enrollment, Revision, State
 _FIRST_WAIT = dt.timedelta(hours=1)
 _LONGEST_WAIT = dt.timedelta(hours=32)
 _NOT_ITS_OWN = (401, 429, 503)
+_BEGINNING = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
+_MONTH = dt.timedelta(days=30)
+# The share of its life that a certificate is in use at least. A little under a tenth, so that 90% is not undone by the
+# minutes by which CAs date certificates back.
+_LEAST_LEFT = 0.095
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,13 +39,14 @@ class Decision:
     """What to do, and why in words.
 
     ``gives_up`` is a pending revision that makes room, ``resumes`` one that is to wait no longer; each as it shall be
-    stored.
+    stored. ``warnings`` is what a person should know whatever is done.
     """
 
     action: Action
     reason: str
     gives_up: Revision | None = None
     resumes: Revision | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def asks(self) -> bool:
@@ -49,39 +55,75 @@ class Decision:
 
 
 @dataclasses.dataclass(frozen=True)
-class RenewBefore:
-    """How long before its end a certificate is due: a fixed time, or a share of its lifetime."""
+class Due:
+    """From when on a certificate is due, by which rule in words, and what a person should know about the rule."""
 
-    text: str
+    at: dt.datetime
+    rule: str
+    warning: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class RenewBefore:
+    """How long before its end a certificate is due: a fixed time, or ``percent`` of its life.
+
+    Without either it is the default, the smaller of 30 days and a third of the life. A certificate that was just
+    obtained is never due: a value that leaves it less than a tenth of its life is taken as that third.
+    """
+
+    text: str = ""
     fixed: dt.timedelta | None = None
-    share: float | None = None
+    percent: int | None = None
 
     @classmethod
-    def parse(cls, text: str) -> RenewBefore:
-        """Read ``30d`` (also ``h`` for hours, ``w`` for weeks) or ``33%``; raise ConfigurationError otherwise."""
-        match = re.fullmatch(r"\s*(\d{1,5})\s*([hdw%])\s*", text)
-        if not match or (match.group(2) == "%" and not 0 < int(match.group(1)) < 100):
-            raise ConfigurationError(
-                f"renew_before is {text!r}; give a time such as 30d, 12h or 4w, or a share of the lifetime, 1% to 99%"
-            )
-        number, unit = int(match.group(1)), match.group(2)
-        if unit == "%":
-            return cls(text.strip(), share=number / 100)
-        return cls(
-            text.strip(),
-            fixed=number * {"h": dt.timedelta(hours=1), "d": dt.timedelta(days=1)}.get(unit, dt.timedelta(weeks=1)),
-        )
+    def parse(cls, text: str | None) -> RenewBefore:
+        """Read ``30d``, ``1d12h`` or ``33%``, or nothing; raise ConfigurationError otherwise."""
+        shown = (text or "").strip()
+        if not shown:
+            return cls()
+        share = re.fullmatch(r"([0-9]{1,2})\s*%", shown)
+        if share and int(share[1]):
+            return cls(shown, percent=int(share[1]))
+        others = ", or a share of the certificate's life from 1% to 99%"
+        return cls(shown, fixed=parse_duration("renew_before", shown, instead=others))
 
-    def due_from(self, not_valid_before: dt.datetime | None, not_valid_after: dt.datetime) -> dt.datetime:
-        """Return the time from which on a certificate is due.
+    def due(self, begins: dt.datetime | None, ends: dt.datetime, obtained: dt.datetime | None = None) -> Due:
+        """Return from when on a certificate is due.
 
-        A share needs the whole lifetime; where its beginning is not known, the end itself counts.
+        ``obtained`` is a moment at which it cannot have been there yet, where one is known: CAs date certificates
+        back. Where neither tells how long it lives, the fixed time counts, and of a share the end itself.
         """
-        if self.fixed is not None:
-            return not_valid_after - self.fixed
-        if not_valid_before is None or self.share is None:
-            return not_valid_after
-        return not_valid_after - (not_valid_after - not_valid_before) * self.share
+        known = [moment for moment in (begins, obtained) if moment and moment < ends]
+        if not known:
+            fixed = self.fixed or (dt.timedelta() if self.text else _MONTH)
+            return Due(ends - min(fixed, ends - _BEGINNING), self._rule())
+        life = ends - max(known)
+        third = Due(ends - life / 3, f"a third of its life of {_span(life)} before its end")
+        if not self.text:
+            return third if life < 3 * _MONTH else Due(ends - _MONTH, "30 days before its end")
+        before = self.fixed if self.fixed is not None else (ends - known[0]) * (self.percent or 0) / 100
+        if life - before < life * _LEAST_LEFT:
+            return dataclasses.replace(
+                third,
+                rule=f"{third.rule}, as renew_before {self.text} leaves no time",
+                warning=f"renew_before {self.text} leaves no time to use a certificate that lives {_span(life)}, so it "
+                "is due a third of its life before its end: set a shorter renew_before, or leave it out",
+            )
+        return Due(ends - before, self._rule(), self._short(before, life))
+
+    def _rule(self) -> str:
+        if not self.text:
+            return "30 days before its end"
+        return f"{self.text} {'before its end' if self.percent is None else 'of its life before its end'}"
+
+    def _short(self, before: dt.timedelta, life: dt.timedelta) -> str | None:
+        """Return a warning about a time in which hardly a run can come, such as a month that was written ``1m``."""
+        if before >= dt.timedelta(hours=1) or before * 1000 >= life:
+            return None
+        return (
+            f"renew_before {self.text} is only {_span(before)} of a life of {_span(life)}, and a certificate ends "
+            "unless a run comes just then (m is minutes)"
+        )
 
 
 def decide_issue(spec: CertificateSpec, enrollment: Enrollment, now: dt.datetime, *, force: bool = False) -> Decision:
@@ -134,9 +176,19 @@ def _decide_due(current: Revision, renew_before: RenewBefore, now: dt.datetime, 
         return Decision("renew", "asked for with force")
     if current.not_valid_after is None:
         return Decision("renew", "when its certificate ends is not known")
-    due = renew_before.due_from(current.not_valid_before, current.not_valid_after)
-    when = f"{_day(due)} ({renew_before.text} before its end); {_validity(current, now)}"
-    return Decision("renew", f"due since {when}") if due <= now else Decision("none", f"due from {when}")
+    due = renew_before.due(current.not_valid_before, current.not_valid_after, _obtained(current))
+    when = f"{_day(due.at)} ({due.rule}); {_validity(current, now)}"
+    warnings = (due.warning,) if due.warning else ()
+    if due.at <= now:
+        return Decision("renew", f"due since {when}", warnings=warnings)
+    return Decision("none", f"due from {when}", warnings=warnings)
+
+
+def _obtained(current: Revision) -> dt.datetime | None:
+    """Return the latest moment that is known at which a certificate was not there yet."""
+    if current.adopted:
+        return None
+    return max(filter(None, (current.created_at, current.signing_since)), default=None)
 
 
 def _decide_pending(
@@ -293,6 +345,14 @@ def _validity(revision: Revision, now: dt.datetime) -> str:
     if end is None:
         return "when it ends is not known"
     return f"valid until {_day(end)}" if end > now else f"expired since {_day(end)}"
+
+
+def _span(duration: dt.timedelta) -> str:
+    """Return a duration in words, in the largest unit of which it has two."""
+    for unit, seconds in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if duration.total_seconds() >= 2 * seconds:
+            return f"{duration.total_seconds() / seconds:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{duration.total_seconds():.0f} seconds"
 
 
 def _day(moment: dt.datetime) -> str:

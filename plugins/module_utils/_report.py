@@ -170,13 +170,18 @@ def _kind_of_cause(entry: Entry) -> str:
 
 def _cause(group: t.Sequence[Entry]) -> str:
     if len(group) <= _MOST_NAMES:
-        return f"{', '.join(str(entry['name']) for entry in group)}: {group[0]['msg']}"
+        return f"{_among(group)}: {group[0]['msg']}"
     return f"{group[0]['msg']}: {_among(group)}"
 
 
 def _among(group: t.Sequence[Entry]) -> str:
-    names = ", ".join(str(entry["name"]) for entry in group[:_MOST_NAMES])
-    return names if len(group) <= _MOST_NAMES else f"{_certificates(len(group))}, among them {names}"
+    return listed([str(entry["name"]) for entry in group])
+
+
+def listed(names: t.Sequence[str]) -> str:
+    """Return the names, or how many there are and the first of them."""
+    few = ", ".join(names[:_MOST_NAMES])
+    return few if len(names) <= _MOST_NAMES else f"{_certificates(len(names))}, among them {few}"
 
 
 def _certificates(count: int) -> str:

@@ -15,7 +15,7 @@ from ._attempt import attempt
 from ._attention import attention
 from ._errors import NotTriedError, RedtrustError, ServiceError, SessionError
 from ._models import PENDING, Enrollment, Outcome, Revision, State
-from ._report import failure
+from ._report import failure, listed
 from ._x509.api import csr_pem
 
 
@@ -37,7 +37,7 @@ def batch_result(outcomes: t.Sequence[Outcome]) -> Result:
         changed=any(outcome.changed for outcome in outcomes),
         values={"certificates": list(entries), "summary": summary(outcomes), "stopped": _stopped(outcomes)},
         diff=[diff for outcome, diff in zip(outcomes, diffs) if outcome.changed],
-        warnings=[f"{outcome.name}: {warning}" for outcome in outcomes for warning in outcome.warnings],
+        warnings=_warnings(outcomes),
         failure=failure(entries, len(entries)) or None,
     )
 
@@ -145,6 +145,15 @@ def _stopped(outcomes: t.Sequence[Outcome]) -> str | None:
         if at_login or isinstance(error, (NotTriedError, SessionError)):
             return str(error)
     return None
+
+
+def _warnings(outcomes: t.Sequence[Outcome]) -> list[str]:
+    """Return each warning once, with the names that it is about."""
+    names: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        for warning in outcome.warnings:
+            names.setdefault(warning, []).append(outcome.name)
+    return [f"{listed(met)}: {warning}" for warning, met in names.items()]
 
 
 def _diff(outcome: Outcome) -> dict[str, t.Any]:

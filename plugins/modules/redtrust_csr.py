@@ -42,7 +42,8 @@ options:
       name:
         description:
           - The name of the enrollment, unique for each O(service). It is yours to choose and is not sent.
-          - It becomes the name of files, so it has at most 200 bytes, no slash, and no dot at its start.
+          - It becomes the name of files, so it has at most 200 bytes, no slash, and no dot at its start. Quote one that
+            is a number.
         type: str
         required: true
       dn:
@@ -52,6 +53,8 @@ options:
             a mapping of attribute to value, or to a list of values.
           - The attributes of the vendor's page are V(cn), V(o), V(c), V(st), V(l) and V(ou). Others are passed on
             as they are.
+          - Each value must be text. Quote what YAML reads as a number, a date or a boolean, such as V("0123"); without
+            quotes it is refused, since YAML does not keep what was written.
         type: raw
         required: true
       provider:
@@ -71,7 +74,9 @@ options:
         type: str
         default: SHA256
       info:
-        description: Further fields for the provider, passed on as they are.
+        description:
+          - Further fields for the provider, passed on as they are. Values at any depth must be text, as in
+            O(certificates[].dn).
         type: dict
         default: {}
       group_ids:

@@ -30,7 +30,7 @@ options:
     required: true
     suboptions:
       name:
-        description: The name of the enrollment.
+        description: The name of the enrollment. Quote one that is a number.
         type: str
         required: true
   state:

@@ -25,7 +25,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.store
 options:
   names:
-    description: The enrollments to show. The default is all of O(service).
+    description: The enrollments to show. The default is all of O(service). Quote a name that is a number.
     type: list
     elements: str
   states:
@@ -40,16 +40,17 @@ options:
     version_added: 0.2.0
   expires_within:
     description:
-      - Show only enrollments whose current certificate ends within so many days. Those that have ended already are
-        among them.
-    type: int
+      - Show only enrollments whose current certificate ends within this time. Years of 365 days, weeks, days, hours,
+        minutes and seconds, in that order, such as V(30d), V(12h) or V(1d12h); a number alone counts days.
+      - Those that have ended already are among them.
+    type: str
 """
 
 EXAMPLES = r"""
 - name: Show what ends in the next 30 days
   redtrust.certificate_enroll.redtrust_enrollment_info:
     service: redtrust.example.com
-    expires_within: 30
+    expires_within: 30d
   register: soon
 
 - name: Fail when a create call was never answered
@@ -232,8 +233,9 @@ from ..module_utils._results import Result, enrollment_facts
 
 def work(context: Context) -> Result:
     """Read the store."""
+    until = arguments.ends_until(context.params, context.now())
     found = context.store.enrollments(context.service, context.params["names"])
-    shown = [enrollment for enrollment in found if _is_wanted(context, enrollment)]
+    shown = [enrollment for enrollment in found if _is_wanted(context, enrollment, until)]
     facts = [enrollment_facts(enrollment, context.now()) for enrollment in shown]
     states = Counter(str(enrollment.latest.state) for enrollment in shown if enrollment.latest)
     values = {
@@ -245,17 +247,17 @@ def work(context: Context) -> Result:
     return Result(changed=False, values=values)
 
 
-def _is_wanted(context: Context, enrollment: Enrollment) -> bool:
-    states, days = context.params["states"], context.params["expires_within"]
+def _is_wanted(context: Context, enrollment: Enrollment, until: dt.datetime | None) -> bool:
+    states = context.params["states"]
     if context.params["needs_attention"] and not attention(enrollment, context.now()):
         return False
     latest, current = enrollment.latest, enrollment.current
     if states and (latest is None or str(latest.state) not in states):
         return False
-    if days is None:
+    if until is None:
         return True
     end = current.not_valid_after if current else None
-    return end is not None and end <= context.now() + dt.timedelta(days=days)
+    return end is not None and end <= until
 
 
 def main() -> None:
@@ -264,7 +266,7 @@ def main() -> None:
         "names": {"type": "list", "elements": "str"},
         "states": {"type": "list", "elements": "str", "choices": [str(state) for state in State]},
         "needs_attention": {"type": "bool", "default": False},
-        "expires_within": {"type": "int"},
+        "expires_within": {"type": "str"},
     }
     run({**arguments.CONNECTION, **arguments.STORE, **options}, work)
 

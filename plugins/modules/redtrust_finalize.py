@@ -43,7 +43,7 @@ options:
     elements: dict
     suboptions:
       name:
-        description: The name of the enrollment.
+        description: The name of the enrollment. Quote one that is a number.
         type: str
         required: true
       certificate:
@@ -77,6 +77,7 @@ options:
       - Path of a directory in which to write C(<name>.pem), and C(<name>-chain.pem) where there is a chain, for
         each certificate that is in use.
       - It must exist. Each file is replaced as a whole. O(owner), O(group), O(mode) and the like are for these files.
+      - Quote O(mode), as in V("0644"). A number that cannot be what was written is refused, such as 644.
     type: path
   backup:
     description: Whether to keep a copy of a file that is replaced, with a timestamp in its name.

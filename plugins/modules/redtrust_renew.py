@@ -37,7 +37,7 @@ options:
     elements: dict
     suboptions:
       name:
-        description: The name of the enrollment.
+        description: The name of the enrollment. Quote one that is a number.
         type: str
         required: true
       renew_before:
@@ -76,6 +76,8 @@ options:
             a mapping of attribute to value, or to a list of values.
           - The attributes of the vendor's page are V(cn), V(o), V(c), V(st), V(l) and V(ou). Others are passed on
             as they are.
+          - Each value must be text. Quote what YAML reads as a number, a date or a boolean, such as V("0123"); without
+            quotes it is refused, since YAML does not keep what was written.
           - The default is the subject of the certificate that is given.
         type: raw
         required: false
@@ -97,7 +99,9 @@ options:
         type: str
         default: SHA256
       info:
-        description: Further fields for the provider, passed on as they are.
+        description:
+          - Further fields for the provider, passed on as they are. Values at any depth must be text, as in
+            O(certificates[].dn).
         type: dict
         default: {}
       group_ids:
@@ -117,11 +121,14 @@ options:
         default: []
   renew_before:
     description:
-      - How long before its end a certificate is due. A time in hours, days or weeks such as V(12h), V(30d) or
-        V(4w), or a share of its
-        whole lifetime such as V(33%).
+      - How long before its end a certificate is due. Years of 365 days, weeks, days, hours, minutes and seconds, in
+        that order, such as V(30d), V(12h) or V(1d12h); or a share of its whole life such as V(33%).
+      - The default is the smaller of 30 days and a third of the certificate's life. A certificate of a year is due 30
+        days before its end, one of 47 days is due 15 days and 16 hours before it.
+      - A value that leaves a certificate less than a tenth of its life is taken as that third, with a warning. So a
+        certificate that was just issued is never due, however short its life is.
+      - What the CA dates back does not count as life.
     type: str
-    default: 30d
   force:
     description:
       - Renew even though it is not due, or although the CA rejected the last request.
@@ -135,13 +142,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Request the renewal of everything that has a third of its life left
+- name: Request the renewal of everything that has less than half of its life left
   redtrust.certificate_enroll.redtrust_renew:
     host: redtrust.example.com
     api_version: "4.42"
     username: enroll
     password: "{{ redtrust_password }}"
-    renew_before: 33%
+    renew_before: 50%
 
 - name: Adopt a certificate that was issued by hand, and renew it when it is due
   redtrust.certificate_enroll.redtrust_renew:
@@ -174,7 +181,7 @@ certificates:
       description: Why, in words.
       type: str
       returned: always
-      sample: due since 2026-12-01 12:00 UTC (30d before its end); valid until 2026-12-31 12:00 UTC
+      sample: due since 2026-12-01 12:00 UTC (30 days before its end); valid until 2026-12-31 12:00 UTC
     changed:
       description: Whether anything changed for this certificate.
       type: bool
@@ -274,7 +281,7 @@ def main() -> None:
     """Run the module."""
     options: arguments.Spec = {
         **arguments.certificates(arguments.RENEWED),
-        "renew_before": {"type": "str", "default": "30d"},
+        "renew_before": {"type": "str"},
         "force": {"type": "bool", "default": False},
     }
     run({**arguments.CONNECTION, **arguments.STORE, **arguments.BATCH, **options}, work)

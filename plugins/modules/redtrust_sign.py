@@ -41,7 +41,7 @@ options:
     elements: dict
     suboptions:
       name:
-        description: The name of the enrollment.
+        description: The name of the enrollment. Quote one that is a number.
         type: str
         required: true
   signer:

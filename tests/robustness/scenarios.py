@@ -56,11 +56,12 @@ class Scenario:
 
 
 def issue(site: Site, names: c.Sequence[str]) -> None:
-    """Have certificates that are due: they have 20 days, and what is asked for in their place a year."""
+    """Have certificates that are due: 20 of their 80 days are left, and what is asked for in their place has a year."""
     local_ca = {"validity": "20d", **site.local_ca}
     for module in ("redtrust_csr", "redtrust_sign", "redtrust_finalize"):
         signer: dict[str, t.Any] = {"local_ca": local_ca} if module == "redtrust_sign" else {}
         assert site.step(module, names, **signer).status == 0
+    site.let_them_age(names)
 
 
 def sign_wrongly(site: Site, names: c.Sequence[str]) -> None:

@@ -84,8 +84,8 @@ class Scene:
 
     # -- runs -----------------------------------------------------------------------------------------------------
 
-    def play(self, playbook: str, names: int = NAMES, renew_before: str = "30d", job: str | None = None) -> Play:
-        """Return a run that issues so many certificates, or renews all: as they have 20 days, each is due."""
+    def play(self, playbook: str, names: int = NAMES, renew_force: bool = True, job: str | None = None) -> Play:
+        """Return a run that issues so many certificates, or renews all of them, due or not."""
         options = {
             name: value for name, value in self._site.options.items() if name not in ("session_path", "retry_timeout")
         }
@@ -102,7 +102,7 @@ class Scene:
         variables = {
             **{f"{playbook}_{name}": value for name, value in signing.items()},
             "issue_certificates": [wanted(f"story-{self._story.number}-{number}") for number in range(names)],
-            "renew_before": renew_before,
+            "renew_force": renew_force,
         }
         return Play(self._core, self._directory / str(len(self._runs)), playbook, variables, environment)
 
@@ -142,7 +142,7 @@ class Scene:
     def kill_runs(self) -> None:
         """Kill as many runs as the story says, one after the other; what survives is not waited for.
 
-        There is always work: each of the first asks for two certificates more, and to renew is always due.
+        There is always work: each of the first asks for two certificates more, and what is renewed is due or not.
         """
         for attempt in itertools.count():
             done = len(self.fates)
@@ -268,7 +268,7 @@ def test_what_a_kill_leaves_is_taken_up_by_the_next_run(
         scene.until_alone()
         asked = site.appliance.one("SELECT COUNT(*) FROM requests WHERE mutating")
         for playbook in ("issue", "renew"):
-            run = scene.to_the_end(playbook, renew_before="1h")
+            run = scene.to_the_end(playbook, renew_force=False)
             assert run.changes == 0, run.said()
         assert site.appliance.one("SELECT COUNT(*) FROM requests WHERE mutating") == asked
         scene.until_alone()

@@ -77,7 +77,15 @@ class _AskingStep(Step[Item]):
         if not decision.asks:
             expected = decision.resumes or enrollment.pending or enrollment.current
             acts = decision.resumes is not None
-            return Plan(item, enrollment, decision.action, decision.reason, acts=acts, expected=expected)
+            return Plan(
+                item,
+                enrollment,
+                decision.action,
+                decision.reason,
+                acts=acts,
+                expected=expected,
+                warnings=decision.warnings,
+            )
         self._client.check(spec)
         check_subject_alt_name(spec.subject_alt_name)
         after = _without(enrollment, decision.gives_up).next_revision(spec)
@@ -88,7 +96,7 @@ class _AskingStep(Step[Item]):
             decision.reason,
             acts=True,
             expected=after.moved(State.REQUESTED),
-            warnings=dn_warnings(spec.dn),
+            warnings=(*decision.warnings, *dn_warnings(spec.dn)),
         )
 
     def _ask(self, plan: Plan[Item], decision: Decision, spec: CertificateSpec) -> Outcome:

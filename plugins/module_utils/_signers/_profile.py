@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import re
 import typing as t
 
+from .._clock import parse_duration
 from .._errors import ConfigurationError
 from ._extensions import (
     authority_information_access,
@@ -26,25 +26,6 @@ except ImportError:
     pass  # told by CRYPTOGRAPHY_IMPORT_ERROR
 
 DIGESTS = ("sha256", "sha384", "sha512")
-
-_DURATION = re.compile(r"(?:(\d{1,6})y)?(?:(\d{1,6})w)?(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?")
-_UNITS = tuple(
-    dt.timedelta(**{unit: count})
-    for unit, count in (("days", 365), ("weeks", 1), ("days", 1), ("hours", 1), ("minutes", 1), ("seconds", 1))
-)
-
-
-def parse_duration(option: str, text: str) -> dt.timedelta:
-    """Return a duration such as ``90d``, ``1y``, ``12h`` or ``1d12h``; y is 365 days and m is minutes.
-
-    Raises ConfigurationError that names the option.
-    """
-    counts = _DURATION.fullmatch(text.strip())
-    if not counts or not text.strip():
-        raise ConfigurationError(
-            f"{option} must be a duration such as 90d, 1y or 12h (units in this order: y w d h m s), not {text!r}"
-        )
-    return sum((int(count) * unit for count, unit in zip(counts.groups(), _UNITS) if count), dt.timedelta())
 
 
 @dataclasses.dataclass(frozen=True)

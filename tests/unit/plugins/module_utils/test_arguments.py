@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib
 import re
 import typing as t
@@ -243,12 +244,31 @@ def entries(options: arguments.Spec, *given: dict[str, t.Any], **other: t.Any) -
         {
             **arguments.certificates(options),
             **COMMON,
-            "renew_before": {"default": "30d"},
+            "renew_before": {"type": "str"},
             "force": {"type": "bool", "default": False},
         },
         certificates=list(given) or None,
         **other,
     )
+
+
+class TestExpiresWithin:
+    NOW = dt.datetime(2026, 6, 1, tzinfo=dt.timezone.utc)
+
+    @pytest.mark.parametrize(
+        ("text", "days"),
+        [("30", 30), (" 30d ", 30), ("0", 0), ("-5", -5), ("1d12h", 1.5), ("4w", 28), ("999999", 999999)],
+    )
+    def test_a_number_alone_counts_days(self, text: str, days: float) -> None:
+        assert arguments.ends_until({"expires_within": text}, self.NOW) == self.NOW + dt.timedelta(days=days)
+
+    def test_without_it_everything_is_shown(self) -> None:
+        assert arguments.ends_until({"expires_within": None}, self.NOW) is None
+
+    @pytest.mark.parametrize("text", ["", "soon", "33%", "1.5", "9999999"])
+    def test_what_is_no_time(self, text: str) -> None:
+        with pytest.raises(ConfigurationError, match=r"^expires_within must be a duration .*, or a number of days"):
+            arguments.ends_until({"expires_within": text}, self.NOW)
 
 
 class TestItems:
@@ -289,12 +309,12 @@ class TestItems:
     def test_renewals_of_all_or_of_some(self) -> None:
         everything = arguments.renew_items(entries(arguments.RENEWED, force=True), lambda: ["a", "b"])
         assert [(item.name, item.force, item.renew_before.text) for item in everything] == [
-            ("a", True, "30d"),
-            ("b", True, "30d"),
+            ("a", True, ""),
+            ("b", True, ""),
         ]
         assert [item.adoption() for item in everything] == [None, None]
         given = ({"name": "a", "renew_before": "50%"}, {"name": "b", "force": True, "request_code": "MINE"})
-        some = arguments.renew_items(entries(arguments.RENEWED, *given), list)
+        some = arguments.renew_items(entries(arguments.RENEWED, *given, renew_before="30d"), list)
         assert [(item.name, item.force, item.renew_before.text) for item in some] == [
             ("a", False, "50%"),
             ("b", True, "30d"),

@@ -12,7 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._clock import ServiceClock, http_date
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._clock import (
+    ServiceClock,
+    http_date,
+    parse_duration,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError
 
 DAY = 86400.0
 
@@ -42,6 +47,39 @@ class Machine:
         date = self.date()
         self.later(back)
         return self.clock.heard(sending, date)
+
+
+class TestDurations:
+    @pytest.mark.parametrize(
+        ("text", "duration"),
+        [
+            ("90d", dt.timedelta(days=90)),
+            ("1y", dt.timedelta(days=365)),
+            ("2w", dt.timedelta(days=14)),
+            ("36h", dt.timedelta(hours=36)),
+            ("15m", dt.timedelta(minutes=15)),
+            ("1d12h", dt.timedelta(hours=36)),
+            (" 1y2w3d4h5m6s ", dt.timedelta(days=382, hours=4, minutes=5, seconds=6)),
+            (" 1 d 12 h ", dt.timedelta(hours=36)),
+            ("0s", dt.timedelta()),
+            ("99999w", dt.timedelta(weeks=99999)),
+            ("2000y", dt.timedelta(days=730000)),
+        ],
+    )
+    def test_it_is_read(self, text: str, duration: dt.timedelta) -> None:
+        assert parse_duration("validity", text) == duration
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *("", " ", "90", "d", "-1d", "1.5d", "1d1y", "1d1d", "P30D", "30D", "soon", "33%", "12:00", "30 days"),
+            *("1d,12h", "2001y", "9999999s", "999999y", "99999999999d", "\u0663d"),
+        ],
+    )
+    def test_it_is_none(self, text: str) -> None:
+        with pytest.raises(ConfigurationError, match=r"^validity must be a duration such as 90d") as exc:
+            parse_duration("validity", text)
+        assert str(exc.value).endswith(f"not {text!r}")
 
 
 class TestHttpDate:

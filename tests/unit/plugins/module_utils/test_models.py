@@ -50,7 +50,7 @@ class TestDistinguishedName:
         assert DistinguishedName.from_option(wire).to_json() == wire
 
     def test_a_mapping_keeps_its_order_and_may_repeat(self) -> None:
-        dn = DistinguishedName.from_option({"ou": ["b", "a"], "cn": "x", "serialNumber": 7})
+        dn = DistinguishedName.from_option({"ou": ["b", "a"], "cn": "x", "serialNumber": "7"})
         assert dn.attributes == (("ou", "b"), ("ou", "a"), ("cn", "x"), ("serialNumber", "7"))
         assert str(dn) == "ou=b, ou=a, cn=x, serialNumber=7"
 

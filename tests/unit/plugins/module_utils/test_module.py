@@ -129,6 +129,50 @@ def reached(server: Loopback, tmp_path: Path) -> dict[str, t.Any]:
 
 
 class TestModules:
+    @pytest.mark.parametrize(
+        ("module", "options", "problem"),
+        [
+            (
+                redtrust_csr,
+                {"certificates": [{**WWW, "dn": {"ou": 0o2341467000120}}]},
+                "www: dn.ou is the number 16771",
+            ),
+            (
+                redtrust_csr,
+                {"certificates": [{**WWW, "subject_alt_name": [5]}]},
+                "www: subject_alt_name[0] is the number 5",
+            ),
+            (
+                redtrust_csr,
+                {"certificates": [{**WWW, "info": {"a": {"b": True}}}]},
+                "www: info.a.b is the boolean true",
+            ),
+            (redtrust_csr, {"certificates": [WWW, {**WWW, "name": 4711}]}, "certificates[1]: name is the number 4711"),
+            (redtrust_renew, {"certificates": [{"name": 4711}]}, "certificates[0]: name is the number 4711"),
+            (redtrust_renew, {"certificates": [{"name": "a", "provider": 5}]}, "a: provider is the number 5"),
+            (redtrust_finalize, {"certificates": [{"name": 4711}]}, "certificates[0]: name is the number 4711"),
+            (redtrust_finalize, {"mode": "420"}, "mode is 420, which YAML makes of 0644"),
+            (redtrust_enrollment_info, {"names": [4711]}, "names[0] is the number 4711"),
+        ],
+    )
+    def test_what_yaml_has_made_a_number_is_refused(
+        self,
+        run: Run,
+        reached: dict[str, t.Any],
+        module: t.Any,
+        options: dict[str, t.Any],
+        problem: str,
+        tmp_path: Path,
+    ) -> None:
+        """Ansible has turned it into text by the time that a module looks at its options."""
+        given = {} if module is redtrust_enrollment_info else reached
+        said = run(module, **given, **options)
+        assert said["failed"]
+        assert said["msg"].startswith(problem)
+        assert "quote it in YAML" in said["msg"]
+        assert said["error"] == {"type": "ConfigurationError"}
+        assert not (tmp_path / "state").exists()
+
     def test_request_and_again(self, run: Run, reached: dict[str, t.Any], server: Loopback) -> None:
         said = run(redtrust_csr, **reached, certificates=[WWW], diff=True)
         assert said["changed"]
@@ -354,6 +398,12 @@ class TestResults:
     def test_warnings_say_whose_they_are(self) -> None:
         result = _results.batch_result([Outcome("a", "issue", "", warnings=("c is odd",))])
         assert result.warnings == ["a: c is odd"]
+
+    def test_a_warning_of_many_is_given_once(self) -> None:
+        """A fleet whose CA gives short lives must not print a line for each certificate."""
+        both = ("too long", "c is odd")
+        result = _results.batch_result([Outcome(f"n{at}", "none", "", warnings=both[: 1 + at % 2]) for at in range(9)])
+        assert result.warnings == ["n0, n1, n2, n3, n4 and 4 more: too long", "n1, n3, n5, n7: c is odd"]
         assert result.failure is None
 
     def test_no_request_code_in_any_result(self) -> None:

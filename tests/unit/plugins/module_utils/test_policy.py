@@ -139,9 +139,10 @@ RENEWAL = [
     ((current(),), "29d", False, "none", "due from 2026-06-02", None),
     ((current(),), "30d", False, "renew", "due since 2026-06-01 00:00 UTC (30d before its end); valid until", None),
     ((current(),), "5w", False, "renew", "due since", None),
+    ((current(),), "", False, "renew", "due since 2026-06-01 00:00 UTC (30 days before its end); valid until", None),
     ((current(),), "719h", False, "none", "due from 2026-06-01 01:00", None),
-    ((current(),), "33%", False, "none", "33% before its end", None),
-    ((current(),), "34%", False, "renew", "34% before its end", None),
+    ((current(),), "33%", False, "none", "33% of its life before its end", None),
+    ((current(),), "34%", False, "renew", "34% of its life before its end", None),
     ((current(not_valid_before=None),), "99%", False, "none", "due from 2026-07-01", None),
     ((current(not_valid_after=NOW),), "1h", False, "renew", "expired since", None),
     ((current(not_valid_after=None),), "30d", False, "renew", "when its certificate ends is not known", None),
@@ -287,28 +288,133 @@ class TestWaiting:
     st.integers(0, 2_900_000).map(lambda days: NOW + days * DAY),
 )
 def test_a_fixed_time_is_counted_from_the_end(number: int, unit: str, end: dt.datetime) -> None:
-    due = RenewBefore.parse(f" {number} {unit} ").due_from(None, end)
-    assert end - due == number * {"h": DAY / 24, "d": DAY, "w": 7 * DAY}[unit]
+    due = RenewBefore.parse(f" {number} {unit} ").due(None, end)
+    assert end - due.at == number * {"h": DAY / 24, "d": DAY, "w": 7 * DAY}[unit]
 
 
 @given(
-    st.integers(1, 99),
+    st.integers(1, 90),
     st.integers(-3000, 3000).map(lambda days: NOW + days * DAY),
     st.timedeltas(dt.timedelta(seconds=1), dt.timedelta(days=36500)),
 )
 def test_a_share_is_of_the_whole_lifetime(percent: int, start: dt.datetime, lifetime: dt.timedelta) -> None:
-    due = RenewBefore.parse(f"{percent}%").due_from(start, start + lifetime)
-    assert abs((due - start) - lifetime * (100 - percent) / 100) <= dt.timedelta(microseconds=2)
+    due = RenewBefore.parse(f"{percent}%").due(start, start + lifetime)
+    assert abs((due.at - start) - lifetime * (100 - percent) / 100) <= dt.timedelta(microseconds=2)
+    assert due.rule == f"{percent}% of its life before its end"
 
 
-@given(st.text() | st.from_regex(r"\s?[0-9]{1,6}\s?[hdwm%]?", fullmatch=True))
-def test_any_text_is_a_time_or_a_share_or_refused(text: str) -> None:
+# How long the certificate lives, when it is due before its end, and in which words.
+DEFAULTS = [
+    (398 * DAY, 30 * DAY, "30 days before its end"),
+    (90 * DAY, 30 * DAY, "30 days before its end"),
+    (47 * DAY, 47 * DAY / 3, "a third of its life of 47 days before its end"),
+    (20 * DAY, 20 * DAY / 3, "a third of its life of 20 days before its end"),
+    (30.5 * DAY, 30.5 * DAY / 3, "a third of its life of 30.5 days before its end"),
+    (12 * HOUR, 4 * HOUR, "a third of its life of 12 hours before its end"),
+    (45 * HOUR / 60, 15 * HOUR / 60, "a third of its life of 45 minutes before its end"),
+    (60 * HOUR / 3600, 20 * HOUR / 3600, "a third of its life of 60 seconds before its end"),
+]
+
+
+@pytest.mark.parametrize("text", [None, "", " "])
+@pytest.mark.parametrize(("life", "before", "rule"), DEFAULTS)
+def test_the_default_is_the_smaller_of_30_days_and_a_third(
+    text: str | None, life: dt.timedelta, before: dt.timedelta, rule: str
+) -> None:
+    due = RenewBefore.parse(text).due(NOW - life, NOW)
+    assert (NOW - due.at, due.rule, due.warning) == (before, rule, None)
+
+
+NO_TIME = [
+    ("30d", 20 * DAY),
+    ("30d", 30 * DAY),
+    ("30d", 30.5 * DAY),
+    ("4w2d", 31 * DAY),
+    ("19d", 20 * DAY),
+    ("2000y", 365 * DAY),
+    ("99%", HOUR),
+    ("95%", 365 * DAY),
+]
+
+
+@pytest.mark.parametrize(("text", "life"), NO_TIME)
+def test_a_value_that_leaves_no_time_is_taken_as_a_third(text: str, life: dt.timedelta) -> None:
+    due = RenewBefore.parse(text).due(NOW - life, NOW)
+    assert NOW - due.at == life / 3
+    assert due.rule.startswith("a third of its life of ")
+    assert due.rule.endswith(f" before its end, as renew_before {text} leaves no time")
+    assert (due.warning or "").startswith(f"renew_before {text} leaves no time to use a certificate that lives ")
+    assert (due.warning or "").endswith("set a shorter renew_before, or leave it out")
+
+
+@pytest.mark.parametrize(
+    ("text", "life"), [("30d", 34 * DAY), ("90%", 365 * DAY), ("1d12h", 47 * DAY), ("1h", 365 * DAY), ("20m", HOUR)]
+)
+def test_a_value_that_leaves_time_is_taken_as_it_is(text: str, life: dt.timedelta) -> None:
+    due = RenewBefore.parse(text).due(NOW - life, NOW, NOW - life + dt.timedelta(minutes=5))
+    assert (due.rule.partition(" ")[0], due.warning) == (text, None)
+
+
+def test_a_month_that_was_written_as_a_minute_is_warned_of() -> None:
+    due = RenewBefore.parse("1m").due(NOW - 365 * DAY, NOW)
+    assert NOW - due.at == HOUR / 60
+    assert (due.warning or "").startswith("renew_before 1m is only 60 seconds of a life of 365 days, and")
+    assert (due.warning or "").endswith("(m is minutes)")
+
+
+@given(
+    st.sampled_from(["", "30d", "1h", "2000y", "1%", "33%", "90%", "99%"]),
+    st.timedeltas(dt.timedelta(seconds=10), dt.timedelta(days=4000)),
+    st.timedeltas(dt.timedelta(), dt.timedelta(days=4000)),
+)
+def test_a_certificate_that_was_just_obtained_is_never_due(
+    text: str, left: dt.timedelta, backdated: dt.timedelta
+) -> None:
+    """Whatever the CA gives, and however far back it dates: the next run, and the one after, leave it alone."""
+    fresh = current(not_valid_before=NOW - backdated, not_valid_after=NOW + left, created_at=NOW, signing_since=NOW)
+    for run in (NOW, NOW + left / 12):
+        assert decide_renewal(enrollment(fresh), RenewBefore.parse(text), run).action == "none"
+    assert decide_renewal(enrollment(fresh), RenewBefore.parse(text), NOW + left).action == "renew"
+
+
+def test_an_adopted_certificate_is_as_old_as_it_says() -> None:
+    """The store knows when it was adopted, which says nothing about when it was issued."""
+    adopted = current(not_valid_after=NOW + DAY, created_at=NOW, adopted=True)
+    decision = decide_renewal(enrollment(adopted), RenewBefore.parse(None), NOW)
+    assert (decision.action, decision.warnings) == ("renew", ())
+
+
+def test_the_warning_comes_with_the_decision_whatever_it_is() -> None:
+    for age, action in ((0, "none"), (19, "renew")):
+        begins = NOW - age * DAY
+        rows = enrollment(current(not_valid_before=begins, not_valid_after=begins + 20 * DAY))
+        decision = decide_renewal(rows, RenewBefore.parse("30d"), NOW)
+        assert decision.action == action
+        assert "as renew_before 30d leaves no time" in decision.reason
+        assert len(decision.warnings) == 1
+
+
+@pytest.mark.parametrize("begins", [None, NOW, NOW + DAY])
+@pytest.mark.parametrize(("text", "before"), [("30d", 30 * DAY), ("", 30 * DAY), ("33%", 0 * DAY)])
+def test_where_the_life_is_not_known(begins: dt.datetime | None, text: str, before: dt.timedelta) -> None:
+    assert NOW - RenewBefore.parse(text).due(begins, NOW).at == before
+
+
+def test_no_value_leads_beyond_the_first_year() -> None:
+    assert RenewBefore.parse("2000y").due(None, NOW - 400000 * DAY).at.year == 1
+
+
+@given(st.text() | st.from_regex(r"\s?[0-9]{1,6}\s?[hdwmy%]?", fullmatch=True))
+def test_any_text_is_a_time_or_a_share_or_the_default_or_refused(text: str) -> None:
     with contextlib.suppress(ConfigurationError):
         parsed = RenewBefore.parse(text)
-        assert (parsed.fixed is None) != (parsed.share is None)
+        assert [parsed.fixed is None, parsed.percent is None, bool(text.strip())].count(True) == 2
 
 
-@pytest.mark.parametrize("text", ["", "30", "0%", "100%", "-1d", "1.5d", "30 days", "d", "123456d", "1m"])
+@pytest.mark.parametrize("text", ["30", "0%", "100%", "33.3%", "-1d", "1.5d", "30 days", "d", "1234567d", "P30D", "1M"])
 def test_the_message_says_what_can_be_given(text: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"renew_before is .*30d, 12h or 4w, or a share of the lifetime"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^renew_before must be a duration such as 90d, .* or a share of the .* from 1% to 99%",
+    ):
         RenewBefore.parse(text)
