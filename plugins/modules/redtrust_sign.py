@@ -268,6 +268,8 @@ summary:
   sample: {sign: 1, wait: 2, none: 39}
 """
 
+import dataclasses
+
 from ..module_utils import _arguments as arguments
 from ..module_utils._enroll.api import SignStep
 from ..module_utils._module import Context, run
@@ -278,7 +280,8 @@ def work(context: Context) -> Result:
     """Hand what is requested to the signer."""
     signer = arguments.signer_of(context.params, context.now())
     items = arguments.sign_items(context.params, context.names)
-    return batch_result(context.run_batch(SignStep(context.store, signer, now=context.now), items))
+    result = batch_result(context.run_batch(SignStep(context.store, signer, now=context.now), items))
+    return dataclasses.replace(result, warnings=[*signer.warnings, *result.warnings])
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ from .._x509.api import (
     SubjectMatch,
     UploadEncoding,
     certificate_facts,
+    chain_warnings,
     check_certificate,
     encode_upload,
     normalize_thumbprint,
@@ -108,17 +109,16 @@ class FinalizeStep(Step[FinalizeItem]):
         self, item: FinalizeItem, enrollment: Enrollment, pending: Revision, given: t.Sequence[bytes]
     ) -> Plan[FinalizeItem]:
         """Plan the upload of what was given, or else of what the signer left, if the gate lets it through."""
-        leaf, chain = t.cast("bytes", pending.certificate), pending.chain
-        csr = t.cast("bytes", pending.csr)
-        if given:
-            leaf, chain = order_chain(given, csr)
+        csr, now = t.cast("bytes", pending.csr), self._now()
+        given = given or (t.cast("bytes", pending.certificate), *pending.chain)
+        leaf, chain = order_chain(given, csr, now)
         if pending.upload_started and leaf != pending.certificate:
             raise GateError(
                 f"another certificate, {pending.thumbprint}, was uploaded for this request and the answer was lost: "
                 "give that one, or none, to have it uploaded again"
             )
-        refuse_waiting(pending, self._now())
-        check_certificate(leaf, chain, csr, pending.spec.dn, subject_match=self._subject_match, now=self._now())
+        refuse_waiting(pending, now)
+        check_certificate(leaf, chain, csr, pending.spec.dn, subject_match=self._subject_match, now=now)
         facts = certificate_facts(leaf)
         expected = pending.moved(
             State.FINALIZED,
@@ -130,7 +130,8 @@ class FinalizeStep(Step[FinalizeItem]):
             note=None,
         )
         reason = "uploaded once without an answer" if pending.upload_started else "signed, to be uploaded"
-        return Plan(item, enrollment, "finalize", reason, acts=True, expected=expected)
+        warnings = chain_warnings(given, leaf, chain, now)
+        return Plan(item, enrollment, "finalize", reason, acts=True, expected=expected, warnings=warnings)
 
     def _finalized(self, plan: Plan[FinalizeItem], issued: Revision, answer: Finalized) -> Outcome:
         if answer.thumbprint and _comparable(answer.thumbprint) != issued.thumbprint:

@@ -87,7 +87,7 @@ class SignStep(Step[SignItem]):
                 note=None,
             )
         )
-        return plan.outcome(issued)
+        return plan.outcome(issued, warnings=(*plan.warnings, *signed.warnings))
 
 
 def _order(pending: Revision) -> SigningOrder:
