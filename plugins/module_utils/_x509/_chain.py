@@ -89,11 +89,15 @@ def chain_above(certificate: bytes, others: t.Sequence[bytes], now: dt.datetime 
     Each certificate on the path has the name of the issuer of the one below, and signed it. Of several paths, it is
     one without a fault, then one that ends at a root, then the shortest to a root, then the one that is
     valid for longest. What has expired at the top of the path is left out too, unless it is the intermediate CA that
-    issued the certificate itself. A path that has a fault is returned when there is no other: the gate tells it.
+    issued the certificate itself. A path that has a fault is returned when there is no other, and so is an issuer
+    by name that did not sign the certificate: the gate tells it.
     """
     moment = now or dt.datetime.now(dt.timezone.utc)
     start = _Certificate.read(certificate)
     pool = _readable(dict.fromkeys(others))
+    issuers = [one for one in pool if one.subject == start.issuer and one.key != start.key]
+    if issuers and not any(issued_by(certificate, one.der) for one in issuers) and not is_self_signed(certificate):
+        return (issuers[0].der,)
     # Each path is followed to its end, those first that are likely to be the best.
     pool.sort(key=lambda one: (not date_problem(one.der, moment), is_self_issued(one.der), one.ends), reverse=True)
     paths = [_without_expired_top(path, moment) for path in itertools.islice(_paths((start,), pool), _MOST_PATHS)]
@@ -127,14 +131,11 @@ def chain_warnings(
 
 
 def _why_left_out(der: bytes, certificate: bytes, now: dt.datetime) -> str:
-    try:
-        key = _Certificate.read(der).key
-    except ConfigurationError as exc:
-        return f"since {exc}"
-    problem = date_problem(der, now)
+    readable = _readable([der])
+    problem = date_problem(der, now) if readable else None
     if problem:
         return f"which {problem}"
-    if key == public_key_sha256(load_certificate(certificate)):
+    if readable and readable[0].key == public_key_sha256(load_certificate(certificate)):
         return "an older certificate of the same key"
     return "which is not on the path that was chosen"
 

@@ -10,7 +10,6 @@ rules. What is needed of those is read here, one element at a time.
 from __future__ import annotations
 
 import dataclasses
-import typing as t
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OID, SEQUENCE, SET = 0x01, 0x02, 0x03, 0x04, 0x06, 0x30, 0x31
 IMPLICIT_0, EXPLICIT_0, EXPLICIT_3 = 0x80, 0xA0, 0xA3
@@ -59,12 +58,6 @@ def elements(data: bytes) -> list[Element]:
         one, at = _read(data, at, 0)
         found.append(one)
     return found
-
-
-def split(parts: t.Sequence[Element], tag: int) -> tuple[list[Element], list[Element]]:
-    """Return the first part if it has the tag, and the others."""
-    cut = int(bool(parts) and parts[0].tag == tag)
-    return list(parts[:cut]), list(parts[cut:])
 
 
 def encode(tag: int, *parts: bytes) -> bytes:

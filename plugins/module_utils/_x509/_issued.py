@@ -30,10 +30,9 @@ class BasicConstraints(t.NamedTuple):
 def described(der: bytes) -> str:
     """Return the words that name a certificate in a message."""
     try:
-        subject = f"[{shown(load_certificate(der).subject.dn())}]"
-    except ConfigurationError:
-        subject = "a certificate that cannot be read"
-    return f"{subject} ({thumbprint(der)})"
+        return f"[{shown(load_certificate(der).subject.dn())}] ({thumbprint(der)})"
+    except ConfigurationError as exc:
+        return f"a certificate that cannot be read ({thumbprint(der)}: {exc})"
 
 
 def is_self_issued(der: bytes) -> bool:
@@ -70,7 +69,7 @@ def ca_problem(der: bytes) -> str | None:
         constraints = basic_constraints(certificate)
     except ConfigurationError as exc:
         return f"is not known to be a CA: {exc}"
-    if constraints is None and certificate.has_version_1 and is_self_issued(der):
+    if constraints is None and certificate.version == 1 and is_self_issued(der):
         return None  # a root that is older than the extension
     if constraints is None or not constraints.ca:
         return "is not a CA (no basic constraint CA:TRUE)"

@@ -39,7 +39,7 @@ except ImportError:
     CRYPTOGRAPHY_IMPORT_ERROR = traceback.format_exc()
 else:
     # What cryptography raises for what it cannot read, some of it only when an attribute is looked at.
-    UNREADABLE = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, InternalError, x509.InvalidVersion)
+    UNREADABLE = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, InternalError)
 
 _FILTERS = threading.RLock()
 
@@ -56,12 +56,13 @@ def quietly() -> t.Iterator[None]:
 class Certificate:
     """A certificate: ``signed`` is what its signature is over, ``extensions`` are (OID, value in DER).
 
-    ``shell`` is what ``cryptography`` is given to read: the certificate with other names and another serial number, and
-    without extensions. Nobody but this module and the check of signatures looks at it.
+    ``shell`` is what ``cryptography`` is given to read: the certificate as one of version 3 with no names, another
+    serial number and no extensions. Nobody but this module and the check of signatures looks at it.
     """
 
     der: bytes
     signed: bytes
+    version: int
     serial_number: int
     issuer: X500Name
     subject: X500Name
@@ -72,11 +73,6 @@ class Certificate:
     def public_key(self) -> CertificatePublicKeyTypes:
         """Return the key; raises one of ``UNREADABLE``."""
         return self.shell.public_key()
-
-    @property
-    def has_version_1(self) -> bool:
-        """Tell whether it is of version 1, which has no extensions."""
-        return self.shell.version is x509.Version.v1
 
     def extension(self, oid: str) -> bytes | None:
         """Return the value of an extension, or None; raises ConfigurationError when it is there twice."""
@@ -101,6 +97,7 @@ class CertificateRequest:
 
 
 _EMPTY = _der.encode(_der.SEQUENCE)
+_VERSION_3 = _der.encode(_der.EXPLICIT_0, _der.encode(_der.INTEGER, b"\2"))
 
 
 @functools.lru_cache(maxsize=256)
@@ -108,16 +105,16 @@ def load_certificate(der: bytes) -> Certificate:
     """Read a certificate in DER; raises ConfigurationError."""
     try:
         tbs, *rest = _signed_parts(der)
-        # RFC 5280, 4.1; a certificate of version 1 leaves out its version.
-        version, fields = _der.split(tbs.children(), _der.EXPLICIT_0)
+        version, fields = _version_and_fields(tbs)
         serial, algorithm, issuer, validity, subject, spki, *more = fields
         extensions = [field for field in more if field.tag == _der.EXPLICIT_3]
         parts = (_der.encode(_der.INTEGER, b"\1"), algorithm, _EMPTY, validity, _EMPTY, spki)
         with quietly():
-            shell = x509.load_der_x509_certificate(_shell((*version, *parts), rest))
+            shell = x509.load_der_x509_certificate(_shell((_VERSION_3, *parts), rest))
         return Certificate(
             der=der,
             signed=tbs.encoded,
+            version=version,
             serial_number=int.from_bytes(serial.content, "big", signed=True),
             issuer=X500Name.read(issuer),
             subject=X500Name.read(subject),
@@ -145,6 +142,17 @@ def load_csr(der: bytes) -> CertificateRequest:
         return CertificateRequest(der, content.encoded, spki.encoded, shell)
     except UNREADABLE as exc:
         raise ConfigurationError(f"{len(der)} bytes are not a PKCS#10 certificate request in DER: {exc}") from exc
+
+
+def _version_and_fields(tbs: _der.Element) -> tuple[int, list[_der.Element]]:
+    """Return the version and the other fields (RFC 5280, 4.1); a certificate of version 1 leaves out its version."""
+    fields = tbs.children()
+    if not fields or fields[0].tag != _der.EXPLICIT_0:
+        return 1, fields
+    version = int.from_bytes(fields[0].child(0, _der.INTEGER).content, "big") + 1
+    if version not in (1, 2, 3):
+        raise _der.MalformedError(f"there is no version {version} of X.509")
+    return version, fields[1:]
 
 
 def _signed_parts(der: bytes) -> list[_der.Element]:

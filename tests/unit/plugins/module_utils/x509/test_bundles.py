@@ -132,7 +132,7 @@ def test_a_certificate_that_cannot_be_read_is_left_out_beside_others() -> None:
     assert found == [*BOTH, unreadable]
     assert order_chain(found, LEAF_KEY.csr(), made.NOW) == (LEAF, (CA,))
     (warning,) = chain_warnings(found, LEAF, [CA], made.NOW)
-    assert f"a certificate that cannot be read ({thumbprint(unreadable)}), since " in warning
+    assert f"a certificate that cannot be read ({thumbprint(unreadable)}: " in warning
     with pytest.raises(ConfigurationError, match="a certificate that cryptography cannot read"):
         parse_certificates(unreadable)
 
@@ -186,7 +186,42 @@ def _wrong(pki: Openssl) -> dict[str, tuple[bytes | str, str]]:
     }
 
 
-CASES = ["PKCS#12", "PKCS#12 in base64", "request", "request as PEM", "request without armour", "request called a certificate", "PKCS#8", "key as PEM", "key called a certificate", "EC key", "RSA key", "encrypted key", "encrypted key as PEM", "public key", "Ed25519 key", "CRL", "CRL as PEM", "OCSP", "enveloped", "HTML", "HTML after a comment", "XML", "JSON", "path", "path of Windows", "vault", "SSH", "Java key store", "ZIP", "UTF-16", "cut off", "cut off in base64", "too long", "nothing"]
+CASES = [
+    "PKCS#12",
+    "PKCS#12 in base64",
+    "request",
+    "request as PEM",
+    "request without armour",
+    "request called a certificate",
+    "PKCS#8",
+    "key as PEM",
+    "key called a certificate",
+    "EC key",
+    "RSA key",
+    "encrypted key",
+    "encrypted key as PEM",
+    "public key",
+    "Ed25519 key",
+    "CRL",
+    "CRL as PEM",
+    "OCSP",
+    "enveloped",
+    "HTML",
+    "HTML after a comment",
+    "XML",
+    "JSON",
+    "path",
+    "path of Windows",
+    "vault",
+    "SSH",
+    "Java key store",
+    "ZIP",
+    "UTF-16",
+    "cut off",
+    "cut off in base64",
+    "too long",
+    "nothing",
+]
 
 
 @pytest.fixture(scope="module")

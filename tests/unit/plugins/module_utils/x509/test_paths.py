@@ -141,11 +141,19 @@ def test_a_gap_is_where_the_chain_ends() -> None:
     assert found.names_all(ROOT_CA)
 
 
-def test_an_issuer_of_the_right_name_that_did_not_sign_is_left_out() -> None:
+def test_an_issuer_of_the_right_name_that_did_not_sign_refuses() -> None:
     impostor = _ca(INT, ROOT, OTHER_KEY, ROOT_KEY)
-    found = _found(LEAF, impostor, ROOT_CA)
-    assert found.chain == ()
-    assert found.names_all(impostor, ROOT_CA)
+    for bundle in ([LEAF, impostor, ROOT_CA], [ROOT_CA, impostor, LEAF], [LEAF, impostor]):
+        certificate, chain = order_chain(bundle, LEAF_KEY.csr(), made.NOW)
+        with pytest.raises(GateError, match=r"\[cn=www\].*is not signed by \[cn=Int\].*does not fit"):
+            _gate(certificate, chain)
+
+
+def test_a_root_of_the_right_name_that_did_not_sign_is_left_out() -> None:
+    renewed = _ca(ROOT, ROOT, OTHER_KEY, OTHER_KEY)
+    found = _found(LEAF, INTERMEDIATE, renewed)
+    assert found.chain == (INTERMEDIATE,)
+    assert found.names_all(renewed)
 
 
 @pytest.mark.parametrize("dates", [EXPIRED, {"begins": made.days(1)}], ids=["expired", "not valid yet"])
@@ -269,7 +277,8 @@ class TestWhatCannotBeChecked:
             )
         )
         assert _found(leaf, wrong, right).chain == (right,)
-        assert _found(leaf, wrong).chain == ()
+        with pytest.raises(GateError, match="is not signed by"):
+            _found(leaf, wrong)
 
     def test_what_can_be_checked_goes_before(self) -> None:
         unknown = _ca(INT, ROOT, INT_KEY, ROOT_KEY, algorithm=made.UNKNOWN_ALGORITHM, ends=made.days(9999))
