@@ -74,7 +74,7 @@ def load_authority(
         warnings = chain_warnings(others, own, above, now)
     except (ConfigurationError, GateError) as exc:
         raise ConfigurationError(f"the CA in {certificate_path} cannot be used: {exc}") from exc
-    return Authority(own, key, above, warnings)
+    return Authority(own, key, above, tuple(f"the CA in {certificate_path}: {warning}" for warning in warnings))
 
 
 def _check_ca(der: bytes) -> None:

@@ -358,6 +358,7 @@ class TestFilesOfCas:
         signer = self.signer(tmp_path, crossed, self.CA, chain=(unrelated, expired))
         assert self.signed(signer)[1] == (self.CA,)
         (warning,) = signer.warnings
+        assert warning.startswith(f"the CA in {tmp_path / 'ca.crt'}: left out")
         for der in (crossed, expired, unrelated):
             assert thumbprint(der) in warning
 
