@@ -64,10 +64,10 @@ def order_chain(
     wanted = public_key_sha256(load_csr(csr))
     leaves = newest_of_key(distinct, wanted, moment)
     if not leaves:
-        found = "; ".join(map(described, distinct)) or "nothing"
+        found = _listed(map(described, distinct)) or "nothing"
         raise GateError(f"none of the certificates have the key of the request (SHA-256 {wanted}): found {found}")
     if len(leaves) > 1:
-        found = "; ".join(map(described, leaves))
+        found = _listed(map(described, leaves))
         raise GateError(
             f"{len(leaves)} of the certificates have the key of the request (SHA-256 {wanted}) and the same dates, "
             f"so that nothing tells which one is meant: {found}"
@@ -124,10 +124,15 @@ def chain_warnings(
     warnings = [uncertain(below, issuer) for below, issuer in zip((certificate, *chain), chain)]
     left_out = [der for der in dict.fromkeys(given) if der not in (certificate, *chain)]
     if left_out:
-        named = [f"{described(der)}, {_why_left_out(der, certificate, now)}" for der in left_out[:_MOST_NAMED]]
-        more = [f"and {len(left_out) - _MOST_NAMED} more"] if len(left_out) > _MOST_NAMED else []
-        warnings.append(f"left out of the chain of {described(certificate)}: " + "; ".join(named + more))
+        named = _listed(f"{described(der)}, {_why_left_out(der, certificate, now)}" for der in left_out)
+        warnings.append(f"left out of the chain of {described(certificate)}: {named}")
     return tuple(warning for warning in warnings if warning)
+
+
+def _listed(phrases: t.Iterable[str]) -> str:
+    named = list(phrases)
+    more = [f"and {len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
+    return "; ".join(named[:_MOST_NAMED] + more)
 
 
 def _why_left_out(der: bytes, certificate: bytes, now: dt.datetime) -> str:

@@ -9,6 +9,7 @@ import re
 import typing as t
 
 from . import _der
+from ._load import UNREADABLE, quietly
 
 try:
     from cryptography import x509
@@ -77,8 +78,9 @@ def _kind_of_pkcs7(whole: _der.Element) -> str | None:
 def _kind_by_loading(der: bytes) -> str | None:
     for load, kind in _LOADERS:
         try:
-            load(der)
-        except ValueError:
+            with quietly():
+                load(der)
+        except UNREADABLE:
             continue
         return kind
     return None

@@ -39,7 +39,7 @@ except ImportError:
     CRYPTOGRAPHY_IMPORT_ERROR = traceback.format_exc()
 else:
     # What cryptography raises for what it cannot read, some of it only when an attribute is looked at.
-    UNREADABLE = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, InternalError)
+    UNREADABLE = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, InternalError, x509.InvalidVersion)
 
 _FILTERS = threading.RLock()
 

@@ -54,6 +54,9 @@ else:
 _TEXT = frozenset({0x0C, 0x12, 0x13, 0x14, 0x15, 0x16, 0x19, 0x1A, 0x1B})
 _WIDE = {0x1C: "utf-32-be", 0x1E: "utf-16-be"}  # UniversalString, BMPString
 
+# What RFC 4518, 2.2, maps to nothing beside control and format characters: marks that change no character.
+_NOTHING = frozenset("\u034f\u180b\u180c\u180d\ufffc") | frozenset(map(chr, range(0xFE00, 0xFE10)))
+
 Comparable = tuple[tuple[tuple[str, str], ...], ...]
 
 
@@ -108,9 +111,13 @@ def _text(value: _der.Element) -> str:
 
 def folded(value: str) -> str:
     """Return the value as RFC 4518 prepares it for a comparison without case."""
-    mapped = "".join(char for char in value if char.isspace() or unicodedata.category(char) not in ("Cc", "Cf"))
+    mapped = "".join(char for char in value if char.isspace() or not _is_nothing(char))
     composed = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", mapped).casefold())
     return " ".join(composed.split())
+
+
+def _is_nothing(char: str) -> bool:
+    return char in _NOTHING or unicodedata.category(char) in ("Cc", "Cf")
 
 
 def shown(dn: DistinguishedName) -> str:

@@ -24,6 +24,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.
     chain_warnings,
     check_certificate,
     check_proof_of_possession,
+    csr_public_key_sha256,
     load_certificate,
     may_sign_certificates,
     order_chain,
@@ -148,6 +149,16 @@ def test_a_signature_of_another_kind_than_the_key(algorithm: str) -> None:
     leaf = made.certificate(WWW, ISSUER, LEAF_KEY, CA_KEY, algorithm=algorithm)
     with contextlib.suppress(GateError):
         assert _pass(leaf, CA) == (CA,)
+
+
+@pytest.mark.parametrize("version", [b"\x05", b"\xff", b""])
+def test_a_request_of_a_version_that_there_is_not(version: bytes) -> None:
+    content = made.tlv(0x30, made.tlv(2, version), made.name(), LEAF_KEY.spki, made.tlv(0xA0))
+    kind = made.tlv(0x30, made.oid(made.ECDSA_SHA256))
+    csr = made.tlv(0x30, content, kind, made.tlv(3, b"\0", LEAF_KEY.sign(content, made.ECDSA_SHA256)))
+    for read in (csr_public_key_sha256, parse_certificates):
+        with pytest.raises(ConfigurationError):
+            read(csr)
 
 
 def _changed(data: bytes, changes: t.Sequence[tuple[int, int]]) -> bytes:
