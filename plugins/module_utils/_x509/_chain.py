@@ -13,6 +13,7 @@ import typing as t
 
 from .._errors import ConfigurationError, GateError
 from ._issued import (
+    ca_problem,
     check_issued,
     date_problem,
     described,
@@ -89,8 +90,9 @@ def chain_above(certificate: bytes, others: t.Sequence[bytes], now: dt.datetime 
     Each certificate on the path has the name of the issuer of the one below, and signed it. Of several paths, it is
     one without a fault, then one that ends at a root, then the shortest to a root, then the one that is
     valid for longest. What has expired at the top of the path is left out too, unless it is the intermediate CA that
-    issued the certificate itself. A path that has a fault is returned when there is no other, and so is an issuer
-    by name that did not sign the certificate: the gate tells it.
+    issued the certificate itself, and so is a root that is no CA by its extensions. A path that has a fault is
+    returned when there is no other, and so is an issuer by name that did not sign the certificate: the gate tells
+    it.
     """
     moment = now or dt.datetime.now(dt.timezone.utc)
     start = _Certificate.read(certificate)
@@ -100,7 +102,7 @@ def chain_above(certificate: bytes, others: t.Sequence[bytes], now: dt.datetime 
         return (issuers[0].der,)
     # Each path is followed to its end, those first that are likely to be the best.
     pool.sort(key=lambda one: (not date_problem(one.der, moment), is_self_issued(one.der), one.ends), reverse=True)
-    paths = [_without_expired_top(path, moment) for path in itertools.islice(_paths((start,), pool), _MOST_PATHS)]
+    paths = [_trimmed(path, moment) for path in itertools.islice(_paths((start,), pool), _MOST_PATHS)]
     best = max(paths, key=lambda path: _merit(path, moment))
     return tuple(one.der for one in best[1:])
 
@@ -137,7 +139,7 @@ def _listed(phrases: t.Iterable[str]) -> str:
 
 def _why_left_out(der: bytes, certificate: bytes, now: dt.datetime) -> str:
     readable = _readable([der])
-    problem = date_problem(der, now) if readable else None
+    problem = (date_problem(der, now) or (is_self_issued(der) and ca_problem(der))) if readable else None
     if problem:
         return f"which {problem}"
     if readable and readable[0].key == public_key_sha256(load_certificate(certificate)):
@@ -164,10 +166,18 @@ def _may_follow(issuer: _Certificate, path: _Path) -> bool:
     return issued_by(path[-1].der, issuer.der) is not False
 
 
-def _without_expired_top(path: _Path, now: dt.datetime) -> _Path:
-    while len(path) > 1 and date_problem(path[-1].der, now) and (len(path) > 2 or is_self_issued(path[-1].der)):
+def _trimmed(path: _Path, now: dt.datetime) -> _Path:
+    while len(path) > 1 and _top_is_dispensable(path, now):
         path = path[:-1]
     return path
+
+
+def _top_is_dispensable(path: _Path, now: dt.datetime) -> bool:
+    """Tell whether the top has a fault that is no fault of the path: who relies on it has a root of their own."""
+    top, issued_the_leaf = path[-1].der, len(path) == 2
+    if date_problem(top, now):
+        return not issued_the_leaf or is_self_issued(top)
+    return not issued_the_leaf and is_self_signed(top) and bool(ca_problem(top))
 
 
 def _merit(path: _Path, now: dt.datetime) -> tuple[int, int, bool, int, dt.datetime]:

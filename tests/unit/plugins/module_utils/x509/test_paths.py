@@ -339,6 +339,17 @@ def test_a_root_of_version_1_is_a_ca_and_an_intermediate_is_not() -> None:
         _gate(certificate, chain)
 
 
+def test_a_root_without_basic_constraints_is_left_out_unless_it_issued_the_certificate() -> None:
+    root = _certificate(ROOT, ROOT, ROOT_KEY, ROOT_KEY)
+    found = _found(LEAF, INTERMEDIATE, root)
+    assert found.chain == (INTERMEDIATE,)
+    assert found.names_all(root)
+    assert "which is not a CA" in found.warnings[0]
+    certificate, chain = order_chain([_certificate(WWW, ROOT, LEAF_KEY, ROOT_KEY), root], LEAF_KEY.csr(), made.NOW)
+    with pytest.raises(GateError, match="is not a CA"):
+        _gate(certificate, chain)
+
+
 def test_of_two_certificates_of_an_issuer_the_one_that_is_a_ca() -> None:
     no_ca = _certificate(INT, ROOT, INT_KEY, ROOT_KEY, ends=made.days(9999))
     found = _found(LEAF, no_ca, INTERMEDIATE, ROOT_CA)
