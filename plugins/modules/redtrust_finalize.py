@@ -18,11 +18,20 @@ description:
     is reached by their own tasks.
   - The checks are, that the certificate has the key of the request, that its subject fits what was asked for (see
     O(subject_match)), that
-    it is valid now, and where there is a chain, that it leads upwards from the certificate.
+    it is valid now, and where there is a chain, that each certificate of it is a CA, is valid now and signed the one
+    below.
   - A certificate of the signer that does not pass is refused, with the reason. Its request is still good, and
     M(redtrust.certificate_enroll.redtrust_sign) has it signed again in a later run. Should it pass after all, since
     O(subject_match) is another now, it is uploaded. One that is not valid yet is kept until it is.
   - A certificate that is given here and does not pass is only refused. The request goes on waiting for another.
+  - The chain is one path upwards, which is found in what the CA handed out. Each certificate on it has the name of the
+    issuer of the one below, compared as RFC 5280, 7.1, asks for. Of several paths it is one that is valid and ends at
+    a root. What is not on the path is left out, and so is what has expired or is not valid yet at its top, most
+    often a root, unless it is the intermediate CA that issued the certificate itself. A warning names what is left out.
+  - Of several certificates of the key of the request it is the newest that is valid now. It is refused when
+    nothing tells which is the newest.
+  - Whether the algorithm of a signature is a good one is not looked at, so SHA-1 makes no difference. A signature that
+    cannot be checked on this machine, since its algorithm is not known there, is believed with a warning.
   - An upload whose answer was lost is repeated with the same certificate, which does no harm.
   - Writes the certificate and its chain to files when asked to, also later and again when they are not there any
     more.
@@ -48,7 +57,8 @@ options:
         required: true
       certificate:
         description:
-          - The certificate, with its chain if there is one, in any order. PEM, or base64 of DER or PKCS#7.
+          - The certificate, with its chain if there is one, in any order. PEM, also with newlines written as V(\\n), or
+            base64 of DER, PEM or PKCS#7. Other certificates and PEM blocks may be there as well.
           - It takes the place of what the signer left in the store.
         type: str
       certificate_path:

@@ -57,7 +57,10 @@ options:
     suboptions:
       certificate_path:
         description:
-          - Path of the CA's certificate (PEM or DER). Certificates above it in the same file go into the chain.
+          - Path of the CA's certificate (PEM, DER or PKCS#7). Of several that have the CA's key it is the newest that
+            is valid now.
+          - The chain is one path upwards, which is found in this file and that of O(local_ca.chain_path). What is
+            not on it, and a root that has expired, is left out, and a warning names it.
         type: path
         required: true
       private_key_path:
@@ -70,7 +73,7 @@ options:
           - Can also be set with the environment variable E(REDTRUST_LOCAL_CA_PASSPHRASE).
         type: str
       chain_path:
-        description: Path of a file with the certificates above the CA, which go into the chain.
+        description: Path of a file with more certificates, in which the chain above the CA is found.
         type: path
       validity:
         description:
@@ -124,7 +127,8 @@ options:
       - The program for O(signer=command). It is run once for each request, without a shell, and several at the same
         time (see O(workers)).
       - It gets the CSR as PEM on standard input, and prints the certificate and its chain, in any form and order,
-        on standard output.
+        on standard output. What is not part of the chain is left out, and a warning names it (see
+        M(redtrust.certificate_enroll.redtrust_finalize)).
       - Its exit status is 0 when it did, 75 for "not yet", 77 for "never" with the reason on standard error. With
         any other the
         request is handed over again in the next run.
@@ -283,6 +287,8 @@ summary:
   sample: {sign: 1, wait: 2, none: 39}
 """
 
+import dataclasses
+
 from ..module_utils import _arguments as arguments
 from ..module_utils._enroll.api import SignStep
 from ..module_utils._module import Context, run
@@ -295,7 +301,8 @@ def work(context: Context) -> Result:
     items = arguments.sign_items(context.params, context.names)
     if not items:
         signer.check(context.now())
-    return batch_result(context.run_batch(SignStep(context.store, signer, now=context.now), items))
+    result = batch_result(context.run_batch(SignStep(context.store, signer, now=context.now), items))
+    return dataclasses.replace(result, warnings=[*signer.warnings, *result.warnings])
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ from .._x509.api import (
     SubjectMatch,
     UploadEncoding,
     certificate_facts,
+    chain_warnings,
     check_certificate,
     encode_upload,
     normalize_thumbprint,
@@ -115,21 +116,21 @@ class FinalizeStep(Step[FinalizeItem]):
         self, item: FinalizeItem, enrollment: Enrollment, pending: Revision, given: t.Sequence[bytes]
     ) -> Plan[FinalizeItem]:
         """Plan the upload of what was given, or else of what the signer left, if the gate lets it through."""
-        leaf, chain = t.cast("bytes", pending.certificate), pending.chain
-        csr = t.cast("bytes", pending.csr)
-        if given:
-            leaf, chain = order_chain(given, csr)
+        csr, now = t.cast("bytes", pending.csr), self._now()
+        found = given or (t.cast("bytes", pending.certificate), *pending.chain)
+        leaf, chain = order_chain(found, csr, now)
         if pending.upload_started and leaf != pending.certificate:
             raise GateError(
                 f"another certificate, {pending.thumbprint}, was uploaded for this request and the answer was lost: "
                 "give that one, or none, to have it uploaded again"
             )
         if leaf == pending.certificate and not pending.refused:
-            refuse_waiting(pending, self._now())
-        refusal = self._refusal(leaf, chain, pending, self._now())
+            refuse_waiting(pending, now)
+        refusal = self._refusal(leaf, chain, pending, now)
         if refusal is not None:
             plan = Plan(item, enrollment, "none", "the gate refused its certificate")
-            return self._refused(plan, refusal, is_stored=(leaf, chain) == (pending.certificate, pending.chain))
+            is_stored = not given or (leaf, chain) == (pending.certificate, pending.chain)
+            return self._refused(plan, refusal, is_stored=is_stored)
         facts = certificate_facts(leaf)
         expected = pending.moved(
             State.FINALIZED,
@@ -141,7 +142,8 @@ class FinalizeStep(Step[FinalizeItem]):
             note=None,
         )
         reason = "uploaded once without an answer" if pending.upload_started else "signed, to be uploaded"
-        return Plan(item, enrollment, "finalize", reason, acts=True, expected=expected)
+        warnings = chain_warnings(found, leaf, chain, now)
+        return Plan(item, enrollment, "finalize", reason, acts=True, expected=expected, warnings=warnings)
 
     def _refusal(
         self, leaf: bytes, chain: t.Sequence[bytes], pending: Revision, moment: dt.datetime

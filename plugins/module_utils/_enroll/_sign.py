@@ -95,7 +95,7 @@ class SignStep(Step[SignItem]):
                 failures=counted,
             )
         )
-        return plan.outcome(issued)
+        return plan.outcome(issued, warnings=(*plan.warnings, *signed.warnings))
 
 
 def _order(pending: Revision) -> SigningOrder:

@@ -12,17 +12,19 @@ from pathlib import Path
 
 from .._errors import ConfigurationError, GateError
 from .._x509.api import (
-    basic_constraints,
-    certificate_facts,
+    ca_problem,
     chain_above,
+    chain_warnings,
+    check_chain,
     check_dates,
     load_certificate,
+    may_sign_certificates,
+    newest_of_key,
     parse_certificates,
     public_key_sha256,
 )
 
 try:
-    from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
     from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
@@ -37,11 +39,15 @@ if t.TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Authority:
-    """A CA that can sign: its certificate in DER, its key, and the certificates above it, its issuer's first."""
+    """A CA that can sign: its certificate in DER, its key, and the certificates above it, its issuer's first.
+
+    ``warnings`` name what else its files hold.
+    """
 
     certificate: bytes
     key: SigningKey = dataclasses.field(repr=False)
     above: tuple[bytes, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def load_authority(
@@ -49,36 +55,33 @@ def load_authority(
 ) -> Authority:
     """Read a CA from its files.
 
-    Of several certificates in the file, the CA's is the one that has the key; the others, and those of
-    ``chain_path``, are the chain above it. Raises ConfigurationError that names the file.
+    Of several certificates in the file, the CA's is the newest that has the key and is valid now; the chain above it
+    is found in the others and in those of ``chain_path``. Raises ConfigurationError that names the file.
     """
     key = _load_key(key_path, passphrase)
     wanted = public_key_sha256(key)
     certificates = _load_certificates(certificate_path)
-    own = next((der for der in certificates if certificate_facts(der).public_key_sha256 == wanted), None)
-    if own is None:
+    newest = newest_of_key(certificates, wanted, now)
+    if not newest:
         raise ConfigurationError(f"no certificate in {certificate_path} has the key in {key_path}")
+    own = newest[0]
     others = [*certificates, *(_load_certificates(chain_path) if chain_path else [])]
     try:
-        above = chain_above(own, [der for der in dict.fromkeys(others) if der != own])
+        above = chain_above(own, others, now)
         _check_ca(own)
-        for der in (own, *above):
-            check_dates(der, now)
-    except GateError as exc:
+        check_dates(own, now)
+        check_chain(own, above, now)
+        warnings = chain_warnings(others, own, above, now)
+    except (ConfigurationError, GateError) as exc:
         raise ConfigurationError(f"the CA in {certificate_path} cannot be used: {exc}") from exc
-    return Authority(own, key, above)
+    return Authority(own, key, above, tuple(f"the CA in {certificate_path}: {warning}" for warning in warnings))
 
 
 def _check_ca(der: bytes) -> None:
-    certificate = load_certificate(der)
-    constraints = basic_constraints(certificate)
-    if constraints is None or not constraints.ca:
-        raise GateError("its certificate is not that of a CA (no basic constraint CA:TRUE)")
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        return
-    if not usage.key_cert_sign:
+    problem = ca_problem(der)
+    if problem:
+        raise GateError(f"its certificate {problem}")
+    if not may_sign_certificates(load_certificate(der)):
         raise GateError("its certificate does not allow to sign certificates (no key usage keyCertSign)")
 
 

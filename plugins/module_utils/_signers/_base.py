@@ -36,14 +36,20 @@ class SigningOrder:
 
 @dataclasses.dataclass(frozen=True)
 class Signed:
-    """What a signer gives, in DER; the chain leads from the issuer upwards."""
+    """What a signer gives, in DER; the chain leads from the issuer upwards. ``warnings`` are about this one."""
 
     certificate: bytes
     chain: tuple[bytes, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Signer(abc.ABC):
-    """A certificate authority. One object serves several threads at once."""
+    """A certificate authority. One object serves several threads at once.
+
+    ``warnings`` are about the CA itself, and told once.
+    """
+
+    warnings: tuple[str, ...] = ()
 
     def sign(self, order: SigningOrder) -> Signed | None:
         """Return the certificate, or None when there is none yet and the signer is to be asked again later.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 import os
@@ -13,7 +14,7 @@ import typing as t
 from pathlib import Path
 
 from .._errors import ConfigurationError, RedtrustError, SignerError, SignerRejectedError
-from .._x509.api import csr_pem, openssl_subject, order_chain, parse_certificates, rfc4514
+from .._x509.api import chain_warnings, csr_pem, openssl_subject, order_chain, parse_certificates, rfc4514
 from ._base import Signed, Signer, SigningOrder
 from ._process import Completed, run
 
@@ -77,8 +78,11 @@ class CommandSigner(Signer):
         raise SignerError(f"{self._argv[0]} ended with {how}: {_reason(completed)}")
 
     def _signed(self, completed: Completed, order: SigningOrder) -> Signed:
+        now = dt.datetime.now(dt.timezone.utc)
         try:
-            return Signed(*order_chain(parse_certificates(completed.stdout), order.csr))
+            printed = parse_certificates(completed.stdout)
+            certificate, chain = order_chain(printed, order.csr, now)
+            return Signed(certificate, chain, chain_warnings(printed, certificate, chain, now))
         except RedtrustError as exc:
             raise SignerError(f"{self._argv[0]} did not print the certificate and its chain: {exc}") from exc
 

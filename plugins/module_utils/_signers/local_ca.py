@@ -11,7 +11,15 @@ import hmac
 import json
 
 from .._errors import ConfigurationError, GateError, SignerError, SignerRejectedError
-from .._x509.api import check_proof_of_possession, load_certificate, load_csr, name_from_dn, subject_of, validity_of
+from .._x509.api import (
+    Certificate,
+    check_proof_of_possession,
+    load_certificate,
+    load_csr,
+    name_from_dn,
+    subject_key_identifier,
+    validity_of,
+)
 from ._authority import Authority, load_authority
 from ._base import Signed, Signer, SigningOrder
 from ._profile import Profile
@@ -35,8 +43,8 @@ class LocalCa(Signer):
     number has 159 bits and its hash key is derived from the CA's private key: nobody else can predict it,
     and two certificates that differ in anything else differ in it.
 
-    The chain is the CA's certificate, self-signed or not, and above it what the files hold: who does not want
-    the root in there leaves it out of the files.
+    The chain is the CA's certificate, self-signed or not, and above it one path that the files hold; ``warnings``
+    name what is not on it. Who does not want the root in there leaves it out of the files.
 
     A certificate never outlives its CA. One that would is refused rather than cut short: cut short, it
     would be due for renewal at once, and so would be every one after it.
@@ -54,6 +62,7 @@ class LocalCa(Signer):
     ) -> None:
         """Read the files. Raises ConfigurationError that names the file and what is wrong with it."""
         self._authority = load_authority(certificate_path, private_key_path, passphrase, chain_path, now)
+        self.warnings = self._authority.warnings
         self._profile = profile or Profile()
         self._certificate = load_certificate(self._authority.certificate)
         self._serial_key = _serial_key(self._authority)
@@ -86,7 +95,7 @@ class LocalCa(Signer):
         public_key = load_csr(order.csr).public_key()
         builder = (
             x509.CertificateBuilder()
-            .issuer_name(subject_of(self._certificate))
+            .issuer_name(self._certificate.subject.as_received())
             .subject_name(name_from_dn(order.dn))
             .public_key(public_key)
             .serial_number(self._serial_number(order))
@@ -129,9 +138,7 @@ def _serial_key(authority: Authority) -> bytes:
     return hmac.digest(private, b"redtrust.certificate_enroll: serial numbers", "sha256")
 
 
-def _authority_key_identifier(ca: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    try:
-        own = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    except x509.ExtensionNotFound:
-        own = x509.SubjectKeyIdentifier.from_public_key(ca.public_key())
-    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
+def _authority_key_identifier(ca: Certificate) -> x509.AuthorityKeyIdentifier:
+    own = subject_key_identifier(ca)
+    identifier = x509.SubjectKeyIdentifier(own) if own else x509.SubjectKeyIdentifier.from_public_key(ca.public_key())
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Distinguished names: to X.509, from X.509, and as text for other programs."""
+"""Distinguished names: to X.509, and as text for other programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typing as t
 
 from .._errors import ConfigurationError
 from .._models import DistinguishedName
-from ._attributes import Attribute, attribute_named, attribute_of_oid, find_attribute
+from ._attributes import Attribute, attribute_named, find_attribute
 
 try:
     from cryptography import x509
@@ -62,19 +62,6 @@ def _name_attribute(name: str, value: str) -> x509.NameAttribute[str]:
         return _AsWritten(attribute_named(name), value)
     except ValueError as exc:
         raise ConfigurationError(f"dn attribute {name!r} = {value!r} cannot be encoded: {exc}") from exc
-
-
-def dn_from_name(name: x509.Name) -> DistinguishedName:
-    """Return the attributes in order; those without a name here by OID, values that are no text as ``#hex``."""
-    return DistinguishedName(
-        tuple(
-            (
-                attribute_of_oid(entry.oid.dotted_string).name,
-                entry.value if isinstance(entry.value, str) else "#" + entry.value.hex(),
-            )
-            for entry in name
-        )
-    )
 
 
 def dn_warnings(dn: DistinguishedName) -> tuple[str, ...]:

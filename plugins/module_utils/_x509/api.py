@@ -9,6 +9,7 @@ all the same, and ``CRYPTOGRAPHY_IMPORT_ERROR`` then holds the traceback for ``m
 
 from __future__ import annotations
 
+from ._bundle import parse_certificates
 from ._certificates import (
     CertificateFacts,
     UploadEncoding,
@@ -16,35 +17,47 @@ from ._certificates import (
     certificate_pem,
     encode_upload,
     normalize_thumbprint,
-    parse_certificates,
     thumbprint,
 )
-from ._chain import basic_constraints, chain_above, check_dates, order_chain
+from ._chain import chain_above, chain_warnings, check_chain, newest_of_key, order_chain
 from ._csr import check_proof_of_possession, csr_pem, csr_public_key_sha256, parse_csr
 from ._gate import SubjectMatch, check_certificate
-from ._load import CRYPTOGRAPHY_IMPORT_ERROR, load_certificate, load_csr, public_key_sha256, subject_of, validity_of
-from ._names import dn_from_name, dn_warnings, name_from_dn, openssl_subject, rfc4514
+from ._issued import ca_problem, check_dates, may_sign_certificates
+from ._load import (
+    CRYPTOGRAPHY_IMPORT_ERROR,
+    Certificate,
+    load_certificate,
+    load_csr,
+    public_key_sha256,
+    subject_key_identifier,
+    validity_of,
+)
+from ._names import dn_warnings, name_from_dn, openssl_subject, rfc4514
 
 __all__ = [
     "CRYPTOGRAPHY_IMPORT_ERROR",
+    "Certificate",
     "CertificateFacts",
     "SubjectMatch",
     "UploadEncoding",
-    "basic_constraints",
+    "ca_problem",
     "certificate_facts",
     "certificate_pem",
     "chain_above",
+    "chain_warnings",
     "check_certificate",
+    "check_chain",
     "check_dates",
     "check_proof_of_possession",
     "csr_pem",
     "csr_public_key_sha256",
-    "dn_from_name",
     "dn_warnings",
     "encode_upload",
     "load_certificate",
     "load_csr",
+    "may_sign_certificates",
     "name_from_dn",
+    "newest_of_key",
     "normalize_thumbprint",
     "openssl_subject",
     "order_chain",
@@ -52,7 +65,7 @@ __all__ = [
     "parse_csr",
     "public_key_sha256",
     "rfc4514",
-    "subject_of",
+    "subject_key_identifier",
     "thumbprint",
     "validity_of",
 ]

@@ -100,12 +100,22 @@ def certificate(csr: bytes, days: int = 90, start: dt.datetime = NOW - DAY, subj
     return made.public_bytes(serialization.Encoding.DER)
 
 
+def expired_root(common_name: str) -> bytes:
+    """Return a self-signed certificate of the signer's key."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
+    builder = x509.CertificateBuilder(name, name, KEY.public_key(), 1)
+    builder = builder.not_valid_before(NOW - 9 * DAY).not_valid_after(NOW - DAY)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    return builder.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
 class FakeSigner(Signer):
     """Sign at once, unless there is an answer of another kind to give first."""
 
     def __init__(self, *answers: object) -> None:
         self.answers = list(answers)
         self.orders: list[SigningOrder] = []
+        self.told: tuple[str, ...] = ()
 
     def _sign(self, order: SigningOrder) -> Signed | None:
         self.orders.append(order)
@@ -114,7 +124,7 @@ class FakeSigner(Signer):
         given = given(order.csr) if callable(given) else given
         if isinstance(given, BaseException):
             raise given
-        return Signed(given) if isinstance(given, bytes) else None
+        return Signed(given, warnings=self.told) if isinstance(given, bytes) else None
 
 
 class World:
@@ -419,6 +429,12 @@ class TestSign:
         assert world.sign().reason == "nothing to sign"
 
 
+def test_what_the_signer_warns_of_is_told(world: World) -> None:
+    world.signer.told = ("left out",)
+    world.request()
+    assert world.sign().warnings == ("left out",)
+
+
 class TestFinalizeFails:
     def signed(self, world: World) -> None:
         world.request()
@@ -476,6 +492,32 @@ class TestFinalizeFails:
         assert kind(outcome) is GateError
         assert f"{pending.thumbprint}, was uploaded" in str(outcome.error)
         assert world.finalize(pending.certificate).action == "finalize"
+
+    def test_what_is_left_out_of_the_chain_is_told(self, world: World) -> None:
+        world.request()
+        pending = world.enrollment().pending
+        assert pending is not None
+        assert pending.csr is not None
+        leaf, other = certificate(pending.csr), expired_root("Other")
+        outcome = world.finalize(other, leaf)
+        assert outcome.action == "finalize"
+        (warning,) = outcome.warnings
+        assert thumbprint(other) in warning
+        current = world.enrollment().current
+        assert current is not None
+        assert (current.certificate, current.chain) == (leaf, ())
+
+    def test_a_root_that_expired_since_it_was_signed_is_left_out(self, world: World) -> None:
+        self.signed(world)
+        pending = world.enrollment().pending
+        assert pending is not None
+        root = expired_root("www")
+        world.store().put(dataclasses.replace(pending, chain=(root,)))
+        (warning,) = world.finalize().warnings
+        assert f"{thumbprint(root)}), which expired at" in warning
+        current = world.enrollment().current
+        assert current is not None
+        assert current.chain == ()
 
     def test_the_gate_is_before_the_upload(self, world: World) -> None:
         world.request()

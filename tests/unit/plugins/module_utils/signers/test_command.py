@@ -111,6 +111,15 @@ def test_the_chain_may_come_in_any_order_and_form(pki: Openssl, order: SigningOr
         assert (signed.certificate, signed.chain) == (pki.der("leaf"), (pki.der("ca"), pki.der("root")))
 
 
+def test_what_is_not_on_the_path_is_left_out_and_named(pki: Openssl, order: SigningOrder) -> None:
+    folder = shlex.quote(str(pki.folder))
+    signed = shell(f"cd {folder} && cat other.crt leaf.crt ca.crt").sign(order)
+    assert signed is not None
+    assert (signed.certificate, signed.chain) == (pki.der("leaf"), (pki.der("ca"),))
+    (warning,) = signed.warnings
+    assert certificate_facts(pki.der("other")).thumbprint in warning
+
+
 def _handed_over(order: SigningOrder, folder: Path) -> tuple[dict[str, str], str]:
     """Return the environment and the standard input that a program got."""
     probe = (

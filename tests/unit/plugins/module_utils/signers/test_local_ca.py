@@ -11,8 +11,10 @@ import datetime as dt
 import functools
 import re
 import typing as t
+from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     ConfigurationError,
@@ -30,7 +32,9 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.
     certificate_pem,
     check_certificate,
     parse_csr,
+    thumbprint,
 )
+from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.x509 import made
 
 if t.TYPE_CHECKING:
     from ..conftest import Openssl
@@ -277,7 +281,6 @@ def test_the_chain_is_what_the_files_hold(ca: Ca, csr: bytes, changes: Files) ->
         ({"passphrase": "sesame"}, r"ca\.key is not encrypted, but a passphrase is given"),
         ({"private_key_path": "root.key"}, r"no certificate in .*ca\.crt has the key in .*root\.key"),
         ({"certificate_path": "leaf.crt", "private_key_path": "leaf.key"}, r"leaf\.crt cannot be used.*CA:TRUE"),
-        ({"chain_path": "leaf.crt"}, r"ca\.crt cannot be used: not part of the chain"),
     ],
 )
 def test_what_is_wrong_with_the_files_is_told(ca: Ca, changes: Files, message: str) -> None:
@@ -312,3 +315,84 @@ def test_threads_share_one_signer(ca: Ca, csr: bytes) -> None:
     alone = [ca.certificate(signer, order) for order in orders]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda order: ca.certificate(signer, order), orders)) == alone
+
+
+class TestFilesOfCas:
+    """More than one path, and names that no library encodes again; made byte by byte."""
+
+    KEY, ROOT_KEY, OTHER_KEY, HOLDER = made.Key(), made.Key(), made.Key(), made.Key()
+    # the attributes of an RDN are a set, which DER puts in this order
+    NAME = made.name(
+        (made.attribute(b"\0\1", made.BIT_STRING, made.UNIQUE_IDENTIFIER), made.attribute(b"M\xfcller", made.T61)),
+        made.attribute(b"odd", 27, made.ORGANIZATION),
+    )
+    ROOT = made.certificate(made.cn("Root"), made.cn("Root"), ROOT_KEY, ROOT_KEY, ca=True)
+    CA = made.certificate(NAME, made.cn("Root"), KEY, ROOT_KEY, ca=True)
+
+    def signer(self, folder: Path, *certificates: bytes, chain: tuple[bytes, ...] = ()) -> LocalCa:
+        paths = {name: folder / name for name in ("ca.crt", "ca.key", "chain.crt")}
+        paths["ca.crt"].write_text("".join(map(made.armoured, certificates)))
+        paths["chain.crt"].write_text("".join(map(made.armoured, chain)))
+        paths["ca.key"].write_bytes(self.KEY.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        return LocalCa(
+            certificate_path=str(paths["ca.crt"]),
+            private_key_path=str(paths["ca.key"]),
+            chain_path=str(paths["chain.crt"]) if chain else None,
+            now=made.NOW,
+            profile=Profile(validity=dt.timedelta(days=30)),
+        )
+
+    def signed(self, signer: LocalCa) -> tuple[bytes, tuple[bytes, ...]]:
+        csr = self.HOLDER.csr()
+        signed = signer.sign(SigningOrder("5eed", "john", 1, csr, DN, since=made.NOW))
+        assert signed is not None
+        check_certificate(signed.certificate, signed.chain, csr, DN, subject_match="equals", now=made.NOW)
+        return signed.certificate, signed.chain
+
+    def test_its_name_is_the_issuer_byte_for_byte(self, tmp_path: Path) -> None:
+        signer = self.signer(tmp_path, self.CA, self.ROOT)
+        certificate, chain = self.signed(signer)
+        assert chain == (self.CA, self.ROOT)
+        assert certificate.count(self.NAME) == 1
+        assert signer.warnings == ()
+
+    def test_what_is_not_on_the_path_is_left_out_and_named(self, tmp_path: Path) -> None:
+        crossed = made.certificate(self.NAME, made.cn("Other"), self.KEY, self.OTHER_KEY, ca=True, begins=made.days(-9))
+        expired = made.certificate(
+            made.cn("Root"), made.cn("Root"), self.ROOT_KEY, self.ROOT_KEY, ca=True, ends=made.days(-0.5)
+        )
+        unrelated = made.certificate(made.cn("Other"), made.cn("Other"), self.OTHER_KEY, self.OTHER_KEY, ca=True)
+        signer = self.signer(tmp_path, crossed, self.CA, chain=(unrelated, expired))
+        assert self.signed(signer)[1] == (self.CA,)
+        (warning,) = signer.warnings
+        assert warning.startswith(f"the CA in {tmp_path / 'ca.crt'}: left out")
+        for der in (crossed, expired, unrelated):
+            assert thumbprint(der) in warning
+
+    def test_of_its_certificates_it_takes_the_newest_that_is_valid(self, tmp_path: Path) -> None:
+        old, new, next_one = (
+            made.certificate(self.NAME, made.cn("Root"), self.KEY, self.ROOT_KEY, ca=True, begins=begins, ends=ends)
+            for begins, ends in (
+                (made.days(-900), made.days(-1)),
+                (made.days(-9), made.days(900)),
+                (made.days(1), made.days(1800)),
+            )
+        )
+        assert self.signed(self.signer(tmp_path, old, next_one, new, self.ROOT))[1] == (new, self.ROOT)
+
+    def test_an_expired_ca_above_it_is_told(self, tmp_path: Path) -> None:
+        middle = made.certificate(
+            made.cn("Root"), made.cn("Top"), self.ROOT_KEY, self.OTHER_KEY, ca=True, ends=made.days(-0.5)
+        )
+        top = made.certificate(made.cn("Top"), made.cn("Top"), self.OTHER_KEY, self.OTHER_KEY, ca=True)
+        with pytest.raises(ConfigurationError, match=r"cannot be used: \[cn=Root\].*expired at.*renewed certificate"):
+            self.signer(tmp_path, self.CA, middle, top)
+
+    @pytest.mark.parametrize("kind", ["2.5.29.15", "2.5.29.19"])
+    def test_extensions_that_cannot_be_read_are_told(self, tmp_path: Path, kind: str) -> None:
+        rubbish = made.extension(kind, b"\xff\xff")
+        ca = made.certificate(
+            self.NAME, made.cn("Root"), self.KEY, self.ROOT_KEY, ca=kind != "2.5.29.19", extensions=[rubbish]
+        )
+        with pytest.raises(ConfigurationError, match=r"cannot be used: .* cannot be read"):
+            self.signer(tmp_path, ca)

@@ -149,12 +149,12 @@ def _wrong_data(pki: Openssl) -> dict[str, tuple[bytes, str]]:
         "request": ((pki.folder / "leaf.csr").read_bytes(), "PEM of: CERTIFICATE REQUEST"),
         "key": ((pki.folder / "leaf.key").read_bytes(), "PEM of: PRIVATE KEY"),
         "cut PEM": (pem + pem[:-40], "cut off"),
-        "cut DER": (pki.der("leaf")[:-1], "neither an X.509 certificate"),
-        "DER with more behind": (pki.der("leaf") + b"\0", "neither an X.509 certificate"),
+        "cut DER": (pki.der("leaf")[:-1], "DER that is cut off: 1 of"),
+        "DER with more behind": (pki.der("leaf") + b"\0", "goes on after its end: 1 bytes too many"),
         "bytes": (b"\xff\x00\x01", "3 bytes that are neither"),
         "broken PEM": (b"-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----", "not base64"),
-        "other DER": (pki.csr("leaf"), "neither an X.509 certificate nor PKCS#7"),
-        "empty PKCS#7": (pki("crl2pkcs7", "-nocrl", "-outform", "DER"), "certificate"),
+        "other DER": (pki.csr("leaf"), "but a certificate request"),
+        "empty PKCS#7": (pki("crl2pkcs7", "-nocrl", "-outform", "DER"), "PKCS#7 without a certificate"),
     }
 
 
