@@ -403,7 +403,10 @@ class TestResults:
         """A fleet whose CA gives short lives must not print a line for each certificate."""
         both = ("too long", "c is odd")
         result = _results.batch_result([Outcome(f"n{at}", "none", "", warnings=both[: 1 + at % 2]) for at in range(9)])
-        assert result.warnings == ["n0, n1, n2, n3, n4 and 4 more: too long", "n1, n3, n5, n7: c is odd"]
+        assert result.warnings == [
+            "9 certificates, among them n0, n1, n2: too long",
+            "4 certificates, among them n1, n3, n5: c is odd",
+        ]
         assert result.failure is None
 
     def test_no_request_code_in_any_result(self) -> None:
