@@ -27,7 +27,8 @@ description:
   - The chain is one path upwards, which is found in what the CA handed out. Each certificate on it has the name of the
     issuer of the one below, compared as RFC 5280, 7.1, asks for. Of several paths it is one that is valid and ends at
     a root. What is not on the path is left out, and so is what has expired or is not valid yet at its top, most
-    often a root, unless it is the intermediate CA that issued the certificate itself. A warning names what is left out.
+    often a root, unless it is the intermediate CA that issued the certificate itself, and a root above it that is no
+    CA by its extensions. A warning names what is left out.
   - Of several certificates of the key of the request it is the newest that is valid now. It is refused when
     nothing tells which is the newest.
   - Whether the algorithm of a signature is a good one is not looked at, so SHA-1 makes no difference. A signature that

@@ -27,6 +27,8 @@ from . import _der
 from ._x500 import X500Name
 
 CRYPTOGRAPHY_IMPORT_ERROR: str | None = None
+# What cryptography raises for what it cannot read, some of it only when an attribute is looked at.
+UNREADABLE: tuple[type[Exception], ...] = (ValueError, TypeError, OverflowError)
 try:
     from cryptography import x509
     from cryptography.exceptions import InternalError, UnsupportedAlgorithm
@@ -38,8 +40,7 @@ try:
 except ImportError:
     CRYPTOGRAPHY_IMPORT_ERROR = traceback.format_exc()
 else:
-    # What cryptography raises for what it cannot read, some of it only when an attribute is looked at.
-    UNREADABLE = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, InternalError, x509.InvalidVersion)
+    UNREADABLE = (*UNREADABLE, UnsupportedAlgorithm, InternalError, x509.InvalidVersion)
 
 _FILTERS = threading.RLock()
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import subprocess
+import sys
 import typing as t
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -159,6 +162,21 @@ def test_a_request_of_a_version_that_there_is_not(version: bytes) -> None:
     for read in (csr_public_key_sha256, parse_certificates):
         with pytest.raises(ConfigurationError):
             read(csr)
+
+
+def test_without_cryptography_it_can_be_imported_and_says_so() -> None:
+    """Modules then say which library is missing."""
+    root = next(folder.parent for folder in Path(made.__file__).parents if folder.name == "ansible_collections")
+    script = f"""
+import sys
+sys.path.insert(0, {str(root)!r})
+sys.modules["cryptography"] = None
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers import api as signers
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509 import api
+print(api.CRYPTOGRAPHY_IMPORT_ERROR)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "ModuleNotFoundError" in done.stdout, done.stderr
 
 
 def _changed(data: bytes, changes: t.Sequence[tuple[int, int]]) -> bytes:
