@@ -63,6 +63,8 @@ def _expired(enrollment: Enrollment, now: dt.datetime) -> t.Iterator[Attention]:
 
 
 def _on_its_way(pending: Revision, now: dt.datetime) -> Attention:
+    if pending.state is State.ISSUED and pending.upload_started:
+        return _unknown_upload(pending, now)
     if pending.failures:
         return _failing(pending, now)
     if pending.state is State.INTENDED:
@@ -72,15 +74,22 @@ def _on_its_way(pending: Revision, now: dt.datetime) -> Attention:
             "a key pair is being asked for, or the run that asked ended before the answer was written down",
             "if no run is at work, run redtrust_csr or redtrust_renew again: it counts the lost one and asks anew",
         )
-    if pending.state is State.ISSUED and pending.upload_started:
-        return Attention(
-            "upload_unknown",
-            pending.updated_at,
-            f"the certificate {pending.thumbprint} was uploaded, and the answer was lost",
-            "run redtrust_finalize again, which does no harm; if the service has it in use and yet refuses, "
-            "run redtrust_enrollment with state=accepted",
-        )
-    return Attention("waiting", pending.updated_at, *_WAITING[pending.state])
+    problem, next_step = _WAITING[pending.state]
+    problem += f"; the last attempt failed ({pending.note})" if pending.note else ""
+    return Attention("waiting", pending.updated_at, problem, next_step)
+
+
+def _unknown_upload(pending: Revision, now: dt.datetime) -> Attention:
+    """Tell of an upload of which nobody knows whether it was carried out; the note has what the service said last."""
+    why = pending.note or "the run that uploaded it ended before the answer was written down"
+    waits = f"nothing is tried before {_second(pending.retry_at)}; then " if _waits(pending, now) else ""
+    return Attention(
+        "upload_unknown",
+        pending.updated_at,
+        f"it is not known whether the certificate {pending.thumbprint} is in use at the service: {why}",
+        f"{waits}run redtrust_finalize again, which does no harm; if the service has it in use and yet refuses, put "
+        "the code with which it refuses into finalized_codes, or run redtrust_enrollment with state=accepted",
+    )
 
 
 _WAITING: t.Mapping[State, tuple[str, str]] = {
@@ -104,7 +113,7 @@ def _rejected(latest: Revision) -> Attention:
 
 def _failing(revision: Revision, now: dt.datetime) -> Attention:
     times = "once" if revision.failures == 1 else f"{revision.failures} times in a row"
-    waits = revision.retry_at is not None and revision.retry_at > now
+    waits = _waits(revision, now)
     when = f"nothing is tried before {_second(revision.retry_at)}" if waits else "the next run tries again"
     return Attention(
         "backing_off",
@@ -114,6 +123,10 @@ def _failing(revision: Revision, now: dt.datetime) -> Attention:
         if waits
         else "mend the cause, then run again",
     )
+
+
+def _waits(revision: Revision, now: dt.datetime) -> bool:
+    return revision.retry_at is not None and revision.retry_at > now
 
 
 def _second(moment: dt.datetime | None) -> str:

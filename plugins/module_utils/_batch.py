@@ -30,7 +30,7 @@ class BatchOptions:
     """How a list is worked on.
 
     ``holder`` names this run to others and is its own; ``wait`` bounds in seconds how long enrollments that
-    another run works on are waited for. ``is_down`` says that the service need not be asked any more.
+    another run works on are waited for. ``is_down`` says that the service need not be asked any more, ``why_down`` why.
     """
 
     service: str
@@ -38,6 +38,7 @@ class BatchOptions:
     workers: int = 8
     wait: float = 300.0
     is_down: t.Callable[[], bool] = lambda: False
+    why_down: t.Callable[[], str] = lambda: "the service is down"
     clock: t.Callable[[], float] = time.monotonic
     sleep: t.Callable[[float], None] = time.sleep
 
@@ -100,7 +101,7 @@ def _act(step: Step[Item], plan: Plan[Item] | Outcome, store: Store, options: Ba
     if isinstance(plan, Outcome) or not plan.acts:
         return _outcome(plan)
     if options.is_down():
-        error = NotTriedError("not tried, since the service is down", step=plan.action, url=options.service)
+        error = NotTriedError(f"not tried, since {options.why_down()}", step=plan.action, url=options.service)
         return dataclasses.replace(_failed(plan.item, error, plan.enrollment), reason=plan.reason)
     try:
         return step.act(plan)

@@ -130,7 +130,8 @@ def _stopped(failed: t.Sequence[Outcome]) -> str | None:
     for outcome in failed:
         error = outcome.error
         at_login = isinstance(error, ServiceError) and error.step in ("login", "login_request", "exchange", "refresh")
-        if at_login or isinstance(error, (NotTriedError, SessionError)):
+        for_all = isinstance(error, ServiceError) and error.concerns_all
+        if at_login or for_all or isinstance(error, (NotTriedError, SessionError)):
             return str(error)
     return None
 
@@ -145,8 +146,13 @@ def _failure(failed: t.Sequence[Outcome], count: int) -> str:
     if len(names) > 10:
         parts.append(f"and {sum(map(len, list(names.values())[10:]))} more, see certificates")
     if len(tried) < len(failed):
-        parts.append(f"{len(failed) - len(tried)} were not tried, since the service is down")
+        parts.append(f"{len(failed) - len(tried)} were not tried, since the service {_why_not_tried(tried)}")
     return f"{len(failed)} of {count} certificates failed: {'; '.join(parts)}"
+
+
+def _why_not_tried(tried: t.Sequence[Outcome]) -> str:
+    for_all = any(isinstance(outcome.error, ServiceError) and outcome.error.concerns_all for outcome in tried)
+    return "would refuse them as well" if for_all else "is down"
 
 
 def _listed(names: t.Sequence[str]) -> str:

@@ -52,6 +52,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_u
     server_context,
 )
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
+    answer,
     created,
     refusal,
     tokens,
@@ -103,7 +104,7 @@ def server(tmp_path: Path) -> t.Iterator[Loopback]:
 
     def behave(seen: Seen, connection: Connection) -> None:
         step = seen.path.rpartition("/")[2]
-        body = {"login": tokens(), "create": created(), "logout": refusal("X", "gone", 401)}[step].body
+        body = {"login": tokens(), "create": created(), "logout": answer({})}[step].body
         connection.sendall(reply(body))
 
     one.behaviour = behave
@@ -166,6 +167,28 @@ class TestModules:
         assert token(state="absent") == (True, "logout")
         assert token(state="absent") == (False, "none")
         assert [seen.path.rpartition("/")[2] for seen in server.seen] == ["login", "logout"]
+
+    def test_a_logout_that_is_refused_is_no_logout(
+        self, run: Run, reached: dict[str, t.Any], server: Loopback, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        warned: list[str] = []
+        monkeypatch.setattr(basic.AnsibleModule, "warn", lambda _self, warning, **_more: warned.append(warning))
+        usual = server.behaviour
+
+        def refuse(seen: Seen, connection: Connection) -> None:
+            if seen.path.endswith("logout"):
+                connection.sendall(reply(refusal("ERR_CLOSING_SESSIONS", "no").body, "409 Conflict"))
+            else:
+                usual(seen, connection)
+
+        server.behaviour = refuse
+        run(redtrust_token, **reached)
+        said = run(redtrust_token, **reached, state="absent")
+        assert (said["changed"], said["action"]) == (True, "forgotten")
+        (warning,) = warned
+        assert "its end at the service is not confirmed: logout at " in warning
+        assert "ERR_CLOSING_SESSIONS" in warning
+        assert run(redtrust_token, **reached, state="absent")["action"] == "none"
 
     def test_a_given_token_is_never_ended(self, run: Run) -> None:
         for check in (True, False):
