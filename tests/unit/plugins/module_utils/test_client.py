@@ -87,18 +87,18 @@ def patient() -> Retry:
 
 class TestRefusals:
     def test_it_carries_the_services_own_words(self) -> None:
-        transport = script(refusal("PROVIDER_UNKNOWN", "There is no such provider", 400))
+        transport = script(refusal("ERR_NOT_FOUND", "There is no such provider", 400))
         with pytest.raises(RefusedError) as caught:
             create(client(transport))
         assert str(caught.value) == (
             "create at https://rt.example.com:8082/raapi/v1/csr/create: "
-            "the service refused (HTTP 400, PROVIDER_UNKNOWN, There is no such provider)"
+            "the service refused (HTTP 400, ERR_NOT_FOUND, There is no such provider)"
         )
         assert caught.value.details() == {
             "step": "create",
             "url": "https://rt.example.com:8082/raapi/v1/csr/create",
             "status": 400,
-            "error_code": "PROVIDER_UNKNOWN",
+            "error_code": "ERR_NOT_FOUND",
             "service_message": "There is no such provider",
         }
 

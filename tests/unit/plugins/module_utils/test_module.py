@@ -198,7 +198,7 @@ class TestModules:
     def test_a_list_of_which_one_fails(self, run: Run, reached: dict[str, t.Any], server: Loopback) -> None:
         def refuse(seen: Seen, connection: Connection) -> None:
             if b"bad" in seen.body:
-                connection.sendall(reply(refusal("PROVIDER_UNKNOWN", "no such provider").body, "400 Bad Request"))
+                connection.sendall(reply(refusal("ERR_NOT_FOUND", "no such provider").body, "400 Bad Request"))
             else:
                 usual(seen, connection)
 
@@ -211,7 +211,7 @@ class TestModules:
         good, bad = said["certificates"]
         assert (good["failed"], bad["failed"], bad["state"]) == (False, True, "abandoned")
         assert bad["error"]["type"] == "RefusedError"
-        assert bad["error"]["error_code"] == "PROVIDER_UNKNOWN"
+        assert bad["error"]["error_code"] == "ERR_NOT_FOUND"
 
     @pytest.mark.parametrize("variable", ["JOB_ID", "AWX_HOST"])
     @pytest.mark.parametrize("module", [redtrust_csr, redtrust_renew, redtrust_enrollment_info])
