@@ -75,7 +75,7 @@ def _on_its_way(pending: Revision, now: dt.datetime) -> Attention:
             "if no run is at work, run redtrust_csr or redtrust_renew again: it counts the lost one and asks anew",
         )
     problem, next_step = _WAITING[pending.state]
-    problem += f"; the last attempt failed ({pending.note})" if pending.note else ""
+    problem += f"; the last attempt failed ({pending.note})" if pending.note and pending.state is State.ISSUED else ""
     return Attention("waiting", pending.updated_at, problem, next_step)
 
 
