@@ -214,7 +214,8 @@ class Client:
             return stored
         page = f", but a page in HTML: {LOOK_AT}" if is_page(response.body) else ""
         return AnswerLostError(
-            f"the answer (HTTP {response.status}) does not confirm the upload, it has {lacking}{page}",
+            f"the answer (HTTP {response.status}) does not confirm the upload, it has {lacking}{page}; "
+            "the next run uploads it again",
             step=endpoint.step,
             url=self._address.url(endpoint),
             status=response.status,
