@@ -244,23 +244,34 @@ class Session:
             return self._replaced(self._kept, session, rejected, renew=renew)
 
     def _replaced(self, kept: SessionPlace, session: KeptSession, rejected: Tokens | None, *, renew: bool) -> Opened:
-        """Refresh a session, or log in; else use what is left of it, where that was not refused."""
+        """Refresh a session, or log in; else use what is left of it, where that was not refused.
+
+        A login comes first where the refresh token would be sent a second time.
+        """
         failure: ServiceError | None = None
-        if self._may_refresh(session, rejected):
+        found = self._login_or_error(session, None) if session.unanswered and self._can_log_in() else None
+        if not isinstance(found, tuple) and self._may_refresh(session, rejected):
             try:
                 fresh = self._refresh(kept, session)
             except ServiceError as exc:
                 failure, session = exc, kept.load() or session
             else:
                 return self._keep(kept, fresh, "refresh")
+        found = found or self._login_or_error(session, failure)
+        if isinstance(found, tuple):
+            return self._keep(kept, *found)
+        refused = isinstance(failure, RefusedError) and failure.is_definite
+        if renew or refused or self._is_dead(session, rejected):
+            raise found
+        return self._to_its_end(self._timed(session, "kept"), found)
+
+    def _login_or_error(
+        self, session: KeptSession, failure: ServiceError | None
+    ) -> tuple[Tokens, How] | SessionError | ServiceError:
         try:
-            found = self._log_in_instead(session, failure)
+            return self._log_in_instead(session, failure)
         except (SessionError, ServiceError) as exc:
-            refused = isinstance(failure, RefusedError) and failure.is_definite
-            if renew or refused or self._is_dead(session, rejected):
-                raise
-            return self._to_its_end(self._timed(session, "kept"), exc)
-        return self._keep(kept, *found)
+            return exc
 
     def _is_dead(self, session: KeptSession, rejected: Tokens | None) -> bool:
         return session.tokens == rejected or session.has_ended(self._now())

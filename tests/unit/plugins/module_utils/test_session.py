@@ -348,6 +348,23 @@ class TestRefresh:
         service.transport.replies["refresh"] = service._triple
         assert access(service.session(self.ALONE, path, "4.33")) == ("refresh", "access-2")
 
+    def test_a_temporary_token_comes_first(self, path: Path) -> None:
+        """Where it works the refresh token is not sent twice; where it is used up the refresh token is."""
+        service = self.due(path, failed(AnswerLostError, "refresh"))
+        service.session(self.ALONE, path, "4.33").open()
+        service.later(0.6)
+        service.transport.replies["refresh"] = service._triple
+        fresh = service.transport.replies["exchange"]
+        service.transport.replies["exchange"] = refusal("TEMPORAL_TOKEN_INVALID", "used", 401)
+        assert access(service.session(self.KEEPER, path, "4.33"))[0] == "refresh"
+        assert service.steps() == ["exchange", "refresh", "exchange", "refresh"]
+        service.later(2.5)
+        service.transport.replies.update(refresh=failed(AnswerLostError, "refresh"), exchange=fresh)
+        service.session(self.ALONE, path, "4.33").open()
+        service.later(0.6)
+        assert access(service.session(self.KEEPER, path, "4.33"))[0] == "exchange"
+        assert service.steps()[4:] == ["refresh", "exchange"]
+
     def test_one_that_is_not_accepted_any_more_is_refreshed_at_once(self, path: Path) -> None:
         service = self.due(path, failed(AnswerLostError, "refresh"))
         service.session(self.ALONE, path, "4.33").open()
