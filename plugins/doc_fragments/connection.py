@@ -79,7 +79,7 @@ options:
   timeout:
     description:
       - How many seconds one request may take, at most 3600, from the first attempt to connect to the last byte of its
-        answer, redirects included. Only the lookup of the name takes as long as the system lets it.
+        answer. Only the lookup of the name takes as long as the system lets it.
       - Can also be set with the environment variable E(REDTRUST_TIMEOUT).
     type: float
     default: 30
@@ -91,7 +91,8 @@ options:
         once and says how long the server asked to wait.
       - When three requests in a row, whosever in the list, have failed because the server is down, nothing more is
         sent.
-      - A request to create a key pair is sent again only when it provably never left.
+      - A request to create a key pair is sent again only when it provably never left. One to refresh the session also
+        when it was answered 429 or 503.
       - Can also be set with the environment variable E(REDTRUST_RETRY_TIMEOUT).
     type: float
     default: 30
@@ -172,6 +173,21 @@ options:
       - Can also be set with the environment variable E(REDTRUST_SESSION_KEY).
     type: str
     version_added: 0.2.0
+  finalized_codes:
+    description:
+      - Error codes with which this server refuses to finalize a request that is finalized already, for example
+        V(ERR_INVALID_STATE). Upper and lower case are the same.
+      - They matter where an upload had no answer and is sent again. With one of these codes the certificate counts as
+        in use, and the reason says C(confirmed by the second answer). After any other refusal it stays unknown
+        whether it is (C(upload_unknown)), and the message names the code that came.
+      - Redtrust publishes no such code, so look at the server for the certificate once before you set one. The words of
+        an answer decide nothing.
+      - Set it once for all modules, with C(module_defaults) of the group C(redtrust.certificate_enroll.redtrust).
+      - Can also be set with the environment variable E(REDTRUST_FINALIZED_CODES), separated by commas.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.4.0
 notes:
   - An environment variable that is empty counts as not set.
 """

@@ -87,16 +87,27 @@ def parse_request(data: t.Any) -> Request:
 
 
 def parse_finalized(data: t.Any) -> Finalized:
-    """Read what csr/finalize gave; generation 4.33 promises nothing but the HTTP status."""
-    if not isinstance(data, t.Mapping):
+    """Read what csr/finalize gave: an object, or a string that holds it as JSON; 4.33 promises neither."""
+    given = data
+    if isinstance(data, str):
+        with contextlib.suppress(ValueError):
+            given = _json(data.encode("utf-8", "replace"))
+    if not isinstance(given, t.Mapping):
         return Finalized()
-    fields = _fields(data, "data")
+    fields = _fields(given, "data")
     number, thumbprint = fields.get("idcertificate"), fields.get("thumbprint")
     known = isinstance(number, (str, int)) and not isinstance(number, bool) and _text(number) == str(number)
     return Finalized(
         certificate_id=str(number) if known else None,
         thumbprint=_thumbprint(thumbprint) if isinstance(thumbprint, str) else None,
     )
+
+
+def what_upload_lacks(finalized: Finalized) -> str | None:
+    """Return what is missing in an answer that should say which certificate was stored; None where it does."""
+    if not finalized.thumbprint or not re.fullmatch(r"[0-9A-F]{40}", finalized.thumbprint):
+        return "no thumbprint"
+    return None if (finalized.certificate_id or "").strip() else "no idCertificate"
 
 
 def parse_date(text: t.Any) -> dt.datetime:

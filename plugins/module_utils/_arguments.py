@@ -77,6 +77,7 @@ CONNECTION = _options(
     redirect_url={"type": "str"},
     session_path={"type": "path"},
     session_key={"type": "str", "no_log": True},
+    finalized_codes={"type": "list", "elements": "str", "default": []},
 )
 
 STORE = _options(
@@ -235,6 +236,15 @@ def partner_of(params: Params) -> Partner | None:
     if not params["partner"]:
         return None
     return Partner.from_options(params["partner"], params["partner_secret"], params["partner_secret_encoding"])
+
+
+def finalized_codes_of(params: Params) -> list[str]:
+    """Return the error codes that tell, after an upload without an answer, that it had been carried out."""
+    codes = [code.strip() for code in params["finalized_codes"]]
+    wrong = [code for code in codes if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,100}", code) or code.upper() == "OK"]
+    if wrong:
+        raise ConfigurationError(f"finalized_codes must be error codes such as ERR_INVALID_STATE, not {wrong[0]!r}")
+    return codes
 
 
 def credentials_of(params: Params) -> Credentials:

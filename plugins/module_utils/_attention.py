@@ -75,6 +75,8 @@ def _expired(enrollment: Enrollment, now: dt.datetime) -> t.Iterator[Attention]:
 def _on_its_way(pending: Revision, now: dt.datetime) -> Attention:
     if pending.refused and pending.state is State.REQUESTED:
         return _refused(pending, now)
+    if pending.state is State.ISSUED and pending.upload_started:
+        return _unknown_upload(pending, now)
     # Failures are counted on after a refusal; without a note the last thing that happened was none.
     if pending.failures and pending.note is not None:
         return _failing(pending, now)
@@ -85,14 +87,6 @@ def _on_its_way(pending: Revision, now: dt.datetime) -> Attention:
             "a key pair is being asked for, or the run that asked ended before the answer was written down",
             "if no run is at work, run redtrust_csr or redtrust_renew again: it counts the lost one and asks anew",
         )
-    if pending.state is State.ISSUED and pending.upload_started:
-        return Attention(
-            "upload_unknown",
-            pending.updated_at,
-            f"the certificate {pending.thumbprint} was uploaded, and the answer was lost",
-            "run redtrust_finalize again, which does no harm; if the service has it in use and yet refuses, "
-            "run redtrust_enrollment with state=accepted",
-        )
     if pending.state is State.ISSUED and pending.not_valid_before is not None and pending.not_valid_before > now:
         return Attention(
             "waiting",
@@ -101,7 +95,22 @@ def _on_its_way(pending: Revision, now: dt.datetime) -> Attention:
             "run redtrust_finalize after that; if it should be valid now, mend the clock of the CA, then run "
             "redtrust_csr or redtrust_renew with force to have the same request signed again",
         )
-    return Attention("waiting", pending.updated_at, *_WAITING[pending.state])
+    problem, next_step = _WAITING[pending.state]
+    problem += f"; the last attempt failed ({pending.note})" if pending.note and pending.state is State.ISSUED else ""
+    return Attention("waiting", pending.updated_at, problem, next_step)
+
+
+def _unknown_upload(pending: Revision, now: dt.datetime) -> Attention:
+    """Tell of an upload of which nobody knows whether it was carried out; the note has what the service said last."""
+    why = pending.note or "the run that uploaded it ended before the answer was written down"
+    waits = f"nothing is tried before {_second(pending.retry_at)}; then " if _waits(pending, now) else ""
+    return Attention(
+        "upload_unknown",
+        pending.updated_at,
+        f"it is not known whether the certificate {pending.thumbprint} is in use at the service: {why}",
+        f"{waits}run redtrust_finalize again, which does no harm; if the service has it in use and yet refuses, put "
+        "the code with which it refuses into finalized_codes, or run redtrust_enrollment with state=accepted",
+    )
 
 
 _WAITING: t.Mapping[State, tuple[str, str]] = {
@@ -134,7 +143,7 @@ def _refused(pending: Revision, now: dt.datetime) -> Attention:
 
 def _failing(revision: Revision, now: dt.datetime) -> Attention:
     times = "once" if revision.failures == 1 else f"{revision.failures} times in a row"
-    waits = revision.retry_at is not None and revision.retry_at > now
+    waits = _waits(revision, now)
     when = f"nothing is tried before {_second(revision.retry_at)}" if waits else "the next run tries again"
     return Attention(
         "backing_off",
@@ -144,6 +153,10 @@ def _failing(revision: Revision, now: dt.datetime) -> Attention:
         if waits
         else "mend the cause, then run again",
     )
+
+
+def _waits(revision: Revision, now: dt.datetime) -> bool:
+    return revision.retry_at is not None and revision.retry_at > now
 
 
 def _second(moment: dt.datetime | None) -> str:

@@ -38,8 +38,8 @@ class BatchOptions:
     """How a list is worked on.
 
     ``holder`` names this run to others and is its own; ``wait`` bounds in seconds how long enrollments that
-    another run works on are waited for. ``is_down`` says that the service need not be asked any more, ``hide`` masks
-    secrets in a text.
+    another run works on are waited for. ``is_down`` says that the service need not be asked any more, ``why_down``
+    why; ``hide`` masks secrets in a text.
     """
 
     service: str
@@ -47,6 +47,7 @@ class BatchOptions:
     workers: int = 8
     wait: float = 300.0
     is_down: t.Callable[[], bool] = lambda: False
+    why_down: t.Callable[[], str] = lambda: "the service is down"
     hide: Hide = str
     now: t.Callable[[], dt.datetime] = utc_now
     clock: t.Callable[[], float] = time.monotonic
@@ -114,7 +115,7 @@ def _act(step: Step[Item], plan: Plan[Item] | Outcome, store: Store, options: Ba
     if isinstance(plan, Outcome) or not plan.acts:
         return _outcome(plan)
     if plan.error is None and options.is_down():
-        error = NotTriedError("not tried, since the service is down", step=plan.action, url=options.service)
+        error = NotTriedError(f"not tried, since {options.why_down()}", step=plan.action, url=options.service)
         return dataclasses.replace(_failed(plan.item, error, plan.enrollment), reason=plan.reason)
     done = attempt(lambda: _acted(step, plan), options.hide)
     if isinstance(done, Outcome):

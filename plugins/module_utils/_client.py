@@ -12,9 +12,17 @@ import time
 import typing as t
 from urllib.parse import urlsplit
 
-from ._answers import Envelope, parse_envelope, parse_finalized, parse_request, parse_tokens
+from ._answers import (
+    Envelope,
+    parse_envelope,
+    parse_finalized,
+    parse_request,
+    parse_tokens,
+    what_upload_lacks,
+)
 from ._clock import Sending, ServiceClock, http_date
 from ._contract import Contract, Endpoint
+from ._error_codes import canonical
 from ._errors import (
     AnswerInvalidError,
     AnswerLostError,
@@ -24,13 +32,14 @@ from ._errors import (
     RefusedError,
     ServiceError,
     SessionError,
-    UnauthorizedError,
 )
 from ._models import CertificateSpec, Finalized, Request, Tokens
+from ._refusals import LOOK_AT, is_page, refusal
 from ._retry import Breaker, Retry
 from ._secrets import Secrets
 from ._signing import Partner
 from ._transport import HttpRequest, HttpResponse, Transport
+from ._upload import Upload
 
 Parsed = t.TypeVar("Parsed")
 
@@ -64,7 +73,8 @@ class Client:
 
     Every request is signed anew when a partner is given. All methods raise the ServiceErrors; what may be
     sent again after a failure is sent again within the deadline of ``retry``. Once ``breaker`` is open nothing is
-    sent any more. ``warn`` is told once when the clocks differ.
+    sent any more. ``finalized_codes`` are the error codes that, after an upload without an answer, say that it had been
+    carried out. ``warn`` is told once when the clocks differ.
     """
 
     def __init__(
@@ -76,6 +86,7 @@ class Client:
         partner: Partner | None = None,
         retry: Retry | None = None,
         secrets: Secrets | None = None,
+        finalized_codes: t.Iterable[str] = (),
         clock: t.Callable[[], float] = time.time,
         monotonic: t.Callable[[], float] = time.monotonic,
         warn: t.Callable[[str], None] = lambda _warning: None,
@@ -87,6 +98,7 @@ class Client:
         self._partner = partner
         self._retry = retry or Retry()
         self._secrets = secrets or Secrets()
+        self._finalized_codes = {canonical(code) for code in finalized_codes}
         self._clock = ServiceClock(clock, monotonic, warn)
 
     def now(self) -> dt.datetime:
@@ -123,7 +135,7 @@ class Client:
             headers = self._headers(endpoint, None, sending)
             if cookies:
                 headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
-            response = self._transport.send(HttpRequest(endpoint.step, endpoint.verb, url, headers, follow=False))
+            response = self._transport.send(HttpRequest(endpoint.step, endpoint.verb, url, headers))
             mistimed = self._clock.heard(sending, response.headers.get("date"))
             if response.status >= 500:
                 self._check(endpoint, response, self._envelope_or_none(response))
@@ -151,8 +163,15 @@ class Client:
         return self._call(self.contract.refresh, body, parse_tokens, bearer=tokens.access_token)
 
     def logout(self, tokens: Tokens) -> None:
-        """End the session at the service."""
-        self._call(self.contract.logout, None, lambda _data: None, bearer=tokens.access_token)
+        """End the session at the service. A status is enough where nothing comes with it."""
+        endpoint = self.contract.logout
+
+        def send() -> None:
+            response, envelope = self._send(endpoint, None, tokens.access_token)
+            if envelope is None and response.body.strip():
+                raise self._invalid(endpoint, response, f"{len(response.body)} bytes that are not JSON")
+
+        self._persist(endpoint, send)
 
     def create(self, tokens: Tokens, spec: CertificateSpec, renews: str | None = None) -> Request:
         """Have a key pair made and get its CSR; ``renews`` is the thumbprint of the certificate to replace.
@@ -167,42 +186,40 @@ class Client:
     ) -> Finalized:
         """Upload the certificate of a request. May be repeated with the same request and certificate.
 
-        ``lost`` says that an earlier upload had no answer. After one, here or earlier, an error that says that
-        the request is finalized already counts as done (contract, readings).
+        ``lost`` says that an earlier upload had no answer. After one, here or earlier, only a confirmation or one of
+        ``finalized_codes`` counts as done (contract, readings). An error says by ``unanswered`` that one was lost here.
         """
         endpoint = self.contract.finalize
         body = {"dataInB64": data_in_b64, "provider": provider, "requestCode": request_code}
-        unanswered = lost
-
-        def send() -> Finalized:
-            nonlocal unanswered
-            try:
-                response, envelope = self._send(endpoint, body, tokens.access_token)
-            except AnswerLostError:
-                unanswered = True
-                raise
-            except RefusedError as exc:
-                if unanswered and _says_finalized_already(exc):
-                    return Finalized(confirmed_by_second_answer=True)
-                unanswered = unanswered or (exc.status or 0) >= 500
-                raise
-            if envelope is None and response.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-                raise self._invalid(endpoint, response, "a page for people, perhaps of a proxy")
-            return self._masked(parse_finalized(envelope.data if envelope else None))
-
+        upload = Upload(
+            lambda: self._stored(endpoint, *self._send(endpoint, body, tokens.access_token)),
+            self._finalized_codes,
+            again=bool(self._retry.deadline),
+            unanswered=lost,
+        )
         try:
-            return self._persist(endpoint, send)
+            return self._persist(endpoint, upload.attempt)
         except (NotSentError, RefusedError) as exc:
-            if not unanswered or lost or isinstance(exc, UnauthorizedError) or (exc.status or 0) >= 500:
-                raise
-            raise AnswerLostError(
-                f"an earlier upload had no answer, and then: {exc}",
-                step=exc.step,
-                url=exc.url,
-                status=exc.status,
-                error_code=exc.error_code,
-                service_message=exc.service_message,
-            ) from exc
+            raise upload.failure(exc, lost=lost) from exc.__cause__
+
+    def _stored(
+        self, endpoint: Endpoint, response: HttpResponse, envelope: Envelope | None
+    ) -> Finalized | AnswerLostError:
+        """Read what was stored; return the error where the answer does not say that our certificate was."""
+        if not self.contract.confirms_upload and is_page(response.body):
+            raise self._invalid(endpoint, response, "a page")
+        stored = self._masked(parse_finalized(envelope.data if envelope else None))
+        lacking = what_upload_lacks(stored) if self.contract.confirms_upload else None
+        if lacking is None:
+            return stored
+        page = f", but a page in HTML: {LOOK_AT}" if is_page(response.body) else ""
+        return AnswerLostError(
+            f"the answer (HTTP {response.status}) does not confirm the upload, it has {lacking}{page}; "
+            "the next run uploads it again",
+            step=endpoint.step,
+            url=self._address.url(endpoint),
+            status=response.status,
+        )
 
     def _masked(self, finalized: Finalized) -> Finalized:
         """Hide what the service repeats where it should say what it stored: our own store keeps that."""
@@ -259,11 +276,13 @@ class Client:
         def once() -> Parsed:
             if self.breaker.is_open():
                 url = self._address.url(endpoint)
-                raise NotTriedError("nothing was sent, since other requests had no answer", step=endpoint.step, url=url)
+                raise NotTriedError(f"nothing was sent, since {self.breaker.reason}", step=endpoint.step, url=url)
             return send()
 
         try:
-            done = self._retry.call(once, repeatable=endpoint.repeatable, breaker=self.breaker)
+            done = self._retry.call(
+                once, repeatable=endpoint.repeatable, when_busy=endpoint.when_busy, breaker=self.breaker
+            )
         except ServiceError as exc:
             exc.mask(self._secrets.hide)
             self.breaker.report(exc)
@@ -314,22 +333,16 @@ class Client:
 
     def _check(self, endpoint: Endpoint, response: HttpResponse, envelope: Envelope | None) -> None:
         """Raise RefusedError when the status or the envelope says no, in the service's own words."""
-        if response.status < 300 and not (envelope and envelope.refuses):
-            return
-        words = f"HTTP {response.status}"
-        if envelope:
-            words = ", ".join(part for part in (words, envelope.error_code, envelope.message) if part)
-        kind = UnauthorizedError if response.status == 401 else RefusedError
-        wait = self._retry_after(response)
-        raise kind(
-            f"the service refused ({words})" + (f" and asks to wait {wait:.0f} seconds" if wait else ""),
-            step=endpoint.step,
-            url=self._address.url(endpoint),
-            status=response.status,
-            error_code=envelope.error_code if envelope else None,
-            service_message=envelope.message if envelope else None,
-            retry_after=wait,
+        refused = refusal(
+            endpoint,
+            self._address.url(endpoint),
+            response,
+            envelope,
+            wait=self._retry_after(response),
+            hide=self._secrets.hide,
         )
+        if refused:
+            raise refused
 
     def _retry_after(self, response: HttpResponse) -> float | None:
         """Read Retry-After in seconds; one that is a date counts from the Date of the answer (RFC 9110, 10.2.3)."""
@@ -343,6 +356,8 @@ class Client:
         return max(0.0, moment - (self.now().timestamp() if told is None else told))
 
     def _invalid(self, endpoint: Endpoint, response: HttpResponse, reason: str) -> AnswerInvalidError:
+        if is_page(response.body):
+            reason = f"a page for people in HTML, perhaps of a proxy: {LOOK_AT}"
         return AnswerInvalidError(
             f"the answer (HTTP {response.status}) is not one that the contract knows: {reason}",
             step=endpoint.step,
@@ -352,10 +367,4 @@ class Client:
 
 
 def _page(url: str) -> Endpoint:
-    return Endpoint("login_request", "GET", urlsplit(url).path, "auth", bearer=False, repeatable=True)
-
-
-def _says_finalized_already(error: RefusedError) -> bool:
-    """Return whether the service says that the request is finalized; the pages list no code for it."""
-    words = f"{error.error_code or ''} {error.service_message or ''}"
-    return re.search(r"already[\W_]*(been|is)?[\W_]*finali[sz]ed", words, re.IGNORECASE) is not None
+    return Endpoint("login_request", "GET", urlsplit(url).path, "auth", bearer=False, repeatable=True, is_page=True)

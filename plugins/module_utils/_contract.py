@@ -18,7 +18,11 @@ Port = t.Literal["auth", "ra"]
 
 @dataclasses.dataclass(frozen=True)
 class Endpoint:
-    """One call. ``step`` names it in messages, ``repeatable`` says that sending it twice does no harm."""
+    """One call. ``step`` names it in messages, ``repeatable`` says that sending it twice does no harm.
+
+    ``when_busy``: a whole 429 or 503 is taken to mean that it was not carried out. ``is_page``: it answers with pages
+    for people.
+    """
 
     step: str
     verb: str
@@ -26,11 +30,16 @@ class Endpoint:
     port: Port
     bearer: bool = True
     repeatable: bool = False
+    when_busy: bool = False
+    is_page: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Contract:
-    """One generation. ``login`` is None where only a browser can log in."""
+    """One generation. ``login`` is None where only a browser can log in.
+
+    ``confirms_upload``: finalize says which certificate was stored; else its HTTP status is all there is.
+    """
 
     api_version: ApiVersion
     auth_port: int
@@ -45,6 +54,7 @@ class Contract:
     key_length: t.Callable[[int], t.Any]
     knows_group_ids: bool
     wants_signature: bool
+    confirms_upload: bool
     login_page: str = "/authclient/auth/loginrequest"
 
 
@@ -59,7 +69,7 @@ CONTRACTS: t.Mapping[str, Contract] = {
         ra_port=8082,
         login=None,
         exchange=Endpoint("exchange", "GET", "/authapi/v1/login_by_temp_token", "auth"),
-        refresh=Endpoint("refresh", "PUT", "/authapi/v1/refresh-token", "auth"),
+        refresh=Endpoint("refresh", "PUT", "/authapi/v1/refresh-token", "auth", when_busy=True),
         logout=Endpoint("logout", "DELETE", "/authapi/v1/logout", "auth", repeatable=True),
         create=Endpoint("create", "GET", "/raapi/v1/csr/create", "ra"),
         renew=Endpoint("create", "GET", "/raapi/v2/csr/create", "ra"),
@@ -67,6 +77,7 @@ CONTRACTS: t.Mapping[str, Contract] = {
         key_length=str,
         knows_group_ids=False,
         wants_signature=True,
+        confirms_upload=False,
     ),
     "4.42": Contract(
         api_version="4.42",
@@ -74,7 +85,7 @@ CONTRACTS: t.Mapping[str, Contract] = {
         ra_port=8082,
         login=Endpoint("login", "POST", "/raapi/v1/auth/login", "auth", bearer=False, repeatable=True),
         exchange=Endpoint("exchange", "POST", "/authapi/v1/login_by_temp_token", "auth"),
-        refresh=Endpoint("refresh", "PUT", "/raapi/v1/auth/refresh-token", "auth", bearer=False),
+        refresh=Endpoint("refresh", "PUT", "/raapi/v1/auth/refresh-token", "auth", bearer=False, when_busy=True),
         logout=Endpoint("logout", "DELETE", "/raapi/v1/auth/logout", "auth", repeatable=True),
         create=Endpoint("create", "POST", "/raapi/v1/csr/create", "ra"),
         renew=Endpoint("create", "POST", "/raapi/v1/csr/create", "ra"),
@@ -82,5 +93,6 @@ CONTRACTS: t.Mapping[str, Contract] = {
         key_length=int,
         knows_group_ids=True,
         wants_signature=False,
+        confirms_upload=True,
     ),
 }

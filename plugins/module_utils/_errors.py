@@ -11,7 +11,7 @@ RedtrustError                   everything this collection raises on purpose
 |  |  `- NotTriedError          the service is plainly down, so it was not asked
 |  +- AnswerLostError           the request may have been carried out; no whole answer came back
 |  +- AnswerInvalidError        an answer came, but not one the contract knows
-|  `- RefusedError              the service understood and said no
+|  `- RefusedError              the service understood and said no, or a proxy did
 |     `- UnauthorizedError      HTTP 401: the session is missing, over or not accepted
 +- SessionError                 there is no session and no way to open one
 +- SignerError                  the signer did not give a certificate
@@ -31,6 +31,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ._error_codes import meaning_of
+
 
 class RedtrustError(Exception):
     """Any failure of this collection; ``str()`` of it is one sentence for the operator."""
@@ -48,7 +50,8 @@ class ServiceError(RedtrustError):
     """A step at the service did not succeed.
 
     ``step`` is the step's name as in the documentation (``login``, ``create``, ...); ``url`` has no query, so
-    it can hold no credential.
+    it can hold no credential. ``foreign``: what answered does not speak as the service does. ``unanswered``
+    is set where an earlier attempt of the same call may have been carried out.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class ServiceError(RedtrustError):
         error_code: str | None = None,
         service_message: str | None = None,
         retry_after: float | None = None,
+        foreign: bool = False,
     ) -> None:
         super().__init__(message)
         self.step = step
@@ -69,9 +73,21 @@ class ServiceError(RedtrustError):
         self.error_code = error_code
         self.service_message = service_message
         self.retry_after = retry_after
+        self.foreign = foreign
+        self.unanswered = False
 
     def __str__(self) -> str:
         return f"{self.step} at {self.url}: {super().__str__()}"
+
+    @property
+    def not_done(self) -> bool:
+        """Whether the request was provably not carried out. A redirect leads elsewhere instead."""
+        return self.status is not None and 300 <= self.status < 400
+
+    @property
+    def concerns_all(self) -> bool:
+        """Whether every other request would end in the same way."""
+        return meaning_of(self.error_code).concerns_all
 
     def mask(self, hide: t.Callable[[str], str]) -> None:
         """Hide what the service or a library repeats of what was sent, wherever it does."""
@@ -94,6 +110,10 @@ class ServiceError(RedtrustError):
 class NotSentError(ServiceError):
     """The request was provably not carried out: name not resolved, connection refused, TLS not agreed, ..."""
 
+    @property
+    def not_done(self) -> bool:
+        return True
+
 
 class TlsError(NotSentError):
     """TLS was not agreed: an unknown CA, another host's certificate, an old protocol, ..."""
@@ -104,7 +124,10 @@ class NotTriedError(NotSentError):
 
 
 class AnswerLostError(ServiceError):
-    """The request may have been carried out, but no whole answer came back."""
+    """The request may have been carried out, but no whole answer came back.
+
+    With a ``status`` an answer did come, and it settles nothing.
+    """
 
 
 class AnswerInvalidError(ServiceError):
@@ -112,7 +135,23 @@ class AnswerInvalidError(ServiceError):
 
 
 class RefusedError(ServiceError):
-    """The service understood the request and said no."""
+    """The service understood the request and said no, or what stands before it did."""
+
+    @property
+    def not_done(self) -> bool:
+        """Whether the status says so: below 500, or 503 where it says when to come back; or the code."""
+        told = (self.status or 0) < 500 or (self.status == 503 and self.retry_after is not None)
+        return told or meaning_of(self.error_code).not_done
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a whole answer says that it cannot be served now."""
+        return self.status in (429, 503) or meaning_of(self.error_code).passes
+
+    @property
+    def is_definite(self) -> bool:
+        """Whether the service itself has looked at it and will not do it."""
+        return self.not_done and not (self.is_busy or self.foreign)
 
 
 class UnauthorizedError(RefusedError):

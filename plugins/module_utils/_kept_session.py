@@ -24,11 +24,15 @@ except ImportError:
 
 # OWASP Password Storage Cheat Sheet, PBKDF2-HMAC-SHA512. Chosen over scrypt since it is there in FIPS mode.
 _KEY_ITERATIONS = 210_000
+# How often a refresh token is sent at most where the answers are lost.
+TRIES = 2
 
 
 @dataclasses.dataclass(frozen=True)
 class KeptSession:
-    """A session as it is kept. ``refreshing`` is set while its refresh token is on its way to the service.
+    """A session as it is kept. ``unanswered`` counts how often its refresh token was sent and no answer is known.
+
+    It is counted before the token is sent, so a run that dies meanwhile leaves it so.
 
     ``opened_at`` and ``ends_at`` are by the clock of this machine, whatever time it is at the service. ``refused_at``
     is when the service first refused to refresh it. That may be its end, or the fault of one job with a wrong partner
@@ -38,8 +42,17 @@ class KeptSession:
     tokens: Tokens
     opened_at: dt.datetime
     ends_at: dt.datetime | None = None
-    refreshing: bool = False
+    unanswered: int = 0
     refused_at: dt.datetime | None = None
+
+    @property
+    def can_be_refreshed(self) -> bool:
+        """Whether there is a refresh token that may still work."""
+        return bool(self.tokens.refresh_token) and self.unanswered < TRIES
+
+    def has_ended(self, now: dt.datetime) -> bool:
+        """Return whether its access token is over, as far as its end is known."""
+        return self.ends_at is not None and now >= self.ends_at
 
     def refresh_due(self, now: dt.datetime, share: float) -> bool:
         """Return whether this share of its life is over, as far as its end is known, or a refresh was refused."""
@@ -54,7 +67,7 @@ class KeptSession:
             "expires_at": self.tokens.expires_at.isoformat() if self.tokens.expires_at else None,
             "opened_at": self.opened_at.isoformat(),
             "ends_at": self.ends_at.isoformat() if self.ends_at else None,
-            "refreshing": self.refreshing,
+            "refreshing": self.unanswered,
             "refused_at": self.refused_at.isoformat() if self.refused_at else None,
         }
 
@@ -65,7 +78,7 @@ class KeptSession:
             tokens,
             dt.datetime.fromisoformat(data["opened_at"]),
             _moment(data["ends_at"]),
-            bool(data["refreshing"]),
+            int(data["refreshing"]),  # releases before 0.4.0 kept whether it was so
             _moment(data.get("refused_at")),  # releases before 0.3.0 did not keep it
         )
 

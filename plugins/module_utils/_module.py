@@ -112,6 +112,7 @@ class Context:
             workers=self.params["workers"],
             wait=self.params["wait_timeout"],
             is_down=lambda: self._client is not None and self._client.breaker.is_open(),
+            why_down=lambda: self.client.breaker.reason,
             hide=self.module.secrets.hide,
             now=self.now,
         )
@@ -139,6 +140,7 @@ class Context:
             HttpsTransport(options, hide=self.module.secrets.hide),
             partner=partner,
             secrets=self.module.secrets,
+            finalized_codes=arguments.finalized_codes_of(self.params),
             retry=Retry(deadline=self.params["retry_timeout"]),
             warn=self.module.warn,
         )

@@ -277,7 +277,8 @@ def after_failure(revision: Revision, error: RedtrustError, now: dt.datetime, *,
     own: tuple[type[RedtrustError], ...] = (AnswerInvalidError, GateError, InternalError, SignerError)
     counts = isinstance(error, own if repeatable else (*own, AnswerLostError))
     if isinstance(error, RefusedError):
-        counts = error.status not in _NOT_ITS_OWN and not (repeatable and (error.status or 0) >= 500)
+        of_all = error.status in _NOT_ITS_OWN or error.concerns_all or (error.foreign and error.not_done)
+        counts = not of_all and not (repeatable and (error.status or 0) >= 500)
     if not counts:
         return dataclasses.replace(revision, note=str(error))
     wait = _FIRST_WAIT * 2 ** min(revision.failures - 1, 16) if revision.failures else None

@@ -142,7 +142,8 @@ def _stopped(outcomes: t.Sequence[Outcome]) -> str | None:
     for outcome in outcomes:
         error = outcome.error
         at_login = isinstance(error, ServiceError) and error.step in ("login", "login_request", "exchange", "refresh")
-        if at_login or isinstance(error, (NotTriedError, SessionError)):
+        for_all = isinstance(error, ServiceError) and error.concerns_all
+        if at_login or for_all or isinstance(error, (NotTriedError, SessionError)):
             return str(error)
     return None
 

@@ -21,43 +21,56 @@ _BUSY = (429, 502, 503, 504)
 _GLANCE = 1.0
 
 
-def may_repeat(error: ServiceError, *, repeatable: bool) -> bool:
+def may_repeat(error: ServiceError, *, repeatable: bool, when_busy: bool = False) -> bool:
     """Return whether the request may be sent again after this failure.
 
     One that provably never left may always be, except where TLS was not agreed: that does not mend itself.
-    One that may have been carried out only when doing it twice does no harm.
+    One that may have been carried out only when doing it twice does no harm. ``when_busy`` is for one that was refused
+    with a whole 429 or 503, which says that it was not carried out. What ends all requests alike ends this one.
     """
     if isinstance(error, NotSentError):
         return not isinstance(error, (TlsError, NotTriedError))
-    if not repeatable:
-        return False
     if isinstance(error, RefusedError):
-        return error.status in _BUSY
-    return isinstance(error, AnswerLostError)
+        mends = error.status in _BUSY if repeatable else when_busy and error.is_busy
+        return mends and not error.concerns_all
+    return repeatable and _had_no_answer(error)
+
+
+def _had_no_answer(error: ServiceError) -> bool:
+    """Return whether nothing came back; an answer that settles nothing would only come again."""
+    return isinstance(error, AnswerLostError) and error.status is None
 
 
 class Breaker:
     """Know when a service is plainly down: ``threshold`` calls in a row failed for good. Usable from several threads.
 
-    Any answer that only a service can give proves that it lives, and the count begins anew.
+    Any answer that only a service can give proves that it lives, and the count begins anew. One that says that no
+    request will be carried out is enough by itself. ``reason`` is why nothing is sent any more.
     """
 
     def __init__(self, threshold: int = 3) -> None:
         self._threshold = threshold
         self._failures = 0
+        self._ended = False
         self._mutex = threading.Lock()
+        self.reason = "the service is down"
 
     def is_open(self) -> bool:
         """Return whether the service is not to be asked any more."""
-        return self._failures >= self._threshold
+        return self._ended or self._failures >= self._threshold
 
     def report(self, error: ServiceError | None) -> None:
         """Take note of what became of a call in the end, after all its attempts; None is success."""
         if isinstance(error, NotTriedError):
             return
-        down = isinstance(error, (NotSentError, AnswerLostError)) or (error is not None and error.status in _BUSY)
         with self._mutex:
-            self._failures = self._failures + 1 if down else 0
+            if error is not None and error.concerns_all:
+                self._ended, self.reason = True, "another was refused in a way that concerns all"
+            self._failures = self._failures + 1 if error is not None and _is_down(error) else 0
+
+
+def _is_down(error: ServiceError) -> bool:
+    return isinstance(error, NotSentError) or _had_no_answer(error) or error.status in _BUSY
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,8 +88,15 @@ class Retry:
     sleep: t.Callable[[float], None] = time.sleep
     jitter: t.Callable[[float, float], float] = random.uniform
 
-    def call(self, send: t.Callable[[], Answer], *, repeatable: bool, breaker: Breaker | None = None) -> Answer:
-        """Send until it succeeds, may not be repeated, or the deadline would be passed.
+    def call(
+        self,
+        send: t.Callable[[], Answer],
+        *,
+        repeatable: bool,
+        when_busy: bool = False,
+        breaker: Breaker | None = None,
+    ) -> Answer:
+        """Send until it succeeds, may not be repeated (``may_repeat``), or the deadline would be passed.
 
         A breaker that opens ends the pauses: then the failure stands as well.
         """
@@ -88,7 +108,8 @@ class Retry:
             except ServiceError as error:
                 # Many may have been told the same time, so the jitter comes on top of it.
                 wait = (error.retry_after or 0.0) + self.jitter(0.0, pause)
-                if not may_repeat(error, repeatable=repeatable) or self.clock() + wait >= end:
+                again = may_repeat(error, repeatable=repeatable, when_busy=when_busy)
+                if not again or self.clock() + wait >= end:
                     raise
                 self._pause(wait, breaker)
                 if breaker is not None and breaker.is_open():

@@ -6,11 +6,13 @@
 The tasks of one job share a session through a private file, and those of several jobs through the store where there is
 a ``session_key``. The lock of that place is held around each login and refresh, it is read again once the lock is
 held, and what is to be used is saved before it is used: a refresh token works once.
+
+Where a refresh had no answer its token may be used up. Where a login needs no person, that is done instead. Otherwise
+the access token is used to its end, and then the refresh token is tried once more, as there is nothing to lose.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime as dt
 import math
@@ -22,7 +24,6 @@ import typing as t
 from ._client import Client
 from ._credentials import Credentials
 from ._errors import (
-    NotSentError,
     RedtrustError,
     RefusedError,
     ServiceError,
@@ -30,12 +31,13 @@ from ._errors import (
     StaleRevisionError,
     UnauthorizedError,
 )
-from ._kept_session import KeptSession, SessionPlace
+from ._kept_session import TRIES, KeptSession, SessionPlace
 from ._login_page import ask_login_page
 from ._models import Tokens
 
 Answer = t.TypeVar("Answer")
 How = t.Literal["given", "kept", "login", "exchange", "certificate", "refresh"]
+Closed = t.Literal["logout", "forgotten"]
 
 # A session is refreshed when two thirds of its life are over: early enough that it never ends under a request, late
 # enough that a short job needs no refresh. Each process draws how much later it does so, up to three quarters: of the
@@ -100,7 +102,7 @@ class Session:
         if self._kept is None:
             raise SessionError("access_token belongs to a session that somebody else keeps: leave it out to keep one")
         with self._mutex:
-            self._opened = self._obtain(None, renew=True)
+            self._opened = self._obtain(None, None, renew=True)
             return self._opened
 
     def sign_in(self, temporal_token: str) -> Opened:
@@ -119,7 +121,7 @@ class Session:
     def needs_person(self) -> bool:
         """Return whether nothing that is kept or given can lead to a session; nothing is sent."""
         session = self._kept.load() if self._kept else None
-        if session is not None and session.tokens.refresh_token and not (session.refreshing or session.refused_at):
+        if session is not None and session.can_be_refreshed and not session.refused_at:
             return False
         return not (self._credentials.username or self._credentials.access_token)
 
@@ -128,7 +130,11 @@ class Session:
         if self._kept is None:
             return True
         session = self._kept.load()
-        return session is not None and not session.refreshing and not self._is_due(session)
+        if session is None or session.refused_at:
+            return False
+        if session.unanswered:
+            return not (self._can_log_in() or self._is_dead(session, None))
+        return not self._is_due(session)
 
     def is_there(self) -> bool:
         """Return whether there is a kept session that could be ended; nothing is sent."""
@@ -151,21 +157,43 @@ class Session:
             self._give_up(fresh, exc)
             raise
 
-    def close(self) -> bool:
-        """End the kept session at the service and forget it; return whether there was one.
+    def close(self) -> Closed | None:
+        """End the kept session at the service and forget it; say what became of it, None where there was none.
 
-        A service that does not answer, or knows the session no more, does not keep it from being forgotten.
+        It is forgotten whatever the service says. What the service did not confirm is a warning: it may live on there.
         """
         if self._kept is None or not self.is_there():
-            return False
+            return None
         with self._kept.locked():
             session = self._kept.load()
             self._kept.delete()
-        if session is not None:
+            if session is None:
+                self._warn("the kept session was removed, not ended at the service: these credentials do not open it")
+                return "forgotten"
             self._register_all(session.tokens)
-            with contextlib.suppress(ServiceError):
-                self._client.logout(session.tokens)
-        return True
+            try:
+                self._log_out(session)
+            except ServiceError as exc:
+                self._warn(f"the session was forgotten here, but its end at the service is not confirmed: {exc}")
+                return "forgotten"
+            return "logout"
+
+    def _log_out(self, session: KeptSession) -> None:
+        """End a session at the service; one whose access token is over is refreshed first."""
+        tokens, fresh = session.tokens, False
+        if session.has_ended(self._now()) and tokens.refresh_token:
+            tokens, fresh = self._refreshed(tokens), True
+        try:
+            self._client.logout(tokens)
+        except UnauthorizedError:
+            if fresh or not tokens.refresh_token:
+                raise
+            self._client.logout(self._refreshed(tokens))
+
+    def _refreshed(self, tokens: Tokens) -> Tokens:
+        fresh = self._client.refresh(tokens)
+        self._register_all(fresh)
+        return fresh
 
     def _give_up(self, rejected: Tokens, error: UnauthorizedError) -> None:
         with self._mutex:
@@ -188,30 +216,74 @@ class Session:
     def _another(self, held: Opened | None, rejected: Tokens | None) -> Opened:
         """Obtain a session. One that is only about to end is used until it does, if there is no other."""
         try:
-            return self._obtain(held.tokens if held else None)
+            return self._obtain(held.tokens if held else None, rejected)
         except RedtrustError as exc:
             alive = held is not None and held.tokens != rejected and self._monotonic() < held.ends_at
             if held is None or not alive or isinstance(exc, StaleRevisionError):
                 self._failure = exc
                 raise
-            self._warn(f"there is no fresh session, so the one that is about to end is used until then: {exc}")
-            return dataclasses.replace(held, refresh_at=held.ends_at)
+            return self._to_its_end(held, exc)
 
-    def _obtain(self, over: Tokens | None, *, renew: bool = False) -> Opened:
-        """Return another session than the one that is over, or is about to be; with ``renew`` never the kept one."""
+    def _to_its_end(self, opened: Opened, failure: RedtrustError) -> Opened:
+        self._warn(f"there is no fresh session, so the one that is about to end is used until then: {failure}")
+        return dataclasses.replace(opened, refresh_at=opened.ends_at)
+
+    def _obtain(self, over: Tokens | None, rejected: Tokens | None, *, renew: bool = False) -> Opened:
+        """Return another session than the one that is over, or is about to be; with ``renew`` never the kept one.
+
+        ``rejected`` are tokens that the service does not accept.
+        """
         if self._credentials.access_token:
             return self._given(self._credentials.access_token, over)
         if self._kept is None:
-            return Opened(*self._log_in(None))
+            return Opened(*self._log_in())
         with self._kept.locked():
             session = self._kept.load()
-            if session is not None:
-                self._register_all(session.tokens)
-                if not (renew or session.refreshing or session.tokens == over or self._is_due(session)):
-                    return self._timed(session, "kept")
-            if session is None or session.refreshing or session.tokens.refresh_token is None:
-                return self._keep(self._kept, *self._log_in(session))
-            return self._keep(self._kept, *self._refresh(self._kept, session))
+            if session is None:
+                return self._keep(self._kept, *self._log_in())
+            self._register_all(session.tokens)
+            if not (renew or session.unanswered or session.tokens == over or self._is_due(session)):
+                return self._timed(session, "kept")
+            return self._replaced(self._kept, session, rejected, renew=renew)
+
+    def _replaced(self, kept: SessionPlace, session: KeptSession, rejected: Tokens | None, *, renew: bool) -> Opened:
+        """Refresh a session, or log in; else use what is left of it, where that was not refused.
+
+        A login comes first where the refresh token would be sent a second time.
+        """
+        failure: ServiceError | None = None
+        found = self._login_or_error(session, None) if session.unanswered and self._can_log_in() else None
+        if not isinstance(found, tuple) and self._may_refresh(session, rejected):
+            try:
+                fresh = self._refresh(kept, session)
+            except ServiceError as exc:
+                failure, session = exc, kept.load() or session
+            else:
+                return self._keep(kept, fresh, "refresh")
+        found = found or self._login_or_error(session, failure)
+        if isinstance(found, tuple):
+            return self._keep(kept, *found)
+        refused = isinstance(failure, RefusedError) and failure.is_definite
+        if renew or refused or self._is_dead(session, rejected):
+            raise found
+        return self._to_its_end(self._timed(session, "kept"), found)
+
+    def _login_or_error(
+        self, session: KeptSession, failure: ServiceError | None
+    ) -> tuple[Tokens, How] | SessionError | ServiceError:
+        try:
+            return self._log_in_instead(session, failure)
+        except (SessionError, ServiceError) as exc:
+            return exc
+
+    def _is_dead(self, session: KeptSession, rejected: Tokens | None) -> bool:
+        return session.tokens == rejected or session.has_ended(self._now())
+
+    def _may_refresh(self, session: KeptSession, rejected: Tokens | None) -> bool:
+        """Return whether its refresh token may be sent, which is not twice while there is anything to lose."""
+        if not session.can_be_refreshed:
+            return False
+        return not session.unanswered or (self._is_dead(session, rejected) and not self._needs_nobody())
 
     def _given(self, access_token: str, over: Tokens | None) -> Opened:
         if over is not None:
@@ -220,28 +292,49 @@ class Session:
         self._register_all(tokens)
         return Opened(tokens, "given")
 
-    def _refresh(self, kept: SessionPlace, session: KeptSession) -> tuple[Tokens, How]:
-        """Refresh a session, or log in when that fails.
+    def _refresh(self, kept: SessionPlace, session: KeptSession) -> Tokens:
+        """Refresh a session.
 
-        It is marked before the token is sent, and stays so unless the service provably did nothing: its token may be
-        used up, and is never sent again.
+        That it is under way is saved before the token is sent, and stays so unless the service provably did nothing.
         """
-        kept.save(dataclasses.replace(session, refreshing=True))
+        kept.save(dataclasses.replace(session, unanswered=session.unanswered + 1))
         try:
-            return self._client.refresh(session.tokens), "refresh"
+            return self._client.refresh(session.tokens)
         except ServiceError as exc:
-            if isinstance(exc, UnauthorizedError):
+            if isinstance(exc, UnauthorizedError) and not exc.foreign:
                 session = dataclasses.replace(session, refused_at=session.refused_at or self._now())
-            if isinstance(exc, NotSentError) or (isinstance(exc, RefusedError) and (exc.status or 0) < 500):
+            if session.unanswered and isinstance(exc, RefusedError) and exc.is_definite:
+                session = dataclasses.replace(session, unanswered=TRIES)  # so it was carried out the first time
+            if exc.not_done or (isinstance(exc, RefusedError) and exc.is_busy):
                 kept.save(session)
-            if not self._can_log_in():
-                since = f", first on {_utc(session.refused_at)}" if session.refused_at else ""
-                words = f"the session could not be refreshed ({exc}{since}) and {self._how_to_log_in()}"
-                raise SessionError(words, ended_at=_utc(session.refused_at)) from exc
-        return self._log_in(session)
+            raise
 
-    def _log_in(self, useless: KeptSession | None) -> tuple[Tokens, How]:
-        """Log in; ``useless`` is the kept session that does not spare it."""
+    def _log_in_instead(self, session: KeptSession, failure: ServiceError | None) -> tuple[Tokens, How]:
+        """Log in where the kept session is not refreshed; why it is not stays the first cause."""
+        words, ended_at = _why_not_refreshed(session, failure), _utc(session.refused_at)
+        if not self._can_log_in():
+            raise SessionError(words + self._outlook(session, failure), ended_at=ended_at) from failure
+        try:
+            return self._log_in()
+        except (SessionError, ServiceError) as exc:
+            if self._credentials.username and not self._credentials.temporal_token:
+                raise
+            raise SessionError(f"{words}, and the login instead failed: {exc}", ended_at=ended_at) from exc
+
+    def _outlook(self, session: KeptSession, failure: ServiceError | None) -> str:
+        """Return what comes next where only a person can log in."""
+        refused = isinstance(failure, RefusedError) and failure.is_definite
+        if refused or not session.can_be_refreshed:
+            return f" and nothing to log in with: {self._ways_to_log_in()}"
+        if not session.unanswered:
+            return f"; nothing is lost by that, the next run tries again. If it goes on: {self._ways_to_log_in()}"
+        first = "" if session.has_ended(self._now()) else "its access token is used to its end, then "
+        return (
+            f"; {first}the refresh token is tried once more, though it may be used up. To be on the safe side: "
+            f"{self._ways_to_log_in()}"
+        )
+
+    def _log_in(self) -> tuple[Tokens, How]:
         credentials = self._credentials
         if credentials.temporal_token:
             return self._client.exchange(credentials.temporal_token), "exchange"
@@ -249,16 +342,7 @@ class Session:
             return self._client.login(credentials.username, credentials.password, credentials.domain), "login"
         if credentials.by_certificate:
             return self._client.exchange(self._token_by_certificate(credentials.by_certificate)), "certificate"
-        found = "there is no session"
-        if useless is not None:
-            end = f", whose access token ends at {_utc(useless.ends_at)}," if useless.ends_at else ""
-            found = f"the kept session{end} has no refresh token"
-            if useless.refreshing:
-                found = (
-                    f"a run that refreshed the kept session{end} did not get the answer, and its refresh token works "
-                    "once,"
-                )
-        raise SessionError(f"{found} and {self._how_to_log_in()}")
+        raise SessionError(f"there is no session and nothing to log in with: {self._ways_to_log_in()}")
 
     def _token_by_certificate(self, redirect_url: str) -> str:
         token = ask_login_page(self._client, redirect_url, self._credentials.domain)
@@ -272,20 +356,21 @@ class Session:
         return token
 
     def _can_log_in(self) -> bool:
-        credentials = self._credentials
-        return bool(credentials.temporal_token or credentials.username or credentials.by_certificate)
+        return bool(self._credentials.temporal_token) or self._needs_nobody()
 
-    def _how_to_log_in(self) -> str:
+    def _needs_nobody(self) -> bool:
+        """Return whether a login is possible again and again without a person."""
+        return bool(self._credentials.username or self._credentials.by_certificate)
+
+    def _ways_to_log_in(self) -> str:
         if self._client.contract.login is not None:
-            ways = "set username and password, temporal_token, or access_token"
-        elif self._credentials.session_key:
-            ways = "have a person sign in with redtrust_login and session_key, or set client_cert and redirect_url"
-        else:
-            ways = (
-                "have a person sign in with redtrust_login, set client_cert and redirect_url for a user with a "
-                "certificate, or set temporal_token or access_token"
-            )
-        return f"nothing to log in with: {ways}"
+            return "set username and password, temporal_token, or access_token"
+        if self._credentials.session_key:
+            return "have a person sign in with redtrust_login and session_key, or set client_cert and redirect_url"
+        return (
+            "have a person sign in with redtrust_login, set client_cert and redirect_url for a user with a "
+            "certificate, or set temporal_token or access_token"
+        )
 
     def _keep(self, kept: SessionPlace, tokens: Tokens, how: How) -> Opened:
         """Save a session before it is used.
@@ -317,6 +402,16 @@ class Session:
         for secret in (tokens.access_token, tokens.refresh_token):
             if secret:
                 self._register(secret)
+
+
+def _why_not_refreshed(session: KeptSession, failure: ServiceError | None) -> str:
+    if failure is not None:
+        since = f", first on {_utc(session.refused_at)}" if session.refused_at else ""
+        return f"the session could not be refreshed ({failure}{since})"
+    end = f", whose access token ends at {_utc(session.ends_at)}," if session.ends_at else ""
+    if session.unanswered:
+        return f"a run that refreshed the kept session{end} did not get the answer, and its refresh token works once"
+    return f"the kept session{end} has no refresh token"
 
 
 def _utc(moment: dt.datetime | None) -> str | None:

@@ -6,7 +6,7 @@
 What went wrong is told apart by one question: can the request have reached the service? The body is handed
 to the HTTP library piece by piece, so as long as its first piece was not asked for, it cannot.
 
-What is bounded: the time of one request with its redirects and its whole answer; 64 KiB of all that comes before the
+What is bounded: the time of one request and its whole answer; 64 KiB of all that comes before the
 body of an answer, what a proxy says and interim answers included; 1 MiB of body; 64 KiB of what divides a body into
 chunks. Nothing of an answer is unpacked, and no cookie is kept.
 """
@@ -24,12 +24,11 @@ import time
 import traceback
 import typing as t
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
 
 from . import _fault_points
 from ._connection import Adapter, Bounds, TooLargeError
 from ._errors import AnswerInvalidError, AnswerLostError, ConfigurationError, NotSentError
-from ._failures import PROXY_ADVICE, explained, is_proxy, shown
+from ._failures import PROXY_ADVICE, explained, is_proxy
 from ._tls import client_context
 
 try:
@@ -46,7 +45,6 @@ MAX_ANSWER_BYTES = 1024 * 1024
 MAX_HEAD_BYTES = 64 * 1024
 # How far the library reads ahead of the line that it wants.
 READ_AHEAD = 8192
-MAX_REDIRECTS = 3
 REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -59,17 +57,13 @@ class Where(t.TypedDict):
 
 @dataclasses.dataclass(frozen=True)
 class HttpRequest:
-    """One request. ``step`` names it in messages; ``body`` is sent as JSON, also with GET (4.33 wants that).
-
-    ``follow`` says whether a redirect on the same host is followed, or handed on as it is.
-    """
+    """One request. ``step`` names it in messages; ``body`` is sent as JSON, also with GET (4.33 wants that)."""
 
     step: str
     verb: str
     url: str
     headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
     body: t.Mapping[str, t.Any] | None = dataclasses.field(default=None, repr=False)
-    follow: bool = True
 
     @property
     def where(self) -> Where:
@@ -120,7 +114,8 @@ class TransportOptions:
 class HttpsTransport:
     """Send requests with the requests library; one kept connection for each thread.
 
-    The environment is asked for proxies only: a .netrc, REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE change nothing.
+    A redirect is handed on as it is: nothing is ever sent elsewhere. The environment is asked for proxies only: a
+    .netrc, REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE change nothing.
     ``hide`` masks secrets in a text of the other end before that is taken apart.
     """
 
@@ -138,15 +133,6 @@ class HttpsTransport:
 
     def send(self, request: HttpRequest) -> HttpResponse:
         deadline = self._clock() + self._options.timeout
-        url = request.url
-        for _hop in range(MAX_REDIRECTS + 1):
-            response = self._send_once(request, url, deadline)
-            if response.status not in REDIRECTS or not request.follow:
-                return response
-            url = _redirected(request, url, response, self._hide)
-        raise AnswerInvalidError(f"more than {MAX_REDIRECTS} redirects", **request.where)
-
-    def _send_once(self, request: HttpRequest, url: str, deadline: float) -> HttpResponse:
         _check_headers(request)
         body = _Body(b"" if request.body is None else json.dumps(request.body).encode())
         proxy = self._proxy(request)
@@ -154,7 +140,7 @@ class HttpsTransport:
         bounds.begin(request.step, deadline, MAX_HEAD_BYTES + READ_AHEAD)
         _fault_points.reach(f"{request.step} send")
         try:
-            with self._begun(session, request, url, body, proxy) as answer:
+            with self._begun(session, request, body, proxy) as answer:
                 bounds.allow(MAX_ANSWER_BYTES + MAX_HEAD_BYTES)
                 response = HttpResponse(
                     answer.status_code,
@@ -171,13 +157,13 @@ class HttpsTransport:
         return response
 
     def _begun(
-        self, session: requests.Session, request: HttpRequest, url: str, body: _Body, proxy: str | None
+        self, session: requests.Session, request: HttpRequest, body: _Body, proxy: str | None
     ) -> requests.Response:
         """Send a request and return its answer, whose body is not read yet."""
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Content-Type": "application/json"}
         return session.request(
             request.verb,
-            url,
+            request.url,
             headers={**headers, **request.headers},
             data=body if request.body is not None else None,
             verify=self._options.validate_certs,
@@ -267,26 +253,6 @@ def _read(request: HttpRequest, answer: requests.Response) -> bytes:
     if re.fullmatch("[0-9]{1,18}", announced) and int(announced) != len(content):
         raise AnswerLostError(f"the answer broke off after {len(content)} of {announced} bytes", **request.where)
     return bytes(content)
-
-
-def _redirected(request: HttpRequest, url: str, response: HttpResponse, hide: t.Callable[[str], str]) -> str:
-    """Return where a redirect leads on the same host; nothing is ever sent to another one."""
-    try:
-        target = urljoin(url, response.headers.get("location", ""))
-        here, there = urlsplit(url), urlsplit(target)
-    except ValueError:
-        words = "the answer redirects to what is no address"
-        raise AnswerInvalidError(words, status=response.status, **request.where) from None
-    if (here.scheme, here.netloc) != (there.scheme, there.netloc):
-        # the whole address, since what follows the host may be the rest of a secret
-        masked = urlsplit(hide(target))
-        place = shown(f"{masked.scheme}://{masked.netloc.rpartition('@')[2]}")
-        raise AnswerInvalidError(
-            f"the answer redirects to {place}, which is not followed: check host and port",
-            status=response.status,
-            **request.where,
-        )
-    return target
 
 
 def check_files(options: TransportOptions) -> None:

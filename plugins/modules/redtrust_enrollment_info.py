@@ -185,8 +185,8 @@ enrollments:
             - V(create_unknown), a request for a key pair had no answer; V(expired), the certificate in use has ended;
               V(interrupted), a run ended while it asked for a key pair; V(rejected), the CA said no for good;
               V(certificate_refused), its certificate did not pass the checks and the same request is signed again;
-              V(backing_off), it keeps failing; V(upload_unknown), an upload had no answer; V(waiting), it is on its
-              way.
+              V(backing_off), it keeps failing; V(upload_unknown), an upload had no answer, or none that settles it;
+              V(waiting), it is on its way.
           type: str
           returned: always
           sample: waiting

@@ -14,7 +14,8 @@ description:
   - With O(state=present) makes sure that there is a session for the tasks that follow. One that is kept is used,
     and refreshed when two thirds
     of its life are over, or up to a twelfth of it later; otherwise it logs in.
-  - With O(state=absent) ends the session at the server and forgets it.
+  - With O(state=absent) ends the session at the server and forgets it. One whose access token is over is refreshed
+    first, since the server ends none without. Whatever the server says, the session is forgotten.
   - The other modules log in by themselves when they first need to. This module is for those who want to know
     beforehand
     whether the credentials are right, and to end the session.
@@ -80,8 +81,9 @@ action:
   description:
     - What was done, or in check mode what would be done. V(none) where there was a session already, or none to end;
       V(login), V(exchange)
-      (of a temporary token), V(certificate) (a login by client certificate), V(refresh) or V(logout). In check mode
-      V(login) stands for each way to log in.
+      (of a temporary token), V(certificate) (a login by client certificate), V(refresh), V(logout), or V(forgotten)
+      where the session is not kept any more but the server did not confirm that it is over, which a warning says. In
+      check mode V(login) stands for each way to log in, and V(logout) for both ways to end.
   returned: always
   type: str
   sample: login
@@ -107,8 +109,8 @@ def work(context: Context) -> Result:
         changed = not session.is_kept() if present else session.is_there()
         return Result(changed, {"action": ("login" if present else "logout") if changed else "none"})
     if not present:
-        ended = session.close()
-        return Result(ended, {"action": "logout" if ended else "none"})
+        closed = session.close()
+        return Result(closed is not None, {"action": closed or "none"})
     opened = session.open()
     changed = opened.how not in ("given", "kept")
     expires_at = timestamp(opened.tokens.expires_at)

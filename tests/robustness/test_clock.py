@@ -97,7 +97,7 @@ def test_a_clock_that_is_right_costs_nothing(sandbox: Appliance, tmp_path: Path)
 @pytest.mark.parametrize("wrong", [0.0, 45.0, -45.0])
 def test_a_wrong_password_is_sent_once(v442: Appliance, wrong: float) -> None:
     one = Machine(wrong).client(v442)
-    with pytest.raises(UnauthorizedError, match="CREDENTIALS_INVALID"):
+    with pytest.raises(UnauthorizedError, match="ERR_INVALID_AUTH"):
         one.login(v442.facts["username"], "wrong", v442.facts["domain"])
     assert v442.asked() == [("login", 401)]
 

@@ -159,7 +159,7 @@ def test_secrets_in_options_are_shown_to_nobody(guarded: GetGuarded, sealed_ca: 
     environment = {"HTTPS_PROXY": f"http://someone:{GIVEN['proxy_password']}@127.0.0.1:1", "NO_PROXY": "127.0.0.1"}
     assert run.play("options.yml", variables, environment) == 0, run.text("stdout")
     said = run.text("stdout")
-    assert "PROVIDER_UNKNOWN" in said
+    assert "ERR_NOT_FOUND" in said
     assert "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER" in said
     assert [name for name in options if f"(item={name})" not in said] == []
     assert server.appliance.one("SELECT COUNT(*) FROM certificates") == before + 2, "the roles did not get to their end"

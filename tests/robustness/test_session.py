@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import time
 import typing as t
 from pathlib import Path
 
@@ -110,6 +111,15 @@ def let_be_due(site: Site) -> None:
         place.save(dataclasses.replace(session, opened_at=session.opened_at + begun, ends_at=session.opened_at + end))
 
 
+def let_end(site: Site) -> None:
+    """Do what the time does after which the access token is over; at the service it still lives."""
+    with kept(site) as place, place.locked():
+        session = place.load()
+        assert session is not None
+        begun = session.opened_at - dt.timedelta(hours=1)
+        place.save(dataclasses.replace(session, opened_at=begun, ends_at=session.opened_at))
+
+
 def at_once(site: Site, count: int, **options: t.Any) -> list[Ran]:
     """Run redtrust_token in many processes at once."""
     return [one.wait() for one in [site.start("redtrust_token", **options) for _number in range(count)]]
@@ -198,21 +208,83 @@ class TestDeath:
         assert actions(at_once(site, 3)) == {"login": 1, "none": 2}
         assert counted(v442) == {"login": 3}
 
-    def test_where_only_a_person_can_log_in(self, v433: Appliance, new_site: NewSite) -> None:
+    @pytest.mark.parametrize("point", ["refresh send", "refresh received"])
+    def test_where_only_a_person_can_log_in(self, v433: Appliance, new_site: NewSite, point: str) -> None:
+        """What is left of the session is used to its end, and then its refresh token is sent once more, not twice."""
+        v433.set(expired_access_at_refresh="accept")
+        known = reuses(v433)
         site = site_of(v433, new_site, "store")
         site.run("redtrust_token", temporal_token=v433.temporary_token())
         let_be_due(site)
-        assert site.run("redtrust_token", Fault("refresh received", "kill")).status == -9
+        assert site.run("redtrust_token", Fault(point, "kill")).status == -9
+        carried_out = point == "refresh received"
         for _number in range(2):
-            failed = site.run("redtrust_token")
-            assert failed.errors == {"SessionError"}
-            assert "a run that refreshed the kept session, whose access token ends at " in failed.said["msg"]
-            assert "did not get the answer" in failed.said["msg"]
-            assert "have a person sign in with redtrust_login and session_key" in failed.said["msg"]
-        assert site.run("redtrust_token", temporal_token=v433.temporary_token()).said["action"] == "exchange"
+            used = site.run("redtrust_token")
+            assert (used.status, used.said["action"]) == (0, "none")
+            kept_alive = site.run("redtrust_login", state="kept")
+            assert kept_alive.errors == {"SessionError"}
+            assert "a run that refreshed the kept session, whose access token ends at " in kept_alive.said["msg"]
+            assert "is used to its end, then the refresh token is tried once more" in kept_alive.said["msg"]
+        assert counted(v433) == {"exchange": 1, **({"refresh": 1} if carried_out else {})}
+        let_end(site)
+        again = [site.run("redtrust_token") for _number in range(3)]
+        if carried_out:
+            assert [ran.errors for ran in again] == [{"SessionError"}] * 3
+            assert "REFRESH_TOKEN_INVALID" in again[0].said["msg"]
+            assert "have a person sign in with redtrust_login and session_key" in again[2].said["msg"]
+        else:
+            assert [ran.said["action"] for ran in again] == ["refresh", "none", "none"]
+        assert counted(v433)["refresh"] == (2 if carried_out else 1)
+        assert reuses(v433) - known == carried_out
+        assert site.run("redtrust_token", temporal_token=v433.temporary_token()).said["action"] in ("exchange", "none")
         assert site.run("redtrust_token").said["action"] == "none"
-        assert counted(v433) == {"exchange": 2, "refresh": 1}
-        assert reuses(v433) == 0
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("status", ["status:503", "status:429", "html:503"])
+def test_a_service_that_is_busy_costs_nothing(v433: Appliance, new_site: NewSite, place: Place, status: str) -> None:
+    """Nobody has to sign in, whatever the schedule did meanwhile, and every job goes on."""
+    known = reuses(v433)
+    site = site_of(v433, new_site, place)
+    site.run("redtrust_token", temporal_token=v433.temporary_token())
+    let_be_due(site)
+    v433.fault("refresh", "before", status, times=2)
+    kept_alive = site.run("redtrust_login", state="kept")
+    assert kept_alive.errors == {"SessionError"}
+    assert "nothing is lost by that, the next run tries again" in kept_alive.said["msg"]
+    assert "a person has to sign in" not in kept_alive.said["msg"]
+    # the token that began it is used up, and is not the cause
+    used = site.run("redtrust_token", temporal_token="used-up")
+    assert (used.status, used.said["action"]) == (0, "none")
+    assert site.run("redtrust_login", state="kept").said["action"] == "refresh"
+    assert counted(v433) == {"exchange": 2, "refresh": 3}
+    assert reuses(v433) == known
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_session_whose_access_token_is_over_is_ended_as_well(
+    v442: Appliance, new_site: NewSite, place: Place
+) -> None:
+    v442.set(access_token_lifetime=1)
+    site = site_of(v442, new_site, place)
+    site.run("redtrust_token")
+    let_end(site)
+    v442.until(lambda: time.time() > loaded(site).opened_at.timestamp() + 1)
+    v442.set(access_token_lifetime=600)
+    assert site.run("redtrust_token", state="absent").said["action"] == "logout"
+    assert counted(v442) == {"login": 1, "refresh": 1, "logout": 1}
+    assert v442.one("SELECT end_reason FROM sessions ORDER BY rowid DESC LIMIT 1") == "logout"
+
+
+def test_a_logout_that_was_refused_is_no_logout(v442: Appliance, new_site: NewSite) -> None:
+    site = site_of(v442, new_site, "file")
+    site.run("redtrust_token")
+    v442.fault("logout", "before", "status:409:ERR_CLOSING_SESSIONS:No se puede cerrar")
+    ended = site.run("redtrust_token", state="absent")
+    assert (ended.status, ended.said["action"], ended.changed) == (0, "forgotten", True)
+    assert "its end at the service is not confirmed: logout at " in str(ended.said["warnings"])
+    assert "ERR_CLOSING_SESSIONS, No se puede cerrar" in str(ended.said["warnings"])
+    assert list(site.session_path.parent.iterdir()) == []
 
 
 class TestLostAnswer:

@@ -174,44 +174,44 @@ def test_the_ledger_has_the_key_and_the_whole_request(sandbox: Appliance) -> Non
 
 
 def test_433_wants_the_key_length_as_a_string(v433: Appliance) -> None:
-    assert problem(v433.create(v433.access(), keyLength=2048)) == (400, "REQUEST_INVALID")
+    assert problem(v433.create(v433.access(), keyLength=2048)) == (400, "ERR_INVALID_PARAM")
 
 
 @pytest.mark.parametrize("length", ["2048", 2048.0, True])
 def test_442_wants_the_key_length_as_an_integer(v442: Appliance, length: t.Any) -> None:
-    assert problem(v442.create(v442.access(), keyLength=length)) == (400, "REQUEST_INVALID")
+    assert problem(v442.create(v442.access(), keyLength=length)) == (400, "ERR_INVALID_PARAM")
 
 
 def test_433_does_not_know_group_ids(v433: Appliance) -> None:
-    assert problem(v433.create(v433.access(), groupIds=[1])) == (400, "REQUEST_INVALID")
+    assert problem(v433.create(v433.access(), groupIds=[1])) == (400, "ERR_INVALID_PARAM")
 
 
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"dn": None}, "REQUEST_INVALID"),
-        ({"dn": []}, "REQUEST_INVALID"),
-        ({"dn": {"cn": "x"}}, "REQUEST_INVALID"),
-        ({"dn": [{"attribute": "cn"}]}, "REQUEST_INVALID"),
-        ({"dn": [{"attribute": "cn", "value": 5}]}, "REQUEST_INVALID"),
-        ({"dn": [{"attribute": "cn", "value": "x", "oid": "2.5.4.3"}]}, "REQUEST_INVALID"),
-        ({"dn": [{"attribute": "shoe", "value": "42"}]}, "DN_INVALID"),
-        ({"dn": [{"attribute": "cn", "value": ""}]}, "DN_INVALID"),
-        ({"dn": [{"attribute": "c", "value": "São"}]}, "DN_INVALID"),
-        ({"dn": [{"attribute": "c", "value": "B*"}]}, "DN_INVALID"),
-        ({"hashType": None}, "REQUEST_INVALID"),
-        ({"hashType": "sha384"}, "REQUEST_INVALID"),
-        ({"hashType": "MD5"}, "REQUEST_INVALID"),
-        ({"keyType": None}, "REQUEST_INVALID"),
-        ({"keyType": "EC"}, "REQUEST_INVALID"),
-        ({"keyLength": None}, "REQUEST_INVALID"),
-        ({"provider": None}, "REQUEST_INVALID"),
-        ({"provider": "CA_NOWHERE"}, "PROVIDER_UNKNOWN"),
-        ({"provider": "ca_brasil"}, "PROVIDER_UNKNOWN"),
-        ({"info": "text"}, "REQUEST_INVALID"),
-        ({"info": {"proident_9b": 5}}, "REQUEST_INVALID"),
-        ({"requestCode": 5}, "REQUEST_INVALID"),
-        ({"hash_type": "SHA384"}, "REQUEST_INVALID"),
+        ({"dn": None}, "ERR_INVALID_PARAM"),
+        ({"dn": []}, "ERR_INVALID_PARAM"),
+        ({"dn": {"cn": "x"}}, "ERR_INVALID_PARAM"),
+        ({"dn": [{"attribute": "cn"}]}, "ERR_INVALID_PARAM"),
+        ({"dn": [{"attribute": "cn", "value": 5}]}, "ERR_INVALID_PARAM"),
+        ({"dn": [{"attribute": "cn", "value": "x", "oid": "2.5.4.3"}]}, "ERR_INVALID_PARAM"),
+        ({"dn": [{"attribute": "shoe", "value": "42"}]}, "ERR_INVALID_PARAM"),
+        ({"dn": [{"attribute": "cn", "value": ""}]}, "ERR_INVALID_PARAM"),
+        ({"dn": [{"attribute": "c", "value": "São"}]}, "ERR_INVALID_PARAM"),
+        ({"dn": [{"attribute": "c", "value": "B*"}]}, "ERR_INVALID_PARAM"),
+        ({"hashType": None}, "ERR_INVALID_PARAM"),
+        ({"hashType": "sha384"}, "ERR_INVALID_PARAM"),
+        ({"hashType": "MD5"}, "ERR_INVALID_PARAM"),
+        ({"keyType": None}, "ERR_INVALID_PARAM"),
+        ({"keyType": "EC"}, "ERR_INVALID_PARAM"),
+        ({"keyLength": None}, "ERR_INVALID_PARAM"),
+        ({"provider": None}, "ERR_INVALID_PARAM"),
+        ({"provider": "CA_NOWHERE"}, "ERR_NOT_FOUND"),
+        ({"provider": "ca_brasil"}, "ERR_NOT_FOUND"),
+        ({"info": "text"}, "ERR_INVALID_PARAM"),
+        ({"info": {"proident_9b": 5}}, "ERR_INVALID_PARAM"),
+        ({"requestCode": 5}, "ERR_INVALID_PARAM"),
+        ({"hash_type": "SHA384"}, "ERR_INVALID_PARAM"),
     ],
 )
 def test_a_wrong_field_is_refused_and_makes_no_key(sandbox: Appliance, changes: dict[str, t.Any], code: str) -> None:
@@ -226,10 +226,10 @@ def test_a_wrong_field_is_refused_and_makes_no_key(sandbox: Appliance, changes: 
 def test_a_length_that_the_type_cannot_have_is_refused(sandbox: Appliance, key_type: str, length: int) -> None:
     given = str(length) if sandbox.is_433 else length
     answer = sandbox.create(sandbox.access(), keyType=key_type, keyLength=given)
-    assert problem(answer) == (400, "KEY_LENGTH_INVALID")
+    assert problem(answer) == (400, "ERR_INVALID_PARAM")
 
 
 def test_433_takes_no_thumbprint_in_v1_and_wants_one_in_v2(v433: Appliance) -> None:
     token = v433.access()
-    assert problem(v433.create(token, thumbprintToRenew="0" * 40)) == (400, "REQUEST_INVALID")
-    assert problem(v433.create(token, "renew")) == (400, "REQUEST_INVALID")
+    assert problem(v433.create(token, thumbprintToRenew="0" * 40)) == (400, "ERR_INVALID_PARAM")
+    assert problem(v433.create(token, "renew")) == (400, "ERR_INVALID_PARAM")

@@ -45,10 +45,45 @@ def test_status_answers_with_an_envelope(sandbox: Appliance, moment: Moment) -> 
     token, before = sandbox.access(), keys(sandbox)
     sandbox.fault("create", moment, "status:503", retry_after="7")
     answer = sandbox.create(token)
-    assert problem(answer) == (503, "FAULT")
+    assert problem(answer) == (503, "UNKNOWN_ERROR")
     assert answer.headers["Retry-After"] == "7"
     assert keys(sandbox) - before == expected(moment)
     assert sandbox.asked("step, status, fault")[-1] == ("create", 503, f"{moment}:status:503")
+
+
+@pytest.mark.parametrize(
+    ("action", "code", "message"),
+    [
+        ("status:409:ERR_INVALID_STATE", "ERR_INVALID_STATE", "The server was told to fail"),
+        ("status:200:SLAVE_SERVER:Servidor secundario: no", "SLAVE_SERVER", "Servidor secundario: no"),
+    ],
+)
+def test_status_can_have_a_code_and_words_of_its_own(sandbox: Appliance, action: str, code: str, message: str) -> None:
+    token = sandbox.access()
+    sandbox.fault("create", "before", action)
+    answer = sandbox.create(token)
+    assert (answer.status_code, answer.json()["errorCode"]) == (int(action[7:10]), code)
+    assert (answer.json()["message"], answer.json()["messageType"]) == (message, "ERROR")
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_page_of_a_gateway(sandbox: Appliance, moment: Moment) -> None:
+    token, before = sandbox.access(), keys(sandbox)
+    sandbox.fault("create", moment, "html:413")
+    answer = sandbox.create(token)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (413, "text/html")
+    assert answer.text.startswith("<html>")
+    assert keys(sandbox) - before == expected(moment)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("text", ["OK", "{}", "", '{"errorCode": "OK", "data": null}'])
+def test_a_body_as_it_is(sandbox: Appliance, moment: Moment, text: str) -> None:
+    token, before = sandbox.access(), keys(sandbox)
+    sandbox.fault("create", moment, f"body:{text}")
+    answer = sandbox.create(token)
+    assert (answer.status_code, answer.text) == (200, text)
+    assert keys(sandbox) - before == expected(moment)
 
 
 def test_status_without_retry_after_has_no_such_header(sandbox: Appliance) -> None:

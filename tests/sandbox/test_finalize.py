@@ -106,25 +106,25 @@ def test_base64_in_lines_is_taken(sandbox: Appliance) -> None:
 def test_what_is_no_certificate_is_refused(sandbox: Appliance, data: str) -> None:
     token = sandbox.access()
     request = sandbox.created(token)
-    assert problem(sandbox.finalize(token, request, b"", dataInB64=data)) == (400, "DATA_INVALID")
+    assert problem(sandbox.finalize(token, request, b"", dataInB64=data)) == (400, "ERR_INVALID_PARAM")
 
 
 def test_pem_that_is_not_in_base64_is_refused(sandbox: Appliance) -> None:
     token = sandbox.access()
     request = sandbox.created(token)
     pem = certificate_for(request.csr.public_key()).public_bytes(serialization.Encoding.PEM).decode()
-    assert problem(sandbox.finalize(token, request, b"", dataInB64=pem)) == (400, "DATA_INVALID")
+    assert problem(sandbox.finalize(token, request, b"", dataInB64=pem)) == (400, "ERR_INVALID_PARAM")
 
 
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"requestCode": "AAAAAAAAAAAAAAAAAAAA"}, "REQUEST_UNKNOWN"),
-        ({"requestCode": None}, "REQUEST_INVALID"),
-        ({"provider": None}, "REQUEST_INVALID"),
-        ({"dataInB64": None}, "REQUEST_INVALID"),
-        ({"provider": "CA_DEMO"}, "PROVIDER_MISMATCH"),
-        ({"thumbprint": "x"}, "REQUEST_INVALID"),
+        ({"requestCode": "AAAAAAAAAAAAAAAAAAAA"}, "ERR_NOT_FOUND"),
+        ({"requestCode": None}, "ERR_INVALID_PARAM"),
+        ({"provider": None}, "ERR_INVALID_PARAM"),
+        ({"dataInB64": None}, "ERR_INVALID_PARAM"),
+        ({"provider": "CA_DEMO"}, "ERR_INVALID_PARAM"),
+        ({"thumbprint": "x"}, "ERR_INVALID_PARAM"),
     ],
 )
 def test_a_wrong_field_is_refused(sandbox: Appliance, changes: dict[str, str | None], code: str) -> None:
@@ -140,12 +140,12 @@ def test_a_certificate_for_another_key_is_refused(sandbox: Appliance) -> None:
     token = sandbox.access()
     request = sandbox.created(token)
     other = certificate_for(ec.generate_private_key(ec.SECP256R1()).public_key())
-    assert problem(sandbox.finalize(token, request, der(other))) == (400, "KEY_MISMATCH")
+    assert problem(sandbox.finalize(token, request, der(other))) == (400, "ERR_INVALID_CERT")
 
 
 @pytest.mark.parametrize(
     ("begins", "ends", "code"),
-    [(3600, 7200, "CERTIFICATE_NOT_YET_VALID"), (-7200, -3600, "CERTIFICATE_EXPIRED")],
+    [(3600, 7200, "ERR_INVALID_CERT"), (-7200, -3600, "ERR_INVALID_CERT")],
 )
 def test_a_certificate_must_be_valid_now(sandbox: Appliance, begins: float, ends: float, code: str) -> None:
     token = sandbox.access()
@@ -170,15 +170,26 @@ def test_the_same_again_is_success(sandbox: Appliance) -> None:
     assert sandbox.one("SELECT COUNT(*) FROM certificates WHERE request_code = ?", request.code) == 1
 
 
-def test_the_same_again_can_be_an_error_that_says_so(sandbox: Appliance) -> None:
-    sandbox.set(finalize_repeat="error")
+@pytest.mark.parametrize(
+    ("language", "message"),
+    [
+        ("en", "The request is already finalized"),
+        ("es", "La petición ya está finalizada"),
+        ("ca", "La petició ja està finalitzada"),
+    ],
+)
+@pytest.mark.parametrize("code", ["ERR_INVALID_STATE", "ERR_ALREADY_EXIST"])
+def test_the_same_again_can_be_an_error_that_says_so(
+    sandbox: Appliance, language: str, message: str, code: str
+) -> None:
+    sandbox.set(finalize_repeat="error", finalize_repeat_code=code, language=language)
     token = sandbox.access()
     request = sandbox.created(token)
     data = der(certificate_for(request.csr.public_key()))
     assert sandbox.finalize(token, request, data).status_code == 200
     again = sandbox.finalize(token, request, data)
-    assert problem(again) == (409, "ALREADY_FINALIZED")
-    assert again.json()["message"] == "The request is already finalized"
+    assert problem(again) == (409, code)
+    assert again.json()["message"] == message
 
 
 @pytest.mark.parametrize("repeat", ["ok", "error"])
@@ -189,7 +200,7 @@ def test_another_certificate_for_the_same_request_is_refused(sandbox: Appliance,
     first, second = (certificate_for(request.csr.public_key()) for _number in range(2))
     assert sandbox.finalize(token, request, der(first)).status_code == 200
     refused = sandbox.finalize(token, request, der(second))
-    assert problem(refused) == (409, "OTHER_CERTIFICATE")
+    assert problem(refused) == (409, "ERR_ALREADY_EXIST")
     assert "already finalized" not in refused.json()["message"]
     assert state(sandbox, first) == ("current", None)
     assert sandbox.rows("SELECT * FROM certificates WHERE thumbprint = ?", thumbprint(second)) == []
@@ -214,11 +225,11 @@ def test_a_renewal_replaces_the_certificate(sandbox: Appliance, lower: bool) -> 
 @pytest.mark.parametrize(
     ("named", "code"),
     [
-        ("0" * 40, "CERTIFICATE_UNKNOWN"),
-        ("", "THUMBPRINT_INVALID"),
-        ("0" * 39, "THUMBPRINT_INVALID"),
-        ("00:" * 19 + "00", "THUMBPRINT_INVALID"),
-        ("\u200e" + "0" * 40, "THUMBPRINT_INVALID"),
+        ("0" * 40, "ERR_NOT_FOUND_CERT"),
+        ("", "ERR_INVALID_PARAM"),
+        ("0" * 39, "ERR_INVALID_PARAM"),
+        ("00:" * 19 + "00", "ERR_INVALID_PARAM"),
+        ("\u200e" + "0" * 40, "ERR_INVALID_PARAM"),
     ],
 )
 def test_a_renewal_must_name_a_certificate(sandbox: Appliance, named: str, code: str) -> None:
@@ -234,10 +245,10 @@ def test_a_certificate_can_be_renewed_once_only(sandbox: Appliance) -> None:
     first, second = (sandbox.created(token, "renew", thumbprintToRenew=thumbprint(old)) for _number in range(2))
     assert sandbox.finalize(token, first, der(certificate_for(first.csr.public_key()))).status_code == 200
     late = certificate_for(second.csr.public_key())
-    assert problem(sandbox.finalize(token, second, der(late))) == (409, "CERTIFICATE_REPLACED")
+    assert problem(sandbox.finalize(token, second, der(late))) == (409, "ERR_INVALID_STATE")
     assert sandbox.rows("SELECT * FROM certificates WHERE thumbprint = ?", thumbprint(late)) == []
     again = sandbox.create(token, "renew", thumbprintToRenew=thumbprint(old))
-    assert problem(again) == (409, "CERTIFICATE_REPLACED")
+    assert problem(again) == (409, "ERR_INVALID_STATE")
 
 
 def test_the_moved_clock_decides_what_is_valid_now(v442: Appliance) -> None:

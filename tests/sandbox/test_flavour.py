@@ -33,6 +33,21 @@ def test_keys_can_be_in_pascal_case(sandbox: Appliance) -> None:
     assert set(sandbox.create("x").json()) == {"Message", "MessageType", "ErrorCode", "Data"}
 
 
+@pytest.mark.parametrize(
+    ("language", "done", "refused"),
+    [
+        ("en", "Operation finalized successfully", "The access token is not valid"),
+        ("es", "Operación finalizada correctamente", "El token de acceso no es válido"),
+        ("ca", "Operació finalitzada correctament", "El token d'accés no és vàlid"),
+    ],
+)
+def test_messages_are_in_the_language_that_is_set(sandbox: Appliance, language: str, done: str, refused: str) -> None:
+    token = sandbox.access()
+    sandbox.set(language=language)
+    assert sandbox.create(token).json()["message"] == done
+    assert sandbox.create("x").json()["message"] == refused
+
+
 def test_an_answer_can_begin_with_a_byte_order_mark(sandbox: Appliance) -> None:
     token = sandbox.access()
     assert sandbox.create(token).content.startswith(b"{")
@@ -95,7 +110,7 @@ def test_success_can_be_called_ignore(sandbox: Appliance) -> None:
 def test_an_error_can_come_with_status_200(sandbox: Appliance) -> None:
     token = sandbox.access()
     sandbox.set(error_status="ok")
-    assert problem(sandbox.create(token, provider="CA_NOWHERE")) == (200, "PROVIDER_UNKNOWN")
+    assert problem(sandbox.create(token, provider="CA_NOWHERE")) == (200, "ERR_NOT_FOUND")
     assert problem(sandbox.create("x")) == (200, "TOKEN_INVALID")
 
 
@@ -125,7 +140,7 @@ def test_the_command_refuses_a_key_that_does_not_exist(v433: Appliance) -> None:
 
 def test_the_command_changes_a_running_server(sandbox: Appliance) -> None:
     token = sandbox.access()
-    assert problem(sandbox.create(token, provider="CA_FRESH")) == (400, "PROVIDER_UNKNOWN")
+    assert problem(sandbox.create(token, provider="CA_FRESH")) == (400, "ERR_NOT_FOUND")
     command("set", "--directory", str(sandbox.directory), "provider.CA_FRESH", "legacy")
     assert len(sandbox.created(token, provider="CA_FRESH").csr.subject.rdns) == 0
 

@@ -101,11 +101,11 @@ def test_the_domain_is_optional(sandbox: Appliance) -> None:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"Consumer": None}, "CONSUMER_INVALID"),
-        ({"Consumer": "OTHER"}, "CONSUMER_INVALID"),
-        ({"Consumer": "ra_api"}, "CONSUMER_INVALID"),
-        ({"RedirectUrl": None}, "REDIRECT_URL_MISSING"),
-        ({"RedirectUrl": ""}, "REDIRECT_URL_MISSING"),
+        ({"Consumer": None}, "ERR_INVALID_PARAM"),
+        ({"Consumer": "OTHER"}, "ERR_INVALID_PARAM"),
+        ({"Consumer": "ra_api"}, "ERR_INVALID_PARAM"),
+        ({"RedirectUrl": None}, "MISSING_PARAM"),
+        ({"RedirectUrl": ""}, "MISSING_PARAM"),
         ({"RedirectUrl": "https://attacker.example/"}, "REDIRECT_URL_NOT_REGISTERED"),
         ({"RedirectUrl": "https://your-app.com/"}, "REDIRECT_URL_NOT_REGISTERED"),
     ],
@@ -195,7 +195,7 @@ def test_wrong_credentials_show_the_form_again(sandbox: Appliance, changes: dict
     assert "Location" not in page.headers
     assert sandbox.submit(form).status_code == 302
     assert sandbox.asked("step, status, error_code, user")[1:] == [
-        ("login_form", 401, "CREDENTIALS_INVALID", None),
+        ("login_form", 401, "ERR_INVALID_AUTH", None),
         ("login_form", 302, None, "demo"),
     ]
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import yaml
@@ -14,6 +15,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance imp
 
 ROLE = PACKAGE_ROOT.parent
 README = (ROLE / "README.md").read_text(encoding="utf-8")
+LANGUAGES = runpy.run_path(str(PACKAGE_ROOT / "redtrust_sandbox" / "languages.py"))
 SOURCES = {path.name: path.read_text(encoding="utf-8") for path in Path(PACKAGE_ROOT, "redtrust_sandbox").glob("*.py")}
 
 
@@ -26,9 +28,18 @@ def test_every_setting_is_documented_with_its_default(v433: Appliance) -> None:
 def test_every_error_code_is_documented() -> None:
     raised = set(re.findall(r'(?:ApiError\([^"]*|unauthorized\()"([A-Z_]+)"', "".join(SOURCES.values())))
     assert len(raised) > 25
-    documented = set(re.findall(r"`([A-Z]+_[A-Z_]+|FAULT)`", README)) - {"CA_DEMO", "CA_BRASIL", "CA_LEGACY"}
+    documented = set(re.findall(r"`([A-Z]+_[A-Z_]+)`", README)) - {"CA_DEMO", "CA_BRASIL", "CA_LEGACY"}
     assert raised <= documented
-    assert documented - raised == {"FAULT", "METHOD_NOT_ALLOWED"}
+    assert documented - raised == {"UNKNOWN_ERROR", "METHOD_NOT_ALLOWED"}
+
+
+def test_every_message_is_in_every_language() -> None:
+    raised = set(re.findall(r'(?:ApiError\([^"]*|unauthorized\()"[A-Z_]+", f?"([^":{]+)', "".join(SOURCES.values())))
+    assert len(raised) > 30
+    for message in raised - {""}:
+        told = [LANGUAGES["said"](language, message) for language in LANGUAGES["LANGUAGES"]]
+        assert told[0] == message
+        assert len(set(told)) == 3, message
 
 
 def test_every_variable_of_the_role_is_documented() -> None:
@@ -38,7 +49,7 @@ def test_every_variable_of_the_role_is_documented() -> None:
 
 def test_every_action_of_a_fault_is_documented() -> None:
     actions = re.findall(r"^  (?:action {7}| {13})([a-z]+)(?::[A-Z]+)? {2,}\S", SOURCES["faults.py"], re.MULTILINE)
-    assert len(actions) == 8
+    assert len(actions) == 10
     assert [action for action in actions if not re.search(rf"^\| `{action}(:[A-Z]+)?` \|", README, re.MULTILINE)] == []
 
 

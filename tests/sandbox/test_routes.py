@@ -105,7 +105,7 @@ def test_a_body_that_is_not_the_json_object_is_refused(sandbox: Appliance, body:
     }
     verb, path = sandbox.path("create")
     answer = sandbox.send(verb, sandbox.url(path), data=body, headers=headers)
-    assert problem(answer) == (400, "REQUEST_INVALID")
+    assert problem(answer) == (400, "ERR_INVALID_PARAM")
     assert sandbox.asked("step, status")[-1] == ("create", 400)
 
 

@@ -107,7 +107,7 @@ def test_a_token_belongs_to_its_partner(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("body", [{}, {"temporalToken": 5}, {"temporalToken": None}, {"tkn": "x"}, []])
 def test_the_body_of_the_exchange_is_checked(sandbox: Appliance, body: t.Any) -> None:
-    assert problem(sandbox.ask("exchange", body, "x")) == (400, "REQUEST_INVALID")
+    assert problem(sandbox.ask("exchange", body, "x")) == (400, "ERR_INVALID_PARAM")
 
 
 def test_a_refresh_gives_new_tokens_of_the_same_session(sandbox: Appliance) -> None:
@@ -221,7 +221,7 @@ def test_442_has_a_direct_login(v442: Appliance) -> None:
 )
 def test_442_refuses_wrong_credentials(v442: Appliance, changes: dict[str, str]) -> None:
     body = {**{name: v442.facts[name] for name in ("username", "password", "domain")}, **changes}
-    assert problem(v442.ask("login", body, headers={})) == (401, "CREDENTIALS_INVALID")
+    assert problem(v442.ask("login", body, headers={})) == (401, "ERR_INVALID_AUTH")
 
 
 def test_433_has_no_direct_login(v433: Appliance) -> None:

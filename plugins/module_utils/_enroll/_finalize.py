@@ -10,16 +10,8 @@ import datetime as dt
 import typing as t
 
 from .._client import Client
-from .._errors import (
-    AnswerInvalidError,
-    ConfigurationError,
-    GateError,
-    NotSentError,
-    PolicyError,
-    RefusedError,
-    SessionError,
-)
-from .._models import Enrollment, Finalized, Outcome, Revision, State
+from .._errors import ConfigurationError, GateError, PolicyError, ServiceError, SessionError
+from .._models import Enrollment, Finalized, Outcome, Revision, State, Tokens
 from .._policy import after_failure, after_refusal, refuse_waiting, when_signed_again
 from .._session import Session
 from .._store.api import Store
@@ -97,18 +89,23 @@ class FinalizeStep(Step[FinalizeItem]):
             raise plan.error
         self._session.open()
         (issued,) = self._store.put(expected.moved(State.ISSUED, upload_started=True, failures=pending.failures))
+        code, provider = t.cast("str", issued.request_code), issued.spec.provider
         data = encode_upload(t.cast("bytes", issued.certificate), issued.chain, self._encoding)
+        lost = pending.upload_started
+
+        def upload(tokens: Tokens) -> Finalized:
+            nonlocal lost
+            try:
+                return self._client.finalize(tokens, code, provider, data, lost=lost)
+            except ServiceError as exc:
+                lost = lost or exc.unanswered or not exc.not_done
+                raise
+
         try:
-            answer = self._session.call(
-                lambda tokens: self._client.finalize(
-                    tokens, t.cast("str", issued.request_code), issued.spec.provider, data, lost=pending.upload_started
-                )
-            )
-        except (AnswerInvalidError, NotSentError, RefusedError, SessionError) as exc:
-            refused = not isinstance(exc, AnswerInvalidError) and (getattr(exc, "status", None) or 0) < 500
-            uploaded = pending.upload_started or not refused
+            answer = self._session.call(upload)
+        except (ServiceError, SessionError) as exc:
             failed = after_failure(issued, exc, self._now(), repeatable=True)
-            self._store.put(dataclasses.replace(failed, upload_started=uploaded))
+            self._store.put(dataclasses.replace(failed, upload_started=lost))
             raise
         return self._finalized(plan, issued, answer)
 
@@ -121,8 +118,8 @@ class FinalizeStep(Step[FinalizeItem]):
         leaf, chain = order_chain(found, csr, now)
         if pending.upload_started and leaf != pending.certificate:
             raise GateError(
-                f"another certificate, {pending.thumbprint}, was uploaded for this request and the answer was lost: "
-                "give that one, or none, to have it uploaded again"
+                f"another certificate, {pending.thumbprint}, was uploaded for this request, and whether it is in use "
+                "is not known: give that one, or none, to have it uploaded again"
             )
         if leaf == pending.certificate and not pending.refused:
             refuse_waiting(pending, now)

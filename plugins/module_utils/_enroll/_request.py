@@ -10,7 +10,7 @@ import datetime as dt
 import typing as t
 
 from .._client import Client
-from .._errors import AnswerInvalidError, AnswerLostError, ConfigurationError, RedtrustError, RefusedError
+from .._errors import ConfigurationError, RedtrustError, ServiceError
 from .._models import CertificateSpec, Enrollment, Outcome, Request, Revision, State
 from .._policy import Decision, RenewBefore, after_failure, decide_issue, decide_renewal
 from .._session import Session
@@ -199,11 +199,8 @@ def _without(enrollment: Enrollment, given_up: Revision | None) -> Enrollment:
 def _after_failure(intent: Revision, error: RedtrustError, now: dt.datetime) -> Revision:
     """Return the row that a failed create leaves: was a key made, or can none have been?
 
-    A refusal with a status below 500 is the service's own word that nothing was done; everything else that
-    was sent may have been carried out.
+    Only the create itself can have made one, not the login after a create that was refused with 401.
     """
-    unknown = isinstance(error, (AnswerLostError, AnswerInvalidError))
-    if isinstance(error, RefusedError):
-        unknown = (error.status or 0) >= 500
+    unknown = isinstance(error, ServiceError) and error.step == "create" and not error.not_done
     state = State.CREATE_UNKNOWN if unknown else State.ABANDONED
     return after_failure(dataclasses.replace(intent, state=state), error, now)

@@ -91,12 +91,12 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _not_valid(request: Request, error: Exception) -> Response:
     found = t.cast("RequestValidationError", error).errors()
     places = "; ".join(".".join(str(part)[:40] for part in item["loc"]) + ": " + item["msg"] for item in found[:5])
-    return refusal(calls.of(request), ApiError(400, "REQUEST_INVALID", f"The request is not valid: {places}"))
+    return refusal(calls.of(request), ApiError(400, "ERR_INVALID_PARAM", f"The request is not valid: {places}"))
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:
     problem = t.cast("HTTPException", error)
-    code = _NAMES.get(problem.status_code, "REQUEST_INVALID")
+    code = _NAMES.get(problem.status_code, "ERR_INVALID_PARAM")
     return refusal(calls.of(request), ApiError(problem.status_code, code, str(problem.detail), problem.headers))
 
 
@@ -143,7 +143,7 @@ class _Endpoints:
         call = calls.of(request)
         user = login.find_user(self.services.config, body.username, body.password, body.domain)
         if user is None:
-            raise unauthorized("CREDENTIALS_INVALID", "User, password or domain is wrong")
+            raise unauthorized("ERR_INVALID_AUTH", "User, password or domain is wrong")
         return self._tokens(call, self.services.sessions.login(call, user))
 
     async def exchange(self, request: Request, body: models.TemporalToken) -> Response:

@@ -69,9 +69,9 @@ def subject(dn: Dn) -> x509.Name:
     for attribute, value in dn:
         oid = ATTRIBUTES.get(attribute.lower())
         if oid is None:
-            raise ApiError(400, "DN_INVALID", "The dn has an attribute that is not known")
+            raise ApiError(400, "ERR_INVALID_PARAM", "The dn has an attribute that is not known")
         if not _RESTRICTED.get(oid, _ANYTHING).match(value):
-            raise ApiError(400, "DN_INVALID", "The dn has a value that its attribute cannot take")
+            raise ApiError(400, "ERR_INVALID_PARAM", "The dn has a value that its attribute cannot take")
         parts.append(x509.RelativeDistinguishedName([x509.NameAttribute(oid, value, _validate=False)]))
     return x509.Name(parts)
 

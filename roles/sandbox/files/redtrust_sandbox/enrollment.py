@@ -47,14 +47,14 @@ class Enrollment:
         """Make a key pair and a request for it; raises ApiError."""
         style = self._style(call, body.provider)
         if body.length() not in LENGTHS[body.key_type]:
-            raise ApiError(400, "KEY_LENGTH_INVALID", f"A key of type {body.key_type} cannot have this length")
+            raise ApiError(400, "ERR_INVALID_PARAM", "A key of this type cannot have this length")
         name = csr.subject([(part.attribute, part.value) for part in body.dn])
         renews = self._renewed(body.renews())
         key = await self.keys.take(body.key_type, body.length())
         try:
             made = await self.keys.work(lambda: _make(key, name, body.hash_type, style))
         except ValueError as exc:
-            raise ApiError(400, "DN_INVALID", "The dn has a value that its attribute cannot take") from exc
+            raise ApiError(400, "ERR_INVALID_PARAM", "The dn has a value that its attribute cannot take") from exc
         code = "".join(secrets.choice(_CODE_LETTERS) for _number in range(_CODE_LENGTH))
         with self.ledger.transaction():
             self._record(call, body, made, code, renews)
@@ -66,10 +66,10 @@ class Enrollment:
             "SELECT provider, spki_sha256, renews, thumbprint FROM keys WHERE request_code = ?", body.request_code
         )
         if row is None:
-            raise ApiError(400, "REQUEST_UNKNOWN", "There is no request with this code")
+            raise ApiError(400, "ERR_NOT_FOUND", "There is no request with this code")
         provider, spki_sha256, renews, known = row
         if provider != body.provider:
-            raise ApiError(400, "PROVIDER_MISMATCH", "The request was made for another provider")
+            raise ApiError(400, "ERR_INVALID_PARAM", "The request was made for another provider")
         certificate = upload.leaf(upload.certificates(body.data_in_b64), spki_sha256)
         thumbprint = upload.thumbprint(certificate)
         if known is not None:
@@ -84,23 +84,23 @@ class Enrollment:
     def _style(self, call: Call, provider: str) -> str:
         style = call.settings.providers.get(provider)
         if style is None:
-            raise ApiError(400, "PROVIDER_UNKNOWN", "There is no such provider")
+            raise ApiError(400, "ERR_NOT_FOUND", "There is no such provider")
         return style
 
     def _renewed(self, thumbprint: str | None) -> str | None:
         if thumbprint is None:
             return None
         if not _THUMBPRINT.match(thumbprint):
-            raise ApiError(400, "THUMBPRINT_INVALID", "A thumbprint is 40 hexadecimal digits")
+            raise ApiError(400, "ERR_INVALID_PARAM", "A thumbprint is 40 hexadecimal digits")
         self._check_current(thumbprint.upper())
         return thumbprint.upper()
 
     def _check_current(self, thumbprint: str) -> None:
         row = self.ledger.row("SELECT state FROM certificates WHERE thumbprint = ?", thumbprint)
         if row is None:
-            raise ApiError(400, "CERTIFICATE_UNKNOWN", "There is no certificate with the thumbprint to renew")
+            raise ApiError(400, "ERR_NOT_FOUND_CERT", "There is no certificate with the thumbprint to renew")
         if row[0] != "current":
-            raise ApiError(409, "CERTIFICATE_REPLACED", "The certificate to renew has been replaced before")
+            raise ApiError(409, "ERR_INVALID_STATE", "The certificate to renew has been replaced before")
 
     def _record(self, call: Call, body: Create, made: _Made, code: str, renews: str | None) -> None:
         self.ledger.insert(
@@ -129,9 +129,9 @@ class Enrollment:
 
     def _repeated(self, call: Call, known: str, thumbprint: str) -> None:
         if known != thumbprint:
-            raise ApiError(409, "OTHER_CERTIFICATE", "Another certificate was uploaded for this request")
+            raise ApiError(409, "ERR_ALREADY_EXIST", "Another certificate was uploaded for this request")
         if call.settings.finalize_repeat == "error":
-            raise ApiError(409, "ALREADY_FINALIZED", "The request is already finalized")
+            raise ApiError(409, call.settings.finalize_repeat_code, "The request is already finalized")
 
     def _accept(self, code: str, certificate: x509.Certificate, thumbprint: str, renews: str | None) -> None:
         if renews is not None:

@@ -13,6 +13,7 @@ import datetime
 import json
 import typing as t
 
+from redtrust_sandbox.languages import said
 from redtrust_sandbox.settings import Settings
 
 JSON_TYPE = "application/json; charset=utf-8"
@@ -51,7 +52,12 @@ def expiration(settings: Settings, at: float) -> str:
 
 
 def _render(settings: Settings, message: str, kind: str, code: str, data: t.Any, is_valid: bool | None) -> bytes:
-    body: dict[str, t.Any] = {"message": message, "messageType": kind, "errorCode": code, "data": data}
+    body: dict[str, t.Any] = {
+        "message": said(settings.language, message),
+        "messageType": kind,
+        "errorCode": code,
+        "data": data,
+    }
     if is_valid is not None:
         body["isValid"] = is_valid
     text = json.dumps(_cased(settings, body), ensure_ascii=False).encode()

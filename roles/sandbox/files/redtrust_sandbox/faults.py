@@ -9,7 +9,10 @@ Each row of the table ``faults`` is one fault; the server reads them on each req
   step         the step it applies to, or * for each
   moment       before: instead of doing what was asked; after: what was asked is done and committed, then this happens
   action       drop              close the connection without an answer
-               status:CODE       answer this HTTP status with an error envelope
+               status:CODE       answer this HTTP status with an error envelope; status:409:ERR_INVALID_STATE:words
+                                 has an errorCode, and a message, of its own
+               html:CODE         answer this HTTP status with a page in HTML, as a proxy or load balancer does
+               body:TEXT         status 200 with this text as the body, as it is; none where there is no text
                delay:SECONDS     wait, then go on as if nothing was
                huge              an envelope of ``huge_bytes`` bytes
                rubbish           an answer that is not JSON
@@ -36,7 +39,7 @@ from redtrust_sandbox.ledger import Ledger
 
 MOMENTS = ("before", "after")
 PLAIN_ACTIONS = ("drop", "huge", "rubbish", "half", "trickle")
-ACTIONS_WITH_ARGUMENT = ("status", "delay", "redirect")
+ACTIONS_WITH_ARGUMENT = ("status", "html", "body", "delay", "redirect")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,12 +82,18 @@ def _check_action(fault: Fault) -> None:
         every = ", ".join(PLAIN_ACTIONS + ACTIONS_WITH_ARGUMENT)
         raise ConfigError(f"There is no action {fault.action!r}; there are {every}")
     argument = fault.argument or ""
-    if fault.action == "status" and not (argument.isdigit() and 200 <= int(argument) <= 599):
-        raise ConfigError("status needs a code from 200 to 599, as in status:503")
+    if fault.action in ("status", "html"):
+        _check_status(fault.action, argument)
     if fault.action == "delay" and not argument.replace(".", "", 1).isdigit():
         raise ConfigError("delay needs seconds, as in delay:2.5")
     if fault.action == "redirect" and not argument:
         raise ConfigError("redirect needs an address, as in redirect:https://example.com/")
+
+
+def _check_status(action: str, argument: str) -> None:
+    status, colon, _words = argument.partition(":")
+    if not (status.isdigit() and 200 <= int(status) <= 599) or (action == "html" and colon):
+        raise ConfigError(f"{action} needs a code from 200 to 599, as in {action}:503")
 
 
 def add(ledger: Ledger, fault: Fault) -> int:

@@ -49,10 +49,10 @@ class BrowserLogin:
     def ask(self, call: Call) -> Response:
         """Answer the signed link with a form, or send a user with a certificate on; raises ApiError."""
         if call.query.get("Consumer") != "RA_API":
-            raise ApiError(400, "CONSUMER_INVALID", "Consumer must be RA_API")
+            raise ApiError(400, "ERR_INVALID_PARAM", "Consumer must be RA_API")
         redirect_url = call.query.get("RedirectUrl")
         if not redirect_url:
-            raise ApiError(400, "REDIRECT_URL_MISSING", "RedirectUrl is required")
+            raise ApiError(400, "MISSING_PARAM", "RedirectUrl is required")
         partner = self.config.partner(str(call.partner))
         if partner is None or redirect_url not in partner.redirect_urls:
             raise ApiError(400, "REDIRECT_URL_NOT_REGISTERED", "The redirect URL is not registered")
@@ -74,7 +74,7 @@ class BrowserLogin:
         username, domain = fields.get("username", ""), fields.get("domain") or pending.domain
         user = find_user(self.config, username, fields.get("password"), domain)
         if user is None:
-            call.error_code = "CREDENTIALS_INVALID"
+            call.error_code = "ERR_INVALID_AUTH"
             return pages.form_page(pending.form, domain, username, "User, password or domain is wrong.", 401)
         return self._signed_in(call, pending, user)
 

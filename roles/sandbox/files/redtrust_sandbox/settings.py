@@ -11,9 +11,11 @@ besides them, a key ``provider.NAME`` makes a provider known, its value is the s
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 
 from redtrust_sandbox.errors import ConfigError
+from redtrust_sandbox.languages import LANGUAGES
 
 CSR_STYLES = ("standard", "legacy", "empty-subject", "sha1")
 PROVIDER_PREFIX = "provider."
@@ -39,12 +41,14 @@ class Settings:
     signature_status: int = 401
     error_status: str = dataclasses.field(default="http", metadata={"choices": ("http", "ok")})
     success_type: str = dataclasses.field(default="SUCCESS", metadata={"choices": ("SUCCESS", "IGNORE")})
+    language: str = dataclasses.field(default="en", metadata={"choices": LANGUAGES})
     key_case: str = dataclasses.field(default="camel", metadata={"choices": ("camel", "pascal")})
     bom: str = dataclasses.field(default="no", metadata={"choices": ("no", "yes")})
     expiration_style: str = dataclasses.field(default="z", metadata={"choices": ("z", "offset", "none", "short")})
     create_data: str = dataclasses.field(default="object", metadata={"choices": ("object", "string")})
     csr_format: str = dataclasses.field(default="bare", metadata={"choices": ("bare", "pem", "lines")})
     finalize_repeat: str = dataclasses.field(default="ok", metadata={"choices": ("ok", "error")})
+    finalize_repeat_code: str = dataclasses.field(default="ERR_INVALID_STATE", metadata={"pattern": r"[A-Za-z0-9_]+"})
     finalize_body: str = dataclasses.field(default="empty", metadata={"choices": ("empty", "envelope")})
     huge_bytes: int = 64 * 1024 * 1024
     trickle_interval: float = 0.1
@@ -81,6 +85,8 @@ def parse(key: str, text: str) -> str | int | float:
         raise ConfigError(f"There is no setting {key!r}; there are {', '.join(_FIELDS)} and provider.NAME")
     if "choices" in field.metadata:
         return _one_of(key, text, field.metadata["choices"])
+    if "pattern" in field.metadata:
+        return _like(key, text, field.metadata["pattern"])
     if isinstance(field.default, str):
         return _address(key, text)
     try:
@@ -94,6 +100,12 @@ def _address(key: str, text: str) -> str:
         raise ConfigError(
             f"Setting {key} must be empty or an address that begins with https:// or http://, not {text!r}"
         )
+    return text
+
+
+def _like(key: str, text: str, pattern: str) -> str:
+    if not re.fullmatch(pattern, text):
+        raise ConfigError(f"Setting {key} cannot be {text!r}")
     return text
 
 

@@ -28,10 +28,10 @@ def certificates(data_in_b64: str) -> list[x509.Certificate]:
     try:
         data = base64.b64decode("".join(data_in_b64.split()), validate=True)
     except (binascii.Error, ValueError) as exc:
-        raise ApiError(400, "DATA_INVALID", "dataInB64 is not base64") from exc
+        raise ApiError(400, "ERR_INVALID_PARAM", "dataInB64 is not base64") from exc
     found = _read(data)
     if not found:
-        raise ApiError(400, "DATA_INVALID", "dataInB64 holds no certificate")
+        raise ApiError(400, "ERR_INVALID_PARAM", "dataInB64 holds no certificate")
     return found
 
 
@@ -40,16 +40,16 @@ def leaf(found: t.Sequence[x509.Certificate], spki_sha256: str) -> x509.Certific
     for certificate in found:
         if spki(certificate.public_key()) == spki_sha256:
             return certificate
-    raise ApiError(400, "KEY_MISMATCH", "The certificate is not for the key of this request")
+    raise ApiError(400, "ERR_INVALID_CERT", "The certificate is not for the key of this request")
 
 
 def check_dates(certificate: x509.Certificate, now: float) -> None:
     """Raise ApiError unless the certificate is valid now."""
     begins, ends = _moment(certificate, "not_valid_before"), _moment(certificate, "not_valid_after")
     if now < begins:
-        raise ApiError(400, "CERTIFICATE_NOT_YET_VALID", "The certificate is not valid yet")
+        raise ApiError(400, "ERR_INVALID_CERT", "The certificate is not valid yet")
     if now > ends:
-        raise ApiError(400, "CERTIFICATE_EXPIRED", "The certificate has expired")
+        raise ApiError(400, "ERR_INVALID_CERT", "The certificate has expired")
 
 
 def thumbprint(certificate: x509.Certificate) -> str:

@@ -23,6 +23,7 @@ Headers = list[tuple[bytes, bytes]]
 MAX_BODY = 1024 * 1024
 _CHUNK = 64 * 1024
 _RUBBISH = b"<html><head><title>\x00\xff\xfe Server Error in '/' Application." + bytes(range(256))
+_GATEWAY_PAGE = b"<html><head><title>Gateway</title></head><body><h1>Request could not be served</h1></body></html>"
 
 
 class Transport(t.Protocol):
@@ -61,8 +62,14 @@ def disturbed(fault: Fault, answer: Answer, settings: Settings) -> Answer:
     json_type = [(b"content-type", envelope.JSON_TYPE.encode())]
     if fault.action == "status":
         retry = [(b"retry-after", fault.retry_after.encode())] if fault.retry_after else []
-        body = envelope.error(settings, "FAULT", "The server was told to fail")
-        return Answer(int(fault.argument or 500), json_type + retry, body)
+        status, _colon, said = (fault.argument or "500").partition(":")
+        code, _colon, message = said.partition(":")
+        body = envelope.error(settings, code or "UNKNOWN_ERROR", message or "The server was told to fail")
+        return Answer(int(status), json_type + retry, body)
+    if fault.action == "html":
+        return Answer(int(fault.argument or 502), [(b"content-type", b"text/html")], _GATEWAY_PAGE)
+    if fault.action == "body":
+        return Answer(200, json_type, (fault.argument or "").encode())
     if fault.action == "redirect":
         return Answer(302, [(b"location", (fault.argument or "").encode())], b"")
     if fault.action == "rubbish":
@@ -86,7 +93,7 @@ async def read_body(receive: Receive) -> bytes:
             raise ApiError(400, "REQUEST_INCOMPLETE", "The client left before its request was complete")
         parts.append(message.get("body", b""))
         if sum(len(part) for part in parts) > MAX_BODY:
-            raise ApiError(413, "BODY_TOO_LARGE", f"A body may have {MAX_BODY} bytes")
+            raise ApiError(413, "BODY_TOO_LARGE", "The body is too large")
         if not message.get("more_body", False):
             return b"".join(parts)
 

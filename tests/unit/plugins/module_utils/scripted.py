@@ -117,6 +117,11 @@ def tokens(number: int = 1, **fields: object) -> HttpResponse:
     return answer({"accessToken": f"access-{number}", "refreshToken": f"refresh-{number}", **fields})
 
 
+def stored(thumbprint: str = "A" * 40, **fields: object) -> HttpResponse:
+    """Return the answer to csr/finalize of the second generation."""
+    return answer({"idCertificate": 7, "thumbprint": thumbprint, **fields})
+
+
 def created(request_code: str = "canary-code", csr: str | bytes = VENDOR_CSR) -> HttpResponse:
     """Return the answer to csr/create."""
     text = csr if isinstance(csr, str) else base64.b64encode(csr).decode()

@@ -92,7 +92,19 @@ VALUES: dict[str, tuple[str, object]] = {
     "workers": ("3", 3),
     "wait_timeout": ("7", 7.0),
     "store_path": ("/a", "/a"),
+    "finalized_codes": ("ERR_INVALID_STATE,E7", ["ERR_INVALID_STATE", "E7"]),
 }
+
+
+class TestFinalizedCodes:
+    def test_codes_are_taken_as_they_are_written(self) -> None:
+        given = {"finalized_codes": [" Err_Invalid_State", "E-7.1"]}
+        assert arguments.finalized_codes_of(given) == ["Err_Invalid_State", "E-7.1"]
+
+    @pytest.mark.parametrize("code", ["", "already finalized", "OK", "ok", "x" * 101])
+    def test_what_is_no_code_is_refused(self, code: str) -> None:
+        with pytest.raises(ConfigurationError, match="finalized_codes must be error codes such as ERR_INVALID_STATE"):
+            arguments.finalized_codes_of({"finalized_codes": ["E7", code]})
 
 
 class TestEnvironment:

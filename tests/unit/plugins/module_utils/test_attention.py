@@ -72,6 +72,21 @@ def current(**fields: t.Any) -> Revision:
             ["waiting"],
             "not valid before 2026-06-01T01:00:00Z; run redtrust_finalize after that; with force",
         ),
+        (
+            (row(State.ISSUED, upload_started=True, thumbprint="AB", note="HTTP 503"),),
+            ["upload_unknown"],
+            "it is not known whether the certificate AB is in use at the service: HTTP 503; into finalized_codes",
+        ),
+        (
+            (row(State.ISSUED, upload_started=True, failures=2, retry_at=NOW + HOUR, note="HTTP 503"),),
+            ["upload_unknown"],
+            "HTTP 503; nothing is tried before 2026-06-01T01:00:00Z; then run redtrust_finalize again",
+        ),
+        (
+            (row(State.ISSUED, note="HTTP 429"),),
+            ["waiting"],
+            "not uploaded; the last attempt failed (HTTP 429); run redtrust_finalize",
+        ),
         ((row(State.REJECTED, note="policy 7"),), ["rejected"], "rejected it (policy 7); state=abandoned"),
         ((current(), row(State.REJECTED, 2)), ["rejected"], "it gave no reason"),
         (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import traceback
 import typing as t
@@ -45,6 +46,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_u
     failed,
     raw,
     refusal,
+    stored,
     tokens,
 )
 
@@ -85,18 +87,18 @@ def patient() -> Retry:
 
 class TestRefusals:
     def test_it_carries_the_services_own_words(self) -> None:
-        transport = script(refusal("PROVIDER_UNKNOWN", "There is no such provider", 400))
+        transport = script(refusal("ERR_NOT_FOUND", "There is no such provider", 400))
         with pytest.raises(RefusedError) as caught:
             create(client(transport))
         assert str(caught.value) == (
             "create at https://rt.example.com:8082/raapi/v1/csr/create: "
-            "the service refused (HTTP 400, PROVIDER_UNKNOWN, There is no such provider)"
+            "the service refused (HTTP 400, ERR_NOT_FOUND, There is no such provider)"
         )
         assert caught.value.details() == {
             "step": "create",
             "url": "https://rt.example.com:8082/raapi/v1/csr/create",
             "status": 400,
-            "error_code": "PROVIDER_UNKNOWN",
+            "error_code": "ERR_NOT_FOUND",
             "service_message": "There is no such provider",
         }
 
@@ -119,10 +121,84 @@ class TestRefusals:
         assert caught.type is RefusedError
 
     @pytest.mark.parametrize("step", CALLS)
-    def test_a_proxys_page_is_a_refusal_without_words(self, step: str) -> None:
-        with pytest.raises(RefusedError, match=r"the service refused \(HTTP 502\)$") as caught:
-            CALLS[step](client(script(HTML)))
-        assert caught.value.details().keys() == {"step", "url", "status"}
+    @pytest.mark.parametrize("status", [403, 413, 500, 502])
+    @pytest.mark.parametrize(
+        ("body", "what"),
+        [
+            (b"<!DOCTYPE html><title>Bad gateway</title>", "a page in HTML"),
+            (b"\xef\xbb\xbf\r\n<html>", "a page in HTML"),
+            (b"upstream connect error", "text that is no JSON"),
+            (b'{"message": "no route"}', "JSON that has no errorCode, no route"),
+            (b'{"fault": 1}', "JSON that has no errorCode"),
+        ],
+    )
+    def test_what_is_not_of_the_service_says_so_and_what_to_look_at(
+        self, step: str, status: int, body: bytes, what: str
+    ) -> None:
+        with pytest.raises(RefusedError) as caught:
+            CALLS[step](client(script(raw(body, status))))
+        words = f"this answer is not Redtrust's (HTTP {status} with {what}): look at host and port, and at the proxy"
+        assert words in str(caught.value)
+        assert caught.value.foreign
+        assert "GET" not in str(caught.value)
+
+    @pytest.mark.parametrize("status", [400, 403, 405, 411, 413, 501])
+    @pytest.mark.parametrize("body", [b"", b"<html>"])
+    @pytest.mark.parametrize("step", ["create", "exchange"])
+    def test_a_get_with_a_body_is_what_some_proxies_refuse(self, step: str, body: bytes, status: int) -> None:
+        with pytest.raises(
+            RefusedError, match=r"not Redtrust's .* some do not pass a GET with a body, which api_version"
+        ):
+            CALLS[step](client(script(raw(body, status)), "4.33"))
+        with pytest.raises(RefusedError) as caught:
+            CALLS["finalize"](client(script(raw(body, status)), "4.33"))
+        assert "GET" not in str(caught.value)
+
+    @pytest.mark.parametrize("step", CALLS)
+    @pytest.mark.parametrize(
+        ("location", "place"),
+        [
+            ("/signin?x=1", "https://rt.example.com:8082"),
+            ("https://user:word@elsewhere.example/x", "https://elsewhere.example"),
+            ("https://[bad/", "what is no address"),
+            ("", "what is no address"),
+        ],
+    )
+    def test_a_redirect_is_not_followed_and_shows_where_it_leads(self, step: str, location: str, place: str) -> None:
+        transport = script(raw(b"<html>", 302, location=location))
+        with pytest.raises(RefusedError, match=r"which is not followed, so nothing was done: look at host") as caught:
+            CALLS[step](client(transport, retry=patient()))
+        assert f"redirects to {place} (HTTP 302)" in str(caught.value).replace(":8083", ":8082")
+        assert caught.value.not_done
+        assert len(transport.requests) == 1
+
+    @pytest.mark.parametrize("step", CALLS)
+    @pytest.mark.parametrize("status", [200, 400, 403, 500, 503])
+    @pytest.mark.parametrize(
+        ("code", "advice"),
+        [
+            ("SLAVE_SERVER", "nothing was done: set host to the primary"),
+            ("slave_server ", "nothing was done: set host to the primary"),
+            ("MUST_WAIT", "wait some minutes before the next run"),
+            ("CHANGE_PASSWORD", "this user has to change the password first"),
+            ("ERR_CERTIFICATES_GROUP_MANDATORY", "set group_ids"),
+            ("ERR_LICENSE_EXCEEDED", "before the licence of the appliance is settled"),
+            ("REQUIRE_PAYMENT", "before the licence of the appliance is settled"),
+            ("ERR_INACTIVE_MODULE", "before the module for it is active"),
+        ],
+    )
+    def test_what_is_known_of_a_code_is_said_beside_the_services_words(
+        self, step: str, status: int, code: str, advice: str
+    ) -> None:
+        transport = script(refusal(code, "No se puede", status))
+        with pytest.raises(RefusedError, match=f"{advice}") as caught:
+            CALLS[step](client(transport, retry=patient() if code != "ERR_CERTIFICATES_GROUP_MANDATORY" else None))
+        assert f"(HTTP {status}, {code}, No se puede)" in str(caught.value)
+        assert len(transport.requests) == 1
+
+    def test_of_other_codes_nothing_is_guessed(self) -> None:
+        with pytest.raises(RefusedError, match=r"the service refused \(HTTP 409, ERR_DUPLICATED_NAME, ya existe\)$"):
+            create(client(script(refusal("ERR_DUPLICATED_NAME", "ya existe", 409))))
 
     @pytest.mark.parametrize(
         ("value", "expected"),
@@ -177,14 +253,14 @@ class TestAnswersThatAreNone:
 class TestRetries:
     @pytest.mark.parametrize("step", CALLS)
     def test_what_never_left_is_sent_again(self, step: str) -> None:
-        replies = {"create": created(), "finalize": answer(), "logout": answer()}
+        replies = {"create": created(), "finalize": stored(), "logout": answer()}
         transport = script(failed(NotSentError), failed(NotSentError), replies.get(step, tokens()))
         CALLS[step](client(transport, retry=patient()))
         assert len(transport.requests) == 3
 
     @pytest.mark.parametrize("step", CALLS)
     def test_what_may_be_sent_once_is_not_sent_again(self, step: str) -> None:
-        replies = {"finalize": answer(), "logout": answer(), "login": tokens()}
+        replies = {"finalize": stored(), "logout": answer(), "login": tokens()}
         transport = script(failed(AnswerLostError), *([replies[step]] if step in replies else []))
         if step in replies:
             CALLS[step](client(transport, retry=patient()))
@@ -223,7 +299,7 @@ class TestClock:
         return raw(b"", status, date=self.DATE)
 
     def fine(self, step: str) -> HttpResponse:
-        replies = {"create": created(), "finalize": answer(), "logout": answer()}
+        replies = {"create": created(), "finalize": stored(), "logout": answer()}
         return dataclasses.replace(replies.get(step, tokens()), headers={"date": self.DATE})
 
     def one(self, transport: ScriptedTransport, here: float, *, signs: bool = True) -> Client:
@@ -300,7 +376,7 @@ class TestBreaker:
                 CALLS[step](one)
         assert one.breaker.is_open()
         for step, call in CALLS.items():
-            with pytest.raises(NotTriedError, match="nothing was sent, since other requests had no answer") as caught:
+            with pytest.raises(NotTriedError, match="nothing was sent, since the service is down") as caught:
                 call(one)
             assert caught.value.step == step
         assert transport.scenes == []
@@ -319,6 +395,16 @@ class TestBreaker:
         create(one)
         assert not one.breaker.is_open()
 
+    @pytest.mark.parametrize("code", ["ERR_LICENSE_EXCEEDED", "REQUIRE_PAYMENT", "ERR_INACTIVE_MODULE", "SLAVE_SERVER"])
+    def test_a_refusal_that_concerns_all_is_enough(self, code: str) -> None:
+        """And no answer that comes in later to one that was under way undoes it."""
+        one = client(script(refusal(code, "no", 400)))
+        with pytest.raises(RefusedError, match=code):
+            create(one)
+        one.breaker.report(None)
+        with pytest.raises(NotTriedError, match="since another was refused in a way that concerns all"):
+            create(one)
+
     def test_an_upload_that_may_have_been_carried_out_stays_one(self) -> None:
         """The breaker opens while it waits to be sent again."""
         transport = script(failed(AnswerLostError, "finalize"))
@@ -330,6 +416,10 @@ class TestBreaker:
         one = client(transport, retry=Retry(deadline=100.0, clock=lambda: 0.0, sleep=others_fail))
         with pytest.raises(AnswerLostError):
             finalize(one)
+
+
+THUMBPRINT = "B" * 40
+LOST: list[Reply] = [failed(AnswerLostError), HTML, refusal("X", "oops", 504), raw(b"", 503), raw(b"OK")]
 
 
 class TestFinalize:
@@ -349,9 +439,59 @@ class TestFinalize:
     def test_a_status_is_all_that_the_first_generation_promises(self, reply: HttpResponse) -> None:
         assert finalize(client(script(reply), "4.33")) == Finalized()
 
-    def test_the_second_generation_says_more(self) -> None:
-        reply = answer({"idCertificate": 7, "thumbprint": "B" * 40})
-        assert finalize(client(script(reply))) == Finalized("7", "B" * 40)
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            stored(THUMBPRINT),
+            stored("\u200ebb:bb" + " bb" * 18),
+            answer(json.dumps({"idCertificate": 7, "thumbprint": THUMBPRINT})),
+            answer(None, Data={"IdCertificate": "7", "Thumbprint": THUMBPRINT.lower()}),
+            dataclasses.replace(stored(THUMBPRINT), body=b"\xef\xbb\xbf" + stored(THUMBPRINT).body),
+        ],
+    )
+    def test_the_second_generation_says_what_it_stored(self, reply: HttpResponse) -> None:
+        assert finalize(client(script(reply))) == Finalized("7", THUMBPRINT)
+
+    @pytest.mark.parametrize(
+        ("reply", "lacks"),
+        [
+            (raw(b""), "no thumbprint"),
+            (raw(b"", 202), "no thumbprint"),
+            (raw(b"", 204), "no thumbprint"),
+            (raw(b"OK"), "no thumbprint"),
+            (raw(b"null"), "no thumbprint"),
+            (raw(b"{}"), "no thumbprint"),
+            (raw(b"[]"), "no thumbprint"),
+            (answer(None), "no thumbprint"),
+            (answer({}), "no thumbprint"),
+            (answer("OK"), "no thumbprint"),
+            (answer({"idCertificate": 7}), "no thumbprint"),
+            (stored(""), "no thumbprint"),
+            (stored("A" * 39), "no thumbprint"),
+            (stored("A" * 64), "no thumbprint"),
+            (answer({"thumbprint": THUMBPRINT}), "no idCertificate"),
+            (stored(THUMBPRINT, idCertificate=None), "no idCertificate"),
+            (stored(THUMBPRINT, idCertificate=" "), "no idCertificate"),
+            (raw(b"<html>Sign in"), "no thumbprint, but a page in HTML: look at host and port"),
+        ],
+    )
+    def test_and_what_does_not_say_so_is_asked_once_more_and_then_lost(self, reply: HttpResponse, lacks: str) -> None:
+        transport = script(reply, reply)
+        one = client(transport, retry=patient())
+        with pytest.raises(AnswerLostError, match=f"does not confirm the upload, it has {lacks}") as caught:
+            finalize(one)
+        assert caught.value.status == reply.status
+        assert transport.scenes == []
+        assert finalize(client(script(reply, stored(THUMBPRINT)), retry=patient())).thumbprint == THUMBPRINT
+        with pytest.raises(AnswerLostError):
+            finalize(client(script(reply)))  # where nothing is to be sent again
+
+    def test_a_service_that_confirms_nothing_is_not_down(self) -> None:
+        one = client(AnsweringTransport(finalize=raw(b"OK")))
+        for _number in range(4):
+            with pytest.raises(AnswerLostError):
+                finalize(one)
+        assert not one.breaker.is_open()
 
     @pytest.mark.parametrize("body", [b"<html>Sign in", b"\xef\xbb\xbf \r\n<!DOCTYPE html>"])
     def test_a_page_for_people_is_no_success(self, body: bytes) -> None:
@@ -359,42 +499,70 @@ class TestFinalize:
         with pytest.raises(AnswerInvalidError, match="a page for people"):
             finalize(client(script(raw(body)), "4.33"))
 
-    ALREADY: t.ClassVar = [
-        ("REQUEST_ALREADY_FINALIZED", "no"),
-        ("X", "The request is already finalized"),
-        ("X", "Request has already been finalised."),
-    ]
-
-    @pytest.mark.parametrize(("code", "message"), ALREADY)
-    @pytest.mark.parametrize("first", [failed(AnswerLostError), HTML, refusal("X", "oops", 503)])
-    def test_already_finalized_counts_after_an_answer_that_was_lost(
-        self, code: str, message: str, first: Reply
+    @pytest.mark.parametrize("code", ["ERR_INVALID_STATE", "err_invalid_state"])
+    @pytest.mark.parametrize("status", [200, 400, 409, 500])
+    @pytest.mark.parametrize("first", LOST)
+    def test_a_code_that_is_named_counts_after_an_answer_that_was_lost(
+        self, code: str, status: int, first: Reply
     ) -> None:
-        transport = script(first, refusal(code, message, 409))
-        assert finalize(client(transport, retry=patient())) == Finalized(confirmed_by_second_answer=True)
+        transport = script(first, refusal(code, "El certificado ya existe", status))
+        one = client(transport, retry=patient(), finalized_codes=["OTHER", " Err_Invalid_State "])
+        assert finalize(one) == Finalized(confirmed_by_second_answer=True)
 
-    @pytest.mark.parametrize(("code", "message"), ALREADY)
-    def test_already_finalized_counts_when_an_earlier_run_lost_the_answer(self, code: str, message: str) -> None:
-        done = finalize(client(script(refusal(code, message, 200))), lost=True)
-        assert done.confirmed_by_second_answer
+    def test_it_counts_when_an_earlier_run_lost_the_answer(self) -> None:
+        one = client(script(refusal("E7", "no", 409)), finalized_codes=["E7"])
+        assert finalize(one, lost=True).confirmed_by_second_answer
 
-    @pytest.mark.parametrize(("code", "message"), ALREADY)
-    def test_already_finalized_does_not_count_otherwise(self, code: str, message: str) -> None:
-        with pytest.raises(RefusedError):
-            finalize(client(script(refusal(code, message, 409))))
-        with pytest.raises(RefusedError):
-            finalize(client(script(failed(NotSentError), refusal(code, message, 409)), retry=patient()))
+    @pytest.mark.parametrize("first", [failed(NotSentError), raw(b"", 503, retry_after="0"), raw(b"", 429)])
+    def test_it_does_not_count_where_no_upload_can_have_been_carried_out(self, first: Reply) -> None:
+        for replies in ([], [first]):
+            one = client(script(*replies, refusal("E7", "no", 409)), retry=patient(), finalized_codes=["E7"])
+            with pytest.raises(RefusedError, match="E7") as caught:
+                finalize(one)
+            assert not caught.value.unanswered
 
-    def test_another_refusal_after_a_lost_answer_settles_nothing(self) -> None:
+    @pytest.mark.parametrize("words", ["already finalized", "ya finalizado", "ja finalitzat", ""])
+    @pytest.mark.parametrize("lost", [True, False])
+    def test_words_decide_nothing(self, words: str, lost: bool) -> None:
+        replies = [refusal("ERR_INVALID_STATE", words, 409)]
+        one = client(script(*([] if lost else [failed(AnswerLostError)]), *replies), retry=patient())
+        with pytest.raises(AnswerLostError, match="and now the service refuses it with ERR_INVALID_STATE") as caught:
+            finalize(one, lost=lost)
+        assert "put ERR_INVALID_STATE into finalized_codes and run again" in str(caught.value)
+        assert words in str(caught.value)
+        assert (caught.value.status, caught.value.error_code) == (409, "ERR_INVALID_STATE")
+
+    @pytest.mark.parametrize("code", ["", "OK"])
+    def test_without_a_code_there_is_none_to_name(self, code: str) -> None:
+        with pytest.raises(AnswerLostError, match="refuses it without a code") as caught:
+            finalize(client(script(refusal(code, "ya", 409)), finalized_codes=["X"]), lost=True)
+        assert "finalized_codes" not in str(caught.value)
+        assert "redtrust_enrollment and state=accepted" in str(caught.value)
+
+    def test_what_is_not_about_the_request_settles_nothing_and_says_what_it_is(self) -> None:
         """The first upload may have been carried out, whatever is said of the second one."""
-        for second in (refusal("BUSY", "later", 400), failed(TlsError)):
-            with pytest.raises(AnswerLostError, match="an earlier upload had no answer") as caught:
-                finalize(client(script(failed(AnswerLostError), second), retry=patient()))
-            assert caught.value.status == (400 if isinstance(second, HttpResponse) else None)
+        for second in (raw(b"", 429), failed(TlsError), refusal("SLAVE_SERVER", "x", 409)):
+            with pytest.raises(AnswerLostError, match="an earlier upload had no answer, and then: ") as caught:
+                finalize(client(script(failed(AnswerLostError), second), retry=twice()))
+            assert "finalized_codes" not in str(caught.value)
+            assert caught.value.status == (second.status if isinstance(second, HttpResponse) else None)
+
+    def test_what_is_said_now_is_the_cause_where_an_earlier_run_lost_the_answer(self) -> None:
+        for now in (raw(b"", 503), raw(b"", 429), refusal("SLAVE_SERVER", "x", 409), raw(b"<html>", 403)):
+            with pytest.raises(RefusedError) as caught:
+                finalize(client(script(now)), lost=True)
+            assert caught.value.unanswered
 
     def test_401_after_a_lost_answer_stays_401(self) -> None:
-        with pytest.raises(UnauthorizedError):
+        with pytest.raises(UnauthorizedError) as caught:
             finalize(client(script(failed(AnswerLostError), raw(b"", 401)), retry=patient()))
+        assert caught.value.unanswered
+
+
+def twice() -> Retry:
+    """Return a retry that has time for two attempts."""
+    times = itertools.count()
+    return Retry(1.0, clock=lambda: next(times) * 0.4, sleep=lambda _seconds: None, jitter=lambda _least, _most: 0.3)
 
 
 class TestSecrets:

@@ -21,7 +21,6 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     AnswerLostError,
     ConfigurationError,
     NotSentError,
-    ServiceError,
     TlsError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._transport import (
@@ -112,16 +111,6 @@ class TestTime:
         with pytest.raises((AnswerLostError, AnswerInvalidError)):
             clocked(files).send(request(server, body))
         assert len(server.seen) == 1
-
-    def test_redirects_share_the_time(self, files: Files, start: Start, body: Body) -> None:
-        """The server lets a second of the client's clock pass with each of its answers."""
-        server = start(server_context(files.server))
-        server.answer(reply(b"", "302 Found", Location="/p"))
-        now = itertools.count()
-        late = HttpsTransport(TransportOptions(ca_path=files.ca, timeout=9.0), lambda: float(next(now)))
-        with pytest.raises(ServiceError, match="timed out after 9 seconds"):
-            late.send(request(server, body))
-        assert 0 < len(server.seen) < 4
 
     def test_a_handshake_that_trickles(self, files: Files, start: Start, body: Body) -> None:
         def trickle(connection: Connection, over: threading.Event) -> None:

@@ -28,6 +28,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_u
     client,
     created,
     raw,
+    stored,
     tokens,
 )
 
@@ -72,7 +73,7 @@ TABLE = [
     ("4.42", "logout", Scene("DELETE", "/raapi/v1/auth/logout", NOTHING, None, "access", 8082)),
     ("4.42", "create", Scene("POST", "/raapi/v1/csr/create", MADE, create_body(2048), "access", 8082)),
     ("4.42", "renew", Scene("POST", "/raapi/v1/csr/create", MADE, create_body(2048, **RENEW), "access", 8082)),
-    ("4.42", "finalize", Scene("PUT", "/raapi/v1/csr/finalize", NOTHING, FINALIZE, "access", 8082)),
+    ("4.42", "finalize", Scene("PUT", "/raapi/v1/csr/finalize", stored(), FINALIZE, "access", 8082)),
 ]
 
 

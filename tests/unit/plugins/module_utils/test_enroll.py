@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import collections
 import dataclasses
 import datetime as dt
@@ -53,6 +54,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     State,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._policy import RenewBefore
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import Session
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import (
     Signed,
@@ -65,12 +67,13 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._trans
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import thumbprint
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
     AnsweringTransport,
-    answer,
     client,
     created,
     failed,
+    play,
     raw,
     refusal,
+    stored,
     tokens,
 )
 
@@ -141,6 +144,8 @@ class World:
         self.transport = AnsweringTransport(login=tokens(), create=self._create, finalize=self._finalize)
         self.signer = FakeSigner()
         self.registered: list[str] = []
+        self.finalized_codes: list[str] = []
+        self.retry: Retry | None = None
         self.points = 0
         self.fatal: int | None = None
         self._open: list[SqliteStore] = []
@@ -180,10 +185,10 @@ class World:
         body = t.cast("dict[str, str]", request.body)
         self.uploads.append((body["requestCode"], body["dataInB64"]))
         self.ledger[body["requestCode"]] = body["dataInB64"]
-        return answer({"idCertificate": 7})
+        return stored(thumbprint(base64.b64decode(body["dataInB64"])))
 
     def _tools(self) -> dict[str, t.Any]:
-        one = client(self)
+        one = client(self, retry=self.retry, finalized_codes=self.finalized_codes)
         session = Session(
             one, Credentials(username="u", password="p"), None, register=self.registered.append, now=lambda: self.now
         )
@@ -324,6 +329,17 @@ class TestCreateFails:
             (raw(b"rubbish"), "create_unknown"),
             (raw(b"", 500), "create_unknown"),
             (raw(b"", 503), "create_unknown"),
+            (raw(b"", 502, retry_after="1"), "create_unknown"),
+            (refusal("UNKNOWN_ERROR", "error", 500), "create_unknown"),
+            (raw(b"<html>"), "create_unknown"),
+            (raw(b"", 503, retry_after="1"), "abandoned"),
+            (raw(b"", 429), "abandoned"),
+            (raw(b"", 429, retry_after="1"), "abandoned"),
+            (raw(b"", 302, location="https://elsewhere.example/"), "abandoned"),
+            (raw(b"<html>", 307, location="/signin"), "abandoned"),
+            (raw(b"<html>", 413), "abandoned"),
+            (refusal("SLAVE_SERVER", "no", 503), "abandoned"),
+            (refusal("SLAVE_SERVER", "no", 500), "abandoned"),
             (refusal("X", "canary-of-the-service", 400), "abandoned"),
             (refusal("X", "no", 200), "abandoned"),
             (failed(UnauthorizedError, status=401), "abandoned"),
@@ -344,10 +360,33 @@ class TestCreateFails:
         assert world.states() == (["1.1 create_unknown", "1.2 requested"] if unknown else ["1.1 requested"])
         assert world.enrollment().unknown_creates == unknown
 
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            raw(b"", 503, retry_after="1"),
+            raw(b"", 429),
+            raw(b"", 302),
+            raw(b"<html>", 413),
+            *(refusal(code, "no", 400) for code in ("SLAVE_SERVER", "ERR_LICENSE_EXCEEDED", "REQUIRE_PAYMENT")),
+            refusal("MUST_WAIT", "no", 403),
+        ],
+    )
+    def test_what_is_not_its_own_failure_is_tried_by_each_run(self, world: World, reply: HttpResponse) -> None:
+        world.transport.replies["create"] = reply
+        assert [kind(world.request()) for _run in range(3)] == [RefusedError] * 3
+        assert world.transport.steps().count("create") == 3
+
     def test_a_failed_login_leaves_nothing(self, world: World) -> None:
         world.transport.replies["login"] = refusal("LOGIN_FAILED", "no")
         assert kind(world.request()) is RefusedError
         assert world.states() == []
+
+    def test_a_login_that_is_lost_after_a_create_that_was_refused_leaves_no_key(self, world: World) -> None:
+        replies: list[object] = [tokens(), failed(AnswerLostError, "login")]
+        world.transport.replies["login"] = lambda request: play(t.cast("HttpResponse", replies.pop(0)), request)
+        world.transport.replies["create"] = refusal("TOKEN_EXPIRED", "over", 401)
+        assert kind(world.request()) is AnswerLostError
+        assert world.states() == ["1.1 abandoned"]
 
     def test_a_failed_renewal_leaves_the_current_one(self, world: World) -> None:
         world.issue()
@@ -445,17 +484,57 @@ class TestFinalizeFails:
         assert pending is not None
         return pending.upload_started
 
+    def note(self, world: World) -> str:
+        pending = world.enrollment().pending
+        assert pending is not None
+        return pending.note or ""
+
     def test_a_lost_answer_is_confirmed_by_the_second(self, world: World) -> None:
         self.signed(world)
         world.transport.replies["finalize"] = failed(AnswerLostError, "finalize")
         assert kind(world.finalize()) is AnswerLostError
         assert self.started(world)
-        world.transport.replies["finalize"] = refusal("X", "already finalized", 409)
+        world.transport.replies["finalize"] = world._finalize
+        assert world.finalize().reason == "uploaded once without an answer"
+        assert world.states() == ["1.1 finalized"]
+
+    def test_a_code_that_is_named_confirms_it_and_nothing_else_does(self, world: World) -> None:
+        """In each run, with no back-off: who names the code need not wait."""
+        self.signed(world)
+        world.transport.replies["finalize"] = raw(b"OK")
+        assert kind(world.finalize()) is AnswerLostError
+        world.transport.replies["finalize"] = refusal("ERR_INVALID_STATE", "already finalized", 409)
+        for _run in range(3):
+            assert kind(world.finalize()) is AnswerLostError
+            assert self.started(world)
+            assert "put ERR_INVALID_STATE into finalized_codes" in self.note(world)
+        world.finalized_codes = ["err_invalid_state"]
         outcome = world.finalize()
         assert outcome.reason == "uploaded once without an answer; confirmed by the second answer"
         assert world.states() == ["1.1 finalized"]
 
-    @pytest.mark.parametrize("reply", [refusal("X", "already finalized", 409), failed(NotSentError, "finalize")])
+    def test_401_between_a_lost_answer_and_the_next_forgets_nothing(self, world: World) -> None:
+        """The session is opened anew, and what was lost before is still lost."""
+        self.signed(world)
+        replies = [raw(b"OK"), raw(b"", 401), refusal("E7", "no", 409)]
+        world.transport.replies["finalize"] = lambda _request: replies.pop(0)
+        world.retry = Retry(1.0, sleep=lambda _seconds: None)
+        assert kind(world.finalize()) is AnswerLostError
+        assert self.started(world)
+        assert replies == []
+
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            refusal("X", "already finalized", 409),
+            failed(NotSentError, "finalize"),
+            raw(b"", 503, retry_after="9"),
+            raw(b"", 429),
+            raw(b"<html>", 302, location="/signin"),
+            raw(b"<html>", 413),
+            refusal("SLAVE_SERVER", "no", 500),
+        ],
+    )
     def test_what_was_refused_or_not_sent_was_not_uploaded(
         self, world: World, reply: HttpResponse | ServiceError
     ) -> None:
@@ -479,7 +558,7 @@ class TestFinalizeFails:
         assert self.started(world)
 
     def test_another_certificate_is_not_uploaded_over_one_whose_answer_was_lost(self, world: World) -> None:
-        """The service may have the first one; its "already finalized" would count for the second."""
+        """The service may have the first one; a code that confirms it would count for the second."""
         self.signed(world)
         world.transport.replies["finalize"] = failed(AnswerLostError, "finalize")
         world.finalize()
@@ -487,7 +566,8 @@ class TestFinalizeFails:
         assert pending is not None
         assert pending.csr is not None
         assert pending.certificate is not None
-        world.transport.replies["finalize"] = refusal("X", "already finalized", 409)
+        world.finalized_codes = ["X"]
+        world.transport.replies["finalize"] = refusal("X", "no", 409)
         outcome = world.finalize(certificate(pending.csr, days=80))
         assert kind(outcome) is GateError
         assert f"{pending.thumbprint}, was uploaded" in str(outcome.error)
@@ -537,7 +617,7 @@ class TestFinalizeFails:
 
     def test_the_service_stored_something_else(self, world: World) -> None:
         self.signed(world)
-        world.transport.replies["finalize"] = answer({"thumbprint": "B" * 40})
+        world.transport.replies["finalize"] = stored("B" * 40)
         outcome = world.finalize()
         assert kind(outcome) is GateError
         assert "B" * 40 in str(outcome.error)

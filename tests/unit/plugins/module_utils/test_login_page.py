@@ -55,7 +55,7 @@ def test_the_link_is_the_vendor_s_and_the_headers_are_signed() -> None:
     site = Site(PAGE)
     assert site.ask(clock=lambda: 1744719496.0) is None
     request = site.asked[0]
-    assert (request.verb, request.body, request.follow) == ("GET", None, False)
+    assert (request.verb, request.body) == ("GET", None)
     assert request.url.startswith("https://rt.example.com:8083/authclient/auth/loginrequest?Consumer=RA_API&")
     query = {name: values[0] for name, values in parse_qs(urlsplit(request.url).query).items()}
     assert (query["Domain"], query["RedirectUrl"], query["partner"]) == ("local.users", REDIRECT_URL, "CA_DEMO")

@@ -56,6 +56,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_u
     server_context,
 )
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
+    answer,
     created,
     refusal,
     tokens,
@@ -107,7 +108,7 @@ def server(tmp_path: Path) -> t.Iterator[Loopback]:
 
     def behave(seen: Seen, connection: Connection) -> None:
         step = seen.path.rpartition("/")[2]
-        body = {"login": tokens(), "create": created(), "logout": refusal("X", "gone", 401)}[step].body
+        body = {"login": tokens(), "create": created(), "logout": answer({})}[step].body
         connection.sendall(reply(body))
 
     one.behaviour = behave
@@ -215,6 +216,28 @@ class TestModules:
         assert token(state="absent") == (False, "none")
         assert [seen.path.rpartition("/")[2] for seen in server.seen] == ["login", "logout"]
 
+    def test_a_logout_that_is_refused_is_no_logout(
+        self, run: Run, reached: dict[str, t.Any], server: Loopback, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        warned: list[str] = []
+        monkeypatch.setattr(basic.AnsibleModule, "warn", lambda _self, warning, **_more: warned.append(warning))
+        usual = server.behaviour
+
+        def refuse(seen: Seen, connection: Connection) -> None:
+            if seen.path.endswith("logout"):
+                connection.sendall(reply(refusal("ERR_CLOSING_SESSIONS", "no").body, "409 Conflict"))
+            else:
+                usual(seen, connection)
+
+        server.behaviour = refuse
+        run(redtrust_token, **reached)
+        said = run(redtrust_token, **reached, state="absent")
+        assert (said["changed"], said["action"]) == (True, "forgotten")
+        (warning,) = warned
+        assert "its end at the service is not confirmed: logout at " in warning
+        assert "ERR_CLOSING_SESSIONS" in warning
+        assert run(redtrust_token, **reached, state="absent")["action"] == "none"
+
     def test_a_given_token_is_never_ended(self, run: Run) -> None:
         for check in (True, False):
             said = run(redtrust_token, access_token="canary", state="absent", check=check)
@@ -247,7 +270,7 @@ class TestModules:
     def test_a_list_of_which_one_fails(self, run: Run, reached: dict[str, t.Any], server: Loopback) -> None:
         def refuse(seen: Seen, connection: Connection) -> None:
             if b"bad" in seen.body:
-                connection.sendall(reply(refusal("PROVIDER_UNKNOWN", "no such provider").body, "400 Bad Request"))
+                connection.sendall(reply(refusal("ERR_NOT_FOUND", "no such provider").body, "400 Bad Request"))
             else:
                 usual(seen, connection)
 
@@ -260,7 +283,7 @@ class TestModules:
         good, bad = said["certificates"]
         assert (good["failed"], bad["failed"], bad["state"]) == (False, True, "abandoned")
         assert bad["error"]["type"] == "RefusedError"
-        assert bad["error"]["error_code"] == "PROVIDER_UNKNOWN"
+        assert bad["error"]["error_code"] == "ERR_NOT_FOUND"
 
     @pytest.mark.parametrize("variable", ["JOB_ID", "AWX_HOST"])
     @pytest.mark.parametrize("module", [redtrust_csr, redtrust_renew, redtrust_enrollment_info])

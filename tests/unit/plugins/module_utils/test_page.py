@@ -38,7 +38,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_u
     answer,
     client,
     created,
-    raw,
+    stored,
     tokens,
 )
 
@@ -252,7 +252,7 @@ def test_the_version_of_the_page_is_the_default() -> None:
 @pytest.mark.parametrize("api_version", CONTRACTS)
 def test_every_request_is_signed_when_a_partner_is_given(api_version: str) -> None:
     replies = {"login": tokens(), "exchange": tokens(), "refresh": tokens(), "logout": answer({})}
-    transport = AnsweringTransport(**replies, create=created(), finalize=raw(b""))
+    transport = AnsweringTransport(**replies, create=created(), finalize=stored())
     one = client(transport, api_version, partner=PARTNER, clock=lambda: float(TIMESTAMP))
     calls = dict(CALLS)
     if CONTRACTS[api_version].login:

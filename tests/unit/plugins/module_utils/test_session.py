@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _kept_session
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._credentials import Credentials
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     AnswerLostError,
@@ -25,6 +26,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     UnauthorizedError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Tokens
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import Session
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session_file import SessionFile
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signing import Partner
@@ -35,6 +37,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_u
     answer,
     client,
     failed,
+    play,
     raw,
     refusal,
     tokens,
@@ -93,6 +96,12 @@ class Service:
 
     def steps(self) -> list[str]:
         return self.transport.steps()
+
+
+@pytest.fixture(autouse=True)
+def cheap_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw the key of a kept session out of its credential in no time."""
+    monkeypatch.setattr(_kept_session, "_KEY_ITERATIONS", 1)
 
 
 @pytest.fixture
@@ -237,7 +246,8 @@ class TestRefresh:
         assert session.call(lambda given: given.access_token) == "access-1"
         assert service.steps() == steps
         service.later(0.2)
-        with pytest.raises(UnauthorizedError):
+        words = r"(could not be refreshed|did not get the answer).* the login instead failed: .*TEMPORAL_TOKEN_INVALID"
+        with pytest.raises(SessionError, match=words):
             session.call(lambda given: given.access_token)
 
     def test_a_process_that_comes_too_late_does_not_go_on_with_what_it_has(
@@ -257,7 +267,7 @@ class TestRefresh:
             session.call(lambda given: given.access_token)
         assert service.steps() == ["login"]
 
-    @pytest.mark.parametrize("status", [200, 400, 401, 403, 429])
+    @pytest.mark.parametrize("status", [200, 400, 401, 403])
     def test_what_was_refused_is_not_used_up(self, path: Path, status: int) -> None:
         """A job with a wrong partner secret must not cost the others their session."""
         service = Service(refresh=refusal("SIGNATURE_INVALID", "no", status))
@@ -279,21 +289,163 @@ class TestRefresh:
         assert access(service.session(LOGIN, path)) == ("login", "access-2")
         assert service.steps() == ["login", "refresh", "login"]
 
-    def test_nor_where_only_a_person_can_log_in(self, path: Path) -> None:
-        service = Service(refresh=failed(AnswerLostError, "refresh"))
-        keeper = Credentials(temporal_token="tkn", partner_secret=b"s")
-        service.session(keeper, path).open()
+    KEEPER: t.ClassVar = Credentials(temporal_token="tkn", partner_secret=b"s")
+    ALONE: t.ClassVar = Credentials(partner_secret=b"s")
+
+    def due(self, path: Path, refresh: Reply) -> Service:
+        """Return a service with a kept session that only a person can replace, half an hour before its end."""
+        service = Service(refresh=refresh)
+        service.session(self.KEEPER, path, "4.33").open()
         service.later(2.5)
-        alone = Credentials(partner_secret=b"s")
-        with pytest.raises(SessionError, match=r"could not be refreshed \(refresh at .*\) and nothing to log in with"):
-            service.session(alone, path).open()
-        words = (
-            "whose access token ends at 2026-06-01T03:00:00Z, did not get the answer, and its refresh token works "
-            "once, and nothing to log in with"
-        )
-        with pytest.raises(SessionError, match=words):
-            service.session(alone, path).open()
+        return service
+
+    @pytest.mark.parametrize("reply", [failed(AnswerLostError, "refresh"), raw(b"", 500), raw(b"", 502), raw(b"OK")])
+    def test_where_only_a_person_can_log_in_it_is_used_to_its_end_and_refreshed_once_more(
+        self, path: Path, reply: Reply
+    ) -> None:
+        service = self.due(path, reply)
+        for number in range(3):
+            session = service.session(self.ALONE, path, "4.33")
+            assert access(session) == ("kept", "access-1")
+            assert session.is_kept()
+            assert not session.needs_person()
+            assert len(service.warnings) == number + 1
+        assert "could not be refreshed" in service.warnings[0]
+        assert "its access token is used to its end, then the refresh token is tried once more" in service.warnings[0]
+        assert "did not get the answer" in service.warnings[1]
         assert service.steps() == ["exchange", "refresh"]
+        service.later(0.5)
+        service.transport.replies["refresh"] = service._triple
+        assert not service.session(self.ALONE, path, "4.33").is_kept()
+        assert access(service.session(self.ALONE, path, "4.33")) == ("refresh", "access-2")
+        assert service.steps() == ["exchange", "refresh", "refresh"]
+
+    @pytest.mark.parametrize(
+        "again", [failed(AnswerLostError, "refresh"), refusal("REFRESH_TOKEN_INVALID", "used", 401), raw(b"rubbish")]
+    )
+    def test_but_once_only(self, path: Path, again: Reply) -> None:
+        service = self.due(path, failed(AnswerLostError, "refresh"))
+        service.session(self.ALONE, path, "4.33").open()
+        service.later(0.6)
+        service.transport.replies["refresh"] = again
+        for words in ("could not be refreshed", "did not get the answer", "did not get the answer"):
+            session = service.session(self.ALONE, path, "4.33")
+            with pytest.raises(SessionError, match=f"{words}.* and nothing to log in with: have a person sign in"):
+                session.open()
+            assert session.needs_person()
+        assert service.steps() == ["exchange", "refresh", "refresh"]
+        assert access(service.session(self.KEEPER, path, "4.33"))[0] == "exchange"
+
+    @pytest.mark.parametrize("reply", [failed(NotSentError, "refresh"), raw(b"", 429), raw(b"<html>", 302)])
+    def test_what_was_not_carried_out_is_no_try(self, path: Path, reply: Reply) -> None:
+        service = self.due(path, failed(AnswerLostError, "refresh"))
+        service.session(self.ALONE, path, "4.33").open()
+        service.later(0.6)
+        service.transport.replies["refresh"] = reply
+        for _run in range(3):
+            with pytest.raises(SessionError):
+                service.session(self.ALONE, path, "4.33").open()
+        service.transport.replies["refresh"] = service._triple
+        assert access(service.session(self.ALONE, path, "4.33")) == ("refresh", "access-2")
+
+    def test_a_temporary_token_comes_first(self, path: Path) -> None:
+        """Where it works the refresh token is not sent twice; where it is used up the refresh token is."""
+        service = self.due(path, failed(AnswerLostError, "refresh"))
+        service.session(self.ALONE, path, "4.33").open()
+        service.later(0.6)
+        service.transport.replies["refresh"] = service._triple
+        fresh = service.transport.replies["exchange"]
+        service.transport.replies["exchange"] = refusal("TEMPORAL_TOKEN_INVALID", "used", 401)
+        assert access(service.session(self.KEEPER, path, "4.33"))[0] == "refresh"
+        assert service.steps() == ["exchange", "refresh", "exchange", "refresh"]
+        service.later(2.5)
+        service.transport.replies.update(refresh=failed(AnswerLostError, "refresh"), exchange=fresh)
+        service.session(self.ALONE, path, "4.33").open()
+        service.later(0.6)
+        assert access(service.session(self.KEEPER, path, "4.33"))[0] == "exchange"
+        assert service.steps()[4:] == ["refresh", "exchange"]
+
+    def test_one_that_is_not_accepted_any_more_is_refreshed_at_once(self, path: Path) -> None:
+        service = self.due(path, failed(AnswerLostError, "refresh"))
+        service.session(self.ALONE, path, "4.33").open()
+        service.transport.replies["refresh"] = service._triple
+
+        def send(given: Tokens) -> str:
+            if given.access_token == "access-1":
+                raise failed(UnauthorizedError, status=401)
+            return given.access_token
+
+        assert service.session(self.ALONE, path, "4.33").call(send) == "access-2"
+
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            raw(b"", 503),
+            raw(b"", 429),
+            raw(b"", 503, retry_after="3600"),
+            refusal("MUST_WAIT", "espere", 400),
+            raw(b"<html>", 403),
+            raw(b"<html>", 302, location="/signin"),
+            failed(NotSentError, "refresh"),
+        ],
+    )
+    @pytest.mark.parametrize("credentials", ["alone", "with the token that began it"])
+    def test_what_says_that_nothing_was_done_costs_nothing(self, path: Path, reply: Reply, credentials: str) -> None:
+        """Not even with a temporary token that is used up: it is not the cause."""
+        service = self.due(path, reply)
+        service.transport.replies["exchange"] = refusal("TEMPORAL_TOKEN_INVALID", "used", 401)
+        given = self.ALONE if credentials == "alone" else self.KEEPER
+        session = service.session(given, path, "4.33")
+        assert access(session) == ("kept", "access-1")
+        assert "could not be refreshed (refresh at" in service.warnings[0]
+        assert not session.needs_person()
+        service.transport.replies["refresh"] = service._triple
+        assert access(service.session(given, path, "4.33")) == ("refresh", "access-2")
+
+    def test_a_service_that_is_busy_is_waited_for(self, path: Path) -> None:
+        replies: list[Reply] = [raw(b"", 503, retry_after="7"), raw(b"", 429)]
+        service = Service()
+        waited: list[float] = []
+        service.options = {"retry": Retry(30.0, clock=lambda: 0.0, sleep=waited.append, jitter=lambda _a, _b: 0.0)}
+        service.session(LOGIN, path).open()
+        service.later(2.5)
+
+        def refresh(request: HttpRequest) -> HttpResponse:
+            return play(replies.pop(0), request) if replies else service._triple(request)
+
+        service.transport.replies["refresh"] = refresh
+        assert access(service.session(LOGIN, path)) == ("refresh", "access-2")
+        assert service.steps() == ["login", "refresh", "refresh", "refresh"]
+        assert sum(waited) == 7.0
+
+    @pytest.mark.parametrize("reply", [raw(b"", 503), failed(AnswerLostError, "refresh")])
+    def test_where_nobody_is_needed_a_login_is_done_instead(self, path: Path, reply: Reply) -> None:
+        service = Service(refresh=reply)
+        service.session(LOGIN, path).open()
+        service.later(2.5)
+        assert access(service.session(LOGIN, path)) == ("login", "access-2")
+        assert service.warnings == []
+
+    def test_the_first_cause_is_named(self, path: Path) -> None:
+        service = self.due(path, refusal("SESSION_ENDED", "over", 401))
+        service.transport.replies["exchange"] = refusal("TEMPORARY_TOKEN_USED", "used", 401)
+        with pytest.raises(SessionError) as caught:
+            service.session(self.KEEPER, path, "4.33").open()
+        words = str(caught.value)
+        assert words.startswith("the session could not be refreshed (refresh at ")
+        assert words.index("SESSION_ENDED") < words.index("the login instead failed") < words.index("TEMPORARY_TOKEN")
+
+    def test_one_without_a_refresh_token_is_used_to_its_end(self, path: Path) -> None:
+        triple = answer({"accessToken": "short", "expiration": "2026-06-01T03:00:00Z"})
+        service = Service(exchange=triple)
+        service.session(self.KEEPER, path, "4.33").open()
+        service.later(2.5)
+        assert access(service.session(self.ALONE, path, "4.33")) == ("kept", "short")
+        service.later(0.6)
+        with pytest.raises(
+            SessionError, match=r"the kept session, whose .* has no refresh token and nothing to log in"
+        ):
+            service.session(self.ALONE, path, "4.33").open()
 
     def test_a_run_that_dies_meanwhile_has_used_the_token_up(self, path: Path) -> None:
         service = Service(refresh=KeyboardInterrupt())
@@ -304,16 +456,6 @@ class TestRefresh:
         assert not service.session(LOGIN, path).is_kept()
         assert access(service.session(LOGIN, path)) == ("login", "access-2")
         assert service.steps() == ["login", "refresh", "login"]
-
-    def test_what_was_not_sent_is_not_used_up(self, path: Path) -> None:
-        service = Service(refresh=failed(NotSentError, "refresh"))
-        keeper = Credentials(temporal_token="tkn", partner_secret=b"s")
-        service.session(keeper, path).open()
-        service.later(2.5)
-        with pytest.raises(SessionError):
-            service.session(Credentials(partner_secret=b"s"), path).open()
-        service.transport.replies["refresh"] = service._triple
-        assert access(service.session(Credentials(partner_secret=b"s"), path)) == ("refresh", "access-2")
 
     def test_without_a_refresh_token_there_is_a_new_login(self, path: Path) -> None:
         service = Service(login=answer({"accessToken": "short", "expiration": "2026-06-01T00:00:01"}))
@@ -591,20 +733,28 @@ class TestStayingSignedIn:
         assert access(session) == ("refresh", "access-2")
         assert not session.needs_person()
 
-    @pytest.mark.parametrize("reply", [failed(NotSentError, "refresh"), refusal("BUSY", "later", 429)])
+    @pytest.mark.parametrize("reply", [failed(NotSentError, "refresh"), refusal("BUSY", "later", 429), raw(b"", 503)])
     def test_a_service_that_is_away_needs_no_person(self, path: Path, reply: Reply) -> None:
         service = self.signed_in(path, refresh=reply)
         session = service.session(self.KEEPER, path, "4.33")
-        with pytest.raises(SessionError):
+        with pytest.raises(SessionError, match="nothing is lost by that, the next run tries again"):
             session.renew()
         assert not session.needs_person()
+        assert access(service.session(self.KEEPER, path, "4.33")) == ("kept", "access-1")
 
     @pytest.mark.parametrize("reply", [failed(AnswerLostError, "refresh"), raw(b"", 500)])
-    def test_an_answer_that_was_lost_does(self, path: Path, reply: Reply) -> None:
-        session = self.signed_in(path, refresh=reply).session(self.KEEPER, path, "4.33")
-        with pytest.raises(SessionError):
-            session.renew()
-        assert session.needs_person()
+    def test_after_an_answer_that_was_lost_it_lives_and_is_not_kept_alive(self, path: Path, reply: Reply) -> None:
+        service = self.signed_in(path, refresh=reply)
+        for words in ("could not be refreshed", "did not get the answer"):
+            session = service.session(self.KEEPER, path, "4.33")
+            with pytest.raises(SessionError, match=f"{words}.*is used to its end, then the refresh token is tried"):
+                session.renew()
+            assert not session.needs_person()
+        assert access(service.session(self.KEEPER, path, "4.33")) == ("kept", "access-1")
+        assert service.steps() == ["exchange", "refresh"]
+        service.later(3)
+        service.transport.replies["refresh"] = service._triple
+        assert service.session(self.KEEPER, path, "4.33").renew().how == "refresh"
 
     def test_nothing_that_is_kept_does(self, path: Path) -> None:
         session = Service().session(self.KEEPER, path, "4.33")
@@ -624,25 +774,72 @@ class TestClosing:
         service = Service()
         service.session(LOGIN, path).open()
         assert service.session(LOGIN, path).is_there()
-        assert service.session(LOGIN, path).close()
+        assert service.session(LOGIN, path).close() == "logout"
         assert not service.session(LOGIN, path).is_there()
         assert not service.session(LOGIN, path).close()
         assert service.steps() == ["login", "logout"]
         assert service.transport.requests[1].headers["Authorization"] == "Bearer access-1"
 
-    @pytest.mark.parametrize("reply", [failed(NotSentError, "logout"), raw(b"", 401), raw(b"", 204)])
-    def test_whatever_the_service_says(self, path: Path, reply: Reply) -> None:
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            failed(NotSentError, "logout"),
+            failed(AnswerLostError, "logout"),
+            raw(b"", 401),
+            raw(b"", 503),
+            raw(b"<html>"),
+            refusal("ERR_CLOSING_SESSIONS", "no", 200),
+        ],
+    )
+    def test_what_the_service_did_not_confirm_is_forgotten_with_a_warning(self, path: Path, reply: Reply) -> None:
         service = Service(logout=reply)
         service.session(LOGIN, path).open()
-        assert service.session(LOGIN, path).close()
+        assert service.session(LOGIN, path).close() == "forgotten"
+        assert not path.exists()
+        assert service.warnings[0].startswith(
+            "the session was forgotten here, but its end at the service is not confir"
+        )
+
+    def test_a_status_is_enough(self, path: Path) -> None:
+        service = Service(logout=raw(b"", 204))
+        service.session(LOGIN, path).open()
+        assert service.session(LOGIN, path).close() == "logout"
+        assert service.warnings == []
+
+    def test_one_whose_access_token_is_over_is_refreshed_first(self, path: Path) -> None:
+        service = Service()
+        service.session(LOGIN, path).open()
+        service.later(3.1)
+        assert service.session(LOGIN, path).close() == "logout"
+        assert service.steps() == ["login", "refresh", "logout"]
+        assert service.transport.requests[-1].headers["Authorization"] == "Bearer access-2"
+        assert {"access-2", "refresh-2"} <= set(service.registered)
+
+    def test_so_is_one_that_the_service_does_not_accept(self, path: Path) -> None:
+        service = Service()
+        over = refusal("TOKEN_EXPIRED", "over", 401)
+        service.transport.replies["logout"] = lambda request: (
+            over if request.headers["Authorization"] == "Bearer access-1" else answer({})
+        )
+        service.session(LOGIN, path).open()
+        assert service.session(LOGIN, path).close() == "logout"
+        assert service.steps() == ["login", "logout", "refresh", "logout"]
+
+    def test_one_that_cannot_be_refreshed_either_says_so(self, path: Path) -> None:
+        service = Service(refresh=refusal("SESSION_ENDED", "over", 401))
+        service.session(LOGIN, path).open()
+        service.later(3.1)
+        assert service.session(LOGIN, path).close() == "forgotten"
+        assert "SESSION_ENDED" in service.warnings[0]
         assert not path.exists()
 
     def test_one_that_cannot_be_opened_is_forgotten(self, path: Path) -> None:
         service = Service()
         service.session(LOGIN, path).open()
-        assert service.session(TKN, path).close()
+        assert service.session(TKN, path).close() == "forgotten"
         assert not path.exists()
         assert service.steps() == ["login"]
+        assert "not ended at the service: these credentials do not open it" in service.warnings[0]
 
     def test_one_that_is_about_to_end_is_still_there_to_be_ended(self, path: Path) -> None:
         service = Service()

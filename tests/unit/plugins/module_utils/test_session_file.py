@@ -62,7 +62,7 @@ def mode(path: Path) -> int:
 def test_what_is_saved_is_loaded_by_another_object_with_the_same_key(file: SessionFile, path: Path) -> None:
     assert file.load() == SESSION
     assert SessionFile(str(path), b"key").load() == SESSION
-    unlimited = KeptSession(Tokens("a"), NOW, refreshing=True)
+    unlimited = KeptSession(Tokens("a"), NOW, unanswered=1)
     file.load()
     file.save(unlimited)
     assert SessionFile(str(path), b"key").load() == unlimited

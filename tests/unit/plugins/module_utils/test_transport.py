@@ -362,79 +362,26 @@ class TestAnswersThatAreNotTaken:
         assert transport.send(request(server.url())).body == b"fine"
 
 
-def redirecting(server: Loopback, status: str, location: str) -> None:
-    """Send on what comes for /p, once; answer all else."""
-
-    def behaviour(seen: Seen, connection: Connection) -> None:
-        connection.sendall(reply(b"", status, Location=location) if seen.path == "/p" else reply(b"there"))
-
-    server.behaviour = behaviour
-
-
 class TestRedirects:
     @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 Other", "307 Temporary", "308 Permanent"])
-    @pytest.mark.parametrize("verb", ["GET", "POST", "PUT"])
-    def test_on_the_same_host_all_goes_along(
+    @pytest.mark.parametrize("verb", ["GET", "POST", "PUT", "DELETE"])
+    def test_none_is_followed_and_no_cookie_is_kept(
         self, server: Loopback, transport: HttpsTransport, status: str, verb: str
     ) -> None:
-        redirecting(server, status, "/q?x=1")
-        answer = transport.send(request(server.url(), verb=verb, Authorization="Bearer a"))
-        assert answer.body == b"there"
-        first, second = server.seen
-        assert (second.verb, second.path, second.body) == (verb, "/q?x=1", first.body)
-        assert second.headers == first.headers
-        assert first.connection == second.connection
-
-    def test_one_that_is_not_to_be_followed_is_handed_on_with_its_cookies(
-        self, server: Loopback, transport: HttpsTransport
-    ) -> None:
         cookies = "first=a; Path=/; HttpOnly; Secure\r\nSet-Cookie: second=b"
-        there = reply(b"", "302 Found", Location="/q", Set_Cookie=cookies)
+        there = reply(b"", status, Location="/q", Set_Cookie=cookies)
         server.behaviour = lambda _seen, connection: connection.sendall(there)
-        answer = transport.send(dataclasses.replace(request(server.url()), follow=False))
-        assert (answer.status, answer.headers["location"]) == (302, "/q")
+        answer = transport.send(request(server.url(), verb=verb))
+        assert (answer.status, answer.headers["location"]) == (int(status[:3]), "/q")
         assert answer.cookies == {"first": "a", "second": "b"}
-        transport.send(dataclasses.replace(request(server.url()), follow=False))
+        transport.send(request(server.url(), verb=verb))
         assert [seen.path for seen in server.seen] == ["/p", "/p"]
         assert "cookie" not in {name.lower() for name in server.seen[1].headers}
-
-    def test_to_another_port_or_host_or_to_http_nothing_goes(
-        self, server: Loopback, transport: HttpsTransport, files: Files, start: t.Callable[..., Loopback]
-    ) -> None:
-        other, plain = start(server_context(files.server)), start(None)
-        own = server.port
-        for location in (
-            other.url("/q"),
-            f"http://127.0.0.1:{plain.port}/q",
-            f"http://127.0.0.1:{own}/q",
-            f"https://localhost:{own}/q",
-            f"//127.0.0.1:{other.port}/q",
-            f"https://user@127.0.0.1:{own}/q",
-        ):
-            redirecting(server, "302 Found", location)
-            with pytest.raises(AnswerInvalidError, match="which is not followed: check host and port") as caught:
-                transport.send(request(server.url(), Authorization="Bearer canary"))
-            assert caught.value.status == 302
-        assert other.connections == plain.connections == 0
-        assert [seen.path for seen in server.seen] == ["/p"] * 6
-
-    @pytest.mark.parametrize("location", ["https://[bad/", "https://[::1"])
-    def test_to_nowhere(self, server: Loopback, transport: HttpsTransport, location: str) -> None:
-        redirecting(server, "302 Found", location)
-        with pytest.raises(AnswerInvalidError, match="redirects to what is no address"):
-            transport.send(request(server.url()))
 
     def test_the_body_of_a_redirect_is_not_unpacked(self, server: Loopback, transport: HttpsTransport) -> None:
         server.answer(reply(gzip.compress(b"x"), "302 Found", Location="/q", Content_Encoding="gzip"))
         with pytest.raises(AnswerInvalidError, match="compressed"):
             transport.send(request(server.url()))
-
-    @pytest.mark.parametrize("location", ["", "/p"])
-    def test_in_a_circle(self, server: Loopback, transport: HttpsTransport, location: str) -> None:
-        redirecting(server, "302 Found", location)
-        with pytest.raises(AnswerInvalidError, match="more than 3 redirects"):
-            transport.send(request(server.url()))
-        assert len(server.seen) == 4
 
 
 def one_file(name: str, path: Path) -> TransportOptions:
