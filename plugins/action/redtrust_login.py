@@ -22,13 +22,13 @@ from ansible.plugins.action.normal import ActionModule as NormalAction
 _PR_SET_PDEATHSIG = 1
 
 
-class ActionModule(NormalAction):  # type: ignore[misc]
+class ActionModule(NormalAction):
     """The plugin; its name is Ansible's."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Run the module as any other is run."""
         end_with_parent()
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        result: dict[str, t.Any] = super().run(tmp, task_vars)  # type: ignore[no-untyped-call]
         return result
 
 

@@ -73,7 +73,7 @@ TEXTS: t.Mapping[Kind, Words] = {
 The job is waiting for somebody to sign in to this server for the partner {partner}.
 The button takes you to Redtrust's own page. You sign in there, and then come back here.""",
         "es": """Inicie sesión en Redtrust ({service}) para {job}
-La tarea espera a que alguien inicie sesión en este servidor para el partner {partner}.
+La tarea espera a que alguien inicie sesión en este servidor para el socio {partner}.
 El botón le lleva a la página del propio Redtrust. Inicie sesión allí; después volverá aquí.""",
         "pt-BR": """Faça login no Redtrust ({service}) para {job}
 A tarefa espera que alguém faça login neste servidor para o parceiro {partner}.
@@ -103,7 +103,7 @@ La tarea sigue esperando, así que puede volver a intentarlo.""",
 O Redtrust enviou você de volta sem concluir o login. Talvez você tenha cancelado.
 A tarefa continua esperando, então você pode tentar de novo.""",
         "pt-PT": """Não iniciou sessão
-O Redtrust reencaminhou-o para aqui sem que a sessão tenha sido iniciada. Talvez tenha cancelado.
+O Redtrust enviou o navegador de volta sem que a sessão tenha sido iniciada. Talvez tenha cancelado.
 A tarefa continua à espera, por isso pode tentar novamente.""",
     },
     "bad_token": {

@@ -158,7 +158,7 @@ def test_somebody_who_has_only_a_keyboard_cancels_and_tries_again(
 
 
 def test_what_fails_is_told_and_can_be_tried_again(desk: Desk, visitor: NewVisitor, take_picture: TakePicture) -> None:
-    """Redtrust refuses the token, then it does not answer, then it works."""
+    """Redtrust refuses the token, then it answers rubbish, then it is in trouble, then it works."""
     someone = visitor()
     with desk.waits(desk.url()) as run:
         someone.open(desk.url())
@@ -177,12 +177,19 @@ def test_what_fails_is_told_and_can_be_tried_again(desk: Desk, visitor: NewVisit
         someone.sees("The sign-in could not be completed")
         assert someone.barriers() == []
         assert not run.is_over()
+        desk.appliance.fault("exchange", "before", "status:503")
+        someone.press("Try again")
+        desk.fill(someone)
+        someone.press("Sign in")
+        someone.sees("Redtrust could not answer")
+        assert "HTTP 503" in someone.text()
         someone.press("Try again")
         desk.fill(someone)
         someone.press("Sign in")
         someone.sees("You are signed in")
         assert run.wait() == 0, run.said()
-    assert desk.statuses("exchange") == [401, 200, 200]
+    assert "an attempt to sign in failed before one succeeded: Redtrust could not answer (HTTP 503" in run.said()
+    assert desk.statuses("exchange") == [401, 200, 503, 200]
     assert desk.has_one_session()
 
 

@@ -145,6 +145,16 @@ def test_the_play_fails_when_nobody_comes_in_time(desk: Desk, visitor: NewVisito
     assert desk.sessions() == []
 
 
+def test_the_hint_for_another_machine_can_be_typed_as_it_is(desk: Desk) -> None:
+    """An IPv6 address has brackets for ssh; where this machine has none, the play fails after the hint."""
+    run = desk.play("login", {"redirect_url": f"http://[::1]:{desk.port}/callback"}).start()
+    try:
+        desk.until(lambda: "ssh -L" in run.said() or run.is_over(), run)
+        assert f"first connect with ssh -L {desk.port}:[::1]:{desk.port} and leave that open" in run.said()
+    finally:
+        run.kill_all()
+
+
 @pytest.fixture
 def interruptible() -> t.Iterator[None]:
     """Let what is started have the interrupt key at work, also where the tests run in the background of a shell."""

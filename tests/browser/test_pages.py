@@ -25,7 +25,7 @@ ADDRESS = "http://127.0.0.1/a"
 LONG_WORDS = "It said: https://rt.example.com/" + "aWordThatDoesNotEnd" * 12
 UNTIL = dt.datetime(2026, 1, 31, 12, 0, 0, tzinfo=dt.timezone.utc)
 MORE = pages.More(until=UNTIL, now=UNTIL - dt.timedelta(minutes=5))
-EXTRA: dict[str, dict[str, str]] = {
+EXTRA: dict[str, dict[str, t.Any]] = {
     "wrong_address": {"address": ADDRESS},
     "refused": {"words": LONG_WORDS, "facts": "HTTP 401, TEMPORARY_TOKEN_USED"},
     "not_answered": {"facts": "HTTP 503"},

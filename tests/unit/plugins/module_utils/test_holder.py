@@ -70,7 +70,7 @@ def test_names_the_place_also_of_a_user_without_an_entry(
         raise error("uid not found")
 
     assert _holder.place() == f"{getpass.getuser()}@{socket.gethostname()}"
-    monkeypatch.setattr(_holder.getpass, "getuser", no_entry)
+    monkeypatch.setattr(getpass, "getuser", no_entry)
     assert _holder.place() == f"{os.getuid()}@{socket.gethostname()}"
 
 

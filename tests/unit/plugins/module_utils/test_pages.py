@@ -189,7 +189,7 @@ def test_words_of_others_are_on_the_english_page_only() -> None:
     """Those of the job are English whatever the page is; which language Redtrust speaks is not known."""
     assert "Message of the job: the disk is full" in document("failed", words="the disk is full").texts["main"]
     assert document("failed", "es", words="the disk is full").all("b") == []
-    said = {"facts": "HTTP 401, USED", "words": "It was used"}
+    said: dict[str, t.Any] = {"facts": "HTTP 401, USED", "words": "It was used"}
     assert "Answer of Redtrust: HTTP 401, USED: It was used" in document("refused", **said).texts["main"]
     assert document("refused", "es", **said).texts["main"].strip().endswith("Volver a intentarlo")
     assert "Respuesta de Redtrust: HTTP 401, USED\n" in document("refused", "es", **said).texts["main"]
