@@ -112,12 +112,16 @@ class About:
 
     def title(self) -> str:
         """Return what tells the windows of several jobs from each other, and all of them from pages of Redtrust."""
-        return f"Ansible ({self.number or self.place})"
+        return f"Ansible ({self._name})"
 
     def job(self, language: str) -> str:
         """Return which job it is, as HTML."""
         words = NUMBERED_JOB if self.number else JOB_AT
-        return words[language].format(html.escape(self.number or self.place))
+        return words[language].format(html.escape(self._name))
+
+    @property
+    def _name(self) -> str:
+        return _clipped(self.number or self.place)
 
 
 @dataclasses.dataclass(frozen=True)

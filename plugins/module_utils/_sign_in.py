@@ -245,12 +245,17 @@ def _is_guess(request: PageRequest) -> bool:
     return "prefetch" in words or "prerender" in words or "preview" in words
 
 
+def could_not_answer(error: ServiceError) -> bool:
+    """Return whether the service is in trouble, or has too much to do: it has refused nobody."""
+    return (error.status or 0) >= 500 or error.status == 429
+
+
 def _refusal(error: ServiceError) -> tuple[pages.Kind, int]:
     """Return the page about an exchange that did not succeed, and its status."""
-    status = error.status or 0
-    if status >= 500 or status == 429:
+    if could_not_answer(error):
         return "not_answered", 502
-    return ("refused", 403) if isinstance(error, RefusedError) else ("not_reached", 502)
+    is_redirect = 300 <= (error.status or 0) < 400
+    return ("refused", 403) if isinstance(error, RefusedError) and not is_redirect else ("not_reached", 502)
 
 
 def _more(error: ServiceError) -> pages.More:

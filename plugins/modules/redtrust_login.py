@@ -181,7 +181,7 @@ from ..module_utils._redirect_url import Place, landing_address
 from ..module_utils._results import Result, error_facts, timestamp
 from ..module_utils._retry import Breaker
 from ..module_utils._session import Opened
-from ..module_utils._sign_in import SignIn
+from ..module_utils._sign_in import SignIn, could_not_answer
 
 Found = dict[str, t.Any]
 
@@ -198,7 +198,12 @@ def work(context: Context) -> Result:
     if context.check_mode:
         action = _predicted(context)
         return Result(action != "none", {"action": action, **found})
-    return _kept(context, url, found) if params["state"] == "kept" else _present(context, found)
+    if params["state"] == "kept":
+        return _kept(context, url, found)
+    try:
+        return _present(context, found)
+    except ServiceError as exc:
+        return Result(changed=False, values={**found, "error": error_facts(exc)}, failure=_told(exc))
 
 
 def _predicted(context: Context) -> str:
@@ -285,7 +290,7 @@ def _by_person(context: Context, url: str, place: Place, found: Found) -> Result
         until=context.now() + dt.timedelta(seconds=params["login_timeout"]),
     )
     Listener(place, sign_in).wait(params["login_timeout"], _is_awaited)
-    attempts = [_attempt(failure) for failure in sign_in.failures]
+    attempts = [_told(failure) for failure in sign_in.failures]
     if sign_in.failure:
         raise sign_in.failure
     if sign_in.result:
@@ -296,15 +301,12 @@ def _by_person(context: Context, url: str, place: Place, found: Found) -> Result
     return Result(changed=False, values={**found, "error": error_facts(SessionError(words))}, failure=words)
 
 
-def _attempt(failure: ServiceError) -> str:
+def _told(failure: ServiceError) -> str:
     """Return what became of an attempt. A server in trouble has refused nobody."""
-    if (failure.status or 0) < 500:
+    if not could_not_answer(failure):
         return str(failure)
-    words = f", {failure.service_message}" if failure.service_message else ""
-    return (
-        f"Redtrust could not answer (HTTP {failure.status}{words}): sign in again later, and look at the server "
-        f"if this stays so ({failure.step} at {failure.url})"
-    )
+    words = str(failure).replace("the service refused", "Redtrust could not answer", 1)
+    return f"{words}: sign in again in some minutes, and look at that server if this stays so"
 
 
 def _is_awaited() -> bool:

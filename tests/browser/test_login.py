@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import getpass
 import re
 import socket
@@ -188,7 +189,8 @@ def test_what_fails_is_told_and_can_be_tried_again(desk: Desk, visitor: NewVisit
         someone.press("Sign in")
         someone.sees("You are signed in")
         assert run.wait() == 0, run.said()
-    assert "an attempt to sign in failed before one succeeded: Redtrust could not answer (HTTP 503" in run.said()
+    warned = r"an attempt to sign in failed before one succeeded: exchange at .*: Redtrust could not answer \(HTTP 503"
+    assert re.search(warned, run.said())
     assert desk.statuses("exchange") == [401, 200, 503, 200]
     assert desk.has_one_session()
 
@@ -218,8 +220,10 @@ def test_jobs_of_ansible_runner_go_on_with_the_session(desk: Desk, visitor: NewV
     """One job waits for a person, two more have nothing but the key of the session."""
     someone = visitor()
     play = desk.play("login", {"redirect_url": desk.url()})
+    play = dataclasses.replace(play, environment={**play.environment, "JOB_ID": "4711"})
     with desk.begun(play.start_with_timeout(600)) as run:
         someone.open(desk.url())
+        someone.sees("Sign in to Redtrust (127.0.0.1) for Ansible job 4711")
         someone.press("Sign in")
         desk.fill(someone)
         someone.press("Sign in")

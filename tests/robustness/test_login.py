@@ -242,6 +242,15 @@ class TestStayingSignedIn:
             assert "session_key does not open the session that the store keeps" in said["msg"]
         assert site.run("redtrust_login").said["action"] == "none"
 
+    def test_a_server_in_trouble_has_refused_nobody(self, v433: Appliance, new_site: NewSite) -> None:
+        site = new_site(v433, redirect_url=v433.facts["redirect_url"]).with_session_key()
+        v433.fault("exchange", "before", "status:503")
+        said = site.run("redtrust_login", temporal_token=v433.temporary_token()).said
+        assert "Redtrust could not answer (HTTP 503" in said["msg"]
+        assert "sign in again in some minutes" in said["msg"]
+        assert "refused" not in said["msg"]
+        assert said["error"]["status"] == 503
+
     def test_what_was_copied_wrongly_loses_nothing(self, v433: Appliance, new_site: NewSite) -> None:
         site = self.signed_in(v433, new_site)
         used = v433.temporary_token()
