@@ -159,8 +159,13 @@ def test_somebody_who_has_only_a_keyboard_cancels_and_tries_again(
 
 
 def test_what_fails_is_told_and_can_be_tried_again(desk: Desk, visitor: NewVisitor, take_picture: TakePicture) -> None:
-    """Redtrust refuses the token, then it answers rubbish, then it is in trouble, then it works."""
+    """Redtrust refuses the token, then it answers rubbish, then it is in trouble, then it works.
+
+    Somebody has cookies of another application on this host.
+    """
     someone = visitor()
+    for name, value in (("theme", '{"a":"b"}'), ("name", "Jos\N{LATIN SMALL LETTER E WITH ACUTE}")):
+        someone.page.context.add_cookies([{"name": name, "value": value, "url": desk.url("/")}])
     with desk.waits(desk.url()) as run:
         someone.open(desk.url())
         desk.appliance.set(temp_token_lifetime=0)
