@@ -27,6 +27,10 @@ _DATE = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?",
     re.IGNORECASE | re.ASCII,
 )
+# The first that is there counts: the name to sign in with, then others of the person.
+_PERSON_CLAIMS = ("preferred_username", "unique_name", "username", "upn", "name", "email", "emailaddress", "sub")
+# What means nothing to anybody: digits, or those of a UUID.
+_NUMBER = re.compile(r"[0-9]+|\{?[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}\}?", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,14 +126,31 @@ def parse_date(text: t.Any) -> dt.datetime:
 
 def jwt_expiry(token: str) -> dt.datetime | None:
     """Return the ``exp`` claim of a JWT, or None where there is none. The signature is the service's business."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
     try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-        return dt.datetime.fromtimestamp(float(claims["exp"]), tz=dt.timezone.utc)
-    except (binascii.Error, ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
+        return dt.datetime.fromtimestamp(float(_claims(token)["exp"]), tz=dt.timezone.utc)
+    except (ValueError, TypeError, KeyError, OverflowError, OSError):
         return None
+
+
+def jwt_person(token: str) -> str | None:
+    """Return whom a JWT names, by the names of claims that are in use; None where it names nobody a person knows."""
+    # Those of .NET may be addresses, such as http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn.
+    claims = {str(name).rpartition("/")[2].lower(): value for name, value in _claims(token).items()}
+    for name in _PERSON_CLAIMS:
+        value = claims.get(name)
+        if isinstance(value, str) and value.strip() and value.isprintable() and not _NUMBER.fullmatch(value):
+            return value.strip()
+    return None
+
+
+def _claims(token: str) -> dict[str, t.Any]:
+    """Return what a JWT claims; nothing where it is none."""
+    parts = token.split(".")
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))) if len(parts) == 3 else {}
+    except (binascii.Error, ValueError, RecursionError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
 
 
 def _thumbprint(told: str) -> str:

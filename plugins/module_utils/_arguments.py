@@ -173,6 +173,7 @@ SIGN_IN: Spec = {
     "force": {"type": "bool", "default": False},
     "wait": {"type": "bool", "default": True},
     "login_timeout": {"type": "float", "default": 300.0},
+    "job_template": {"type": "str", "default": "Redtrust: sign in"},
     "listen_address": {"type": "str"},
     "listen_port": {"type": "int"},
     "certificate_path": {"type": "path"},

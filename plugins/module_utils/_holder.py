@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who holds a lease: the words that name this run to others, and whether the process behind such words is gone."""
+"""The words that name this run to others, such as who waits for a lease, and whether its process is gone."""
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import socket
@@ -21,10 +22,29 @@ def holder() -> str:
     A pid comes again, and means something else in another container. So the boot of the machine, the namespace
     of pids and the start of the process (in clock ticks since boot) are part of it, where the system shows them.
     """
-    job = f"job {os.environ['JOB_ID']}, " if os.environ.get("JOB_ID") else ""
+    job = f"job {job_number()}, " if job_number() else ""
     machine, start = _machine(), _start(os.getpid())
     process = f"process {machine}/{start}, " if machine and start else ""
     return f"{socket.gethostname()} (pid {os.getpid()}, {job}{process}run {uuid.uuid4().hex[:8]})"
+
+
+def job_number() -> str | None:
+    """Return the number of the AWX job in which this runs; None outside of one."""
+    return os.environ.get("JOB_ID") or None
+
+
+def is_in_job() -> bool:
+    """Return whether AWX, or Automation Controller, runs this."""
+    return bool(job_number() or os.environ.get("AWX_HOST"))
+
+
+def place() -> str:
+    """Return user and host of this process, as people write them."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user without an entry, as in many containers
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
 
 
 def is_gone(words: str) -> bool:

@@ -27,6 +27,9 @@ from ._tls import show
 _REQUEST_TIMEOUT = 10.0
 _MAX_CONNECTIONS = 64
 _GLANCE = 0.2
+# Once a sign-in is over: for how long those who come too late are told, and how long at least after a success.
+_LINGER = 30.0
+_LINGER_AT_LEAST = 5.0
 _OPTIONS = ("certificate_path", "private_key_path", "private_key_passphrase")
 
 
@@ -41,6 +44,7 @@ class Listener(http.server.ThreadingHTTPServer):
         self.sign_in = sign_in
         self._context = _context(place)
         self._mutex = threading.Lock()
+        self._open: set[socket.socket] = set()
         self._idle: dict[socket.socket, float] = {}
         self._answering: set[threading.Thread] = set()
         self._over = False
@@ -55,13 +59,17 @@ class Listener(http.server.ThreadingHTTPServer):
             ) from exc
 
     def wait(self, seconds: float, is_wanted: t.Callable[[], bool] = lambda: True) -> None:
-        """Serve until the sign-in is done, the time is over or nobody wants it any more; then answer what is begun."""
-        deadline = time.monotonic() + seconds
+        """Serve until the sign-in is done, the time is over or nobody wants it any more; then answer what is begun.
+
+        Unless nobody wants it any more, those who come too late are told for a while, as docs/signing-in.md says.
+        """
         thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": _GLANCE}, daemon=True)
         thread.start()
         try:
-            while time.monotonic() < deadline and is_wanted() and not self.sign_in.done.wait(_GLANCE):
-                self._hang_up(time.monotonic() - _REQUEST_TIMEOUT)
+            wanted = self._serve(seconds, is_wanted, self.sign_in.done.is_set)
+            self.sign_in.stop()
+            if wanted and not self._crash:
+                self._linger(is_wanted)
         finally:
             self.sign_in.stop()
             self.shutdown()
@@ -69,6 +77,23 @@ class Listener(http.server.ThreadingHTTPServer):
             self.server_close()
         if self._crash:
             raise self._crash
+
+    def _serve(self, seconds: float, is_wanted: t.Callable[[], bool], is_enough: t.Callable[[], bool]) -> bool:
+        """Serve for some time, or until it is enough; return whether it is wanted still."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not is_enough():
+            if not is_wanted():
+                return False
+            time.sleep(_GLANCE)
+            self._hang_up(time.monotonic() - _REQUEST_TIMEOUT)
+        return True
+
+    def _linger(self, is_wanted: t.Callable[[], bool]) -> None:
+        """Tell those who come too late. Where nobody signed in, nobody knows who may still come."""
+        if not self.sign_in.done.is_set():
+            self._serve(_LINGER, is_wanted, lambda: False)
+        elif self._serve(_LINGER_AT_LEAST, is_wanted, lambda: False):
+            self._serve(_LINGER - _LINGER_AT_LEAST, is_wanted, self.sign_in.is_told)
 
     def server_bind(self) -> None:
         """Bind without looking up the name of this machine, which may take long and is of no use here."""
@@ -84,8 +109,20 @@ class Listener(http.server.ThreadingHTTPServer):
         for thread in tuple(self._answering):
             thread.join(_REQUEST_TIMEOUT)
 
-    def verify_request(self, request: t.Any, client_address: t.Any) -> bool:  # noqa: ARG002
-        return len(self._answering) < _MAX_CONNECTIONS
+    def process_request(self, request: t.Any, client_address: t.Any) -> None:
+        """Answer in a thread. Where there are too many, whoever has said nothing for longest makes room."""
+        with self._mutex:
+            full = len(self._open) >= _MAX_CONNECTIONS
+            longest = min(self._idle, key=lambda one: self._idle[one], default=None) if full else None
+            if not full or longest:
+                self._open.add(request)
+                self._idle[request] = time.monotonic()
+        if longest:
+            self._end(longest)
+        if request in self._open:
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
 
     def finish_request(self, request: t.Any, client_address: t.Any) -> None:
         """Answer one connection, in its own thread."""
@@ -94,7 +131,6 @@ class Listener(http.server.ThreadingHTTPServer):
             if self._over:
                 return
             self._answering.add(thread)
-            self._idle[request] = time.monotonic()
         try:
             request.settimeout(_REQUEST_TIMEOUT)
             with contextlib.suppress(OSError):  # whoever asked is gone, or does not speak TLS
@@ -102,6 +138,13 @@ class Listener(http.server.ThreadingHTTPServer):
         finally:
             self.heard(request)
             self._answering.discard(thread)
+
+    def shutdown_request(self, request: t.Any) -> None:
+        """Close one connection."""
+        with self._mutex:
+            self._open.discard(request)
+            self._idle.pop(request, None)
+        super().shutdown_request(request)
 
     def heard(self, request: socket.socket) -> None:
         """Take note that the whole request is there: from now on its answer is waited for."""
@@ -119,6 +162,7 @@ class Listener(http.server.ThreadingHTTPServer):
             return
         with self._context.wrap_socket(request.dup(), server_side=True) as speaking:
             _Handler(speaking, client_address, self, request)
+            speaking.settimeout(0)  # say that this is all, and do not wait for the other end to say so
             with contextlib.suppress(OSError):
                 speaking.unwrap()
 
@@ -127,8 +171,12 @@ class Listener(http.server.ThreadingHTTPServer):
         with self._mutex:
             idle = [request for request, began in self._idle.items() if began <= since]
         for request in idle:
-            with contextlib.suppress(OSError):
-                request.shutdown(socket.SHUT_RDWR)
+            self._end(request)
+
+    def _end(self, request: socket.socket) -> None:
+        self.heard(request)
+        with contextlib.suppress(OSError):
+            request.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -143,6 +191,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         super().__init__(request, client_address, server)
 
     def do_GET(self) -> None:
+        self._answer()
+
+    def do_HEAD(self) -> None:
         self._answer()
 
     def do_POST(self) -> None:
@@ -161,14 +212,23 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         self.server.heard(self._plain)
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        answer = self.server.sign_in.answer(PageRequest(self.command, self.path, headers))
+        answer = self.server.sign_in.answer(PageRequest(self.command, self.path, self._joined_headers()))
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
-        self.wfile.write(answer.body)
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
+
+    def _joined_headers(self) -> dict[str, str]:
+        """Return the headers; those of one name as one (RFC 9110, 5.2; cookies as in RFC 9113, 8.2.3)."""
+        joined: dict[str, str] = {}
+        for name, value in self.headers.items():
+            key = name.lower()
+            separator = "; " if key == "cookie" else ", "
+            joined[key] = f"{joined[key]}{separator}{value}" if key in joined else value
+        return joined
 
 
 def _context(place: Place) -> ssl.SSLContext | None:

@@ -8,6 +8,7 @@ Source: the vendor's page, "Before you start": "This address must be registered 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import ipaddress
 import re
@@ -87,6 +88,23 @@ def landing_address(redirect_url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path or '/'}"
 
 
+def is_host_of(redirect_url: str, host: str) -> bool:
+    """Return whether the header ``Host`` of a request names the place to which a redirect URL leads.
+
+    The name is what counts, against DNS rebinding. A browser leaves out the port that is the usual one, and some
+    reverse proxies leave out any; one that is given has to be right.
+    """
+    try:
+        asked, there = urlsplit(f"//{host}"), urlsplit(redirect_url)
+        port = asked.port
+    except ValueError:
+        return False
+    if asked.netloc != host or "@" in host or not asked.hostname:
+        return False
+    same_name = _canonical(asked.hostname) == _canonical(str(there.hostname))
+    return same_name and port in (None, there.port or _PORTS[there.scheme])
+
+
 def leads_to(address: str, redirect_url: str) -> bool:
     """Return whether an address is the registered one, whatever its query."""
     try:
@@ -97,6 +115,16 @@ def leads_to(address: str, redirect_url: str) -> bool:
 
 def _place(parts: SplitResult) -> tuple[str, str | None, int | None, str]:
     return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme), parts.path or "/"
+
+
+def _canonical(host: str) -> str:
+    """Return a host as browsers write it: addresses in their shortest form, names without a dot at the end."""
+    name = host.lower().rstrip(".")
+    with contextlib.suppress(ValueError):
+        return str(ipaddress.ip_address(name))
+    with contextlib.suppress(OSError):
+        return socket.inet_ntoa(socket.inet_aton(name))  # 127.1, 0x7f.1
+    return name
 
 
 def _ip_address(host: str) -> str:

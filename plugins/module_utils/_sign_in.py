@@ -12,17 +12,18 @@ button is not believed without the first, since another site can press it, but n
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import hashlib
 import hmac
-import http.cookies
 import os
+import re
 import threading
 import typing as t
 from urllib.parse import urlsplit
 
 from . import _pages as pages
 from ._errors import ConfigurationError, RedtrustError, RefusedError, ServiceError
-from ._redirect_url import START, landing_address
+from ._redirect_url import START, is_host_of, landing_address
 from ._temporal_token import token_in
 
 Session = t.TypeVar("Session")
@@ -56,12 +57,20 @@ class PageAnswer:
     body: bytes = b""
 
 
+@dataclasses.dataclass(frozen=True)
+class _Mark:
+    """What a browser's cookie says: how far it has come, and which browser it is."""
+
+    kind: Mark
+    browser: str
+
+
 class SignIn(t.Generic[Session]):
     """One sign-in by whoever comes first. Usable from several threads.
 
     ``link`` makes the signed link, now; ``exchange`` turns the token into a session that is kept. ``done`` is set when
     there is nothing more to wait for: ``result`` is what the exchange gave, or ``failure`` says why there is none.
-    ``last_failure`` is that of an attempt after which another may be made.
+    ``failures`` are those of attempts after which another may be made. ``until`` is when the time is over, in UTC.
     """
 
     def __init__(
@@ -70,22 +79,27 @@ class SignIn(t.Generic[Session]):
         link: t.Callable[[], str],
         exchange: t.Callable[[str], Session],
         *,
-        service: str,
-        partner: str,
+        about: pages.About,
+        person: t.Callable[[Session], str] = lambda _session: "",
+        until: dt.datetime | None = None,
     ) -> None:
         self.done = threading.Event()
         self.result: Session | None = None
         self.failure: RedtrustError | None = None
-        self.last_failure: RedtrustError | None = None
+        self.failures: list[ServiceError] = []
         self._link = link
         self._exchange = exchange
-        self._words = {"service": service, "partner": partner}
+        self._about = about
+        self._person = person
+        self._until = until
         self._mutex = threading.Lock()
         self._over = False
         self._key = os.urandom(32)
-        parts = urlsplit(redirect_url)
+        self._untold: set[str] = set()
+        self._winner: str | None = None
+        self._redirect_url = redirect_url
         self.address = landing_address(redirect_url)
-        self._host = parts.netloc.lower()
+        parts = urlsplit(redirect_url)
         self._path = parts.path or "/"
         self._secure = parts.scheme == "https"
         # Cookies are shared by all ports of a host, and so by all who listen there.
@@ -96,80 +110,104 @@ class SignIn(t.Generic[Session]):
         with self._mutex:
             self._over = True
 
+    def is_told(self) -> bool:
+        """Return whether each browser that was shown a button knows that the sign-in is over."""
+        return not self._untold
+
     def answer(self, request: PageRequest) -> PageAnswer:
         """Answer a browser."""
         path, _mark, query = request.target.partition("?")
-        if request.headers.get("host", "").lower() != self._host:
-            return self._page("wrong_address", 421, request, detail=self.address)
+        if not is_host_of(self._redirect_url, request.headers.get("host", "")):
+            return self._page("wrong_address", 421, request, pages.More(address=self.address))
+        if _is_guess(request):
+            return PageAnswer(503, _HEADERS)
         if request.method == "POST" and path == START:
             return self._start(request)
-        if request.method != "GET" or path not in (self._path, START):
+        if request.method not in ("GET", "HEAD") or path not in (self._path, START):
             return self._page("not_found", 404, request)
         if self._is_over:
             return self._too_late(request)
-        if path == self._path and "tkn=" in query.lower():
+        # Whoever asks with HEAD wants to know whether something is there, and not to use up a token.
+        if request.method == "GET" and path == self._path and "tkn=" in query.lower():
             return self._callback(request, query)
-        if self._mark(request, "started") and request.headers.get("sec-fetch-site", "") != "none":
+        mark = self._mark(request)
+        if mark and mark.kind == "started" and request.headers.get("sec-fetch-site", "") != "none":
             return self._page("no_token", 200, request)
-        return self._landing(request)
+        return self._with_mark(self._page("sign_in", 200, request), request)
 
     @property
     def _is_over(self) -> bool:
         return self._over or self.done.is_set()
 
     def _too_late(self, request: PageRequest) -> PageAnswer:
-        return self._page("elsewhere" if self.result else "over", 410, request)
+        """Say what came of it, to each browser as it concerns it."""
+        mark = self._mark(request)
+        if mark:
+            self._untold.discard(mark.browser)
+        if self.result is None:
+            return self._page("failed" if self.failure else "over", 410, request)
+        if mark and mark.browser == self._winner:
+            return self._welcome(request, self.result)
+        return self._page("elsewhere", 410, request)
 
-    def _landing(self, request: PageRequest) -> PageAnswer:
-        return self._marked(self._page("sign_in", 200, request), request)
-
-    def _marked(self, answer: PageAnswer, request: PageRequest) -> PageAnswer:
-        """Let the browser press the button of this page, unless it may already."""
-        if self._may_start(request):
+    def _with_mark(self, answer: PageAnswer, request: PageRequest) -> PageAnswer:
+        """Let the browser press the button of this page, unless it may already, or does not look at it."""
+        if request.method == "HEAD" or self._mark(request):
             return answer
-        return dataclasses.replace(answer, headers={**answer.headers, "Set-Cookie": self._set_cookie("seen")})
+        return self._marked(answer, _Mark("seen", os.urandom(16).hex()))
+
+    def _marked(self, answer: PageAnswer, mark: _Mark) -> PageAnswer:
+        self._untold.add(mark.browser)
+        value = f"{mark.kind}.{mark.browser}"
+        secure = "; Secure" if self._secure else ""
+        cookie = f"{self._cookie}={value}.{self._seal(value)}; Path=/; HttpOnly; SameSite=Lax{secure}"
+        return dataclasses.replace(answer, headers={**answer.headers, "Set-Cookie": cookie})
 
     def _start(self, request: PageRequest) -> PageAnswer:
         """Send the browser to Redtrust. The link is signed now, since the service takes it for some minutes only."""
         if self._is_over:
             return self._too_late(request)
-        if not self._may_start(request):
-            return self._marked(self._page("not_from_here", 403, request), request)
-        headers = {**_HEADERS, "Location": self._link(), "Set-Cookie": self._set_cookie("started")}
-        return PageAnswer(303, headers)
+        mark = self._mark(request)
+        if mark is None:
+            return self._with_mark(self._page("not_from_here", 403, request), request)
+        answer = PageAnswer(303, {**_HEADERS, "Location": self._link()})
+        return self._marked(answer, _Mark("started", mark.browser))
 
     def _callback(self, request: PageRequest, query: str) -> PageAnswer:
-        if not self._mark(request, "started"):
-            return self._marked(self._page("not_from_here", 403, request), request)
+        mark = self._mark(request)
+        if mark is None or mark.kind != "started":
+            return self._with_mark(self._page("not_from_here", 403, request), request)
         try:
             token = token_in(query)
-        except ConfigurationError as exc:
-            return self._page("refused", 400, request, detail=str(exc))
+        except ConfigurationError:
+            return self._page("bad_token", 400, request)
         if token is None:
             return self._page("no_token", 200, request)
         with self._mutex:
             if self._is_over:
                 return self._too_late(request)
-            return self._signed_in(request, token)
+            return self._signed_in(request, token, mark)
 
-    def _signed_in(self, request: PageRequest, token: str) -> PageAnswer:
+    def _signed_in(self, request: PageRequest, token: str, mark: _Mark) -> PageAnswer:
         try:
             self.result = self._exchange(token)
-        except RefusedError as exc:
-            self.last_failure = exc
-            words = exc.service_message or str(exc)
-            return self._page("refused", 403, request, detail=words)
         except ServiceError as exc:
-            self.last_failure = exc
-            return self._page("not_reached", 502, request, detail=str(exc))
+            self.failures.append(exc)
+            return self._page(*_refusal(exc), request, _more(exc))
         except RedtrustError as exc:
             self.failure = exc
+            self._untold.discard(mark.browser)
             self.done.set()
-            return self._page("failed", 500, request, detail=str(exc))
+            return self._page("failed", 500, request, pages.More(words=str(exc)))
+        self._winner = mark.browser
+        self._untold.discard(mark.browser)
         self.done.set()
-        return self._page("signed_in", 200, request)
+        return self._welcome(request, self.result)
 
-    def _page(self, kind: pages.Kind, status: int, request: PageRequest, detail: str = "") -> PageAnswer:
+    def _welcome(self, request: PageRequest, session: Session) -> PageAnswer:
+        return self._page("signed_in", 200, request, pages.More(person=self._person(session)))
+
+    def _page(self, kind: pages.Kind, status: int, request: PageRequest, more: pages.More | None = None) -> PageAnswer:
         language = pages.language_of(request.headers.get("accept-language", ""))
         headers = {
             **_HEADERS,
@@ -177,24 +215,53 @@ class SignIn(t.Generic[Session]):
             "Content-Type": "text/html; charset=utf-8",
             "Vary": "Accept-Language, Cookie",
         }
-        return PageAnswer(status, headers, pages.page(kind, language, **self._words, detail=detail))
+        now = dt.datetime.now(dt.timezone.utc)
+        more = dataclasses.replace(more or pages.More(), until=self._until, now=now)
+        return PageAnswer(status, headers, pages.page(kind, language, self._about, more))
 
-    def _set_cookie(self, mark: Mark) -> str:
-        value = f"{mark}.{os.urandom(16).hex()}"
-        secure = "; Secure" if self._secure else ""
-        return f"{self._cookie}={value}.{self._seal(value)}; Path=/; HttpOnly; SameSite=Lax{secure}"
+    def _mark(self, request: PageRequest) -> _Mark | None:
+        """Return the mark that the browser has from this sign-in; the further one where it has several.
 
-    def _may_start(self, request: PageRequest) -> bool:
-        return self._mark(request, "seen") or self._mark(request, "started")
-
-    def _mark(self, request: PageRequest, mark: Mark) -> bool:
-        """Return whether the browser has this mark from this sign-in."""
-        try:
-            morsel = http.cookies.SimpleCookie(request.headers.get("cookie", "")).get(self._cookie)
-        except http.cookies.CookieError:
-            return False
-        value, _dot, seal = (morsel.value if morsel else "").rpartition(".")
-        return value.startswith(f"{mark}.") and hmac.compare_digest(seal.encode(), self._seal(value).encode())
+        Read as RFC 6265, 5.4 has browsers write it. Other applications on this host have cookies of any form, and may
+        even have one of this name.
+        """
+        found: dict[str, _Mark] = {}
+        for pair in request.headers.get("cookie", "").split(";"):
+            name, _equals, text = pair.strip().partition("=")
+            value, _dot, seal = text.rpartition(".")
+            kind, _dot, browser = value.partition(".")
+            if name == self._cookie and hmac.compare_digest(seal.encode(), self._seal(value).encode()):
+                found[kind] = _Mark("started" if kind == "started" else "seen", browser)
+        return found.get("started") or found.get("seen")
 
     def _seal(self, value: str) -> str:
         return hmac.new(self._key, value.encode(), hashlib.sha256).hexdigest()
+
+
+def _is_guess(request: PageRequest) -> bool:
+    """Return whether a browser asks only because it guesses that somebody will want to see it."""
+    names = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+    words = " ".join(request.headers.get(name, "") for name in names).lower()
+    return "prefetch" in words or "prerender" in words or "preview" in words
+
+
+def could_not_answer(error: ServiceError) -> bool:
+    """Return whether the service is in trouble, or has too much to do: it has refused nobody."""
+    return (error.status or 0) >= 500 or error.status == 429
+
+
+def _refusal(error: ServiceError) -> tuple[pages.Kind, int]:
+    """Return the page about an exchange that did not succeed, and its status."""
+    if could_not_answer(error):
+        return "not_answered", 502
+    is_redirect = 300 <= (error.status or 0) < 400
+    return ("refused", 403) if isinstance(error, RefusedError) and not is_redirect else ("not_reached", 502)
+
+
+def _more(error: ServiceError) -> pages.More:
+    """Return what there is to say about it: the status and the code in each language, and words."""
+    if (error.status or 0) < 400 and not isinstance(error, RefusedError):
+        return pages.More(words=str(error))
+    code = error.error_code if error.error_code and re.fullmatch(r"[\w.-]{1,80}", error.error_code) else None
+    facts = ", ".join(filter(None, (f"HTTP {error.status}" if error.status else None, code)))
+    return pages.More(words=error.service_message or "", facts=facts)

@@ -18,7 +18,8 @@ from ._redirect_url import leads_to
 
 # A question mark ends a value: where a registered address ends in "?tkn=", a naive service makes "?tkn=?tkn=TOKEN".
 _PARAMETER = re.compile(r"(?:^|[?&;])tkn=([^?&;#]*)", re.IGNORECASE)
-_TOKEN = re.compile(r"[\x21-\x7e]+")
+# It is its own bearer, and no server takes a header that is longer.
+_TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
 # What is no token, and may be what was copied of an address.
 _REST_OF_ADDRESS = re.compile(r"\?|tkn=|[\w.-]+\.[a-z]+(:\d+)?(/[^=]*)?\?", re.IGNORECASE)
 _SIGN_IN_PAGE = re.compile(r"/authclient/", re.IGNORECASE)
@@ -28,12 +29,12 @@ _ADVICE = "sign in again and copy the whole address of the page to which you are
 def token_in(query: str) -> str | None:
     """Return the token in an address or its query, decoded; None where there is none, or an empty one.
 
-    Raises ConfigurationError when there are several.
+    Raises ConfigurationError when there are several, or one that can be none.
     """
     tokens = {unquote(value) for value in _PARAMETER.findall(query)} - {""}
     if len(tokens) > 1:
         raise ConfigurationError(f"there is more than one tkn in that address: {_ADVICE}")
-    return tokens.pop() if tokens else None
+    return _checked(tokens.pop(), "the tkn in that address") if tokens else None
 
 
 def pasted_token(pasted: str, redirect_url: str | None = None) -> str:
@@ -55,10 +56,13 @@ def pasted_token(pasted: str, redirect_url: str | None = None) -> str:
         raise ConfigurationError(
             f"temporal_token is an address without tkn, as after a sign-in that was not finished: {_ADVICE}"
         )
-    token = unquote(text) if token is None else token
+    return _checked(unquote(text), "temporal_token") if token is None else token
+
+
+def _checked(token: str, name: str) -> str:
     if not _TOKEN.fullmatch(token):
         raise ConfigurationError(
-            f"temporal_token has a blank or a character in it that a token cannot have, so it was not copied whole, "
-            f"or with something else: {_ADVICE}"
+            f"{name} has a blank or a character in it that a token cannot have, or is too long, so it was not copied "
+            f"whole, or with something else: {_ADVICE}"
         )
     return token

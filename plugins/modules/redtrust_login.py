@@ -17,7 +17,11 @@ description:
     link that is signed at that moment, and Redtrust sends the browser back to O(redirect_url). The temporary token is
     exchanged at once, the session kept, and the page says that the window can be closed.
   - It listens on one address, for one sign-in, until O(login_timeout) is over. A browser that did not begin at this
-    page is refused. The pages need no JavaScript. They speak English, Spanish and Portuguese.
+    page is refused. The pages need no JavaScript. They speak English, Spanish, and the Portuguese of Brazil and of
+    Portugal.
+  - Who comes too late is told so. After a sign-in the address answers for 5 seconds, and for up to 30 seconds while
+    another browser that has the page open was not told yet. Where nobody signed in it answers for 30 seconds after
+    O(login_timeout). The task ends after that.
   - The redirect URL is asked for at the service before anybody is bothered, so one that is not registered is told at
     once.
   - With O(state=kept) the kept session is refreshed, and nobody is waited for. This is for a schedule, which has to
@@ -49,9 +53,15 @@ options:
     type: bool
     default: true
   login_timeout:
-    description: For how many seconds a person is waited for, at most 86400.
+    description: For how many seconds a person is waited for, at most 86400. The page says until when that is.
     type: float
     default: 300
+  job_template:
+    description:
+      - Name of the AWX job template with which a person signs in. In a job the failure of O(state=kept) names it.
+    type: str
+    default: "Redtrust: sign in"
+    version_added: 0.4.0
   listen_address:
     description:
       - The address of this machine to listen on, or a name that has one.
@@ -152,20 +162,26 @@ ended_at:
   sample: "2026-01-31T12:00:00Z"
 """
 
+import dataclasses
+import datetime as dt
 import select
 import sys
 import typing as t
 
 from ..module_utils import _arguments as arguments
-from ..module_utils._errors import ConfigurationError, SessionError
+from ..module_utils._answers import jwt_person
+from ..module_utils._errors import ConfigurationError, ServiceError, SessionError
+from ..module_utils._holder import is_in_job, job_number
+from ..module_utils._holder import place as place_of_job
 from ..module_utils._listener import Listener
 from ..module_utils._login_page import ask_login_page
 from ..module_utils._module import Context, run
+from ..module_utils._pages import About
 from ..module_utils._redirect_url import Place, landing_address
 from ..module_utils._results import Result, error_facts, timestamp
 from ..module_utils._retry import Breaker
 from ..module_utils._session import Opened
-from ..module_utils._sign_in import SignIn
+from ..module_utils._sign_in import SignIn, could_not_answer
 
 Found = dict[str, t.Any]
 
@@ -182,7 +198,12 @@ def work(context: Context) -> Result:
     if context.check_mode:
         action = _predicted(context)
         return Result(action != "none", {"action": action, **found})
-    return _kept(context, found) if params["state"] == "kept" else _present(context, found)
+    if params["state"] == "kept":
+        return _kept(context, url, found)
+    try:
+        return _present(context, found)
+    except ServiceError as exc:
+        return Result(changed=False, values={**found, "error": error_facts(exc)}, failure=_told(exc))
 
 
 def _predicted(context: Context) -> str:
@@ -193,7 +214,7 @@ def _predicted(context: Context) -> str:
     return "none" if is_kept else "login"
 
 
-def _kept(context: Context, found: Found) -> Result:
+def _kept(context: Context, url: str | None, found: Found) -> Result:
     session = context.session()
     session.is_there()  # an error says that session_key is not the one it was kept with
     try:
@@ -201,11 +222,18 @@ def _kept(context: Context, found: Found) -> Result:
     except SessionError as exc:
         if not session.needs_person():
             raise
-        where = f"run the role login and open {found['url']}" if found else "run the role login"
         when = f"the session had ended by {exc.ended_at}: " if exc.ended_at else ""
         values = {**found, **exc.details(), "reason": str(exc), "error": error_facts(exc)}
-        return Result(changed=False, values=values, failure=f"a person has to sign in: {where}; {when}{exc}")
+        words = f"a person has to sign in: {_next_step(context, url)}; {when}{exc}"
+        return Result(changed=False, values=values, failure=words)
     return _done(opened.how, opened, found)
+
+
+def _next_step(context: Context, url: str | None) -> str:
+    """Return what somebody has to do who can sign in. In the container of a job nothing listens for a browser."""
+    if is_in_job():
+        return f'launch the job template "{context.params["job_template"]}"'
+    return f"run the role login and open {landing_address(url)}" if url else "run the role login"
 
 
 def _present(context: Context, found: Found) -> Result:
@@ -257,17 +285,28 @@ def _by_person(context: Context, url: str, place: Place, found: Found) -> Result
         url,
         lambda: client.login_link(url, params["domain"]),
         exchange,
-        service=params["host"],
-        partner=str(params["partner"]).strip().upper(),
+        about=About(params["host"], str(params["partner"]).strip().upper(), place_of_job(), job_number()),
+        person=lambda opened: jwt_person(opened.tokens.access_token) or "",
+        until=context.now() + dt.timedelta(seconds=params["login_timeout"]),
     )
     Listener(place, sign_in).wait(params["login_timeout"], _is_awaited)
+    attempts = [_told(failure) for failure in sign_in.failures]
     if sign_in.failure:
         raise sign_in.failure
     if sign_in.result:
-        return _done("login", sign_in.result, found)
-    last = f"; the last one who tried failed: {sign_in.last_failure}" if sign_in.last_failure else ""
+        warnings = [f"an attempt to sign in failed before one succeeded: {words}" for words in attempts[-3:]]
+        return dataclasses.replace(_done("login", sign_in.result, found), warnings=warnings)
+    last = f"; the last one who tried failed: {attempts[-1]}" if attempts else ""
     words = f"nobody signed in at {sign_in.address} within {params['login_timeout']:g} seconds{last}"
     return Result(changed=False, values={**found, "error": error_facts(SessionError(words))}, failure=words)
+
+
+def _told(failure: ServiceError) -> str:
+    """Return what became of an attempt. A server in trouble has refused nobody."""
+    if not could_not_answer(failure):
+        return str(failure)
+    words = str(failure).replace("the service refused", "Redtrust could not answer", 1)
+    return f"{words}: sign in again in some minutes, and look at that server if this stays so"
 
 
 def _is_awaited() -> bool:

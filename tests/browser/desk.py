@@ -150,6 +150,7 @@ def started_desk(directory: Path, api_version: str) -> tuple[Appliance, int]:
     """Start a server whose secrets are canaries, and choose the port to which it sends people back."""
     port = _free_port()
     urls = [f"{scheme}://localhost:{port}{ending}" for scheme in ("http", "https") for ending in ENDINGS]
+    urls.append(f"http://[::1]:{port}/callback")
     partner = {"name": "CA_DEMO", "secret": WRITTEN["hex"], "secret_encoding": "hex", "redirect_urls": urls}
     user = {"username": "demo", "password": GIVEN["password"], "domain": "local.users"}
     appliance = started(directory, api_version, config={"partners": [partner], "users": [user]})

@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import getpass
+import re
+import socket
 import typing as t
 
 import pytest
@@ -17,7 +21,7 @@ if t.TYPE_CHECKING:
 
 
 class Words(t.NamedTuple):
-    """What somebody reads on the way."""
+    """What somebody reads on the way; the heading of the first page names the server and the job."""
 
     language: str
     landing: str
@@ -30,7 +34,7 @@ class Words(t.NamedTuple):
 
 ENGLISH = Words(
     "en-GB",
-    "Sign in",
+    "Sign in to Redtrust (127.0.0.1) for the Ansible job of {}",
     "Sign in",
     "You are not signed in",
     "Try again",
@@ -39,22 +43,32 @@ ENGLISH = Words(
 )
 SPANISH = Words(
     "es-ES",
-    "Inicie sesión",
+    "Inicie sesión en Redtrust (127.0.0.1) para la tarea de Ansible de {}",
     "Iniciar sesión",
     "No ha iniciado sesión",
     "Volver a intentarlo",
     "Ha iniciado sesión",
     "Ya puede cerrar esta ventana",
 )
-PORTUGUESE = Words(
+BRAZILIAN = Words(
     "pt-BR",
-    "Faça login",
+    "Faça login no Redtrust (127.0.0.1) para a tarefa do Ansible de {}",
     "Entrar",
     "Você não fez login",
     "Tentar de novo",
     "Login concluído",
     "Você já pode fechar esta janela",
 )
+PORTUGUESE = Words(
+    "pt-PT",
+    "Inicie sessão no Redtrust (127.0.0.1) para a tarefa do Ansible de {}",
+    "Iniciar sessão",
+    "Não iniciou sessão",
+    "Tentar novamente",
+    "Sessão iniciada",
+    "Já pode fechar esta janela",
+)
+PLACE = f"{getpass.getuser()}@{socket.gethostname()}"
 # Chromium's own words about the answer 401 to a wrong password.
 COMPLAINT = "the server responded with a status of 401"
 PICTURES = {
@@ -62,11 +76,12 @@ PICTURES = {
     (ENGLISH, "dark"): "landing-dark",
     (SPANISH, "light"): "landing-es",
     (PORTUGUESE, "light"): "landing-pt",
+    (BRAZILIAN, "light"): "landing-br",
 }
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("words", [ENGLISH, SPANISH, PORTUGUESE], ids=lambda words: words.language)
+@pytest.mark.parametrize("words", [ENGLISH, SPANISH, BRAZILIAN, PORTUGUESE], ids=lambda words: words.language)
 def test_a_person_signs_in(
     words: Words, scheme: str, desk: Desk, visitor: NewVisitor, take_picture: TakePicture
 ) -> None:
@@ -75,7 +90,7 @@ def test_a_person_signs_in(
     with desk.waits(desk.url()) as run:
         assert desk.url() in run.said()
         someone.open(desk.url())
-        someone.sees(words.landing)
+        someone.sees(words.landing.format(PLACE))
         assert someone.barriers() == []
         if (words, scheme) in PICTURES:
             take_picture(someone, PICTURES[words, scheme])
@@ -91,6 +106,7 @@ def test_a_person_signs_in(
         someone.press("Sign in")
         someone.sees(words.signed_in)
         assert words.close in someone.text()
+        assert re.search(r"127\.0\.0\.1, (as|como) demo\.", someone.text())
         assert someone.barriers() == []
         if (words, scheme) == (ENGLISH, "light"):
             take_picture(someone, "signed-in")
@@ -119,7 +135,7 @@ def test_somebody_who_has_only_a_keyboard_cancels_and_tries_again(
     someone = visitor(script=False, phone=True)
     with desk.waits(desk.url(ending)) as run:
         someone.open(desk.url(ending.partition("?")[0]))
-        someone.sees(ENGLISH.landing)
+        someone.sees(ENGLISH.landing.format(PLACE))
         take_picture(someone, "landing-phone")
         someone.type("Tab", "Enter")
         someone.sees("Sign in to Redtrust")
@@ -143,8 +159,13 @@ def test_somebody_who_has_only_a_keyboard_cancels_and_tries_again(
 
 
 def test_what_fails_is_told_and_can_be_tried_again(desk: Desk, visitor: NewVisitor, take_picture: TakePicture) -> None:
-    """Redtrust refuses the token, then it does not answer, then it works."""
+    """Redtrust refuses the token, then it answers rubbish, then it is in trouble, then it works.
+
+    Somebody has cookies of another application on this host.
+    """
     someone = visitor()
+    for name, value in (("theme", '{"a":"b"}'), ("name", "Jos\N{LATIN SMALL LETTER E WITH ACUTE}")):
+        someone.page.context.add_cookies([{"name": name, "value": value, "url": desk.url("/")}])
     with desk.waits(desk.url()) as run:
         someone.open(desk.url())
         desk.appliance.set(temp_token_lifetime=0)
@@ -162,12 +183,20 @@ def test_what_fails_is_told_and_can_be_tried_again(desk: Desk, visitor: NewVisit
         someone.sees("The sign-in could not be completed")
         assert someone.barriers() == []
         assert not run.is_over()
+        desk.appliance.fault("exchange", "before", "status:503")
+        someone.press("Try again")
+        desk.fill(someone)
+        someone.press("Sign in")
+        someone.sees("Redtrust could not answer")
+        assert "HTTP 503" in someone.text()
         someone.press("Try again")
         desk.fill(someone)
         someone.press("Sign in")
         someone.sees("You are signed in")
         assert run.wait() == 0, run.said()
-    assert desk.statuses("exchange") == [401, 200, 200]
+    warned = r"an attempt to sign in failed before one succeeded: exchange at .*: Redtrust could not answer \(HTTP 503"
+    assert re.search(warned, run.said())
+    assert desk.statuses("exchange") == [401, 200, 503, 200]
     assert desk.has_one_session()
 
 
@@ -196,8 +225,10 @@ def test_jobs_of_ansible_runner_go_on_with_the_session(desk: Desk, visitor: NewV
     """One job waits for a person, two more have nothing but the key of the session."""
     someone = visitor()
     play = desk.play("login", {"redirect_url": desk.url()})
+    play = dataclasses.replace(play, environment={**play.environment, "JOB_ID": "4711"})
     with desk.begun(play.start_with_timeout(600)) as run:
         someone.open(desk.url())
+        someone.sees("Sign in to Redtrust (127.0.0.1) for Ansible job 4711")
         someone.press("Sign in")
         desk.fill(someone)
         someone.press("Sign in")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 import typing as t
@@ -40,7 +41,7 @@ def test_a_callback_that_another_page_forged_is_refused(desk: Desk, visitor: New
         victim.page.get_by_role("link").click()
         victim.sees(ELSEWHERE)
         victim.open(desk.url())
-        victim.sees("Sign in")
+        victim.button("Sign in").wait_for()
         victim.open(link)
         victim.page.get_by_role("link").click()
         victim.sees(ELSEWHERE)
@@ -58,6 +59,31 @@ def test_a_callback_that_another_page_forged_is_refused(desk: Desk, visitor: New
     assert desk.has_one_session()
     used = victim.page.url.partition("tkn=")[2]
     assert used != token
+
+
+def test_whoever_comes_after_the_other_is_told_as_well(desk: Desk, visitor: NewVisitor) -> None:
+    """The play waits for the browsers that it knows of: one at Redtrust's page, one that has not pressed the button."""
+    first, second, third = visitor(), visitor(language="pt-PT"), visitor(language="es-ES")
+    with desk.waits(desk.url()) as run:
+        for someone in (first, second, third):
+            someone.open(desk.url())
+        first.press("Sign in")
+        second.press("Iniciar sessão")
+        for someone in (first, second):
+            desk.fill(someone)
+        first.press("Sign in")
+        first.sees("You are signed in")
+        assert desk.has_one_session()
+        second.press("Sign in")
+        second.sees("Alguém já iniciou sessão")
+        assert not run.is_over()
+        third.press("Iniciar sesión")
+        third.sees("Alguien ya ha iniciado sesión")
+        first.page.reload()
+        first.sees("You are signed in")
+        assert run.wait() == 0, run.said()
+        desk.until_gone(run)
+    assert desk.statuses("exchange") == [200]
 
 
 def test_of_two_people_one_signs_in_and_the_other_is_told(desk: Desk, visitor: NewVisitor) -> None:
@@ -108,12 +134,25 @@ def test_the_play_fails_when_nobody_comes_in_time(desk: Desk, visitor: NewVisito
     someone = visitor()
     with desk.waits(desk.url(), login_timeout=6) as run:
         someone.open(desk.url())
-        someone.sees("Sign in")
+        someone.button("Sign in").wait_for()
+        assert re.search(r"The job waits until [0-9:]{8} UTC, [0-6] s from now\.", someone.text())
+        desk.until(lambda: someone.reloads().startswith("The time to sign in is over"), run)
+        assert not run.is_over()
         assert run.wait() == 2
         desk.until_gone(run)
         assert f"nobody signed in at {desk.url()} within 6 seconds" in run.said()
     assert desk.statuses("exchange") == []
     assert desk.sessions() == []
+
+
+def test_the_hint_for_another_machine_can_be_typed_as_it_is(desk: Desk) -> None:
+    """An IPv6 address has brackets for ssh; where this machine has none, the play fails after the hint."""
+    run = desk.play("login", {"redirect_url": f"http://[::1]:{desk.port}/callback"}).start()
+    try:
+        desk.until(lambda: "ssh -L" in run.said() or run.is_over(), run)
+        assert f"first connect with ssh -L {desk.port}:[::1]:{desk.port} and leave that open" in run.said()
+    finally:
+        run.kill_all()
 
 
 @pytest.fixture
@@ -137,11 +176,11 @@ def lose(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("interruptible")
-@pytest.mark.parametrize("end", [interrupt, lose])
+@pytest.mark.parametrize("end", [interrupt, lose, Run.kill, Run.kill_group])
 def test_nothing_listens_any_more_when_the_play_is_given_up(
     end: t.Callable[[Run], None], desk: Desk, visitor: NewVisitor
 ) -> None:
-    """Also when nobody tells the module, which is left behind."""
+    """Also when nobody tells the module, which is left behind, or its worker, which is in another process group."""
     someone = visitor()
     with desk.waits(desk.url()) as run:
         someone.open(desk.url())

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import collections.abc as c
+import dataclasses
+import datetime as dt
 import http.server
 import itertools
 import threading
@@ -21,9 +23,19 @@ if t.TYPE_CHECKING:
 KINDS: tuple[pages.Kind, ...] = t.get_args(pages.Kind)
 ADDRESS = "http://127.0.0.1/a"
 LONG_WORDS = "It said: https://rt.example.com/" + "aWordThatDoesNotEnd" * 12
-DETAILS = {"wrong_address": ADDRESS, "refused": LONG_WORDS, "not_reached": LONG_WORDS, "failed": LONG_WORDS}
+UNTIL = dt.datetime(2026, 1, 31, 12, 0, 0, tzinfo=dt.timezone.utc)
+MORE = pages.More(until=UNTIL, now=UNTIL - dt.timedelta(minutes=5))
+EXTRA: dict[str, dict[str, t.Any]] = {
+    "wrong_address": {"address": ADDRESS},
+    "refused": {"words": LONG_WORDS, "facts": "HTTP 401, TEMPORARY_TOKEN_USED"},
+    "not_answered": {"facts": "HTTP 503"},
+    "not_reached": {"words": LONG_WORDS},
+    "failed": {"words": LONG_WORDS},
+    "signed_in": {"person": "somebody.with.a.long.name.that.goes.on@" + "subdomain." * 9 + "example.com"},
+}
 FINGER_PIXELS = 44
-BROWSERS_LANGUAGE = {"en": "en-GB", "es": "es-ES", "pt": "pt-BR"}
+BROWSERS_LANGUAGE = {"en": "en-GB", "es": "es-ES", "pt-BR": "pt-BR", "pt-PT": "pt-PT"}
+ABOUT = pages.About("redtrust.example.com", "CA_EXAMPLE", "maria@build01.internal.example.com")
 
 
 class Shelf(http.server.ThreadingHTTPServer):
@@ -47,8 +59,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.server.asked.append(f"GET {self.path}")
         kind = t.cast("pages.Kind", self.path.strip("/"))
         language = pages.language_of(self.headers["Accept-Language"])
-        words = {"service": "redtrust.example.com", "partner": "CA_EXAMPLE", "detail": DETAILS.get(kind, "")}
-        body = pages.page(kind, language, **words)
+        body = pages.page(kind, language, ABOUT, dataclasses.replace(MORE, **EXTRA.get(kind, {})))
         self.send_response(200)
         self.send_header("Content-Security-Policy", pages.CONTENT_SECURITY_POLICY)
         self.send_header("Content-Type", "text/html; charset=utf-8")

@@ -106,6 +106,11 @@ class Visitor:
         """Return what there is to read."""
         return self.page.get_by_role("main").inner_text()
 
+    def reloads(self) -> str:
+        """Ask for the page again, and return what there is to read then."""
+        self.page.reload()
+        return self.text()
+
     def cookies(self) -> list[Cookie]:
         """Return what the browser keeps."""
         return self._context.cookies()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import typing as t
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import PATIENCE_SECONDS
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.runs import Play, own_core
 from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance, command, started
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import Authority
 
@@ -128,6 +131,56 @@ class TestByCertificate:
         assert certified.server.asked() == BY_CERTIFICATE
 
 
+@pytest.fixture
+def new_job(v433: Appliance, tmp_path: Path) -> t.Callable[..., Play]:
+    """Return jobs of ansible-runner, which has each play believe that somebody sits at a terminal."""
+    facts = v433.facts
+    names = ("host", "port", "auth_port", "api_version", "ca_path", "partner", "partner_secret", "redirect_url")
+    credential = {f"REDTRUST_{name.upper()}": str(facts[name]) for name in names}
+    keeping = {"REDTRUST_SESSION_KEY": "a key of sessions", "REDTRUST_STORE_PATH": str(tmp_path / "store.sqlite3")}
+
+    def made(environment: dict[str, str], **variables: t.Any) -> Play:
+        directory = tmp_path / str(len(list(tmp_path.iterdir())))
+        return Play(own_core(), directory, "login", variables, {**credential, **keeping, **environment})
+
+    return made
+
+
+AWX = {"JOB_ID": "4711", "AWX_HOST": "https://awx.example.com"}
+
+
+class TestInAJob:
+    """Of AWX, where nobody sits at the terminal and no browser reaches what listens."""
+
+    def said_by(self, play: Play) -> str:
+        run = play.start_with_timeout(PATIENCE_SECONDS)
+        try:
+            assert run.wait() != 0, run.said()
+        finally:
+            run.kill_all()
+        assert play.runner_status() == "failed"
+        return run.said()
+
+    @pytest.mark.parametrize("names", [("JOB_ID",), ("AWX_HOST",), ("JOB_ID", "AWX_HOST")])
+    def test_nobody_is_asked(self, names: tuple[str, ...], v433: Appliance, new_job: t.Callable[..., Play]) -> None:
+        """The job of docs/signing-in.md that is launched with an empty answer."""
+        environment = {name: AWX[name] for name in names}
+        said = self.said_by(new_job(environment, login_method="paste", login_temporal_token=""))
+        assert "A person has to sign in, and a job cannot ask. Open https://" in said
+        assert "Then launch this job template again at once, with that address as login_temporal_token" in said
+        assert [step for step, _status in v433.asked()] == ["login_request"]
+
+    def test_the_job_template_to_launch_again_is_named(self, new_job: t.Callable[..., Play]) -> None:
+        said = self.said_by(new_job(AWX, login_method="paste", awx_job_template_name="Sign in, team A"))
+        assert re.search(r'launch the job template \\*"Sign in, team A\\*" again at once', said)
+
+    def test_the_job_that_stays_signed_in_names_the_one_to_launch(self, new_job: t.Callable[..., Play]) -> None:
+        for variables, name in (({}, "Redtrust: sign in"), ({"login_job_template": "Sign in (A)"}, "Sign in (A)")):
+            said = self.said_by(new_job(AWX, login_state="kept", **variables))
+            assert re.search(rf'a person has to sign in: launch the job template \\*"{re.escape(name)}\\*"; ', said)
+            assert "127.0.0.1:8765" not in re.sub(r'(?m)^.*"url": .*$', "", said)
+
+
 class TestStayingSignedIn:
     def signed_in(self, server: Appliance, new_site: NewSite) -> Site:
         site = new_site(server, redirect_url=server.facts["redirect_url"]).with_session_key()
@@ -188,6 +241,15 @@ class TestStayingSignedIn:
             said = site.run("redtrust_login", session_key="another key of sessions", **more).said
             assert "session_key does not open the session that the store keeps" in said["msg"]
         assert site.run("redtrust_login").said["action"] == "none"
+
+    def test_a_server_in_trouble_has_refused_nobody(self, v433: Appliance, new_site: NewSite) -> None:
+        site = new_site(v433, redirect_url=v433.facts["redirect_url"]).with_session_key()
+        v433.fault("exchange", "before", "status:503")
+        said = site.run("redtrust_login", temporal_token=v433.temporary_token()).said
+        assert "Redtrust could not answer (HTTP 503" in said["msg"]
+        assert "sign in again in some minutes" in said["msg"]
+        assert "refused" not in said["msg"]
+        assert said["error"]["status"] == 503
 
     def test_what_was_copied_wrongly_loses_nothing(self, v433: Appliance, new_site: NewSite) -> None:
         site = self.signed_in(v433, new_site)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._answers import (
     jwt_expiry,
+    jwt_person,
     parse_date,
     parse_envelope,
     parse_finalized,
@@ -341,3 +342,37 @@ def test_any_text_may_be_a_token(text: str) -> None:
     for token in (text, f"a.{text}.c", f"a.{base64.urlsafe_b64encode(text.encode('utf-8', 'replace')).decode()}.c"):
         moment = jwt_expiry(token)
         assert moment is None or moment.tzinfo is UTC
+
+
+class TestWhomAJwtNames:
+    @pytest.mark.parametrize(
+        ("claims", "person"),
+        [
+            ({"sub": "demo"}, "demo"),
+            ({"sub": "demo", "name": "Maria Ruiz"}, "Maria Ruiz"),
+            ({"name": "Maria Ruiz", "preferred_username": "maria"}, "maria"),
+            ({"unique_name": " LOCAL\\maria ", "nameid": "7"}, "LOCAL\\maria"),
+            ({"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn": "maria@example.com"}, "maria@example.com"),
+            ({"UPN": "maria@example.com"}, "maria@example.com"),
+            ({"name": "Jos\u00e9", "email": "x@example.com"}, "Jos\u00e9"),
+            ({"name": 7, "email": "x@example.com"}, "x@example.com"),
+            # what tells a person nothing, or is made to mislead
+            ({"sub": "4711"}, None),
+            ({"sub": "8f14e45f-ceea-467f-a8d7-1b5c4d2e9a01"}, None),
+            ({"sub": "maria\nroot"}, None),
+            ({"name": "\u202eairam"}, None),
+            ({"name": " ", "sub": ""}, None),
+            ({"name": ["maria"]}, None),
+            ({"role": "admin"}, None),
+            ({}, None),
+            ([], None),
+            ("maria", None),
+            (None, None),
+        ],
+    )
+    def test_by_the_claims_in_use(self, claims: object, person: str | None) -> None:
+        assert jwt_person(jwt(claims)) == person
+
+    @pytest.mark.parametrize("token", ["", "opaque", "a.b", "a.b.c", "a.!.c", "..", "a." + "W" * 10_000 + ".c"])
+    def test_nobody_where_it_is_none(self, token: str) -> None:
+        assert jwt_person(token) is None

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
+import socket
 import subprocess
 import sys
 
@@ -39,6 +41,37 @@ def test_names_host_pid_and_job(monkeypatch: pytest.MonkeyPatch) -> None:
     assert re.match(rf"\S+ \(pid {os.getpid()}, job 42, ", _holder.holder())
     monkeypatch.delenv("JOB_ID")
     assert "job" not in _holder.holder()
+
+
+@pytest.mark.parametrize(
+    ("environment", "number", "is_in_job"),
+    [
+        ({}, None, False),
+        ({"JOB_ID": "", "AWX_HOST": ""}, None, False),
+        ({"JOB_ID": "42", "AWX_HOST": ""}, "42", True),
+        ({"AWX_HOST": "https://awx.example.com"}, None, True),
+    ],
+)
+def test_knows_a_job(
+    environment: dict[str, str], number: str | None, is_in_job: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("JOB_ID", "AWX_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert (_holder.job_number(), _holder.is_in_job()) == (number, is_in_job)
+
+
+@pytest.mark.parametrize("error", [KeyError, OSError])
+def test_names_the_place_also_of_a_user_without_an_entry(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_entry() -> str:
+        raise error("uid not found")
+
+    assert _holder.place() == f"{getpass.getuser()}@{socket.gethostname()}"
+    monkeypatch.setattr(getpass, "getuser", no_entry)
+    assert _holder.place() == f"{os.getuid()}@{socket.gethostname()}"
 
 
 def test_two_runs_of_one_process_differ() -> None:

@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _listener
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._listener import Listener
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._pages import About
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._redirect_url import Place
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sign_in import (
     PageAnswer,
@@ -25,6 +26,15 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sign_
     SignIn,
 )
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import Authority
+
+ABOUT = About("rt", "CA", "maria@build01")
+
+
+@pytest.fixture(autouse=True)
+def no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """End at once; what is told to those who come too late has tests of its own."""
+    for name in ("_LINGER", "_LINGER_AT_LEAST"):
+        monkeypatch.setattr(_listener, name, 0.0)
 
 
 class Waiting:
@@ -39,7 +49,7 @@ class Waiting:
         self.port = _free_port()
         host = f"127.0.0.1:{self.port}"
         self.sign_in: SignIn[str] = SignIn(
-            f"{scheme}://{host}/callback", lambda: "https://rt.example/", self._exchange, service="rt", partner="CA"
+            f"{scheme}://{host}/callback", lambda: "https://rt.example/", self._exchange, about=ABOUT
         )
         self.listener = Listener(place or Place("127.0.0.1", self.port), self.sign_in)
         self.port = self.listener.server_port
@@ -97,7 +107,7 @@ def test_over_tls(tmp_path: Path) -> None:
     ours = Authority(tmp_path, "ours")
     certificate = ours.issue("127.0.0.1")
     waiting = Waiting(Place("127.0.0.1", _free_port(), certificate))
-    waiting.sign_in._host = f"127.0.0.1:{waiting.port}"
+    waiting.sign_in._redirect_url = f"https://127.0.0.1:{waiting.port}/callback"
     context = ssl.create_default_context(cafile=ours.path)
     with pytest.raises((OSError, http.client.HTTPException)):
         ask(waiting, "/callback")  # plain HTTP
@@ -136,11 +146,90 @@ def test_many_who_say_nothing_do_not_fill_it(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(_listener, "_REQUEST_TIMEOUT", 60.0)
     waiting = Waiting()
     with contextlib.ExitStack() as stack:
-        for _number in range(80):
-            one = stack.enter_context(socket.create_connection(("127.0.0.1", waiting.port)))
-            one.settimeout(20)
-        assert one.recv(1) == b""  # hung up on at once
-        assert threading.active_count() < 80
+        idle = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", waiting.port), timeout=20))
+            for _number in range(80)
+        ]
+        cookie = started(waiting)
+        assert ask(waiting, "/callback?tkn=canary", Cookie=cookie).status == 200
+        assert idle[0].recv(1) == b""  # hung up on, to make room
+        waiting.wanted = False
+        waiting.over()
+
+
+def test_who_has_asked_does_not_keep_it_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody whose browser has its answer over TLS, and leaves the connection as it is."""
+    monkeypatch.setattr(_listener, "_REQUEST_TIMEOUT", 60.0)
+    ours = Authority(tmp_path, "ours")
+    waiting = Waiting(Place("127.0.0.1", _free_port(), ours.issue("127.0.0.1")), scheme="https")
+    waiting.sign_in._redirect_url = f"https://127.0.0.1:{waiting.port}/callback"
+    context = ssl.create_default_context(cafile=ours.path)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(socket.create_connection(("127.0.0.1", waiting.port)))  # not even TLS
+        plain = stack.enter_context(socket.create_connection(("127.0.0.1", waiting.port), timeout=20))
+        tls = stack.enter_context(context.wrap_socket(plain, server_hostname="127.0.0.1"))
+        other = stack.enter_context(socket.create_connection(("127.0.0.1", waiting.port), timeout=20))
+        stack.enter_context(context.wrap_socket(other, server_hostname="127.0.0.1"))  # nothing after that
+        tls.sendall(f"GET /callback HTTP/1.1\r\nHost: 127.0.0.1:{waiting.port}\r\n\r\n".encode())
+        assert tls.recv(12) == b"HTTP/1.0 200"
+        waiting.wanted = False
+        waiting.over()
+
+
+def test_head_has_no_body() -> None:
+    waiting = Waiting()
+    with socket.create_connection(("127.0.0.1", waiting.port), timeout=20) as connection:
+        connection.sendall(f"HEAD /callback HTTP/1.1\r\nHost: 127.0.0.1:{waiting.port}\r\n\r\n".encode())
+        head, _blank, body = b"".join(iter(lambda: connection.recv(65536), b"")).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.0 200")
+    assert int(head.partition(b"Content-Length: ")[2].partition(b"\r")[0]) > 1000
+    assert body == b""
+    waiting.wanted = False
+    waiting.over()
+
+
+@pytest.mark.parametrize("other", ['theme={"a":"b"}', "name=Jos\xc3\xa9; city=\xc3\x85", "x\x85y=\xff"])
+def test_cookies_of_others_as_they_come(other: str) -> None:
+    """In headers of their own, and with bytes that are no ASCII."""
+    waiting = Waiting()
+    cookie = started(waiting)
+    with socket.create_connection(("127.0.0.1", waiting.port), timeout=20) as connection:
+        lines = f"GET /callback?tkn=canary HTTP/1.1\r\nHost: 127.0.0.1:{waiting.port}\r\nCookie: {cookie}\r\n"
+        connection.sendall(f"{lines}Cookie: {other}\r\n\r\n".encode("latin-1"))
+        assert connection.recv(12) == b"HTTP/1.0 200"
+    waiting.over()
+
+
+class TestWhoComesTooLate:
+    """The clock is put forward: a period is over when the listener has looked often enough."""
+
+    def test_after_the_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_listener, "_LINGER", 60.0)
+        waiting = Waiting(seconds=0.0)
+        while (answer := ask(waiting, "/callback")).status == 200:
+            pass  # it has only just begun
+        assert answer.status == 410
+        assert waiting._thread.is_alive()
+        waiting.wanted = False
+        waiting.over()
+
+    def test_the_second_is_waited_for_and_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_listener, "_LINGER", 60.0)
+        waiting = Waiting()
+        first, second = started(waiting), started(waiting)
+        assert ask(waiting, "/callback?tkn=canary", Cookie=first).status == 200
+        waiting._thread.join(1.0)
+        assert waiting._thread.is_alive()
+        assert ask(waiting, "/callback?tkn=other", Cookie=second).status == 410
+        waiting.over()
+        assert waiting.exchanged == ["canary"]
+
+    def test_whoever_comes_at_once_although_nobody_is_known(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("_LINGER", "_LINGER_AT_LEAST"):
+            monkeypatch.setattr(_listener, name, 60.0)
+        waiting = Waiting()
+        assert ask(waiting, "/callback?tkn=canary", Cookie=started(waiting)).status == 200
+        assert ask(waiting, "/callback").status == 410
         waiting.wanted = False
         waiting.over()
 
@@ -208,7 +297,7 @@ def test_an_answer_that_is_on_its_way_is_waited_for(monkeypatch: pytest.MonkeyPa
 def test_what_nobody_expected_is_not_lost(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """It ends the wait, and is told by the module, with its secrets hidden."""
     port = _free_port()
-    sign_in: SignIn[str] = SignIn(f"http://127.0.0.1:{port}/", str, str, service="rt", partner="CA")
+    sign_in: SignIn[str] = SignIn(f"http://127.0.0.1:{port}/", str, str, about=ABOUT)
     facts: dict[str, PageAnswer] = {}
     monkeypatch.setattr(sign_in, "answer", lambda _request: facts["canary"])
     listener = Listener(Place("127.0.0.1", port), sign_in)
@@ -222,7 +311,7 @@ def test_what_nobody_expected_is_not_lost(monkeypatch: pytest.MonkeyPatch, capfd
 def test_a_place_that_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        sign_in: SignIn[str] = SignIn("http://127.0.0.1/", str, str, service="rt", partner="CA")
+        sign_in: SignIn[str] = SignIn("http://127.0.0.1/", str, str, about=ABOUT)
         with pytest.raises(
             ConfigurationError, match=rf"cannot listen on 127.0.0.1 port {port} \(Address already in use\)"
         ):
@@ -230,6 +319,6 @@ def test_a_place_that_is_taken() -> None:
 
 
 def test_a_certificate_that_cannot_be_used(tmp_path: Path) -> None:
-    sign_in: SignIn[str] = SignIn("https://127.0.0.1/", str, str, service="rt", partner="CA")
+    sign_in: SignIn[str] = SignIn("https://127.0.0.1/", str, str, about=ABOUT)
     with pytest.raises(ConfigurationError, match=r"certificate_path: .* must hold a certificate in PEM form"):
         Listener(Place("127.0.0.1", _free_port(), str(tmp_path / "none.pem")), sign_in)

@@ -13,6 +13,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._redirect_url import (
     Place,
     check_redirect_url,
+    is_host_of,
     landing_address,
     leads_to,
 )
@@ -54,6 +55,56 @@ def test_what_may_not(url: str) -> None:
 )
 def test_the_address_that_a_person_opens(url: str, opened: str) -> None:
     assert landing_address(url) == opened
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://127.0.0.1:8765/callback", "127.0.0.1:8765"),
+        # a browser leaves out the port that is the usual one
+        ("http://localhost:80/callback", "localhost"),
+        ("http://localhost:80/callback", "localhost:80"),
+        ("http://localhost/callback", "localhost:80"),
+        ("https://a.example:443/b", "a.example"),
+        ("https://a.example/b", "a.example:443"),
+        # and writes names and addresses in its own way
+        ("https://A.Example:8443/b", "a.example:8443"),
+        ("https://a.example/b", "a.example."),
+        ("https://a.example./b", "a.example"),
+        ("http://[::1]:8765/", "[::1]:8765"),
+        ("http://[0:0:0:0:0:0:0:1]:80/", "[::1]"),
+        ("https://127.1:8443/", "127.0.0.1:8443"),
+        ("https://xn--caf-dma.example/", "xn--caf-dma.example"),
+        # so do reverse proxies
+        ("https://a.example:8443/b", "a.example"),
+    ],
+)
+def test_a_host_that_is_meant(url: str, host: str) -> None:
+    assert is_host_of(url, host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        "evil.example",
+        "evil.example:443",
+        "a.example:80",
+        "a.example:8443",
+        "a.example.evil.example",
+        "evil.example/a.example",
+        "evil.example#a.example",
+        "x@a.example",
+        "a.example, evil.example",
+        "a.example:x",
+        "a.example:99999",
+        "[::1",
+        "127.0.0.1",
+    ],
+)
+def test_a_host_that_is_not(host: str) -> None:
+    """Names of others may lead to this machine."""
+    assert not is_host_of("https://a.example/b", host)
 
 
 @pytest.mark.parametrize("address", ["https://a.example/b?tkn=x", "https://A.example:443/b", "https://a.example/b#c"])

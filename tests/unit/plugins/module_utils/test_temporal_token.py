@@ -74,5 +74,13 @@ def test_each_mistake_is_named_and_nothing_is_shown(pasted: str, words: str) -> 
     assert not [part for part in (TOKEN, QUOTED, TOKEN[:5], "canary") if part in str(caught.value)]
 
 
+@pytest.mark.parametrize("value", ["%00", "a%0Ab", "a%7F", "%20", "caf%C3%A9", "a%e2%80%a6", "can ary", "x" * 8193])
+def test_what_can_be_no_token(value: str) -> None:
+    with pytest.raises(ConfigurationError, match="the tkn in that address has a blank or a character") as caught:
+        token_in(f"tkn={value}")
+    assert value not in str(caught.value)
+    assert token_in(f"tkn={'x' * 8192}") == "x" * 8192
+
+
 def test_the_registered_address_in_another_spelling() -> None:
     assert pasted_token(f"https://YOUR-APP.com:443/?x=1&tkn={QUOTED}", "https://your-app.com?tkn=") == TOKEN
