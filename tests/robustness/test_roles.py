@@ -51,12 +51,9 @@ class Cell:
 
 def cells(signer: str, way: str) -> list[Cell]:
     """Return what fails in this way, with this signer: a local CA makes no certificate that the gate refuses."""
-    found = [
-        Cell(step, causes[signer] if isinstance(causes, dict) else causes)
-        for (step, its_way), causes in CAUSES.items()
-        if its_way == way and (not isinstance(causes, dict) or signer in causes)
-    ]
-    return sorted(found, key=lambda cell: STEPS.index(cell.step))
+    causes = {step: CAUSES.get((step, way), {}) for step in STEPS}
+    told = {step: cause if isinstance(cause, str) else cause.get(signer) for step, cause in causes.items()}
+    return [Cell(step, cause) for step, cause in told.items() if cause]
 
 
 _REFUSED, _BLOCKED = (words for _status, words in signing_ca.WORDS.values())
@@ -109,13 +106,23 @@ class Stage:
         self._directory = site.certificates.parent
         self._ca = Path(site.local_ca["certificate_path"]).parent
 
-    def run(self, names: t.Sequence[str], ways: t.Mapping[str, str], fault: Fault | None = None, **more: t.Any) -> int:
-        """Run the play and return its status; ``ways`` says how the CA fails for which name."""
+    def run(
+        self,
+        names: t.Sequence[str],
+        ways: t.Mapping[str, str],
+        fault: Fault | None = None,
+        entries: t.Sequence[t.Mapping[str, t.Any]] = (),
+    ) -> int:
+        """Run the play and return its status; ``ways`` says how the CA fails for which name.
+
+        ``entries`` is what is asked for, where that is not the usual.
+        """
         tasks = self._directory / "sign.yml"
         tasks.write_text(yaml.safe_dump(self._own_tasks(ways)), encoding="utf-8")
         (self._directory / "answers").mkdir(exist_ok=True)
         play = self._directory / "play.yml"
-        play.write_text(yaml.safe_dump([self._play(names, ways, more)]), encoding="utf-8")
+        asked = list(entries) or [self.entry(name) for name in names]
+        play.write_text(yaml.safe_dump([self._play(asked, ways)]), encoding="utf-8")
         environment = {
             "ANSIBLE_COLLECTIONS_PATH": str(TREE),
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
@@ -140,17 +147,14 @@ class Stage:
         self.told = json.loads(told.read_text(encoding="utf-8")) if told.exists() else {}
         return ran.returncode
 
-    def _play(self, names: t.Sequence[str], ways: t.Mapping[str, str], more: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    def _play(self, entries: t.Sequence[t.Mapping[str, t.Any]], ways: t.Mapping[str, str]) -> dict[str, t.Any]:
         role = self.role
-        entries = [self.entry(name) for name in names]
+        forced = [{"name": entry["name"], "force": True} for entry in entries]
         variables = {
-            "certificates": entries
-            if role == "issue"
-            else [{"name": entry["name"], "force": True} for entry in entries],
+            "certificates": [dict(entry) for entry in entries] if role == "issue" else forced,
             "directory": str(self.site.certificates),
             "workers": 1,
             **self._signing(ways),
-            **more,
         }
         facts = {name: f"{{{{ {role}_{name} }}}}" for name in ("results", "changed", "failed", "stopped")}
         return {
@@ -270,8 +274,8 @@ def test_what_failed_is_told_with_its_cause(stage: Stage, way: str) -> None:
         path = stage.site.certificates / "at file.pem"
         path.unlink(missing_ok=True)
         (path / "in the way").mkdir(parents=True)
-    more = {"certificates": entries} if stage.role == "issue" else {}
-    status = stage.run([*names, *GOOD], {"at sign": way, "at gate": SIGNING.get(f"gate {way}", "")}, **more)
+    ways = {"at sign": way, "at gate": SIGNING.get(f"gate {way}", "")}
+    status = stage.run([*names, *GOOD], ways, entries=entries)
 
     assert status == 2, stage.output
     assert stage.told["failed"] == names, stage.output
@@ -298,3 +302,14 @@ def test_a_module_that_is_killed_is_told(stage: Stage, point: str, tmp_path: Pat
     assert "2 of 2 certificates failed: " in stage.output
     assert stage.run(GOOD, {}) == 0, stage.output
     assert {stage.result(name)["state"] for name in GOOD} == {"finalized"}
+
+
+@pytest.mark.parametrize("point", ["create received", "sign before", "finalize received", "file before"])
+@pytest.mark.parametrize("stage", [(role, "local_ca") for role in ROLES], indirect=True, ids=" with ".join)
+def test_an_error_that_nobody_expected_is_told_of_one(stage: Stage, point: str) -> None:
+    stage.issued(GOOD)
+    first, second = GOOD
+    assert stage.run(GOOD, {}, Fault(point, once=str(stage.site.certificates.parent / "once"))) == 2, stage.output
+    assert (stage.told["failed"], stage.result(second)["state"]) == ([first], "finalized"), stage.output
+    assert stage.result(first)["error"]["exception"] == "UnexpectedError"
+    assert f"1 of 2 certificates failed: {first}: an error that nobody expected" in stage.output
