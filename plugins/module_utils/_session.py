@@ -179,14 +179,14 @@ class Session:
             return "logout"
 
     def _log_out(self, session: KeptSession) -> None:
-        """End a session at the service; one whose access token is over is refreshed first."""
+        """End a session at the service; one whose access token is over is refreshed first, if that may be."""
         tokens, fresh = session.tokens, False
-        if session.has_ended(self._now()) and tokens.refresh_token:
+        if session.has_ended(self._now()) and self._may_refresh(session, tokens):
             tokens, fresh = self._refreshed(tokens), True
         try:
             self._client.logout(tokens)
         except UnauthorizedError:
-            if fresh or not tokens.refresh_token:
+            if fresh or not self._may_refresh(session, tokens):
                 raise
             self._client.logout(self._refreshed(tokens))
 

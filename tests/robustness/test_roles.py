@@ -62,7 +62,7 @@ CAUSES: t.Mapping[tuple[str, str], str | t.Mapping[str, str]] = {
     ("request", "refused"): "HTTP 400",
     ("request", "for good"): "HTTP 403",
     ("request", "unreachable"): "the answer did not come",
-    ("request", "not usable"): "not JSON",
+    ("request", "not usable"): "a page for people in HTML, perhaps of a proxy",
     ("sign", "refused"): {
         "local_ca": "subject_alt_name 'at sign' is not DNS:",
         "command": f"exit status 1: {_REFUSED}",
@@ -87,8 +87,8 @@ CAUSES: t.Mapping[tuple[str, str], str | t.Mapping[str, str]] = {
     ("upload", "refused"): "HTTP 400",
     ("upload", "for good"): "HTTP 403",
     ("upload", "unreachable"): "did not come",
-    ("upload", "not usable"): "finalize at ",
-    ("file", "refused"): "cannot be written",
+    ("upload", "not usable"): "does not confirm the upload",
+    ("file", "refused"): "at file.pem is a directory: move it away",
 }
 SERVER = {"refused": "status:400", "for good": "status:403", "unreachable": "drop", "not usable": "rubbish"}
 SIGNING = {"gate refused": "another subject", "gate for good": "another key", "gate not usable": "expired"}
@@ -127,6 +127,7 @@ class Stage:
             "ANSIBLE_COLLECTIONS_PATH": str(TREE),
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
             "ANSIBLE_LOCALHOST_WARNING": "False",
+            "ANSIBLE_PIPELINING": "True",
             "HOME": str(self._directory),
             "LC_ALL": "C.UTF-8",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),

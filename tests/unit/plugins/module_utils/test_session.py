@@ -815,6 +815,17 @@ class TestClosing:
         assert service.transport.requests[-1].headers["Authorization"] == "Bearer access-2"
         assert {"access-2", "refresh-2"} <= set(service.registered)
 
+    def test_its_refresh_token_is_not_sent_a_second_time(self, path: Path) -> None:
+        service = Service(refresh=failed(AnswerLostError, "refresh"))
+        service.session(LOGIN, path).open()
+        service.later(3.1)
+        service.transport.replies["login"] = failed(NotSentError, "login")
+        with pytest.raises(NotSentError):
+            service.session(LOGIN, path).open()
+        service.transport.replies["refresh"] = service._triple
+        assert service.session(LOGIN, path).close() == "logout"
+        assert service.steps() == ["login", "refresh", "login", "logout"]
+
     def test_so_is_one_that_the_service_does_not_accept(self, path: Path) -> None:
         service = Service()
         over = refusal("TOKEN_EXPIRED", "over", 401)
