@@ -21,7 +21,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Revision
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 from ansible_collections.redtrust.certificate_enroll.tests.robustness import signing_ca
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import PATIENCE_SECONDS, TREE, Fault, Site
@@ -251,7 +250,8 @@ def wish_for_what_no_ca_makes(stage: Stage, name: str) -> None:
     ran = stage.site.step(first, [name], **options)
     assert not ran.status, ran
     with open_store(str(stage.site.store_path)) as store:
-        pending = t.cast("Revision", store.enrollment(stage.site.options["host"], name).pending)
+        pending = store.enrollment(stage.site.options["host"], name).pending
+        assert pending
         store.put(dataclasses.replace(pending, spec=dataclasses.replace(pending.spec, subject_alt_name=(name,))))
 
 

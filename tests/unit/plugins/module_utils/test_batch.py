@@ -195,7 +195,7 @@ class TestAnErrorThatNobodyExpected:
 
         step.before = overtaken
         (outcome,) = batch.run(step, items("crash"), store, self.options(clock))
-        assert type(outcome.error) is InternalError
+        assert isinstance(outcome.error, InternalError)
         assert store.enrollment("svc", "crash").pending == taken[0]
 
     def test_a_store_that_cannot_count_it_does_not_hide_it(
@@ -207,7 +207,7 @@ class TestAnErrorThatNobodyExpected:
         self.pending(store, "unread")
         monkeypatch.setattr(store, "put", gone)
         (outcome,) = batch.run(Requesting(store), items("unread"), store, self.options(clock))
-        assert type(outcome.error) is InternalError
+        assert isinstance(outcome.error, InternalError)
 
     def test_what_concerns_the_machine_ends_the_run(self, store: SqliteStore, clock: Clock) -> None:
         with pytest.raises(OSError, match="No space left"):
@@ -217,7 +217,7 @@ class TestAnErrorThatNobodyExpected:
     def test_what_is_counted_is_told_though_the_service_is_down(self, store: SqliteStore, clock: Clock) -> None:
         down = dataclasses.replace(self.options(clock), is_down=lambda: True)
         (outcome,) = batch.run(Requesting(store), items("unread"), store, down)
-        assert type(outcome.error) is InternalError
+        assert isinstance(outcome.error, InternalError)
 
     def test_leases_are_renewed_all_the_same(
         self, store: SqliteStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
