@@ -94,13 +94,16 @@ def outcome_of(steps: t.Sequence[Step]) -> RoleOutcome:
 
 
 def _later(earlier: Entry | None, entry: Entry) -> Entry:
-    """Return what counts of two entries of one certificate: the first failure, else the last that did something."""
+    """Return what counts of two entries of one certificate: the first failure, else the last that had something to do.
+
+    What a step says that had nothing to do is no more than that; what it knows of the certificate counts.
+    """
     if earlier is None:
         return entry
     if earlier["failed"]:
         finished = entry["state"] == "finalized" and not entry["failed"]
         return entry if finished and earlier["error"]["type"] == _TASK_FAILED else earlier
-    if earlier["changed"] and not entry["changed"] and not entry["failed"]:
+    if entry["action"] == "none" and not entry["failed"]:
         return {**entry, **{name: earlier[name] for name in ("action", "reason", "changed")}}
     return entry
 

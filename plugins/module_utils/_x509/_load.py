@@ -136,10 +136,10 @@ def load_csr(der: bytes) -> CertificateRequest:
     """Read a certificate signing request in DER; raises ConfigurationError."""
     try:
         content, *rest = _signed_parts(der)
-        version, subject, spki, *_attributes = content.children()  # RFC 2986, 4.1
+        version, subject, spki, *attributes = content.children()  # RFC 2986, 4.1
         X500Name.read(subject)
         with quietly():
-            shell = x509.load_der_x509_csr(_shell((version, _EMPTY, spki, _der.encode(_der.EXPLICIT_0)), rest))
+            shell = x509.load_der_x509_csr(_shell((version, _EMPTY, spki, *attributes), rest))
         return CertificateRequest(der, content.encoded, spki.encoded, shell)
     except UNREADABLE as exc:
         raise ConfigurationError(f"{len(der)} bytes are not a PKCS#10 certificate request in DER: {exc}") from exc
@@ -157,11 +157,14 @@ def _version_and_fields(tbs: _der.Element) -> tuple[int, list[_der.Element]]:
 
 
 def _signed_parts(der: bytes) -> list[_der.Element]:
-    """Return what is signed, the algorithm and the signature."""
+    """Return what is signed, the algorithm and the signature; raises MalformedError."""
     whole = _der.element(der)
     if whole.tag != _der.SEQUENCE or whole.encoded != der:
         raise _der.MalformedError("bytes that do not belong to it follow")
-    return whole.children()
+    content, *rest = whole.children()
+    if content.tag != _der.SEQUENCE:
+        raise _der.MalformedError("what is signed is no sequence")
+    return [content, *rest]
 
 
 def _shell(content: t.Iterable[bytes | _der.Element], rest: t.Iterable[_der.Element]) -> bytes:

@@ -59,6 +59,13 @@ class TestOfModules:
         assert (result["action"], result["reason"], result["changed"]) == ("adopt", "adopted", True)
         assert result["path"] == "/a.pem"
 
+    def test_why_nothing_was_done_is_what_the_first_says(self) -> None:
+        due = entry(reason="due from 2026-12-01")
+        assert outcome_of([step(due), step(entry(reason="finalized"))]).results[0]["reason"] == "due from 2026-12-01"
+        waits = entry(action="wait", reason="the signer says: not yet", state="signing")
+        later = entry(reason="signing, waits for its certificate", state="signing")
+        assert outcome_of([step(asked()), step(waits), step(later)]).results[0]["action"] == "wait"
+
     def test_what_is_adopted_is_not_new(self) -> None:
         assert outcome_of([step(entry(action="adopt", changed=True))]).changed == ()
 

@@ -85,6 +85,13 @@ def test_a_broken_signature_on_the_vendors_csr_is_refused(vendor_csr: str) -> No
         check_proof_of_possession(der[:-1] + bytes([der[-1] ^ 1]))
 
 
+def test_what_has_another_tag_than_a_request_is_none(vendor_csr: str) -> None:
+    der = bytearray(base64.b64decode(vendor_csr))
+    der[4] = 0  # the tag of what is signed
+    with pytest.raises(ConfigurationError, match="not a PKCS#10 certificate request"):
+        parse_csr(base64.b64encode(der).decode())
+
+
 def test_a_dsa_key_proves_possession(openssl: Openssl) -> None:
     openssl("dsaparam", "-out", "dsa", "1024")
     openssl.request("leaf", "/CN=x", key="dsa:dsa")
