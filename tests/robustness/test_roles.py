@@ -119,9 +119,34 @@ class Stage:
         tasks = self._directory / "sign.yml"
         tasks.write_text(yaml.safe_dump(self._own_tasks(ways)), encoding="utf-8")
         (self._directory / "answers").mkdir(exist_ok=True)
-        play = self._directory / "play.yml"
-        asked = list(entries) or [self.entry(name) for name in names]
-        play.write_text(yaml.safe_dump([self._play(asked, ways)]), encoding="utf-8")
+        role, asked = self.role, list(entries) or [self.entry(name) for name in names]
+        forced = [{"name": entry["name"], "force": True} for entry in asked]
+        variables = {
+            "certificates": [dict(entry) for entry in asked] if role == "issue" else forced,
+            "directory": str(self.site.certificates),
+            "workers": 1,
+            **self._signing(ways),
+        }
+        facts = {name: f"{{{{ {role}_{name} }}}}" for name in ("results", "changed", "failed", "stopped")}
+        tell = [self._tell(facts)]
+        return self.play([{"block": [self.include(variables)], "always": tell}], fault)
+
+    def include(self, variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """Return a task that includes the role, with variables that are named without their prefix."""
+        given = {f"{self.role}_{name}": value for name, value in variables.items()}
+        return {"ansible.builtin.include_role": {"name": f"redtrust.certificate_enroll.{self.role}"}, "vars": given}
+
+    def play(self, tasks: t.Sequence[t.Mapping[str, t.Any]], fault: Fault | None = None, *options: str) -> int:
+        """Run a play with these tasks and return its status."""
+        path = self._directory / "play.yml"
+        play = {
+            "hosts": "localhost",
+            "gather_facts": False,
+            "vars": {"ansible_python_interpreter": sys.executable},
+            "module_defaults": {"group/redtrust.certificate_enroll.redtrust": self.site.options},
+            "tasks": tasks,
+        }
+        path.write_text(yaml.safe_dump([play]), encoding="utf-8")
         environment = {
             "ANSIBLE_COLLECTIONS_PATH": str(TREE),
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
@@ -133,7 +158,7 @@ class Stage:
             **(fault.environment() if fault else {}),
         }
         ran = subprocess.run(
-            [sys.executable, "-m", "ansible", "playbook", str(play)],
+            [sys.executable, "-m", "ansible", "playbook", str(path), *options],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -147,42 +172,22 @@ class Stage:
         self.told = json.loads(told.read_text(encoding="utf-8")) if told.exists() else {}
         return ran.returncode
 
-    def _play(self, entries: t.Sequence[t.Mapping[str, t.Any]], ways: t.Mapping[str, str]) -> dict[str, t.Any]:
-        role = self.role
-        forced = [{"name": entry["name"], "force": True} for entry in entries]
-        variables = {
-            "certificates": [dict(entry) for entry in entries] if role == "issue" else forced,
-            "directory": str(self.site.certificates),
-            "workers": 1,
-            **self._signing(ways),
-        }
-        facts = {name: f"{{{{ {role}_{name} }}}}" for name in ("results", "changed", "failed", "stopped")}
-        return {
-            "hosts": "localhost",
-            "gather_facts": False,
-            "vars": {"ansible_python_interpreter": sys.executable},
-            "module_defaults": {"group/redtrust.certificate_enroll.redtrust": self.site.options},
-            "tasks": [
-                {
-                    "block": [
-                        {
-                            "ansible.builtin.include_role": {"name": f"redtrust.certificate_enroll.{role}"},
-                            "vars": {f"{role}_{name}": value for name, value in variables.items()},
-                        }
-                    ],
-                    "always": [
-                        {
-                            "ansible.builtin.copy": {
-                                "content": "{{ told | to_json }}",
-                                "dest": str(self._directory / "told.json"),
-                                "mode": "0600",
-                            },
-                            "vars": {"told": facts},
-                        }
-                    ],
-                }
-            ],
-        }
+    def _tell(self, facts: t.Mapping[str, str]) -> dict[str, t.Any]:
+        """Return a task that writes down what the play knows."""
+        place = str(self._directory / "told.json")
+        copy = {"content": "{{ told | to_json }}", "dest": place, "mode": "0600"}
+        return {"ansible.builtin.copy": copy, "vars": {"told": dict(facts)}, "check_mode": False}
+
+    def refused(self, attempts: t.Sequence[t.Mapping[str, t.Any]], *options: str) -> list[str]:
+        """Try the role with each of these variables; return what was said of it."""
+        words = "ansible_failed_result.msg | default('') ~ ansible_failed_result.argument_errors | default('')"
+        said = f"{{{{ said + [{words}] }}}}"
+        rescue = [{"ansible.builtin.set_fact": {"said": said}}]
+        entries = [self.entry("a")] if self.role == "issue" else [{"name": "a", "force": True}]
+        blocks = [{"block": [self.include({"certificates": entries, **one})], "rescue": rescue} for one in attempts]
+        begin = {"ansible.builtin.set_fact": {"said": []}}
+        assert self.play([begin, *blocks, self._tell({"said": "{{ said }}"})], None, *options) == 0, self.output
+        return t.cast("list[str]", self.told["said"])
 
     def _signing(self, ways: t.Mapping[str, str]) -> dict[str, t.Any]:
         """Return the variables that say what signs."""
@@ -314,3 +319,28 @@ def test_an_error_that_nobody_expected_is_told_of_one(stage: Stage, point: str) 
     assert (stage.told["failed"], stage.result(second)["state"]) == ([first], "finalized"), stage.output
     assert stage.result(first)["error"]["exception"] == "UnexpectedError"
     assert f"1 of 2 certificates failed: {first}: an error that nobody expected" in stage.output
+
+
+@pytest.mark.parametrize("options", [(), ("--check",)], ids=["run", "check"])
+@pytest.mark.parametrize("stage", [(role, "local_ca") for role in ROLES], indirect=True, ids=" with ".join)
+def test_what_cannot_come_to_a_good_end_is_refused_before_a_key_is_made(stage: Stage, options: tuple[str, ...]) -> None:
+    stage.issued(["a"])
+    ca, nowhere = stage.site.local_ca, str(stage.site.certificates / "none")
+    signs = {"signer": "local_ca", "local_ca": ca}
+    attempts: dict[str, dict[str, t.Any]] = {
+        f"nothing says what signs: {stage.role}_signer is not set": {"singer": "local_ca"},
+        "must be one of: local_ca, command, none, got: loca_ca": {"signer": "loca_ca"},
+        f"{stage.role}_local_ca is not set": {"signer": "local_ca"},
+        "is not on PATH": {"signer": "command", "command": {"argv": ["no-such-program"]}},
+        "cannot be read": {"signer": "local_ca", "local_ca": {**ca, "private_key_path": nowhere}},
+        "holds no private key": {"signer": "local_ca", "local_ca": {**ca, "private_key_path": ca["certificate_path"]}},
+        "but the CA itself ends at": {"signer": "local_ca", "local_ca": {**ca, "validity": "90y"}},
+        "is not a directory; make it first": {**signs, "directory": nowhere},
+        "_tasks_file, none.yml, is not there": {"tasks_file": "none.yml"},
+        f"_answers_directory, {nowhere}, is not a directory": {"answers_directory": nowhere},
+        "quote it in YAML": {**signs, "mode": 420},
+    }
+    keys = stage.site.appliance.one("SELECT COUNT(*) FROM keys")
+    said = stage.refused(list(attempts.values()), *options)
+    assert [words for words, told in zip(attempts, said, strict=True) if words not in told] == [], said
+    assert stage.site.appliance.one("SELECT COUNT(*) FROM keys") == keys
