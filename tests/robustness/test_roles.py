@@ -80,7 +80,7 @@ CAUSES: t.Mapping[tuple[str, str], str | t.Mapping[str, str]] = {
         "own tasks": "at sign.pem: no certificate found, but ",
     },
     ("sign", "crash"): {"command": "ended with signal 9", "own tasks": 'the task "Have the CA sign" failed: '},
-    ("gate", "refused"): {"command": "CN=somebody else", "own tasks": "CN=somebody else"},
+    ("gate", "refused"): {"command": "cn=somebody else", "own tasks": "cn=somebody else"},
     ("gate", "for good"): {"own tasks": "none of the certificates have the key of the request"},
     ("gate", "not usable"): {"command": "expired", "own tasks": "expired"},
     ("upload", "refused"): "HTTP 400",
