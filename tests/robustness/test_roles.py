@@ -185,7 +185,7 @@ class Stage:
         rescue = [{"ansible.builtin.set_fact": {"said": said}}]
         entries = [self.entry("a")] if self.role == "issue" else [{"name": "a", "force": True}]
         blocks = [{"block": [self.include({"certificates": entries, **one})], "rescue": rescue} for one in attempts]
-        begin = {"ansible.builtin.set_fact": {"said": []}}
+        begin: dict[str, t.Any] = {"ansible.builtin.set_fact": {"said": []}}
         assert self.play([begin, *blocks, self._tell({"said": "{{ said }}"})], None, *options) == 0, self.output
         return t.cast("list[str]", self.told["said"])
 
