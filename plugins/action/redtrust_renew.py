@@ -10,7 +10,7 @@ import typing as t
 from ansible.plugins.action.normal import ActionModule as ModuleAction
 
 from ..module_utils._errors import ConfigurationError
-from ..module_utils._yaml_values import check_values
+from ..module_utils._module.api import check_values
 
 
 class ActionModule(ModuleAction):

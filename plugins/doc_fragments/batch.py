@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The fragment; the argument spec of the same name is in module_utils/_arguments.py."""
+    """The fragment; the argument spec of the same name is in module_utils/_module/options.py."""
 
     DOCUMENTATION = r"""
 options:

@@ -114,8 +114,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils import _report as report
-from ..module_utils._role import RoleOutcome, Step, outcome_of
+from ..module_utils._module.api import RoleOutcome, Step, outcome_of, report
 
 
 def outcome(

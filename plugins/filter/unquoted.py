@@ -42,7 +42,7 @@ _value:
 import typing as t
 
 from ..module_utils._errors import ConfigurationError
-from ..module_utils._yaml_values import check_values
+from ..module_utils._module.api import check_values
 
 
 def unquoted(certificates: object) -> str:

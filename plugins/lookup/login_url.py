@@ -108,8 +108,8 @@ import typing as t
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _arguments as arguments
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import RedtrustError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.api import options as arguments
 
 
 class LookupModule(LookupBase):

@@ -253,10 +253,9 @@ summary:
   sample: {issue: 1, none: 41}
 """
 
-from ..module_utils import _arguments as arguments
 from ..module_utils._enroll.api import RequestStep
-from ..module_utils._module import Context, run
-from ..module_utils._results import Result, batch_result
+from ..module_utils._module.api import Context, Result, batch_result, run
+from ..module_utils._module.api import options as arguments
 
 
 def work(context: Context) -> Result:

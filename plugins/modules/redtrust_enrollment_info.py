@@ -224,11 +224,10 @@ unknown_creates:
 import datetime as dt
 from collections import Counter
 
-from ..module_utils import _arguments as arguments
-from ..module_utils._attention import attention
+from ..module_utils._enroll.api import attention
 from ..module_utils._models import Enrollment, State
-from ..module_utils._module import Context, run
-from ..module_utils._results import Result, enrollment_facts
+from ..module_utils._module.api import Context, Result, enrollment_facts, run
+from ..module_utils._module.api import options as arguments
 
 
 def work(context: Context) -> Result:

@@ -236,11 +236,9 @@ summary:
   sample: {finalize: 1, none: 41}
 """
 
-from ..module_utils import _arguments as arguments
 from ..module_utils._enroll.api import FinalizeStep
-from ..module_utils._files import CertificateFiles
-from ..module_utils._module import Context, run
-from ..module_utils._results import Result, batch_result
+from ..module_utils._module.api import CertificateFiles, Context, Result, batch_result, run
+from ..module_utils._module.api import options as arguments
 
 
 def work(context: Context) -> Result:

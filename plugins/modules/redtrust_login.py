@@ -168,20 +168,14 @@ import select
 import sys
 import typing as t
 
-from ..module_utils import _arguments as arguments
-from ..module_utils._answers import jwt_person
 from ..module_utils._errors import ConfigurationError, ServiceError, SessionError
 from ..module_utils._holder import is_in_job, job_number
 from ..module_utils._holder import place as place_of_job
-from ..module_utils._listener import Listener
-from ..module_utils._login_page import ask_login_page
-from ..module_utils._module import Context, run
-from ..module_utils._pages import About
-from ..module_utils._redirect_url import Place, landing_address
-from ..module_utils._results import Result, error_facts, timestamp
-from ..module_utils._retry import Breaker
-from ..module_utils._session import Opened
-from ..module_utils._sign_in import SignIn, could_not_answer
+from ..module_utils._module.api import Context, Result, error_facts, run, timestamp
+from ..module_utils._module.api import options as arguments
+from ..module_utils._service.api import Breaker, Place, ask_login_page, jwt_person, landing_address
+from ..module_utils._session.api import Opened
+from ..module_utils._sign_in.api import About, Listener, SignIn, could_not_answer
 
 Found = dict[str, t.Any]
 

@@ -289,10 +289,9 @@ summary:
 
 import dataclasses
 
-from ..module_utils import _arguments as arguments
 from ..module_utils._enroll.api import SignStep
-from ..module_utils._module import Context, run
-from ..module_utils._results import Result, batch_result
+from ..module_utils._module.api import Context, Result, batch_result, run
+from ..module_utils._module.api import options as arguments
 
 
 def work(context: Context) -> Result:

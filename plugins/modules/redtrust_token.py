@@ -94,9 +94,8 @@ expires_at:
   sample: "2026-01-31T12:00:00Z"
 """
 
-from ..module_utils import _arguments as arguments
-from ..module_utils._module import Context, run
-from ..module_utils._results import Result, timestamp
+from ..module_utils._module.api import Context, Result, run, timestamp
+from ..module_utils._module.api import options as arguments
 
 
 def work(context: Context) -> Result:

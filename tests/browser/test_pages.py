@@ -15,7 +15,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _pages as pages
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sign_in import pages
 
 if t.TYPE_CHECKING:
     from .conftest import NewVisitor

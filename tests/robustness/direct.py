@@ -9,18 +9,18 @@ import datetime as dt
 import time
 import typing as t
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._client import Address, Client
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._contract import CONTRACTS
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
+    HttpsTransport,
+    TransportOptions,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
     CertificateSpec,
     DistinguishedName,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._retry import Retry
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signing import Partner
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._transport import (
-    HttpsTransport,
-    TransportOptions,
-)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.client import Address, Client
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.contract import CONTRACTS
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.signing import Partner
 from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance
 
 SPEC = CertificateSpec("www", DistinguishedName((("cn", "www"),)), "CA_DEMO", key_type="ECDSA", key_length=256)

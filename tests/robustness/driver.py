@@ -44,7 +44,7 @@ class Site:
         self.session_path = directory / "session" / "kept"
         self.certificates = directory / "certificates"
         self.local_ca = local_ca
-        self.patches: dict[str, t.Any] = {"_kept_session._KEY_ITERATIONS": 1}
+        self.patches: dict[str, t.Any] = {"_session.kept._KEY_ITERATIONS": 1}
         self.since: int = appliance.one("SELECT COALESCE(MAX(id), 0) FROM requests")
         self.since_session: int = appliance.one("SELECT COALESCE(MAX(rowid), 0) FROM sessions")
         self.certificates.mkdir(parents=True, exist_ok=True)

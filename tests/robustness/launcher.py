@@ -146,7 +146,7 @@ class Launcher:
         environment: c.Mapping[str, str] | None = None,
         patches: Options | None = None,
     ) -> Running:
-        """Start a module; ``patches`` sets values in module_utils, such as ``{"_batch.LEASE_SECONDS": 0.3}``."""
+        """Start a module; ``patches`` sets values in module_utils, such as ``{"_enroll.batch.LEASE_SECONDS": 0.3}``."""
         number = next(self._numbers)
         directory = self._directory / str(number)
         directory.mkdir(mode=0o700)

@@ -169,7 +169,7 @@ SCENARIOS = (
         ".* store renew .* 0",
         "",
         answer=("create", "before", "delay:0.5"),
-        patches={"_batch.LEASE_SECONDS": 0.9},
+        patches={"_enroll.batch.LEASE_SECONDS": 0.9},
     ),
     Scenario("login", IN_FILE, "login|logout", session=Site.with_login),
     Scenario("login-in-store", ".* store session .*", "", session=with_stored_login),

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _kept_session
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._credentials import Credentials
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import RefusedError, UnauthorizedError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Tokens
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import Session
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session_file import SessionFile
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import kept as _kept_session
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.credentials import (
+    Credentials,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.file import SessionFile
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session import Session
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.direct import SPEC, Machine, refusals, steps
 
 if t.TYPE_CHECKING:

@@ -24,10 +24,15 @@ from cryptography import x509
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _connection
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._client import Address, Client
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._contract import CONTRACTS
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import RedtrustError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http import connection as _connection
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
+    MAX_ANSWER_BYTES,
+    MAX_HEAD_BYTES,
+    READ_AHEAD,
+    HttpsTransport,
+    TransportOptions,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
     CertificateSpec,
     DistinguishedName,
@@ -35,16 +40,11 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     Request,
     Tokens,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._secrets import Secrets
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signing import Partner
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._transport import (
-    MAX_ANSWER_BYTES,
-    MAX_HEAD_BYTES,
-    READ_AHEAD,
-    HttpsTransport,
-    TransportOptions,
-)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.client import Address, Client
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.contract import CONTRACTS
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.signing import Partner
 from ansible_collections.redtrust.certificate_enroll.tests.robustness import hostile
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import (
     Authority,

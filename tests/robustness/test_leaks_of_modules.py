@@ -39,7 +39,7 @@ if t.TYPE_CHECKING:
 # Without the forms of secrets the masks are not there, and what is repeated must be found.
 UNMASKED = {"_secrets._SHORTEST_FORM": 1_000_000}
 # A key that is drawn out of a password in no time.
-QUICK = {"_kept_session._KEY_ITERATIONS": 1}
+QUICK = {"_session.kept._KEY_ITERATIONS": 1}
 
 ENCODINGS: dict[str, c.Callable[[str], str]] = {
     "raw": str,

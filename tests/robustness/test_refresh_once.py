@@ -12,7 +12,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _kept_session
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import kept
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.test_session import (
     PLACES,
     Place,
@@ -34,7 +34,7 @@ TIME_TO_TRY_AGAIN = 5
 @pytest.fixture(autouse=True)
 def cheap_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw keys out as the modules do that the driver runs."""
-    monkeypatch.setattr(_kept_session, "_KEY_ITERATIONS", 1)
+    monkeypatch.setattr(kept, "_KEY_ITERATIONS", 1)
 
 
 @pytest.mark.parametrize("fault", LOST)

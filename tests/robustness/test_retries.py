@@ -12,9 +12,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._client import Client
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import RefusedError, ServiceError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Tokens
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.client import Client
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.direct import SPEC, Machine, steps
 from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance, certificate_for, der
 

@@ -17,12 +17,16 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _arguments as arguments
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _kept_session
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._credentials import Credentials
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._kept_session import KeptSession, SessionPlace
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session_file import SessionFile
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session_store import StoredSession
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module import options as arguments
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.credentials import (
+    Credentials,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.file import SessionFile
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.kept import (
+    KeptSession,
+    SessionPlace,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.store import StoredSession
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.direct import refusals, steps
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Fault, Ran, Running, Site
@@ -68,7 +72,7 @@ CELLS = [(place, *cell) for place in PLACES for cell in REFRESH[place]]
 @pytest.fixture(autouse=True)
 def cheap_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw keys out as the modules do that the driver runs."""
-    monkeypatch.setattr(_kept_session, "_KEY_ITERATIONS", 1)
+    monkeypatch.setattr(kept, "_KEY_ITERATIONS", 1)
 
 
 def site_of(appliance: Appliance, new_site: NewSite, place: Place, **options: t.Any) -> Site:

@@ -14,19 +14,19 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._client import Address, Client
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._contract import CONTRACTS
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import TlsError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
+    HttpsTransport,
+    TransportOptions,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
     CertificateSpec,
     DistinguishedName,
     Tokens,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._retry import Retry
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._transport import (
-    HttpsTransport,
-    TransportOptions,
-)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.client import Address, Client
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.contract import CONTRACTS
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance, started
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import (
     Authority,

@@ -13,12 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import (
-    Appliance,
-    command,
-    problem,
-    started,
-)
+from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance, command, problem, started
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import Authority
 
 MARIA = {"username": "maria", "password": "hers", "domain": "corp.example", "certificate_cn": "maria.example"}

@@ -16,12 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import (
-    Appliance,
-    command,
-    problem,
-    started,
-)
+from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance, command, problem, started
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 

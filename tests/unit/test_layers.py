@@ -15,64 +15,33 @@ import pytest
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 ABSOLUTE = "ansible_collections.redtrust.certificate_enroll.plugins."
 
-# Each file or package of module_utils knows only those above it, and in a package its neighbours.
+# Each of these knows only those above it, and of a package only its api.
 LAYERS = (
     "_fault_points",
     "_secrets",
     "_holder",
     "_error_codes",
     "_errors",
-    "_yaml_values",
     "_clock",
     "_models",
-    "_redirect_url",
-    "_temporal_token",
     "_x509",
-    "_policy",
-    "_attention",
-    "_signing",
-    "_contract",
-    "_answers",
-    "_tls",
-    "_connection",
-    "_failures",
-    "_attempt",
-    "_transport",
-    "_refusals",
-    "_retry",
-    "_upload",
-    "_client",
-    "_login_page",
+    "_http",
+    "_service",
     "_store",
-    "_paths",
-    "_kept_session",
-    "_session_file",
-    "_session_store",
-    "_credentials",
     "_session",
     "_signers",
-    "_masked",
-    "_files",
     "_enroll",
-    "_batch",
-    "_page_words",
-    "_pages",
     "_sign_in",
-    "_listener",
-    "_arguments",
-    "_report",
-    "_role",
-    "_results",
     "_module",
 )
 # Only these, and the modules, know AnsibleModule.
-KNOW_ANSIBLE_MODULE = ("_arguments", "_files", "_masked")
+KNOW_ANSIBLE_MODULE = ("_module",)
 TOO_BROAD = ("Exception", "BaseException")
 # These alone may catch everything, each once. What is not caught at the end of a module is printed with whatever it
 # quotes; what one item fails with, be it a panic of Rust, must not take the results of the others with it.
 MAY_BE_BROAD = {
-    PurePosixPath("module_utils/_module.py"): ["Exception"],
-    PurePosixPath("module_utils/_attempt.py"): ["BaseException"],
+    PurePosixPath("module_utils/_module/run.py"): ["Exception"],
+    PurePosixPath("module_utils/_enroll/attempt.py"): ["BaseException"],
 }
 
 
@@ -90,13 +59,15 @@ def _layer_problems(path: PurePosixPath, tree: ast.Module) -> c.Iterator[str]:
     for line, name in _imports(path, tree):
         if name == "ansible.module_utils.basic.AnsibleModule" and own and own not in KNOW_ANSIBLE_MODULE:
             yield f"line {line}: {own} may not know AnsibleModule"
-        if not own or not name.startswith(ABSOLUTE):
+        if not name.startswith(ABSOLUTE):
             continue
-        folder, other = [*name[len(ABSOLUTE) :].split("."), ""][:2]
-        if folder != "module_utils":
+        folder, other, inner = [*name[len(ABSOLUTE) :].split("."), "", ""][:3]
+        if own and folder != "module_utils":
             yield f"line {line}: module_utils may not import plugins.{folder}"
-        elif other != own and other not in LAYERS[: LAYERS.index(own)]:
+        elif own and other != own and other not in LAYERS[: LAYERS.index(own)]:
             yield f"line {line}: {own} may not import {other or 'all of module_utils'}"
+        elif other != own and inner != "api" and (PLUGINS / folder / other).is_dir():
+            yield f"line {line}: {other} is a package, and only its api may be imported"
 
 
 def _layer(path: PurePosixPath) -> str:
@@ -174,18 +145,30 @@ def test_there_are_plugin_files() -> None:
 @pytest.mark.parametrize(
     ("path", "source", "expected"),
     [
-        ("module_utils/_models.py", "from ._x509 import parse", "_models may not import _x509"),
+        ("module_utils/_models.py", "from ._x509.api import parse", "_models may not import _x509"),
         ("module_utils/_models.py", "from . import _x509", "_models may not import _x509"),
-        ("module_utils/_models.py", "def f():\n    from ._client import Client", "_models may not import _client"),
-        ("module_utils/_models.py", f"from {ABSOLUTE}module_utils._x509 import parse", "_models may not import _x509"),
+        (
+            "module_utils/_models.py",
+            "def f():\n    from ._service.api import Client",
+            "_models may not import _service",
+        ),
+        ("module_utils/_models.py", f"from {ABSOLUTE}module_utils._x509.api import a", "_models may not import _x509"),
         ("module_utils/_models.py", f"import {ABSOLUTE}module_utils._x509", "_models may not import _x509"),
-        ("module_utils/_x509/subject.py", "from .._client import Client", "_x509 may not import _client"),
-        ("module_utils/_client.py", "from ._store.sqlite import Store", "_client may not import _store"),
-        ("module_utils/_client.py", "from . import *", "_client may not import *"),
-        ("module_utils/_client.py", "from ..modules import redtrust_csr", "may not import plugins.modules"),
+        ("module_utils/_x509/names.py", "from .._service.api import Client", "_x509 may not import _service"),
+        ("module_utils/_service/client.py", "from .._store.api import Store", "_service may not import _store"),
+        ("module_utils/_service/client.py", "from .. import *", "_service may not import *"),
+        ("module_utils/_service/client.py", "from ...modules import redtrust_csr", "may not import plugins.modules"),
+        ("module_utils/_service/client.py", "from .._x509.names import rfc4514", "only its api may be imported"),
+        ("module_utils/_service/client.py", "from .._x509 import names", "only its api may be imported"),
+        ("modules/a.py", "from ..module_utils._module import run", "only its api may be imported"),
+        ("modules/a.py", "from ..module_utils import _store", "only its api may be imported"),
         ("module_utils/_other.py", "", "_other is not in the list"),
-        ("module_utils/_client.py", "from ansible.module_utils.basic import AnsibleModule", "not know AnsibleModule"),
-        ("module_utils/_client.py", "import requests", "import of requests is not guarded"),
+        (
+            "module_utils/_service/client.py",
+            "from ansible.module_utils.basic import AnsibleModule",
+            "not know AnsibleModule",
+        ),
+        ("module_utils/_service/client.py", "import requests", "import of requests is not guarded"),
         ("modules/a.py", "def f():\n    from cryptography import x509", "import of cryptography is not guarded"),
         ("modules/a.py", "try:\n    import yaml\nexcept ValueError:\n    pass", "import of yaml is not guarded"),
         ("modules/a.py", "try:\n    pass\nexcept ImportError:\n    import yaml", "import of yaml is not guarded"),
@@ -193,14 +176,14 @@ def test_there_are_plugin_files() -> None:
         ("modules/a.py", "try:\n    pass\nexcept:\n    pass", "catches more"),
         ("modules/a.py", "try:\n    pass\nexcept Exception as exc:\n    raise", "catches more"),
         (
-            "module_utils/_module.py",
+            "module_utils/_module/run.py",
             2 * "try:\n    pass\nexcept Exception:\n    raise\n",
             "line 7: except Exception catches",
         ),
-        ("module_utils/_module.py", "try:\n    pass\nexcept:\n    raise", "catches more"),
-        ("module_utils/_module.py", "try:\n    pass\nexcept BaseException:\n    raise", "catches more"),
+        ("module_utils/_module/run.py", "try:\n    pass\nexcept:\n    raise", "catches more"),
+        ("module_utils/_module/run.py", "try:\n    pass\nexcept BaseException:\n    raise", "catches more"),
         (
-            "module_utils/_attempt.py",
+            "module_utils/_enroll/attempt.py",
             2 * "try:\n    pass\nexcept BaseException:\n    raise\n",
             "line 7: except BaseException catches",
         ),
@@ -217,13 +200,13 @@ def test_a_planted_fault_is_found(path: str, source: str, expected: str) -> None
     ("path", "source"),
     [
         ("module_utils/_errors.py", "from __future__ import annotations\nimport json, os.path"),
-        ("module_utils/_client.py", "from ._transport import send\nfrom . import _errors, _retry"),
-        ("module_utils/_store/sqlite.py", "from .rows import Row\nfrom . import schema\nfrom .. import _models"),
-        ("module_utils/_masked.py", "from ansible.module_utils.basic import AnsibleModule"),
-        ("module_utils/_module.py", "try:\n    pass\nexcept Exception as exc:\n    raise"),
-        ("module_utils/_attempt.py", "try:\n    pass\nexcept BaseException as exc:\n    raise"),
+        ("module_utils/_service/client.py", "from .retry import Retry\nfrom . import answers\nfrom .. import _errors"),
+        ("module_utils/_store/sqlite.py", "from .._x509.api import thumbprint\nfrom . import schema"),
+        ("module_utils/_module/masked.py", "from ansible.module_utils.basic import AnsibleModule"),
+        ("module_utils/_module/run.py", "try:\n    pass\nexcept Exception as exc:\n    raise"),
+        ("module_utils/_enroll/attempt.py", "try:\n    pass\nexcept BaseException as exc:\n    raise"),
         ("modules/a.py", "from ansible.module_utils.basic import AnsibleModule"),
-        ("modules/a.py", "from ..module_utils._module import run\nfrom ..module_utils import _client"),
+        ("modules/a.py", "from ..module_utils._module.api import run\nfrom ..module_utils import _errors"),
         ("module_utils/_x509.py", "try:\n    import yaml\nexcept ImportError:\n    yaml = None"),
         ("module_utils/_x509.py", "import typing as t\nif t.TYPE_CHECKING:\n    from cryptography import x509"),
         ("module_utils/_x509.py", "try:\n    pass\nexcept (ValueError, OSError):\n    raise"),

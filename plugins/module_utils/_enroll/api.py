@@ -9,18 +9,24 @@ its intent before it leaves the machine and the outcome after, so that a run may
 
 from __future__ import annotations
 
-from ._finalize import FinalizeItem, FinalizeStep
-from ._request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
-from ._settle import SettleItem, SettleStep
-from ._sign import SignItem, SignStep
-from ._step import Item, Plan, Step
+from .attempt import attempt
+from .attention import attention
+from .batch import BatchOptions, predict, run_batch, utc_now
+from .finalize import FinalizeItem, FinalizeStep
+from .policy import RenewBefore
+from .request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
+from .settle import SettleItem, SettleStep
+from .sign import SignItem, SignStep
+from .step import Item, Plan, Step
 
 __all__ = [
     "Adoption",
+    "BatchOptions",
     "FinalizeItem",
     "FinalizeStep",
     "Item",
     "Plan",
+    "RenewBefore",
     "RenewItem",
     "RenewStep",
     "RequestItem",
@@ -30,4 +36,9 @@ __all__ = [
     "SignItem",
     "SignStep",
     "Step",
+    "attempt",
+    "attention",
+    "predict",
+    "run_batch",
+    "utc_now",
 ]

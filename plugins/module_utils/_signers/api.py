@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from ._base import Signed, Signer, SigningOrder
-from ._extensions import check_subject_alt_name
-from ._profile import DIGESTS, Profile
+from .base import Signed, Signer, SigningOrder
 from .command import CommandSigner
+from .extensions import check_subject_alt_name
 from .local_ca import LocalCa
+from .profile import DIGESTS, Profile
 
 __all__ = [
     "DIGESTS",

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from .._errors import ConfigurationError, RedtrustError, SignerError, SignerRejectedError
 from .._x509.api import chain_warnings, csr_pem, openssl_subject, order_chain, parse_certificates, rfc4514
-from ._base import Signed, Signer, SigningOrder
-from ._process import Completed, run
+from .base import Signed, Signer, SigningOrder
+from .process import Completed, run
 
 # sysexits.h
 NOT_YET = 75

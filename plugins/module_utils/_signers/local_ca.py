@@ -20,9 +20,9 @@ from .._x509.api import (
     subject_key_identifier,
     validity_of,
 )
-from ._authority import Authority, load_authority
-from ._base import Signed, Signer, SigningOrder
-from ._profile import Profile
+from .authority import Authority, load_authority
+from .base import Signed, Signer, SigningOrder
+from .profile import Profile
 
 try:
     from cryptography import x509

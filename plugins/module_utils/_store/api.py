@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from ._base import LEASE_SECONDS, Lease, Store
-from ._mounts import is_on_volume
+from .base import LEASE_SECONDS, Lease, Store
+from .mounts import is_on_volume
 from .sqlite import SqliteStore
 
 __all__ = ["LEASE_SECONDS", "Lease", "Store", "is_on_volume", "open_store"]

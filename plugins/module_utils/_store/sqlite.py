@@ -17,8 +17,10 @@ import typing as t
 from .. import _fault_points
 from .._errors import ConfigurationError, StoreError
 from .._models import Enrollment, Revision
-from . import _file, _key, _leases, _location, _mounts, _rows, _schema, _sessions
-from ._base import Lease, Store, makes_room_first, never, stale
+from . import file, leases, location, mounts, schema, sessions
+from . import key as _key
+from . import rows as _rows
+from .base import Lease, Store, makes_room_first, never, stale
 
 _DAMAGED = "it is damaged; keep a copy of it and restore a backup"
 _FULL = "look for a full or failing disk, then run again"
@@ -50,9 +52,9 @@ class SqliteStore(Store):
         *,
         read_only: bool = False,
         patience: float = 30.0,
-        mountinfo: str = _mounts.MOUNTINFO,
+        mountinfo: str = mounts.MOUNTINFO,
     ) -> None:
-        self._path = _location.real_path(path)
+        self._path = location.real_path(path)
         self._read_only = read_only
         self._patience = patience
         self._mountinfo = mountinfo
@@ -61,7 +63,7 @@ class SqliteStore(Store):
         self._opened: list[sqlite3.Connection] | None = []
         self._key: _key.Key | None = None
         self._known: dict[pathlib.Path, tuple[int, int]] = {}
-        exists = _location.check(self._path, mountinfo)
+        exists = location.check(self._path, mountinfo)
         if not exists and not read_only:
             self._make()
         if exists or not read_only:
@@ -82,7 +84,7 @@ class SqliteStore(Store):
         if not revisions:
             return ()
         with self._transaction(f"put {revisions[0].state}") as connection:
-            now = _rows.date_from_text(_schema.clock(connection))
+            now = _rows.date_from_text(schema.clock(connection))
             stored = [_next_generation(revision, now) for revision in revisions]
             for revision in sorted(stored, key=makes_room_first):
                 self._write(connection, revision)
@@ -92,25 +94,25 @@ class SqliteStore(Store):
         self, keys: t.Iterable[str], holder: str, seconds: float, is_gone: t.Callable[[str], bool] = never
     ) -> dict[str, Lease]:
         wanted = frozenset(keys)
-        rivals = _leases.rivals(self._select(_leases.HELD, holder), wanted)
+        rivals = leases.rivals(self._select(leases.HELD, holder), wanted)
         gone = [rival for rival in rivals if is_gone(rival)]
         with self._transaction("acquire") as connection:
-            return _leases.acquire(connection, wanted, holder, seconds, gone)
+            return leases.acquire(connection, wanted, holder, seconds, gone)
 
     def renew(self, holder: str, seconds: float) -> int:
         with self._transaction("renew") as connection:
-            return _leases.renew(connection, holder, seconds)
+            return leases.renew(connection, holder, seconds)
 
     def release(self, keys: t.Iterable[str], holder: str) -> None:
         with self._transaction("release") as connection:
-            _leases.release(connection, keys, holder)
+            leases.release(connection, keys, holder)
 
     def session(self, key: str) -> tuple[int, bytes] | None:
-        return next(iter(self._select(_sessions.SELECT, key)), None)
+        return next(iter(self._select(sessions.SELECT, key)), None)
 
     def put_session(self, key: str, sealed: bytes | None, generation: int) -> int:
         with self._transaction("session") as connection:
-            return _sessions.put(connection, key, sealed, generation)
+            return sessions.put(connection, key, sealed, generation)
 
     def close(self) -> None:
         with self._lock:
@@ -154,8 +156,8 @@ class SqliteStore(Store):
         with self._explained():
             connection = self._connection()
             _fault_points.reach(f"store {verb} before")
-            with _schema.transaction(connection):
-                self._refuse_replaced("", _location.KEY, "-wal")
+            with schema.transaction(connection):
+                self._refuse_replaced("", location.KEY, "-wal")
                 yield connection
                 _fault_points.reach(f"store {verb} written")
             _fault_points.reach(f"store {verb} committed")
@@ -163,7 +165,7 @@ class SqliteStore(Store):
     def _is_missing(self) -> bool:
         if not self._read_only or hasattr(self._own, "connection"):
             return False
-        return not _location.check(self._path, self._mountinfo)
+        return not location.check(self._path, self._mountinfo)
 
     def _connection(self) -> sqlite3.Connection:
         """Return this thread's connection; it stays open until the store is closed."""
@@ -180,23 +182,23 @@ class SqliteStore(Store):
     def _open(self) -> sqlite3.Connection:
         if not self._opened:
             self._inspect()
-        with _file.connected(self._path, self._patience) as connection:
+        with file.connected(self._path, self._patience) as connection:
             if self._read_only:
                 connection.execute("PRAGMA query_only = ON")
             else:
-                _schema.upgrade(connection, self._own_key())
-                _file.log_ahead(connection)
+                schema.upgrade(connection, self._own_key())
+                file.log_ahead(connection)
         return connection
 
     def _inspect(self) -> None:
         """Look at what is there before anything is written, and remember which files those are."""
         self._refuse_replaced("")
-        version = _file.inspect(self._path, self._patience)
+        version = file.inspect(self._path, self._patience)
         if self._read_only:
-            _schema.require_newest(version, str(self._path))
+            schema.require_newest(version, str(self._path))
         else:
-            self._key = _file.key_of(self._path, self._patience)
-            self._refuse_replaced(_location.KEY)
+            self._key = file.key_of(self._path, self._patience)
+            self._refuse_replaced(location.KEY)
 
     def _own_key(self) -> _key.Key:
         if self._key is None:
@@ -204,15 +206,15 @@ class SqliteStore(Store):
         return self._key
 
     def _make(self) -> None:
-        _location.make_directory(self._path.parent)
-        if not _location.check(self._path, self._mountinfo):
+        location.make_directory(self._path.parent)
+        if not location.check(self._path, self._mountinfo):
             with self._explained():
-                _file.create(self._path, self._patience)
+                file.create(self._path, self._patience)
 
     def _refuse_replaced(self, *suffixes: str) -> None:
         """Raise StoreError when a file is no longer the one that was opened: what is written would be lost with it."""
-        for path in (_location.beside(self._path, suffix) for suffix in suffixes):
-            found = _location.identity(path)
+        for path in (location.beside(self._path, suffix) for suffix in suffixes):
+            found = location.identity(path)
             known = self._known.get(path, found)
             if found != known:
                 raise StoreError(

@@ -9,8 +9,8 @@ all the same, and ``CRYPTOGRAPHY_IMPORT_ERROR`` then holds the traceback for ``m
 
 from __future__ import annotations
 
-from ._bundle import parse_certificates
-from ._certificates import (
+from .bundle import parse_certificates
+from .certificates import (
     CertificateFacts,
     UploadEncoding,
     certificate_facts,
@@ -19,11 +19,11 @@ from ._certificates import (
     normalize_thumbprint,
     thumbprint,
 )
-from ._chain import chain_above, chain_warnings, check_chain, newest_of_key, order_chain
-from ._csr import check_proof_of_possession, csr_pem, csr_public_key_sha256, parse_csr
-from ._gate import SubjectMatch, check_certificate
-from ._issued import ca_problem, check_dates, may_sign_certificates
-from ._load import (
+from .chain import chain_above, chain_warnings, check_chain, newest_of_key, order_chain
+from .csr import check_proof_of_possession, csr_pem, csr_public_key_sha256, parse_csr
+from .gate import SubjectMatch, check_certificate
+from .issued import ca_problem, check_dates, may_sign_certificates
+from .load import (
     CRYPTOGRAPHY_IMPORT_ERROR,
     Certificate,
     load_certificate,
@@ -32,7 +32,7 @@ from ._load import (
     subject_key_identifier,
     validity_of,
 )
-from ._names import dn_warnings, name_from_dn, openssl_subject, rfc4514
+from .names import dn_warnings, name_from_dn, openssl_subject, rfc4514
 
 __all__ = [
     "CRYPTOGRAPHY_IMPORT_ERROR",

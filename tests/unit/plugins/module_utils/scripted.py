@@ -13,11 +13,14 @@ import threading
 import typing as t
 from pathlib import Path
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._client import Address, Client
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._contract import CONTRACTS
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ServiceError
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._retry import Retry
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._transport import HttpRequest, HttpResponse
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
+    HttpRequest,
+    HttpResponse,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.client import Address, Client
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.contract import CONTRACTS
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
 
 VENDOR_CSR = (Path(__file__).parent / "data" / "vendor-csr.b64").read_text().strip()
 ADDRESS = Address("rt.example.com", 8082, 8083)

@@ -17,7 +17,7 @@ import sys
 import threading
 from pathlib import Path
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import _mounts
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import mounts
 
 LOOKUP, GETATTR, STATFS, INIT = 1, 3, 17, 26
 
@@ -57,7 +57,7 @@ def main(place: str, kind: str, below: str) -> None:
     if libc.mount(b"none", os.fsencode(place), kind.encode(), 0, options.encode()):
         sys.exit(f"{kind} cannot be mounted here: {os.strerror(ctypes.get_errno())}")
     threading.Thread(target=serve, args=(device,), daemon=True).start()
-    print(f"{_mounts._magic(Path(place)) or 0:x} {_mounts.shared_kind(Path(place, below, 'store.db'))}")
+    print(f"{mounts._magic(Path(place)) or 0:x} {mounts.shared_kind(Path(place, below, 'store.db'))}")
 
 
 main(*sys.argv[1:])

@@ -23,7 +23,7 @@ import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import PENDING, Enrollment, State
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import _log
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import log as _log
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store, open_store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
 

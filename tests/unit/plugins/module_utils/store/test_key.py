@@ -18,9 +18,10 @@ import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Revision, State
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import _rows, _schema
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store._key import Key
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import rows as _rows
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import schema
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store, open_store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.key import Key
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
 
 if t.TYPE_CHECKING:
@@ -123,7 +124,7 @@ def test_each_connection_overwrites_what_it_deletes(path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(sqlite3, "connect", careless)
     with SqliteStore(str(path)) as store:
-        assert _schema.pragma(store._connection(), "secure_delete") == 1
+        assert schema.pragma(store._connection(), "secure_delete") == 1
 
 
 def test_a_key_is_32_random_bytes_of_its_own(tmp_path: Path) -> None:
@@ -272,10 +273,10 @@ def fill_first_release(connection: sqlite3.Connection, make: MakeRevision) -> No
     """Make a store as version 1 was, with codes in rows, in what rows were, and in pages that are free."""
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA secure_delete = OFF")
-    for statement in _schema.MIGRATIONS[0]:
+    for statement in schema.MIGRATIONS[0]:
         assert isinstance(statement, str)
         connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {_schema.APPLICATION_ID}")
+    connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
     connection.execute("PRAGMA user_version = 1")
     columns = [column for column in _rows.COLUMNS if column not in ("failures", "retry_at")]
     insert = f"INSERT INTO revisions ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
@@ -330,7 +331,7 @@ def test_an_upgrade_that_was_cut_off_is_finished_by_the_next_run(path: Path, key
         with pytest.raises(StoreError, match=r"locked.*job that hangs"):
             SqliteStore(str(path), patience=0.05)
     with sqlite_of(path) as connection:
-        assert 1 <= int(_schema.pragma(connection, "user_version")) < len(_schema.MIGRATIONS)
+        assert 1 <= int(schema.pragma(connection, "user_version")) < len(schema.MIGRATIONS)
     with open_store(str(path)) as store:
         assert latest(store, "1").request_code == f"{CODE} of 1"
         assert shown(path, CODE) == []

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import _mounts
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store._mounts import (
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import mounts
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.mounts import (
     Mount,
     is_on_volume,
     mount_of,
@@ -106,14 +106,14 @@ def test_without_proc_there_is_nothing_to_judge_by(tmp_path: Path) -> None:
 def test_statfs_counts_whatever_the_mount_is_called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, magic: int, kind: str
 ) -> None:
-    monkeypatch.setattr(_mounts, "_magic", lambda _path: magic)
+    monkeypatch.setattr(mounts, "_magic", lambda _path: magic)
     with pytest.raises(StoreError, match=f"network file system .{kind}."):
         SqliteStore(str(tmp_path / "store.db"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_one_of_fuse_that_no_mount_names_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_mounts, "_magic", lambda _path: _mounts.FUSE_MAGIC)
+    monkeypatch.setattr(mounts, "_magic", lambda _path: mounts.FUSE_MAGIC)
     with pytest.raises(StoreError, match=r"network file system .fuse.*not known to be local"):
         SqliteStore(str(tmp_path / "store.db"), mountinfo=str(tmp_path / "missing"))
 
@@ -124,11 +124,11 @@ def test_the_magic_number_is_the_one_that_coreutils_reads(path: str) -> None:
     if not Path(path).is_dir():
         pytest.skip(f"there is no {path} here")
     asked = subprocess.run(["stat", "-f", "-c", "%t", path], capture_output=True, text=True, check=True)
-    assert _mounts._magic(Path(path)) == int(asked.stdout, 16)
+    assert mounts._magic(Path(path)) == int(asked.stdout, 16)
 
 
 def test_what_cannot_be_asked_has_none(tmp_path: Path) -> None:
-    assert _mounts._magic(tmp_path / "missing") is None
+    assert mounts._magic(tmp_path / "missing") is None
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not os.access("/dev/fuse", os.R_OK), reason="only root can mount here")

@@ -16,9 +16,9 @@ import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import State
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import _schema
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store._key import Key
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import schema
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.key import Key
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
 
 if t.TYPE_CHECKING:
@@ -58,7 +58,7 @@ def filled(path: Path, make: MakeRevision) -> Path:
 
 def test_what_is_committed_is_on_the_disk_and_readers_do_not_wait(path: Path) -> None:
     with SqliteStore(str(path)) as store:
-        values = [_schema.pragma(store._connection(), name) for name in ("journal_mode", "synchronous", "foreign_keys")]
+        values = [schema.pragma(store._connection(), name) for name in ("journal_mode", "synchronous", "foreign_keys")]
     assert values == ["wal", 2, 1]
 
 
@@ -81,7 +81,7 @@ def test_the_database_of_another_program_is_refused(path: Path) -> None:
 
 def test_a_newer_schema_is_refused(filled: Path) -> None:
     with raw(filled) as connection:
-        connection.execute(f"PRAGMA user_version = {len(_schema.MIGRATIONS) + 1}")
+        connection.execute(f"PRAGMA user_version = {len(schema.MIGRATIONS) + 1}")
     refused_as_it_is(filled, "newer release.*update")
 
 
@@ -191,33 +191,33 @@ def test_a_mistake_is_not_taken_for_another_run(path: Path, make: MakeRevision) 
 
 def test_a_store_without_tables_yet_is_brought_up(path: Path, make: MakeRevision) -> None:
     with raw(path) as connection:
-        connection.execute(f"PRAGMA application_id = {_schema.APPLICATION_ID}")
+        connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         connection.execute("PRAGMA user_version = 0")
     with pytest.raises(StoreError, match=r"older release.*upgrades"):
         open_store(str(path), read_only=True)
     with open_store(str(path)) as store:
         store.put(make())
     with raw(path) as connection:
-        assert _schema.pragma(connection, "user_version") == len(_schema.MIGRATIONS)
+        assert schema.pragma(connection, "user_version") == len(schema.MIGRATIONS)
 
 
 KEY = Key(bytes(32), Path("store.db.key"))
-NEXT = (*_schema.MIGRATIONS, ("ALTER TABLE revisions ADD COLUMN colour TEXT", "CREATE TABLE more (x TEXT)"))
-BROKEN = (*_schema.MIGRATIONS, ("CREATE TABLE more (x TEXT)", "ALTER TABLE missing ADD COLUMN colour TEXT"))
+NEXT = (*schema.MIGRATIONS, ("ALTER TABLE revisions ADD COLUMN colour TEXT", "CREATE TABLE more (x TEXT)"))
+BROKEN = (*schema.MIGRATIONS, ("CREATE TABLE more (x TEXT)", "ALTER TABLE missing ADD COLUMN colour TEXT"))
 
 
 def test_an_upgrade_keeps_what_is_there(filled: Path) -> None:
     with raw(filled) as connection:
-        _schema.upgrade(connection, KEY, NEXT)
-        assert _schema.recognise(connection, "", NEXT) == len(NEXT)
+        schema.upgrade(connection, KEY, NEXT)
+        assert schema.recognise(connection, "", NEXT) == len(NEXT)
         assert connection.execute("SELECT count(*), count(colour) FROM revisions").fetchone() == (40, 0)
 
 
 def test_an_upgrade_that_fails_leaves_the_older_version(filled: Path) -> None:
     with raw(filled) as connection:
         with pytest.raises(sqlite3.OperationalError):
-            _schema.upgrade(connection, KEY, BROKEN)
-        assert _schema.recognise(connection, "") == len(_schema.MIGRATIONS)
+            schema.upgrade(connection, KEY, BROKEN)
+        assert schema.recognise(connection, "") == len(schema.MIGRATIONS)
         assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'more'").fetchone() == (0,)
     with open_store(str(filled)) as store:
         assert len(store.enrollments()) == 40
@@ -225,12 +225,12 @@ def test_an_upgrade_that_fails_leaves_the_older_version(filled: Path) -> None:
 
 def test_many_may_upgrade_at_once(path: Path) -> None:
     with raw(path) as connection:
-        connection.execute(f"PRAGMA application_id = {_schema.APPLICATION_ID}")
+        connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
 
     def upgrade(_number: int) -> int:
         with contextlib.closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as connection:
-            _schema.upgrade(connection, KEY, NEXT)
-            return _schema.recognise(connection, "", NEXT)
+            schema.upgrade(connection, KEY, NEXT)
+            return schema.recognise(connection, "", NEXT)
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         assert list(pool.map(upgrade, range(16))) == [len(NEXT)] * 16
@@ -244,7 +244,7 @@ def test_a_copy_made_by_vacuum_is_a_store(filled: Path) -> None:
     with open_store(str(copy)) as store:
         assert len(store.enrollments()) == 40
     with raw(copy) as connection:
-        assert _schema.pragma(connection, "journal_mode") == "wal"
+        assert schema.pragma(connection, "journal_mode") == "wal"
 
 
 def test_one_that_stays_locked_says_so(path: Path, make: MakeRevision) -> None:
@@ -260,8 +260,8 @@ def test_one_that_stays_locked_says_so(path: Path, make: MakeRevision) -> None:
 def test_who_begins_to_write_has_the_lock_at_once(filled: Path) -> None:
     with raw(filled) as first, raw(filled) as second:
         second.execute("PRAGMA busy_timeout = 0")
-        with _schema.transaction(first):
-            with pytest.raises(sqlite3.OperationalError, match="locked"), _schema.transaction(second):
+        with schema.transaction(first):
+            with pytest.raises(sqlite3.OperationalError, match="locked"), schema.transaction(second):
                 pass
             assert second.execute("SELECT count(*) FROM revisions").fetchone() == (40,)
 
@@ -277,13 +277,13 @@ def test_one_that_is_taken_away_is_not_made_again(filled: Path) -> None:
 def test_a_full_disk_says_so_and_writes_nothing(path: Path, make: MakeRevision) -> None:
     with SqliteStore(str(path)) as store:
         (first,) = store.put(make("a"))
-        pages = _schema.pragma(store._connection(), "page_count")
-        _schema.pragma(store._connection(), f"max_page_count = {pages}")
+        pages = schema.pragma(store._connection(), "page_count")
+        schema.pragma(store._connection(), f"max_page_count = {pages}")
         with pytest.raises(StoreError, match=r"full.*make room") as caught:
             store.put(first.moved(State.REQUESTED), make("b", certificate=bytes(100_000)))
         assert str(path) in str(caught.value)
         assert [enrollment.revisions for enrollment in store.enrollments()] == [(first,)]
-        _schema.pragma(store._connection(), "max_page_count = 1000000")
+        schema.pragma(store._connection(), "max_page_count = 1000000")
         store.put(first.moved(State.REQUESTED))
 
 

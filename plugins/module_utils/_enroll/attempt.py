@@ -1,0 +1,75 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Do something for one item, so that whatever goes wrong is the failure of that item alone."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+import traceback
+import types
+import typing as t
+from pathlib import PurePath
+
+from .._errors import InternalError, RedtrustError
+from .._http.api import shown
+
+Done = t.TypeVar("Done")
+
+# The machine has no room, or no means, left: the next item would fare no better.
+_OF_THE_MACHINE = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EROFS)
+)
+_OUR_PACKAGE = __name__.rpartition("module_utils.")[0]
+_LONGEST_TRACE = 10
+
+
+def attempt(work: t.Callable[[], Done], hide: t.Callable[[str], str] = str) -> Done | RedtrustError:
+    """Return what came of it, or the error with which it failed; ``hide`` masks secrets in a text.
+
+    An error of the collection is returned as it is. Any other exception is one that nobody expected, and is returned as
+    an InternalError: the panic of a library in Rust as well, which is no ``Exception`` to Python.
+
+    What concerns all items is raised and ends the run: that the process is to end, a machine without memory, room or
+    free descriptors, and an error of SQLite that the store did not explain.
+    """
+    try:
+        return work()
+    except RedtrustError as exc:
+        return exc
+    except BaseException as exc:
+        # The only place beside the end of a module that catches everything. Without it one certificate that a library
+        # cannot read takes the results of a whole list with it, in every run.
+        if _concerns_all(exc):
+            raise
+        return _internal_error(exc, hide)
+
+
+def _concerns_all(exc: BaseException) -> bool:
+    if isinstance(exc, OSError):
+        return exc.errno in _OF_THE_MACHINE
+    is_panic = type(exc).__module__ == "pyo3_runtime"
+    return isinstance(exc, (MemoryError, sqlite3.Error)) or not (isinstance(exc, Exception) or is_panic)
+
+
+def _internal_error(exc: BaseException, hide: t.Callable[[str], str]) -> InternalError:
+    """Say what it was and where, without the value of any variable: those may be anything."""
+    frames = list(traceback.walk_tb(exc.__traceback__))[1:]  # the first is the one above
+    ours = [one for one in frames if one[0].f_globals.get("__name__", "").startswith(_OUR_PACKAGE)]
+    place = _place(*(ours or frames)[-1]) if frames else "an unknown place"
+    # str() of an exception may fail as well; this does not
+    text = "".join(traceback.format_exception_only(type(exc), exc)).partition(": ")[2].strip()
+    words = shown(hide(text.encode("utf-8", "backslashreplace").decode()))
+    return InternalError(
+        f"an error that nobody expected, {type(exc).__name__}{f' ({words})' if words else ''}, at {place}: this is a "
+        "mistake in the collection, please report it with that place",
+        exception=type(exc).__name__,
+        place=place,
+        trace=[_place(*one) for one in frames[-_LONGEST_TRACE:]],
+    )
+
+
+def _place(frame: types.FrameType, line: int) -> str:
+    path = PurePath(frame.f_code.co_filename)
+    return f"{path.parent.name}/{path.name}, line {line}, in {frame.f_code.co_name}"

@@ -1,0 +1,111 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Turn what the HTTP library raises into one of our errors, in words for the operator and without a secret. Pure."""
+
+from __future__ import annotations
+
+import re
+import ssl
+import typing as t
+from urllib.parse import unquote
+
+from .._errors import AnswerInvalidError, AnswerLostError, NotSentError, ServiceError, TlsError
+from .._secrets import Secrets
+from .connection import Bounds, TooLargeError
+from .tls import advice, turned_down
+
+try:
+    import requests
+    import urllib3
+    import urllib3.exceptions
+except ImportError:
+    pass  # told by REQUESTS_IMPORT_ERROR
+
+MAX_WORDS = 300
+PROXY_ADVICE = (
+    "proxy (or HTTPS_PROXY) must be an address such as http://proxy.example.com:3128, or with a user "
+    "http://user:password@proxy.example.com:3128, where / is written as %2F, : as %3A, @ as %40 and # as %23"
+)
+# Such a server does not say which of these it is.
+ENDED_ADVICE = "it starts or stops, does not speak TLS 1.2 or later, or wants another client_cert"
+
+
+def explained(
+    exc: Exception, bounds: Bounds, *, left: bool, proxy: str | None, hide: t.Callable[[str], str]
+) -> tuple[type[ServiceError], str]:
+    """Return which error this is, and its sentence; ``left`` says that the request may have reached the service."""
+    cause = _innermost(exc)
+    words = shown(hide(_hidden(proxy).hide(_words(cause))))
+    if bounds.heard_nothing() and turned_down(cause):
+        return TlsError, f"TLS was not agreed, nothing was carried out ({words}): {advice(cause)}"
+    if isinstance(exc, TooLargeError):
+        words = "more than 64 KiB came before a body, or between the parts of one"
+        return (AnswerInvalidError, f"the answer is too large: {words}") if left else _not_sent(exc, cause, words)
+    if bounds.is_over():
+        words = f"timed out after {bounds.timeout:g} seconds"
+    if left:
+        return AnswerLostError, f"the request was sent, the answer did not come ({words})"
+    return _not_sent(exc, cause, words)
+
+
+def shown(text: str) -> str:
+    """Return a text of the other end, or of the library, as it may be printed.
+
+    A long one is not: a part of a secret that it repeats could not be told from other texts.
+    """
+    if len(text) > MAX_WORDS:
+        return f"a text of {len(text)} characters"
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def is_proxy(address: str) -> bool:
+    """Return whether this is the address of a proxy that can be used; without a scheme, http is meant."""
+    try:
+        parts = urllib3.util.parse_url(address if "://" in address else f"http://{address}")
+    except urllib3.exceptions.LocationParseError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.host)
+
+
+def _not_sent(exc: Exception, cause: Exception, words: str) -> tuple[type[ServiceError], str]:
+    # A connection that ends in the middle of the handshake is a server that stops or starts, not one that disagrees.
+    ended = isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
+    if not ended and (isinstance(exc, requests.exceptions.SSLError) or isinstance(cause, ssl.SSLError)):
+        told = advice(cause)
+        return TlsError, f"TLS was not agreed, nothing was sent ({words})" + (f": {told}" if told else "")
+    if ended:
+        return NotSentError, f"nothing was sent, the other end hung up before TLS was agreed ({words}): {ENDED_ADVICE}"
+    if isinstance(exc, (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)):
+        return NotSentError, f"nothing was sent, host is not the name of one ({words})"
+    if re.search(r"Tunnel connection failed: 407", words):
+        return NotSentError, f"nothing was sent, the proxy wants a user and a password, or others ({words})"
+    if isinstance(exc, requests.exceptions.ProxyError):
+        return NotSentError, f"nothing was sent, the proxy gives no connection ({words})"
+    return NotSentError, f"nothing was sent ({words})"
+
+
+def _hidden(proxy: str | None) -> Secrets:
+    """Return what a proxy may repeat of its own address and must not be shown."""
+    known = Secrets()
+    login = (urllib3.util.parse_url(proxy).auth if proxy else None) or ""
+    for secret in (login.partition(":")[2], unquote(login), unquote(login.partition(":")[2])):
+        known.add(secret)
+    return known
+
+
+def _innermost(exc: Exception) -> Exception:
+    """Return what the libraries have wrapped, several times."""
+    for _depth in range(8):
+        inner = next((part for part in exc.args if isinstance(part, Exception)), None)
+        inner = getattr(exc, "reason", None) if isinstance(getattr(exc, "reason", None), Exception) else inner
+        if inner is None:
+            break
+        exc = inner
+    return exc
+
+
+def _words(exc: Exception) -> str:
+    """Return what an error says, in one line and without the name of the object that says it."""
+    text = str(exc).rpartition(": ")[2] if re.match(r"<.* object at 0x|HTTPS?Connection", str(exc)) else str(exc)
+    return text or type(exc).__name__

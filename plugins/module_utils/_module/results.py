@@ -1,0 +1,175 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Outcomes as a module returns them: one entry for each certificate, counts, one sentence for what failed. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import typing as t
+from collections import Counter
+
+from .._enroll.api import attempt, attention
+from .._errors import NotTriedError, RedtrustError, ServiceError, SessionError
+from .._models import PENDING, Enrollment, Outcome, Revision, State
+from .._x509.api import csr_pem
+from .report import failure, listed
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a module returns. ``failure`` is a sentence when something failed; the rest is returned all the same."""
+
+    changed: bool
+    values: t.Mapping[str, t.Any]
+    diff: t.Sequence[t.Mapping[str, t.Any]] = ()
+    warnings: t.Sequence[str] = ()
+    failure: str | None = None
+
+
+def batch_result(outcomes: t.Sequence[Outcome]) -> Result:
+    """Return what became of a list: one entry for each certificate, in order."""
+    outcomes, entries, diffs = zip(*map(_shown, outcomes)) if outcomes else ((), (), ())
+    return Result(
+        changed=any(outcome.changed for outcome in outcomes),
+        values={"certificates": list(entries), "summary": summary(outcomes), "stopped": _stopped(outcomes)},
+        diff=[diff for outcome, diff in zip(outcomes, diffs) if outcome.changed],
+        warnings=_warnings(outcomes),
+        failure=failure(entries, len(entries)) or None,
+    )
+
+
+def _shown(outcome: Outcome) -> tuple[Outcome, dict[str, t.Any], dict[str, t.Any]]:
+    """Return an outcome with its entry and its diff. One that cannot be shown has failed, whatever was done."""
+    shown = attempt(lambda: (outcome, to_result(outcome), _diff(outcome)))
+    if not isinstance(shown, RedtrustError):
+        return shown
+    bare = dataclasses.replace(
+        outcome, error=outcome.error or shown, revision=None, before=None, after=None, extra={}, warnings=()
+    )
+    return bare, to_result(bare), _diff(bare)
+
+
+def summary(outcomes: t.Sequence[Outcome]) -> dict[str, int]:
+    """Return how many certificates had each action, how many failed and, apart from these, how many were not tried."""
+    return {**Counter(map(_counted_as, outcomes))}
+
+
+def _counted_as(outcome: Outcome) -> str:
+    if isinstance(outcome.error, NotTriedError):
+        return "not_tried"
+    return "failed" if outcome.error else outcome.action
+
+
+def to_result(outcome: Outcome) -> dict[str, t.Any]:
+    """Return one entry of the ``certificates`` result."""
+    revision = outcome.revision
+    entry = {
+        "name": outcome.name,
+        "action": outcome.action,
+        "reason": outcome.reason,
+        "changed": outcome.changed,
+        "failed": outcome.error is not None,
+        "state": str(revision.state) if revision else None,
+        "revision": revision.revision if revision else None,
+        "thumbprint": revision.thumbprint if revision else None,
+        "not_valid_before": timestamp(revision.not_valid_before) if revision else None,
+        "not_valid_after": timestamp(revision.not_valid_after) if revision else None,
+        "dn": revision.spec.dn.to_json() if revision else None,
+    }
+    if revision and revision.csr and revision.state in (State.REQUESTED, State.SIGNING):
+        entry["csr"] = csr_pem(revision.csr)
+    if revision and revision.state in PENDING:
+        entry["waiting_since"] = timestamp(revision.signing_since or revision.created_at)
+    if outcome.error:
+        entry.update(msg=str(outcome.error), error=error_facts(outcome.error))
+    return {**entry, **outcome.extra}
+
+
+def enrollment_facts(enrollment: Enrollment, now: dt.datetime) -> dict[str, t.Any]:
+    """Return what the store knows of an enrollment, without request codes."""
+    current, pending = enrollment.current, enrollment.pending
+    return {
+        "name": enrollment.name,
+        "known": bool(enrollment.revisions),
+        "unknown_creates": enrollment.unknown_creates,
+        "current": _revision_facts(current) if current else None,
+        "pending": _revision_facts(pending) if pending else None,
+        "revisions": [_revision_facts(revision) for revision in enrollment.revisions],
+        "attention": [
+            {**dataclasses.asdict(found), "since": timestamp(found.since)} for found in attention(enrollment, now)
+        ],
+    }
+
+
+def _revision_facts(revision: Revision) -> dict[str, t.Any]:
+    return {
+        "revision": revision.revision,
+        "attempt": revision.attempt,
+        "state": str(revision.state),
+        "thumbprint": revision.thumbprint,
+        "not_valid_before": timestamp(revision.not_valid_before),
+        "not_valid_after": timestamp(revision.not_valid_after),
+        "dn": revision.spec.dn.to_json(),
+        "provider": revision.spec.provider,
+        "renews": revision.renews,
+        "certificate_id": revision.certificate_id,
+        "adopted": revision.adopted,
+        "note": revision.note,
+        "failures": revision.failures,
+        "retry_at": timestamp(revision.retry_at),
+        "created_at": timestamp(revision.created_at),
+        "updated_at": timestamp(revision.updated_at),
+    }
+
+
+def timestamp(moment: dt.datetime | None) -> str | None:
+    """Return a time as it stands in results: UTC, ISO 8601, whole seconds."""
+    return moment.astimezone(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+
+
+def error_facts(error: Exception) -> dict[str, t.Any]:
+    """Return what is known of an error beside its sentence."""
+    details = error.details() if isinstance(error, RedtrustError) else {}
+    return {"type": type(error).__name__, **details}
+
+
+def _stopped(outcomes: t.Sequence[Outcome]) -> str | None:
+    """Return why the service was not asked any more, so that the next list need not be begun."""
+    for outcome in outcomes:
+        error = outcome.error
+        at_login = isinstance(error, ServiceError) and error.step in ("login", "login_request", "exchange", "refresh")
+        for_all = isinstance(error, ServiceError) and error.concerns_all
+        if at_login or for_all or isinstance(error, (NotTriedError, SessionError)):
+            return str(error)
+    return None
+
+
+def _warnings(outcomes: t.Sequence[Outcome]) -> list[str]:
+    """Return each warning once, with the names that it is about."""
+    names: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        for warning in outcome.warnings:
+            names.setdefault(warning, []).append(outcome.name)
+    return [f"{listed(met)}: {warning}" for warning, met in names.items()]
+
+
+def _diff(outcome: Outcome) -> dict[str, t.Any]:
+    """Return what differs, a line each when Ansible prints it."""
+    before, after = outcome.before or {}, outcome.after or {}
+    differing = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return {
+        "before_header": outcome.name,
+        "after_header": outcome.name,
+        "before": {name: _on_a_line(before[name]) for name in differing if before.get(name)},
+        "after": {name: _on_a_line(after[name]) for name in differing if after.get(name)},
+    }
+
+
+def _on_a_line(value: t.Any) -> t.Any:
+    """Return a fact as text without line breaks; a distinguished name is a list of attributes."""
+    if isinstance(value, list):
+        return ", ".join(f"{one['attribute']}={one['value']}" if isinstance(one, dict) else str(one) for one in value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value

@@ -1,0 +1,161 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a role knows of a list of certificates after several steps, from what its tasks registered. Pure.
+
+The first failure of a certificate stands: what a later step says of it is not its cause. A step that could not run at
+all is a failure of each certificate that was handed to it, but for those that a task of the caller had finished before
+it failed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .report import Entry
+
+# The actions after which a certificate is new to those who use it.
+_NEW = ("finalize", "write")
+# The failure of a task of the caller, which leaves open what it did before.
+_TASK_FAILED = "TaskFailed"
+_LONGEST_WORDS = 1000
+_LAST_LINES = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class RoleOutcome:
+    """What became of the certificates so far: ``results`` an entry each, in the order in which they were begun.
+
+    ``changed`` and ``failed`` are names. ``stopped`` says why no other certificate is to be begun, and is empty where
+    nothing speaks against it.
+    """
+
+    results: tuple[Entry, ...] = ()
+    changed: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    stopped: str = ""
+
+    def followed_by(self, other: RoleOutcome) -> RoleOutcome:
+        """Return the outcome of both."""
+        return RoleOutcome(
+            self.results + other.results,
+            self.changed + other.changed,
+            self.failed + other.failed,
+            self.stopped or other.stopped,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One step: the names that were handed to it, and what its task registered.
+
+    ``task`` names the task of the caller that failed; it is empty for the modules of the collection.
+    """
+
+    names: t.Sequence[str]
+    result: t.Mapping[str, t.Any]
+    task: str = ""
+
+    @property
+    def entries(self) -> t.Sequence[Entry] | None:
+        """The entries that a module returned; None where it did not come that far."""
+        return None if self.task else self.result.get("certificates")
+
+    @property
+    def did_not_run(self) -> bool:
+        """Return whether there was nothing to do for it."""
+        return bool(self.result.get("skipped")) or not self.result
+
+
+def outcome_of(steps: t.Sequence[Step]) -> RoleOutcome:
+    """Return what became of the certificates of the first step, in its order."""
+    known: dict[str, Entry] = {}
+    unsettled: dict[str, str] = {}
+    stopped = ""
+    for step in steps:
+        if step.did_not_run:
+            continue
+        stopped = stopped or str(step.result.get("stopped") or "")
+        if step.entries is not None:
+            for entry in step.entries:
+                known[entry["name"]] = _later(known.get(entry["name"]), entry)
+        else:
+            causes, other = _causes(step)
+            stopped = stopped or other
+            known.update({name: _failed(name, known.get(name), cause, step.task) for name, cause in causes.items()})
+            unsettled.update({name: other for name in step.names if name not in causes})
+    for name, cause in unsettled.items():
+        if known[name]["state"] != "finalized":
+            known[name] = _failed(name, known[name], cause, task="of the caller")
+    changed = tuple(name for name, entry in known.items() if entry["changed"] and entry["action"] in _NEW)
+    failed = tuple(name for name, entry in known.items() if entry["failed"])
+    return RoleOutcome(tuple(known.values()), changed, failed, stopped)
+
+
+def _later(earlier: Entry | None, entry: Entry) -> Entry:
+    """Return what counts of two entries of one certificate: the first failure, else the last that had something to do.
+
+    What a step says that had nothing to do is no more than that; what it knows of the certificate counts.
+    """
+    if earlier is None:
+        return entry
+    if earlier["failed"]:
+        finished = entry["state"] == "finalized" and not entry["failed"]
+        return entry if finished and earlier["error"]["type"] == _TASK_FAILED else earlier
+    if entry["action"] == "none" and not entry["failed"]:
+        return {**entry, **{name: earlier[name] for name in ("action", "reason", "changed")}}
+    return entry
+
+
+def _failed(name: str, earlier: Entry | None, cause: str, task: str) -> Entry:
+    if earlier is not None and earlier["failed"]:
+        return earlier
+    nothing: Entry = {
+        "name": name,
+        "action": "none",
+        "reason": "nothing was done",
+        "changed": False,
+        "state": None,
+        "revision": None,
+        "thumbprint": None,
+        "not_valid_before": None,
+        "not_valid_after": None,
+        "dn": None,
+    }
+    error = {"type": _TASK_FAILED if task else "ModuleFailed"}
+    return {**(earlier or nothing), "failed": True, "msg": cause, "error": error}
+
+
+def _causes(step: Step) -> tuple[dict[str, str], str]:
+    """Return why a step that could not run failed, by name, and for those that are not named.
+
+    A task of the caller that looped over entries with a name has failed for some of them, anything else for all.
+    """
+    said = words_of(step.result)
+    if not step.task:
+        return dict.fromkeys(step.names, said), said
+    begin = f'the task "{step.task}" failed'
+    named = {name: f"{begin}: {words_of(result)}" for name, result in _failed_items(step) if name in step.names}
+    other = f"{begin} for {next(iter(named))}: {said}" if named else f"{begin}: {said}"
+    return named or dict.fromkeys(step.names, other), other
+
+
+def _failed_items(step: Step) -> t.Iterator[tuple[str, t.Mapping[str, t.Any]]]:
+    for result in step.result.get("results") or ():
+        item = result.get(str(result.get("ansible_loop_var") or "item"))
+        name = item.get("name") if isinstance(item, t.Mapping) else item
+        if result.get("failed") and isinstance(name, str):
+            yield name, result
+
+
+def words_of(result: t.Mapping[str, t.Any]) -> str:
+    """Return what the result of a task that failed says: its message, and the last lines on standard error."""
+    failed = [one for one in result.get("results") or () if one.get("failed")]
+    if failed:
+        return words_of(failed[0])
+    printed = str(result.get("stderr") or result.get("module_stderr") or "")
+    lines = [line.strip() for line in printed.splitlines() if line.strip()][-_LAST_LINES:]
+    message = " ".join(str(result.get("msg") or "").split())
+    words = ": ".join(part for part in (message, " | ".join(lines)) if part) or "it did not say why"
+    return "".join(char if char.isprintable() else " " for char in words)[:_LONGEST_WORDS]

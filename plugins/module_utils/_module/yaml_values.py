@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Refuse what YAML has read as a number, a date or a boolean where text is meant.
+
+To YAML ``ou: 02341467000120`` is the number 167719469136, ``name: 1_000`` is 1000 and ``c: NO`` is false. What was
+written cannot be had back, so it is not made text again. Values are looked at as they come from the play: the argument
+spec would turn a number into text without a trace. A date is text as soon as it leaves the controller, see
+plugins/action.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import typing as t
+
+from .._errors import ConfigurationError
+
+# The options of an entry that are text, text that is not shown, lists of text, or text at any depth.
+_TEXTS = ("name", "provider", "key_type", "hash_type", "thumbprint")
+_SECRET_TEXTS = ("request_code",)
+_LISTS = ("subject_alt_name", "names")
+_DEEP = ("dn", "info")
+# Before ansible-core 2.19 a template turns the number that YAML makes of 0644 into the text 420.
+_MODES_IN_DECIMAL = {str(mode): f"0{mode:o}" for mode in (0o400, 0o640, 0o644, 0o660, 0o664)}
+# So does it with a whole list that has a date in it.
+_DATE_IN_TEXT = re.compile(r"\bdatetime\.(date|datetime)\(")
+_SHOWN = 5
+
+
+def check_values(params: t.Mapping[str, t.Any]) -> None:
+    """Raise ConfigurationError that names what is not text though it must be; ``params`` as the play gives them."""
+    found = [*_of_mode(params.get("mode")), *_of_list(params, "names", ""), *_of_entries(params.get("certificates"))]
+    if not found:
+        return
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    raise ConfigurationError(
+        f"{'; '.join(found[:_SHOWN])}{more}: quote it in YAML, which otherwise changes what is written "
+        "(0123 to 83, NO to false); in a template add the filter string"
+    )
+
+
+def _of_mode(mode: object) -> t.Iterator[str]:
+    """Look for a mode that is another one than the one that was written."""
+    if isinstance(mode, str) and mode.strip() in _MODES_IN_DECIMAL:
+        yield f"mode is {mode.strip()}, which YAML makes of {_MODES_IN_DECIMAL[mode.strip()]}"
+    elif isinstance(mode, (bool, float)) or (isinstance(mode, int) and not 0 <= mode <= 0o777):
+        yield f"mode is {_reading(mode)}"
+
+
+def _of_entries(entries: object) -> t.Iterator[str]:
+    if isinstance(entries, str) and _DATE_IN_TEXT.search(entries):
+        yield "certificates has a date in it"
+    for number, entry in enumerate(entries if isinstance(entries, (list, tuple)) else ()):
+        if isinstance(entry, t.Mapping):
+            name = entry.get("name")
+            yield from _of_entry(entry, f"{name}: " if isinstance(name, str) else f"certificates[{number}]: ")
+
+
+def _of_entry(entry: t.Mapping[str, t.Any], place: str) -> t.Iterator[str]:
+    """Look at one certificate; an option that is null is one that is not set."""
+    for option in (*_TEXTS, *_SECRET_TEXTS):
+        value = entry.get(option)
+        if value is not None and _reading(value):
+            yield f"{place}{option} is {'a number' if option in _SECRET_TEXTS else _reading(value)}"
+    for option in _LISTS:
+        yield from _of_list(entry, option, place)
+    for option in _DEEP:
+        if isinstance(entry.get(option), (t.Mapping, list, tuple)):
+            yield from _within(f"{place}{option}", entry[option])
+
+
+def _of_list(options: t.Mapping[str, t.Any], name: str, place: str) -> t.Iterator[str]:
+    """Look at a list of text, which may also be given as one text."""
+    if options.get(name) is not None:
+        yield from _within(place + name, options[name])
+
+
+def _within(place: str, value: object) -> t.Iterator[str]:
+    if isinstance(value, t.Mapping):
+        for key, inner in value.items():
+            if _reading(key):
+                yield f"{place} has {_reading(key)} as a key"
+            yield from _within(f"{place}.{key}", inner)
+    elif isinstance(value, (list, tuple)):
+        for number, inner in enumerate(value):
+            yield from _within(f"{place}[{number}]", inner)
+    elif _reading(value):
+        yield f"{place} is {_reading(value)}"
+
+
+def _reading(value: object) -> str | None:
+    """Return what YAML has read, in words; None for text, and for what is not made by YAML."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "the boolean " + str(value).lower()
+    if isinstance(value, (int, float)):
+        return f"the number {value}"
+    if isinstance(value, dt.date):
+        return f"the date {value}"
+    return None

@@ -1,0 +1,213 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read what the service answers: bytes in, models out. Pure.
+
+The service runs on .NET: keys may come in another case, an answer may start with a byte order mark, dates
+have up to seven fractional digits. Everything here raises ``ValueError`` with a sentence that says what came
+instead; it never repeats a token or a request code.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import dataclasses
+import datetime as dt
+import json
+import re
+import typing as t
+
+from .._errors import ConfigurationError
+from .._models import Finalized, Request, Tokens
+from .._x509.api import normalize_thumbprint, parse_csr
+
+_DATE = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?",
+    re.IGNORECASE | re.ASCII,
+)
+# The first that is there counts: the name to sign in with, then others of the person.
+_PERSON_CLAIMS = ("preferred_username", "unique_name", "username", "upn", "name", "email", "emailaddress", "sub")
+# What means nothing to anybody: digits, or those of a UUID.
+_NUMBER = re.compile(r"[0-9]+|\{?[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}\}?", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Envelope:
+    """The frame of every answer: ``{message, messageType, errorCode, data}``."""
+
+    message: str
+    message_type: str
+    error_code: str
+    data: t.Any = dataclasses.field(repr=False)
+
+    @property
+    def refuses(self) -> bool:
+        """Return whether the service said no. Success is ``errorCode`` OK and no ``messageType`` ERROR."""
+        return self.message_type.upper() == "ERROR" or self.error_code.upper() not in ("", "OK")
+
+
+def parse_envelope(body: bytes, hide: t.Callable[[str], str] = str) -> Envelope:
+    """Read the frame of an answer. ``hide`` masks the secrets in its texts, in case the service repeats them."""
+    fields = _fields(_json(body), "the answer")
+    return Envelope(
+        message=_text(fields.get("message"), hide),
+        message_type=_text(fields.get("messagetype"), hide),
+        error_code=_text(fields.get("errorcode"), hide),
+        data=fields.get("data"),
+    )
+
+
+def parse_tokens(data: t.Any) -> Tokens:
+    """Read the token triple. The JWT's own ``exp`` claim counts before ``expiration``."""
+    fields = _fields(data, "data")
+    access, refresh = fields.get("accesstoken"), fields.get("refreshtoken")
+    if not isinstance(access, str) or not re.fullmatch(r"[\x21-\x7e]+", access):
+        raise ValueError("data has no accessToken")
+    if refresh is not None and not isinstance(refresh, str):
+        raise ValueError(f"refreshToken is {_kind(refresh)}, not text")
+    if refresh and not refresh.isprintable():
+        raise ValueError("refreshToken is text that no token can be")
+    expires_at = jwt_expiry(access)
+    if expires_at is None and fields.get("expiration"):
+        expires_at = parse_date(fields["expiration"])
+    return Tokens(access, refresh or None, expires_at)
+
+
+def parse_request(data: t.Any) -> Request:
+    """Read what csr/create gave: an object, or a string that holds the same object as JSON."""
+    given = _json(data.encode("utf-8", "replace")) if isinstance(data, str) else data
+    fields = _fields(given, "data")
+    code, csr = fields.get("requestcode"), fields.get("csr")
+    if not isinstance(code, str) or not code.strip() or not code.isprintable():
+        raise ValueError(f"data has no requestCode, only {_names(given)}")
+    if not isinstance(csr, str):
+        raise ValueError(f"csr is {_kind(csr)}, not text")  # noqa: TRY004
+    try:
+        return Request(code, parse_csr(csr))
+    except ConfigurationError as exc:
+        raise ValueError(str(exc)) from exc
+
+
+def parse_finalized(data: t.Any) -> Finalized:
+    """Read what csr/finalize gave: an object, or a string that holds it as JSON; 4.33 promises neither."""
+    given = data
+    if isinstance(data, str):
+        with contextlib.suppress(ValueError):
+            given = _json(data.encode("utf-8", "replace"))
+    if not isinstance(given, t.Mapping):
+        return Finalized()
+    fields = _fields(given, "data")
+    number, thumbprint = fields.get("idcertificate"), fields.get("thumbprint")
+    known = isinstance(number, (str, int)) and not isinstance(number, bool) and _text(number) == str(number)
+    return Finalized(
+        certificate_id=str(number) if known else None,
+        thumbprint=_thumbprint(thumbprint) if isinstance(thumbprint, str) else None,
+    )
+
+
+def what_upload_lacks(finalized: Finalized) -> str | None:
+    """Return what is missing in an answer that should say which certificate was stored; None where it does."""
+    if not finalized.thumbprint or not re.fullmatch(r"[0-9A-F]{40}", finalized.thumbprint):
+        return "no thumbprint"
+    return None if (finalized.certificate_id or "").strip() else "no idCertificate"
+
+
+def parse_date(text: t.Any) -> dt.datetime:
+    """Read a .NET date-time: up to seven fractional digits, with Z, with an offset, or with none (then UTC)."""
+    match = _DATE.fullmatch(text.strip()) if isinstance(text, str) else None
+    with contextlib.suppress(ValueError, OverflowError):
+        if match:
+            return _moment(*match.groups())
+    shown = _short(repr(text)) if isinstance(text, str) else _kind(text)
+    raise ValueError(f"expiration is {shown}, not a date and time")
+
+
+def jwt_expiry(token: str) -> dt.datetime | None:
+    """Return the ``exp`` claim of a JWT, or None where there is none. The signature is the service's business."""
+    try:
+        return dt.datetime.fromtimestamp(float(_claims(token)["exp"]), tz=dt.timezone.utc)
+    except (ValueError, TypeError, KeyError, OverflowError, OSError):
+        return None
+
+
+def jwt_person(token: str) -> str | None:
+    """Return whom a JWT names, by the names of claims that are in use; None where it names nobody a person knows."""
+    # Those of .NET may be addresses, such as http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn.
+    claims = {str(name).rpartition("/")[2].lower(): value for name, value in _claims(token).items()}
+    for name in _PERSON_CLAIMS:
+        value = claims.get(name)
+        if isinstance(value, str) and value.strip() and value.isprintable() and not _NUMBER.fullmatch(value):
+            return value.strip()
+    return None
+
+
+def _claims(token: str) -> dict[str, t.Any]:
+    """Return what a JWT claims; nothing where it is none."""
+    parts = token.split(".")
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))) if len(parts) == 3 else {}
+    except (binascii.Error, ValueError, RecursionError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _thumbprint(told: str) -> str:
+    """Return 40 hex digits, or what came instead as it may be printed: it differs from every thumbprint."""
+    try:
+        return normalize_thumbprint(told)
+    except ConfigurationError:
+        return _short(_text(told))
+
+
+def _moment(day: str, time: str, fraction: str | None, zone: str | None) -> dt.datetime:
+    moment = dt.datetime.fromisoformat(f"{day}T{time}")
+    moment += dt.timedelta(microseconds=int((fraction or "0").ljust(6, "0")[:6]))
+    return (moment - _offset(zone)).replace(tzinfo=dt.timezone.utc)
+
+
+def _offset(zone: str | None) -> dt.timedelta:
+    if not zone or zone in "Zz":
+        return dt.timedelta(0)
+    digits = zone[1:].replace(":", "")
+    size = dt.timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return -size if zone[0] == "-" else size
+
+
+def _json(body: bytes) -> t.Any:
+    try:
+        return json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        raise ValueError(f"{len(body)} bytes that are not JSON") from None
+
+
+def _fields(value: t.Any, what: str) -> dict[str, t.Any]:
+    """Return an object's members under lower-case names."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} is {_kind(value)}, not an object")  # noqa: TRY004
+    return {name.lower(): member for name, member in value.items()}
+
+
+def _text(value: t.Any, hide: t.Callable[[str], str] = str) -> str:
+    """Return the beginning of a text as it may be printed and stored; a list or an object is not looked into."""
+    if value is None:
+        return ""
+    text = hide(str(value)) if isinstance(value, (str, int, float)) else _kind(value)
+    return "".join(char if char.isprintable() else " " if char.isspace() else "?" for char in text[:500])
+
+
+def _kind(value: t.Any) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "a truth value", type(None): "missing"}
+    return names.get(type(value), "a number")
+
+
+def _names(given: t.Mapping[str, t.Any]) -> str:
+    """Return the names of members as they came: what else becomes of one that is a secret is not masked."""
+    shown = (_short(name) if name.isprintable() else "one that cannot be printed" for name in sorted(given)[:10])
+    return ", ".join(shown) or "nothing"
+
+
+def _short(text: str) -> str:
+    """Return a text if it is short. A part of a secret could not be told from other texts, so none is shown."""
+    return text if len(text) <= 50 else f"a text of {len(text)} characters"

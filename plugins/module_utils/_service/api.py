@@ -1,0 +1,34 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One Redtrust server: what each generation of its API expects, and a client for it."""
+
+from __future__ import annotations
+
+from .answers import jwt_person
+from .client import Address, Client
+from .contract import CONTRACTS, Contract
+from .login_page import ask_login_page
+from .redirect_url import START, Place, check_redirect_url, is_host_of, landing_address
+from .retry import Breaker, Retry
+from .signing import Partner
+from .temporal_token import pasted_token, token_in
+
+__all__ = [
+    "CONTRACTS",
+    "START",
+    "Address",
+    "Breaker",
+    "Client",
+    "Contract",
+    "Partner",
+    "Place",
+    "Retry",
+    "ask_login_page",
+    "check_redirect_url",
+    "is_host_of",
+    "jwt_person",
+    "landing_address",
+    "pasted_token",
+    "token_in",
+]

@@ -1,0 +1,124 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Try again what may be tried again, with growing pauses, until a deadline. Clock and sleep are passed in."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import threading
+import time
+import typing as t
+
+from .._errors import AnswerLostError, NotSentError, NotTriedError, RefusedError, ServiceError, TlsError
+
+Answer = t.TypeVar("Answer")
+
+# Statuses of a service, or of what stands before it, that cannot serve now.
+_BUSY = (429, 502, 503, 504)
+# A pause is looked up from this often, in seconds, to see whether others have found the service to be down.
+_GLANCE = 1.0
+
+
+def may_repeat(error: ServiceError, *, repeatable: bool, when_busy: bool = False) -> bool:
+    """Return whether the request may be sent again after this failure.
+
+    One that provably never left may always be, except where TLS was not agreed: that does not mend itself.
+    One that may have been carried out only when doing it twice does no harm. ``when_busy`` is for one that was refused
+    with a whole 429 or 503, which says that it was not carried out. What ends all requests alike ends this one.
+    """
+    if isinstance(error, NotSentError):
+        return not isinstance(error, (TlsError, NotTriedError))
+    if isinstance(error, RefusedError):
+        mends = error.status in _BUSY if repeatable else when_busy and error.is_busy
+        return mends and not error.concerns_all
+    return repeatable and _had_no_answer(error)
+
+
+def _had_no_answer(error: ServiceError) -> bool:
+    """Return whether nothing came back; an answer that settles nothing would only come again."""
+    return isinstance(error, AnswerLostError) and error.status is None
+
+
+class Breaker:
+    """Know when a service is plainly down: ``threshold`` calls in a row failed for good. Usable from several threads.
+
+    Any answer that only a service can give proves that it lives, and the count begins anew. One that says that no
+    request will be carried out is enough by itself. ``reason`` is why nothing is sent any more.
+    """
+
+    def __init__(self, threshold: int = 3) -> None:
+        self._threshold = threshold
+        self._failures = 0
+        self._ended = False
+        self._mutex = threading.Lock()
+        self.reason = "the service is down"
+
+    def is_open(self) -> bool:
+        """Return whether the service is not to be asked any more."""
+        return self._ended or self._failures >= self._threshold
+
+    def report(self, error: ServiceError | None) -> None:
+        """Take note of what became of a call in the end, after all its attempts; None is success."""
+        if isinstance(error, NotTriedError):
+            return
+        with self._mutex:
+            if error is not None and error.concerns_all:
+                self._ended, self.reason = True, "another was refused in a way that concerns all"
+            self._failures = self._failures + 1 if error is not None and _is_down(error) else 0
+
+
+def _is_down(error: ServiceError) -> bool:
+    return isinstance(error, NotSentError) or _had_no_answer(error) or error.status in _BUSY
+
+
+@dataclasses.dataclass(frozen=True)
+class Retry:
+    """Exponential back-off with full jitter, in seconds.
+
+    ``deadline`` bounds pauses and attempts together: no attempt begins after it; 0 sends once. ``Retry-After``
+    is obeyed where it fits into what is left, otherwise the failure stands.
+    """
+
+    deadline: float = 30.0
+    first_pause: float = 0.5
+    longest_pause: float = 10.0
+    clock: t.Callable[[], float] = time.monotonic
+    sleep: t.Callable[[float], None] = time.sleep
+    jitter: t.Callable[[float, float], float] = random.uniform
+
+    def call(
+        self,
+        send: t.Callable[[], Answer],
+        *,
+        repeatable: bool,
+        when_busy: bool = False,
+        breaker: Breaker | None = None,
+    ) -> Answer:
+        """Send until it succeeds, may not be repeated (``may_repeat``), or the deadline would be passed.
+
+        A breaker that opens ends the pauses: then the failure stands as well.
+        """
+        end = self.clock() + self.deadline
+        pause = self.first_pause
+        while True:
+            try:
+                return send()
+            except ServiceError as error:
+                # Many may have been told the same time, so the jitter comes on top of it.
+                wait = (error.retry_after or 0.0) + self.jitter(0.0, pause)
+                again = may_repeat(error, repeatable=repeatable, when_busy=when_busy)
+                if not again or self.clock() + wait >= end:
+                    raise
+                self._pause(wait, breaker)
+                if breaker is not None and breaker.is_open():
+                    raise
+                pause = min(2 * pause, self.longest_pause)
+
+    def _pause(self, seconds: float, breaker: Breaker | None) -> None:
+        while breaker is not None and seconds > _GLANCE and not breaker.is_open():
+            self.sleep(_GLANCE)
+            seconds -= _GLANCE
+        if breaker is None or not breaker.is_open():
+            self.sleep(seconds)

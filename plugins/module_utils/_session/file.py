@@ -1,0 +1,204 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keep a session between the tasks of one job: a private file, encrypted with a key from the caller's credential."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import stat
+import time
+import typing as t
+from pathlib import Path
+
+from .. import _fault_points, _holder
+from .._errors import SessionError, StaleRevisionError
+from .kept import KeptSession, Seal, SessionPlace
+
+_POLL = 0.05
+# The names that files get where the user gives none; only among such is tidied up.
+OWN_NAME = re.compile(r"[0-9a-f]{16}")
+_DAY = 86400.0
+
+
+class SessionFile(SessionPlace):
+    """A private file (0600, in a directory 0700) with one kept session, encrypted.
+
+    ``patience`` is in seconds: how long the lock is waited for, which a run holds while it logs in or refreshes.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        key_material: bytes,
+        *,
+        patience: float = 60.0,
+        clock: t.Callable[[], float] = time.monotonic,
+        sleep: t.Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._path = Path(path)
+        self._lock = self._path.with_name(self._path.name + ".lock")
+        self._draft = self._path.with_name(self._path.name + ".new")
+        self._seal = Seal(key_material)
+        self._patience = patience
+        self._clock = clock
+        self._sleep = sleep
+        self._loaded: bytes | None = None
+
+    @contextlib.contextmanager
+    def locked(self) -> t.Iterator[None]:
+        """Hold the lock between processes; it ends with the process, however that ends.
+
+        The lock lives as long as the session. What a writer that was killed has left is removed.
+        """
+        try:
+            _make_private(self._path.parent)
+        except OSError as exc:
+            raise SessionError(f"session_path: {self._path.parent} cannot be made ({exc.strerror})") from exc
+        with self._claimed():
+            try:
+                yield
+            finally:
+                if not self.exists():
+                    self._lock.unlink(missing_ok=True)
+
+    def exists(self) -> bool:
+        return os.path.lexists(self._path)
+
+    def load(self) -> KeptSession | None:
+        self._loaded = self._read()
+        return None if self._loaded is None else self._seal.open(self._loaded)
+
+    def save(self, session: KeptSession) -> None:
+        self._refuse_newer()
+        content = self._seal.close(session)
+        is_new = self._loaded is None
+        try:
+            _fault_points.reach("session before")
+            self._write(content)
+            _fault_points.reach("session saved")
+        except OSError as exc:
+            raise SessionError(f"session_path: {self._path} cannot be written ({exc.strerror})") from exc
+        finally:
+            self._draft.unlink(missing_ok=True)
+        self._loaded = content
+        if is_new and OWN_NAME.fullmatch(self._path.name):
+            _forget_old(self._path)
+
+    def delete(self) -> None:
+        self._refuse_newer()
+        self._path.unlink(missing_ok=True)
+        self._loaded = None
+
+    def _refuse_newer(self) -> None:
+        """Refuse to change what is not there as it was read: a run that was held can wake up long after its time."""
+        if self._read() != self._loaded:
+            raise StaleRevisionError(
+                f"session_path: {self._path} was changed by another run meanwhile; nothing was written, run again"
+            )
+
+    def _read(self) -> bytes | None:
+        try:
+            with _private(self._path, os.O_RDONLY) as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def _write(self, content: bytes) -> None:
+        with _private(self._draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        _fault_points.reach("session written")
+        self._draft.replace(self._path)
+        _flush_directory(self._path.parent)
+
+    def _claimed(self) -> t.IO[bytes]:
+        """Return the locked file, which keeps the lock until it is closed."""
+        deadline = self._clock() + self._patience
+        try:
+            while True:
+                lock = _private(self._lock, os.O_RDWR | os.O_CREAT)
+                if _claim(lock, self._lock):
+                    self._draft.unlink(missing_ok=True)
+                    return lock
+                with lock:
+                    if self._clock() >= deadline:
+                        raise SessionError(self._held(os.pread(lock.fileno(), 500, 0)))
+                self._sleep(_POLL)
+        except OSError as exc:
+            raise SessionError(f"session_path: {self._lock} cannot be locked ({exc.strerror})") from exc
+
+    def _held(self, words: bytes) -> str:
+        who = "".join(char if char.isprintable() else "?" for char in words.decode("utf-8", "replace"))
+        return (
+            f"session_path: {self._path} has been held by {who or 'another process'} for more than "
+            f"{self._patience:g} seconds; end that process if it hangs, then run again"
+        )
+
+
+def _claim(lock: t.IO[bytes], path: Path) -> bool:
+    """Lock a file that is open and write into it who has it; False when another has it, or has removed it since."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        mine, there = os.fstat(lock.fileno()), path.lstat()
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    if (mine.st_dev, mine.st_ino) != (there.st_dev, there.st_ino):
+        return False
+    with contextlib.suppress(OSError):  # a full disk: then the words are missing, the lock is not
+        os.ftruncate(lock.fileno(), 0)
+        os.pwrite(lock.fileno(), _holder.holder().encode("utf-8", "replace"), 0)
+    return True
+
+
+def _forget_old(path: Path) -> None:
+    """Remove sessions of other jobs beside this one that were not used for a day: those jobs ended without a logout."""
+    names = {found.name[:16] for found in path.parent.iterdir() if OWN_NAME.fullmatch(found.name.partition(".")[0])}
+    for name in sorted(names - {path.name}):
+        lock = path.with_name(name + ".lock")
+        with contextlib.suppress(OSError, SessionError):
+            files = [path.with_name(name), *path.parent.glob(name + ".*")]
+            used = max(found.lstat().st_mtime for found in files if os.path.lexists(found))
+            if time.time() - used < _DAY:
+                continue
+            with _private(lock, os.O_RDWR | os.O_CREAT) as file:
+                if _claim(file, lock):
+                    for found in [*files, lock]:
+                        found.unlink(missing_ok=True)
+
+
+def _make_private(directory: Path) -> None:
+    """Make a directory and what is missing above it, all for this user alone: the store may lie there as well."""
+    if not directory.is_dir():
+        _make_private(directory.parent)
+        directory.mkdir(mode=0o700, exist_ok=True)
+
+
+def _private(path: Path, flags: int) -> t.IO[bytes]:
+    """Open a file that belongs to this user alone; SessionError when something else is in its place."""
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    except FileNotFoundError:
+        raise
+    except OSError as exc:
+        if exc.errno == errno.ENOSPC:
+            raise
+        raise SessionError(f"session_path: {path} cannot be opened ({exc.strerror})") from exc
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        os.close(descriptor)
+        raise SessionError(f"session_path: {path} is not a private file of this user (0600); remove it")
+    return os.fdopen(descriptor, "r+b" if flags & os.O_RDWR else "wb" if flags & os.O_WRONLY else "rb")
+
+
+def _flush_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keep a session between jobs: in the store, encrypted with a key from ``session_key``."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import typing as t
+
+from .._errors import LeaseHeldError, RedtrustError, SessionError
+from .._holder import is_gone
+from .._store.api import LEASE_SECONDS, Store
+from .kept import KeptSession, Seal, SessionPlace
+
+_LEASE_SECONDS = LEASE_SECONDS
+_POLL = 0.1
+
+
+class StoredSession(SessionPlace):
+    """One session in the store, for all jobs that have its key. ``identity`` says whose it is, and at which service.
+
+    The lock is a lease: that of a process that is gone is taken over, at once or after a minute. ``patience`` is in
+    seconds: how long that of one that lives is waited for.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        identity: str,
+        session_key: str,
+        *,
+        holder: str,
+        patience: float = 60.0,
+        clock: t.Callable[[], float] = time.monotonic,
+        sleep: t.Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._store = store
+        self._key = f"session/{identity}"
+        self._seal = Seal(b"session_key\0" + session_key.encode("utf-8", "surrogateescape"))
+        self._holder = holder
+        self._patience = patience
+        self._clock = clock
+        self._sleep = sleep
+        self._generation = 0
+
+    @contextlib.contextmanager
+    def locked(self) -> t.Iterator[None]:
+        """Hold the lease, renewed while the work goes on."""
+        self._acquire()
+        done = threading.Event()
+        heart = threading.Thread(target=self._renew_until, args=(done,), daemon=True)
+        heart.start()
+        try:
+            yield
+        finally:
+            done.set()
+            heart.join()
+            with contextlib.suppress(RedtrustError):  # it runs out by itself
+                self._store.release([self._key], self._holder)
+
+    def exists(self) -> bool:
+        return self.load() is not None
+
+    def load(self) -> KeptSession | None:
+        """Return the kept session. Raises SessionError when this key does not open it, so that nobody overwrites it."""
+        found = self._store.session(self._key)
+        if found is None:
+            self._generation = 0
+            return None
+        self._generation, sealed = found
+        session = self._seal.open(sealed)
+        if session is None:
+            raise SessionError(
+                "session_key does not open the session that the store keeps, which was left as it is: give the one "
+                f"with which it was kept; where that is lost, delete the row with the key {self._key} from the store's "
+                "table sessions and log in anew"
+            )
+        return session
+
+    def save(self, session: KeptSession) -> None:
+        self._generation = self._store.put_session(self._key, self._seal.close(session), self._generation)
+
+    def delete(self) -> None:
+        self._generation = self._store.put_session(self._key, None, self._generation)
+
+    def _acquire(self) -> None:
+        deadline = self._clock() + max(self._patience, _LEASE_SECONDS)
+        while True:
+            others = self._store.acquire([self._key], self._holder, _LEASE_SECONDS, is_gone)
+            if not others:
+                return
+            if self._clock() >= deadline:
+                raise LeaseHeldError(
+                    f"{others[self._key].holder} is logging in or refreshing the session that session_key keeps and "
+                    f"did not finish in time; {others[self._key].advice}"
+                )
+            self._sleep(_POLL)
+
+    def _renew_until(self, done: threading.Event) -> None:
+        while not done.wait(_LEASE_SECONDS / 3):
+            with contextlib.suppress(RedtrustError):  # every write is checked anyway
+                self._store.renew(self._holder, _LEASE_SECONDS)

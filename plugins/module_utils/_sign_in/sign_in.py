@@ -1,0 +1,266 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the address to which Redtrust sends a person back answers: the landing page, the start, the callback.
+
+It knows no socket, so everything that matters can be tried without one. A browser gets a mark, in a cookie that only it
+and this sign-in can have made: ``seen`` with the landing page, ``started`` when the button is pressed. A callback
+without the second is refused, since anybody can send a browser to an address with a token of their own in it; and the
+button is not believed without the first, since another site can press it, but not with a SameSite=Lax cookie.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import hmac
+import os
+import re
+import threading
+import typing as t
+from urllib.parse import urlsplit
+
+from .._errors import ConfigurationError, RedtrustError, RefusedError, ServiceError
+from .._service.api import START, is_host_of, landing_address, token_in
+from . import pages
+
+Session = t.TypeVar("Session")
+Mark = t.Literal["seen", "started"]
+
+# An answer may show who signs in where, and an address may hold a token: neither is kept or handed on.
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": pages.CONTENT_SECURITY_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class PageRequest:
+    """What a browser asked for. ``target`` is the path with its query; header names are in lower case."""
+
+    method: str
+    target: str
+    headers: t.Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class PageAnswer:
+    """What it gets."""
+
+    status: int
+    headers: t.Mapping[str, str]
+    body: bytes = b""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Mark:
+    """What a browser's cookie says: how far it has come, and which browser it is."""
+
+    kind: Mark
+    browser: str
+
+
+class SignIn(t.Generic[Session]):
+    """One sign-in by whoever comes first. Usable from several threads.
+
+    ``link`` makes the signed link, now; ``exchange`` turns the token into a session that is kept. ``done`` is set when
+    there is nothing more to wait for: ``result`` is what the exchange gave, or ``failure`` says why there is none.
+    ``failures`` are those of attempts after which another may be made. ``until`` is when the time is over, in UTC.
+    """
+
+    def __init__(
+        self,
+        redirect_url: str,
+        link: t.Callable[[], str],
+        exchange: t.Callable[[str], Session],
+        *,
+        about: pages.About,
+        person: t.Callable[[Session], str] = lambda _session: "",
+        until: dt.datetime | None = None,
+    ) -> None:
+        self.done = threading.Event()
+        self.result: Session | None = None
+        self.failure: RedtrustError | None = None
+        self.failures: list[ServiceError] = []
+        self._link = link
+        self._exchange = exchange
+        self._about = about
+        self._person = person
+        self._until = until
+        self._mutex = threading.Lock()
+        self._over = False
+        self._key = os.urandom(32)
+        self._untold: set[str] = set()
+        self._winner: str | None = None
+        self._redirect_url = redirect_url
+        self.address = landing_address(redirect_url)
+        parts = urlsplit(redirect_url)
+        self._path = parts.path or "/"
+        self._secure = parts.scheme == "https"
+        # Cookies are shared by all ports of a host, and so by all who listen there.
+        self._cookie = ("__Host-" if self._secure else "") + f"redtrust_login_{parts.port or 0}"
+
+    def stop(self) -> None:
+        """Begin nothing more; wait for what has begun."""
+        with self._mutex:
+            self._over = True
+
+    def is_told(self) -> bool:
+        """Return whether each browser that was shown a button knows that the sign-in is over."""
+        return not self._untold
+
+    def answer(self, request: PageRequest) -> PageAnswer:
+        """Answer a browser."""
+        path, _mark, query = request.target.partition("?")
+        if not is_host_of(self._redirect_url, request.headers.get("host", "")):
+            return self._page("wrong_address", 421, request, pages.More(address=self.address))
+        if _is_guess(request):
+            return PageAnswer(503, _HEADERS)
+        if request.method == "POST" and path == START:
+            return self._start(request)
+        if request.method not in ("GET", "HEAD") or path not in (self._path, START):
+            return self._page("not_found", 404, request)
+        if self._is_over:
+            return self._too_late(request)
+        # Whoever asks with HEAD wants to know whether something is there, and not to use up a token.
+        if request.method == "GET" and path == self._path and "tkn=" in query.lower():
+            return self._callback(request, query)
+        mark = self._mark(request)
+        if mark and mark.kind == "started" and request.headers.get("sec-fetch-site", "") != "none":
+            return self._page("no_token", 200, request)
+        return self._with_mark(self._page("sign_in", 200, request), request)
+
+    @property
+    def _is_over(self) -> bool:
+        return self._over or self.done.is_set()
+
+    def _too_late(self, request: PageRequest) -> PageAnswer:
+        """Say what came of it, to each browser as it concerns it."""
+        mark = self._mark(request)
+        if mark:
+            self._untold.discard(mark.browser)
+        if self.result is None:
+            return self._page("failed" if self.failure else "over", 410, request)
+        if mark and mark.browser == self._winner:
+            return self._welcome(request, self.result)
+        return self._page("elsewhere", 410, request)
+
+    def _with_mark(self, answer: PageAnswer, request: PageRequest) -> PageAnswer:
+        """Let the browser press the button of this page, unless it may already, or does not look at it."""
+        if request.method == "HEAD" or self._mark(request):
+            return answer
+        return self._marked(answer, _Mark("seen", os.urandom(16).hex()))
+
+    def _marked(self, answer: PageAnswer, mark: _Mark) -> PageAnswer:
+        self._untold.add(mark.browser)
+        value = f"{mark.kind}.{mark.browser}"
+        secure = "; Secure" if self._secure else ""
+        cookie = f"{self._cookie}={value}.{self._seal(value)}; Path=/; HttpOnly; SameSite=Lax{secure}"
+        return dataclasses.replace(answer, headers={**answer.headers, "Set-Cookie": cookie})
+
+    def _start(self, request: PageRequest) -> PageAnswer:
+        """Send the browser to Redtrust. The link is signed now, since the service takes it for some minutes only."""
+        if self._is_over:
+            return self._too_late(request)
+        mark = self._mark(request)
+        if mark is None:
+            return self._with_mark(self._page("not_from_here", 403, request), request)
+        answer = PageAnswer(303, {**_HEADERS, "Location": self._link()})
+        return self._marked(answer, _Mark("started", mark.browser))
+
+    def _callback(self, request: PageRequest, query: str) -> PageAnswer:
+        mark = self._mark(request)
+        if mark is None or mark.kind != "started":
+            return self._with_mark(self._page("not_from_here", 403, request), request)
+        try:
+            token = token_in(query)
+        except ConfigurationError:
+            return self._page("bad_token", 400, request)
+        if token is None:
+            return self._page("no_token", 200, request)
+        with self._mutex:
+            if self._is_over:
+                return self._too_late(request)
+            return self._signed_in(request, token, mark)
+
+    def _signed_in(self, request: PageRequest, token: str, mark: _Mark) -> PageAnswer:
+        try:
+            self.result = self._exchange(token)
+        except ServiceError as exc:
+            self.failures.append(exc)
+            return self._page(*_refusal(exc), request, _more(exc))
+        except RedtrustError as exc:
+            self.failure = exc
+            self._untold.discard(mark.browser)
+            self.done.set()
+            return self._page("failed", 500, request, pages.More(words=str(exc)))
+        self._winner = mark.browser
+        self._untold.discard(mark.browser)
+        self.done.set()
+        return self._welcome(request, self.result)
+
+    def _welcome(self, request: PageRequest, session: Session) -> PageAnswer:
+        return self._page("signed_in", 200, request, pages.More(person=self._person(session)))
+
+    def _page(self, kind: pages.Kind, status: int, request: PageRequest, more: pages.More | None = None) -> PageAnswer:
+        language = pages.language_of(request.headers.get("accept-language", ""))
+        headers = {
+            **_HEADERS,
+            "Content-Language": language,
+            "Content-Type": "text/html; charset=utf-8",
+            "Vary": "Accept-Language, Cookie",
+        }
+        now = dt.datetime.now(dt.timezone.utc)
+        more = dataclasses.replace(more or pages.More(), until=self._until, now=now)
+        return PageAnswer(status, headers, pages.page(kind, language, self._about, more))
+
+    def _mark(self, request: PageRequest) -> _Mark | None:
+        """Return the mark that the browser has from this sign-in; the further one where it has several.
+
+        Read as RFC 6265, 5.4 has browsers write it. Other applications on this host have cookies of any form, and may
+        even have one of this name.
+        """
+        found: dict[str, _Mark] = {}
+        for pair in request.headers.get("cookie", "").split(";"):
+            name, _equals, text = pair.strip().partition("=")
+            value, _dot, seal = text.rpartition(".")
+            kind, _dot, browser = value.partition(".")
+            if name == self._cookie and hmac.compare_digest(seal.encode(), self._seal(value).encode()):
+                found[kind] = _Mark("started" if kind == "started" else "seen", browser)
+        return found.get("started") or found.get("seen")
+
+    def _seal(self, value: str) -> str:
+        return hmac.new(self._key, value.encode(), hashlib.sha256).hexdigest()
+
+
+def _is_guess(request: PageRequest) -> bool:
+    """Return whether a browser asks only because it guesses that somebody will want to see it."""
+    names = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+    words = " ".join(request.headers.get(name, "") for name in names).lower()
+    return "prefetch" in words or "prerender" in words or "preview" in words
+
+
+def could_not_answer(error: ServiceError) -> bool:
+    """Return whether the service is in trouble, or has too much to do: it has refused nobody."""
+    return (error.status or 0) >= 500 or error.status == 429
+
+
+def _refusal(error: ServiceError) -> tuple[pages.Kind, int]:
+    """Return the page about an exchange that did not succeed, and its status."""
+    if could_not_answer(error):
+        return "not_answered", 502
+    is_redirect = 300 <= (error.status or 0) < 400
+    return ("refused", 403) if isinstance(error, RefusedError) and not is_redirect else ("not_reached", 502)
+
+
+def _more(error: ServiceError) -> pages.More:
+    """Return what there is to say about it: the status and the code in each language, and words."""
+    if (error.status or 0) < 400 and not isinstance(error, RefusedError):
+        return pages.More(words=str(error))
+    code = error.error_code if error.error_code and re.fullmatch(r"[\w.-]{1,80}", error.error_code) else None
+    facts = ", ".join(filter(None, (f"HTTP {error.status}" if error.status else None, code)))
+    return pages.More(words=error.service_message or "", facts=facts)

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The key of a store: a private file beside it, with which the request codes in the store are sealed.
+
+It is made once, before the store is, and never changed. A copy of the store alone gives nobody a request code.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import json
+import os
+import pathlib
+import tempfile
+import typing as t
+
+from .._errors import StoreError
+from . import location
+
+try:
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+except ImportError:
+    pass  # told by CRYPTOGRAPHY_IMPORT_ERROR
+
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+
+
+class Key:
+    """Seals text for one place of the store: what is sealed for one row opens in no other."""
+
+    def __init__(self, secret: bytes, path: pathlib.Path) -> None:
+        self._secret = secret
+        self._path = path
+
+    def seal(self, text: str, place: t.Sequence[object]) -> bytes:
+        """Return a nonce, and the text encrypted with AES-GCM."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + AESGCM(self._secret).encrypt(nonce, text.encode(), _about(place))
+
+    def unseal(self, sealed: bytes, place: t.Sequence[object]) -> str:
+        """Return what was sealed. Raises StoreError when it was not sealed with this key, for this place."""
+        nonce, rest = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+        try:
+            return AESGCM(self._secret).decrypt(nonce, rest, _about(place)).decode()
+        except (InvalidTag, ValueError) as exc:
+            raise StoreError(
+                f"store key {self._path}: it does not open a request code in the store, so it is another store's, or "
+                "damaged; restore the store and its key from the same backup"
+            ) from exc
+
+
+def _about(place: t.Sequence[object]) -> bytes:
+    return json.dumps(place).encode()
+
+
+def make(path: pathlib.Path) -> None:
+    """Make the key file, whole, unless it is there: like the store, under another name and then linked to its own."""
+    descriptor, name = tempfile.mkstemp(prefix=".new-key-", dir=path.parent)
+    draft = pathlib.Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), 0o600)  # whatever the umask took away
+            file.write(base64.b64encode(os.urandom(_KEY_BYTES)) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        location.flush(path.parent)
+    finally:
+        draft.unlink()
+
+
+def load(path: pathlib.Path) -> Key | None:
+    """Return the key in a file, None when there is none. Raises StoreError when it is no key, or not private."""
+    if location.check_file(path) is None:
+        return None
+    try:
+        secret = base64.b64decode(path.read_bytes().rstrip(b"\n"), validate=True)
+    except OSError as exc:
+        raise StoreError(f"store key {path}: it cannot be read ({exc.strerror}); make it readable") from exc
+    except binascii.Error:
+        secret = b""
+    if len(secret) != _KEY_BYTES:
+        raise StoreError(f"store key {path}: it is damaged; restore the store and its key from the same backup")
+    return Key(secret, path)

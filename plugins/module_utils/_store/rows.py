@@ -1,0 +1,146 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A revision as a row of SQL, and back; the statements that need no dialect."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import json
+import typing as t
+
+from .._errors import ConfigurationError, StoreError
+from .._models import CertificateSpec, Enrollment, Revision, State
+from .key import Key
+
+KEY = ("service", "name", "revision", "attempt")
+DATES = ("not_valid_before", "not_valid_after", "signing_since", "retry_at", "created_at", "updated_at")
+COLUMNS = (
+    *KEY,
+    "generation",
+    "state",
+    "spec",
+    "renews",
+    "request_code",
+    "csr",
+    "certificate",
+    "chain",
+    "thumbprint",
+    "not_valid_before",
+    "not_valid_after",
+    "certificate_id",
+    "adopted",
+    "upload_started",
+    "note",
+    "signing_since",
+    "failures",
+    "retry_at",
+    "created_at",
+    "updated_at",
+)
+# The checksum is over all the others, as they are stored: SQLite does not see a bit that flips inside a value.
+STORED = (*COLUMNS, "checksum")
+CHANGEABLE = tuple(column for column in STORED if column not in KEY)
+# How many names one query asks for; SQLite before 3.32 takes 999 parameters at most.
+CHUNK = 500
+
+# Only the constants above are put together here, never a value.
+SELECT = f"SELECT {', '.join(STORED)} FROM revisions"  # noqa: S608
+SELECT_SERVICE = f"{SELECT} WHERE service = ?"
+SELECT_NAMES = f"{SELECT} WHERE service = ? AND name IN ({', '.join('?' * CHUNK)})"
+INSERT = f"INSERT INTO revisions ({', '.join(STORED)}) VALUES ({', '.join('?' * len(STORED))})"  # noqa: S608
+UPDATE = (
+    f"UPDATE revisions SET {', '.join(f'{column} = ?' for column in CHANGEABLE)}"  # noqa: S608
+    f" WHERE {' AND '.join(f'{column} = ?' for column in KEY)} AND generation = ?"
+)
+
+
+def chunks(names: t.Iterable[str]) -> t.Iterator[list[str]]:
+    """Yield the different names in lists of exactly CHUNK, the last one filled up by repetition."""
+    unique = list(dict.fromkeys(names))
+    for start in range(0, len(unique), CHUNK):
+        end = start + CHUNK
+        part = unique[start:end]
+        yield part + part[-1:] * (CHUNK - len(part))
+
+
+def date_to_text(value: dt.datetime) -> str:
+    """Return ISO 8601 in UTC with microseconds: always as long, so that text sorts as time does."""
+    if value.tzinfo is None:
+        raise StoreError(f"{value.isoformat()} has no time zone and is not stored: dates must be in UTC")
+    return value.astimezone(dt.timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def date_from_text(text: str) -> dt.datetime:
+    """Read what ``date_to_text()`` wrote."""
+    return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def checksum(values: t.Iterable[object]) -> bytes:
+    """Return SHA-256 over values of SQL, each with its type and length."""
+    parts: list[bytes] = []
+    for value in values:
+        if value is None:
+            parts.append(b"-")
+        elif isinstance(value, int):
+            parts.append(b"%d" % value)
+        else:
+            kind, content = (b"b", value) if isinstance(value, bytes) else (b"t", str(value).encode())
+            parts += (b"%b%d" % (kind, len(content)), content)
+    return hashlib.sha256(b",".join(parts)).digest()
+
+
+def to_row(revision: Revision, key: Key) -> dict[str, t.Any]:
+    """Return the revision as values for the columns. The chain is JSON: a list of base64 of DER."""
+    row = {column: getattr(revision, column) for column in COLUMNS}
+    row.update({column: date_to_text(row[column]) for column in DATES if row[column] is not None})
+    row["state"] = str(revision.state)
+    row["spec"] = json.dumps(revision.spec.asked_for())
+    row["chain"] = json.dumps([base64.b64encode(certificate).decode() for certificate in revision.chain])
+    if revision.request_code is not None:
+        row["request_code"] = key.seal(revision.request_code, [row[column] for column in KEY])
+    row["checksum"] = checksum(row.values())
+    return row
+
+
+def from_row(values: t.Sequence[t.Any], store: str, key: Key | None) -> Revision:
+    """Read a row of ``SELECT``; without the key the request code is left out.
+
+    Raises StoreError, naming the store, when the row is not as it was written, or this release does not write such.
+    """
+    row = dict(zip(COLUMNS, values))
+    try:
+        _require_whole(values)
+        row.update({column: date_from_text(row[column]) for column in DATES if row[column] is not None})
+        row["state"] = State(row["state"])
+        row["spec"] = CertificateSpec.from_json(row["name"], json.loads(row["spec"]))
+        row["chain"] = tuple(base64.b64decode(text, validate=True) for text in json.loads(row["chain"]))
+        row["adopted"] = bool(row["adopted"])
+        row["upload_started"] = bool(row["upload_started"])
+        if row["request_code"] is not None:
+            row["request_code"] = key.unseal(row["request_code"], values[: len(KEY)]) if key else None
+        return Revision(**row)
+    except (ValueError, TypeError, KeyError, AttributeError, ConfigurationError) as exc:
+        raise StoreError(
+            f"store {store}: the row of {values[1]!r}, revision {values[2]!r}, cannot be read ({exc}): "
+            "it is damaged, or a newer release wrote it; use that release, or restore a backup"
+        ) from exc
+
+
+def _require_whole(values: t.Sequence[t.Any]) -> None:
+    if checksum(values[:-1]) != values[-1]:
+        raise ValueError("its checksum is another")
+
+
+def enrollments(rows: t.Iterable[t.Sequence[t.Any]], store: str, key: Key | None) -> dict[tuple[str, str], Enrollment]:
+    """Group rows by service and name, sorted; the revisions of each are sorted, too."""
+    found: dict[tuple[str, str], list[Revision]] = {}
+    for row in rows:
+        revision = from_row(row, store, key)
+        found.setdefault((revision.service, revision.name), []).append(revision)
+    return {
+        key: Enrollment(*key, tuple(sorted(found[key], key=lambda revision: (revision.revision, revision.attempt))))
+        for key in sorted(found)
+    }

@@ -1,0 +1,207 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tables in SQLite and how a file is brought to the newest form of them."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import pathlib
+import sqlite3
+import time
+import typing as t
+
+from .._errors import StoreError
+from . import rows as _rows
+from .key import Key
+
+# "RTCE" in ASCII, in the header of the file: <https://www.sqlite.org/pragma.html#pragma_application_id>.
+APPLICATION_ID = 0x52544345
+_SEALED_FROM = 2
+_PAUSE = 0.05
+_TABLES = "SELECT type, name, tbl_name, sql FROM sqlite_master"
+_CLOCK = "SELECT strftime('%Y-%m-%dT%H:%M:%f000Z', 'now', ?)"
+
+Step = t.Union[str, t.Callable[[sqlite3.Connection, Key], None]]
+Migration = tuple[Step, ...]
+
+
+def _seal_codes(connection: sqlite3.Connection, key: Key) -> None:
+    """Seal the request codes that are in clear, and drop those that have done their work."""
+    connection.execute("UPDATE revisions SET request_code = NULL WHERE state IN ('finalized', 'superseded')")
+    places = f"SELECT rowid, request_code, {', '.join(_rows.KEY)} FROM revisions WHERE request_code IS NOT NULL"  # noqa: S608
+    codes = connection.execute(places).fetchall()
+    sealed = [(key.seal(code, place), rowid) for rowid, code, *place in codes]
+    connection.executemany("UPDATE revisions SET request_code = ? WHERE rowid = ?", sealed)
+
+
+def _sum_up(connection: sqlite3.Connection, _key: Key) -> None:
+    """Give each row its checksum. Few are read at a time: a store may be larger than memory."""
+    columns = ", ".join(_rows.COLUMNS)
+    some = f"SELECT rowid, {columns} FROM revisions WHERE rowid > ? ORDER BY rowid LIMIT 1000"  # noqa: S608
+    last = -1
+    while rows := connection.execute(some, (last,)).fetchall():
+        sums = [(_rows.checksum(values), rowid) for rowid, *values in rows]
+        connection.executemany("UPDATE revisions SET checksum = ? WHERE rowid = ?", sums)
+        last = rows[-1][0]
+
+
+# Entry n brings a file from version n to n + 1. One that was released is never changed: append instead. An empty
+# one has the file written anew, so that nothing of what the entry before has overwritten is left in it.
+# The states in the indices are those of PENDING and FINALIZED; a test holds the two together.
+MIGRATIONS: tuple[Migration, ...] = (
+    (
+        """
+        CREATE TABLE revisions (
+            service TEXT NOT NULL,
+            name TEXT NOT NULL,
+            revision INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            generation INTEGER NOT NULL,
+            state TEXT NOT NULL,
+            spec TEXT NOT NULL,
+            renews TEXT,
+            request_code TEXT,
+            csr BLOB,
+            certificate BLOB,
+            chain TEXT NOT NULL,
+            thumbprint TEXT,
+            not_valid_before TEXT,
+            not_valid_after TEXT,
+            certificate_id TEXT,
+            adopted INTEGER NOT NULL,
+            upload_started INTEGER NOT NULL,
+            note TEXT,
+            signing_since TEXT,
+            created_at TEXT NOT NULL,
+            updated_at TEXT NOT NULL,
+            PRIMARY KEY (service, name, revision, attempt)
+        )
+        """,
+        """
+        CREATE UNIQUE INDEX one_pending ON revisions (service, name)
+            WHERE state IN ('intended', 'requested', 'signing', 'issued')
+        """,
+        "CREATE UNIQUE INDEX one_finalized ON revisions (service, name) WHERE state = 'finalized'",
+        "CREATE TABLE leases (key TEXT NOT NULL PRIMARY KEY, holder TEXT NOT NULL, expires_at TEXT NOT NULL)",
+        "CREATE INDEX leases_by_holder ON leases (holder)",
+    ),
+    (
+        "ALTER TABLE revisions ADD COLUMN failures INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE revisions ADD COLUMN retry_at TEXT",
+        "ALTER TABLE revisions ADD COLUMN checksum BLOB",
+        "CREATE TABLE sessions (key TEXT NOT NULL PRIMARY KEY, generation INTEGER NOT NULL, sealed BLOB)",
+        _seal_codes,
+        _sum_up,
+    ),
+    (),
+)
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> t.Iterator[None]:
+    """Commit what is done inside, or nothing of it.
+
+    The write lock is taken at once: one that is taken only at the first write cannot be waited for.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def clock(connection: sqlite3.Connection, seconds: float = 0.0) -> str:
+    """Return the time ``seconds`` from now, by the clock of the store."""
+    row = connection.execute(_CLOCK, (f"{seconds:+.3f} seconds",)).fetchone()
+    return str(row[0])
+
+
+def pragma(connection: sqlite3.Connection, name: str) -> t.Any:
+    """Return the value of a pragma, or the first one."""
+    return connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+def recognise(connection: sqlite3.Connection, path: str, migrations: t.Sequence[Migration] = MIGRATIONS) -> int:
+    """Return the version of the file. Raises StoreError when it is another program's, or of a newer release."""
+    if pragma(connection, "application_id") != APPLICATION_ID:
+        raise StoreError(f"store {path}: this is another program's database; it was left as it is, choose another path")
+    version = int(pragma(connection, "user_version"))
+    if version > len(migrations):
+        raise StoreError(
+            f"store {path}: a newer release of redtrust.certificate_enroll wrote it (schema {version}, this release "
+            f"knows {len(migrations)}); update the collection here"
+        )
+    return version
+
+
+def require_newest(version: int, path: str) -> None:
+    """Raise StoreError when a file would have to be upgraded first, which a reader must not do."""
+    if version < len(MIGRATIONS):
+        raise StoreError(
+            f"store {path}: an older release of redtrust.certificate_enroll wrote it (schema {version}); the next run "
+            "that is not in check mode upgrades it"
+        )
+
+
+def upgrade(connection: sqlite3.Connection, key: Key, migrations: t.Sequence[Migration] = MIGRATIONS) -> None:
+    """Apply what is missing, one transaction per version. Another process may do the same at the same time."""
+    version = int(pragma(connection, "user_version"))
+    while version < len(migrations):
+        if not migrations[version]:
+            _write_anew(connection)
+        with transaction(connection):
+            version = int(pragma(connection, "user_version"))
+            if version < len(migrations):
+                _migrate(connection, key, migrations[version])
+                version += 1
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {version}")
+
+
+def _migrate(connection: sqlite3.Connection, key: Key, migration: Migration) -> None:
+    for step in migration:
+        if isinstance(step, str):
+            connection.execute(step)
+        else:
+            step(connection, key)
+
+
+def _write_anew(connection: sqlite3.Connection) -> None:
+    """Leave only what is stored now in the file, and nothing in the log.
+
+    SQLite waits for those who read and write by itself, but not for another that empties the log.
+    """
+    connection.execute("VACUUM")
+    end = time.monotonic() + int(pragma(connection, "busy_timeout")) / 1000
+    while pragma(connection, "wal_checkpoint(TRUNCATE)"):
+        if time.monotonic() >= end:
+            raise sqlite3.OperationalError("database is locked")
+        time.sleep(_PAUSE)
+
+
+def refuse_other_tables(connection: sqlite3.Connection, path: str) -> None:
+    """Raise StoreError when a table or an index of the newest version is not as it is made.
+
+    A bit that flips in the text of one makes SQLite read it as another, which no check of its own finds.
+    """
+    if not _made() <= set(connection.execute(_TABLES)):
+        raise StoreError(f"store {path}: it is damaged (a table is not as it was made); keep a copy, restore a backup")
+
+
+@functools.cache
+def _made() -> frozenset[tuple[str, ...]]:
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        upgrade(connection, Key(b"", pathlib.Path()))
+        return frozenset(connection.execute(_TABLES))
+
+
+def holds_sealed(connection: sqlite3.Connection) -> bool:
+    """Return whether the store has request codes that only its key opens."""
+    if int(pragma(connection, "user_version")) < _SEALED_FROM:
+        return False
+    row = connection.execute("SELECT EXISTS (SELECT 1 FROM revisions WHERE request_code IS NOT NULL)").fetchone()
+    return bool(row[0])

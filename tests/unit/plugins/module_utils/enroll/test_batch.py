@@ -1,0 +1,417 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A step for many certificates: leases, waiting, order, bounded workers; the store is real, time is not."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import errno
+import re
+import subprocess
+import sys
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll import batch
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.api import Plan, SignItem, Step
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.step import facts_of
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
+    ConfigurationError,
+    InternalError,
+    LeaseHeldError,
+    NotTriedError,
+    PolicyError,
+    SignerError,
+    StoreError,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._holder import holder
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
+    CertificateSpec,
+    DistinguishedName,
+    Enrollment,
+    Outcome,
+    Revision,
+    State,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._secrets import Secrets
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
+
+HOLDER = "run one"
+
+
+class Clock:
+    """Time that passes only while somebody sleeps; ``alarm`` is called at each sleep."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.pauses: list[float] = []
+        self.alarm: t.Callable[[], None] = lambda: None
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+        self.alarm()
+
+
+class Requesting(Step[SignItem]):
+    """Put a row for each name that has none; names say what goes wrong."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self.store = store
+        self.acted: list[str] = []
+        self.planned: list[str] = []
+        self.before: t.Callable[[], None] = lambda: None
+
+    def plan(self, item: SignItem, enrollment: Enrollment) -> Plan[SignItem]:
+        self.planned.append(item.name)
+        if item.name.startswith("refused"):
+            raise PolicyError("not this one")
+        if item.name.startswith("unread"):
+            raise ValueError("canary-password cannot be read")
+        row = Revision("svc", item.name, 1, 1, State.REQUESTED, _spec(item.name), request_code="c", csr=b"c")
+        there = enrollment.latest is not None
+        return Plan(item, enrollment, "none" if there else "issue", "why", acts=not there, expected=row)
+
+    def act(self, plan: Plan[SignItem]) -> Outcome:
+        self.before()
+        self.acted.append(plan.item.name)
+        if plan.item.name.startswith("broken"):
+            raise SignerError("no luck")
+        if plan.item.name.startswith("crash"):
+            raise RuntimeError("canary-password came back")
+        if plan.item.name.startswith("full"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        (row,) = self.store.put(t.cast("Revision", plan.expected))
+        return plan.outcome(row)
+
+
+def _spec(name: str) -> CertificateSpec:
+    return CertificateSpec(name, DistinguishedName((("cn", name),)), "CA")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> t.Iterator[SqliteStore]:
+    with SqliteStore(str(tmp_path / "state" / "store.db")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def options(clock: Clock, wait: float = 10.0, workers: int = 8) -> batch.BatchOptions:
+    return batch.BatchOptions("svc", HOLDER, workers, wait, clock=clock, sleep=clock.sleep)
+
+
+def items(*names: str) -> list[SignItem]:
+    return [SignItem(name) for name in names]
+
+
+def test_order_and_one_that_fails(store: SqliteStore, clock: Clock) -> None:
+    names = ["e", "refused", "a", "broken", "c"]
+    step = Requesting(store)
+    outcomes = batch.run_batch(step, items(*names), store, options(clock))
+    assert [one.name for one in outcomes] == names
+    assert [type(one.error) for one in outcomes] == [type(None), PolicyError, type(None), SignerError, type(None)]
+    assert [one.changed for one in outcomes] == [True, False, True, False, True]
+    broken = outcomes[3]
+    assert (broken.action, broken.reason, broken.revision) == ("issue", "why", None)
+    again = batch.run_batch(step, items(*names), store, options(clock))
+    assert [one.changed for one in again] == [False] * 5
+    assert sorted(step.acted) == ["a", "broken", "broken", "c", "e"]
+
+
+class TestAnErrorThatNobodyExpected:
+    NOW = dt.datetime(2026, 6, 1, tzinfo=dt.timezone.utc)
+
+    def options(self, clock: Clock) -> batch.BatchOptions:
+        secrets = Secrets()
+        secrets.add("canary-password")
+        return dataclasses.replace(options(clock), hide=secrets.hide, now=lambda: self.NOW)
+
+    def pending(self, store: SqliteStore, name: str, state: State = State.REQUESTED) -> Revision:
+        (row,) = store.put(Revision("svc", name, 1, 1, state, _spec(name), request_code="c", csr=b"c"))
+        return row
+
+    def test_it_is_the_failure_of_one(self, store: SqliteStore, clock: Clock) -> None:
+        names = ["a", "unread", "b", "crash", "c"]
+        outcomes = batch.run_batch(Requesting(store), items(*names), store, self.options(clock))
+        kinds = [type(one.error) for one in outcomes]
+        assert kinds == [type(None), InternalError, type(None), InternalError, type(None)]
+        assert [one.changed for one in outcomes] == [True, False, True, False, True]
+        assert [one.reason for one in outcomes] == ["why", "nothing was done", "why", "why", "why"]
+        for outcome, words in ((outcomes[1], "ValueError"), (outcomes[3], "RuntimeError")):
+            assert f"{words} (********" in str(outcome.error)
+            assert "canary" not in repr(outcome)
+        assert store.enrollment("svc", "crash").revisions == (), "nothing was asked for, so nothing is counted"
+        assert store.acquire([f"enrollment/svc/{name}" for name in names], "other", 60.0) == {}
+
+    def test_check_mode_tells_it_and_writes_nothing(self, store: SqliteStore) -> None:
+        before = self.pending(store, "unread")
+        first, second = batch.predict(Requesting(store), items("unread", "a"), store, "svc")
+        assert (first.action, first.changed, type(first.error)) == ("none", False, InternalError)
+        assert (second.action, second.error) == ("issue", None)
+        assert store.enrollment("svc", "unread").pending == before
+
+    def test_it_counts_for_what_is_on_its_way(self, store: SqliteStore, clock: Clock) -> None:
+        self.pending(store, "unread")
+        for times in (1, 2):
+            (outcome,) = batch.run_batch(Requesting(store), items("unread"), store, self.options(clock))
+            row = store.enrollment("svc", "unread").pending
+            assert row == outcome.revision
+            assert row is not None
+            assert (row.state, row.failures, row.note) == (State.REQUESTED, times, str(outcome.error))
+            assert "canary" not in str(row.note)
+        assert row is not None
+        assert row.retry_at == self.NOW + dt.timedelta(hours=1)
+
+    def test_a_key_pair_that_was_being_asked_for_is_of_unknown_outcome(self, store: SqliteStore, clock: Clock) -> None:
+        self.pending(store, "unread", State.INTENDED)
+        batch.run_batch(Requesting(store), items("unread"), store, self.options(clock))
+        (row,) = store.enrollment("svc", "unread").revisions
+        assert (row.state, row.failures) == (State.CREATE_UNKNOWN, 1)
+
+    def test_what_another_run_has_taken_over_is_left_to_it(self, store: SqliteStore, clock: Clock) -> None:
+        step = Requesting(store)
+        taken: list[Revision] = []
+
+        def overtaken() -> None:
+            store.release(["enrollment/svc/crash"], HOLDER)
+            store.acquire(["enrollment/svc/crash"], "other", 60.0)
+            taken.append(self.pending(store, "crash", State.INTENDED))
+
+        step.before = overtaken
+        (outcome,) = batch.run_batch(step, items("crash"), store, self.options(clock))
+        assert isinstance(outcome.error, InternalError)
+        assert store.enrollment("svc", "crash").pending == taken[0]
+
+    def test_a_store_that_cannot_count_it_does_not_hide_it(
+        self, store: SqliteStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def gone(*_arguments: object) -> t.NoReturn:
+            raise StoreError("gone")
+
+        self.pending(store, "unread")
+        monkeypatch.setattr(store, "put", gone)
+        (outcome,) = batch.run_batch(Requesting(store), items("unread"), store, self.options(clock))
+        assert isinstance(outcome.error, InternalError)
+
+    def test_what_concerns_the_machine_ends_the_run(self, store: SqliteStore, clock: Clock) -> None:
+        with pytest.raises(OSError, match="No space left"):
+            batch.run_batch(Requesting(store), items("full", "a"), store, self.options(clock))
+        assert store.acquire(["enrollment/svc/full"], "other", 60.0) == {}
+
+    def test_what_is_counted_is_told_though_the_service_is_down(self, store: SqliteStore, clock: Clock) -> None:
+        down = dataclasses.replace(self.options(clock), is_down=lambda: True)
+        (outcome,) = batch.run_batch(Requesting(store), items("unread"), store, down)
+        assert isinstance(outcome.error, InternalError)
+
+    def test_leases_are_renewed_all_the_same(
+        self, store: SqliteStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        renewed = threading.Event()
+        calls: list[str] = []
+
+        class Renewing(SqliteStore):
+            def renew(self, holder: str, seconds: float) -> int:
+                calls.append(holder)
+                if len(calls) == 1:
+                    raise ValueError("nobody expected this")
+                renewed.set()
+                return super().renew(holder, seconds)
+
+        monkeypatch.setattr(batch, "LEASE_SECONDS", 0.03)
+        step = Requesting(store)
+        step.before = lambda: t.cast("None", renewed.wait(20))
+        with Renewing(str(store._path)) as other:
+            batch.run_batch(step, items("a"), other, options(clock))
+        assert renewed.is_set()
+
+
+def test_nothing_at_all(store: SqliteStore, clock: Clock) -> None:
+    assert batch.run_batch(Requesting(store), [], store, options(clock)) == []
+
+
+def test_a_name_that_comes_twice(store: SqliteStore, clock: Clock) -> None:
+    step = Requesting(store)
+    with pytest.raises(ConfigurationError, match="certificates names more than once: a, b"):
+        batch.run_batch(step, items("b", "a", "c", "a", "b"), store, options(clock))
+    assert step.planned == []
+
+
+def test_check_mode_changes_nothing(store: SqliteStore) -> None:
+    step = Requesting(store)
+    outcomes = batch.predict(step, items("a", "refused", "b"), store, "svc")
+    assert [(one.name, one.action, one.changed) for one in outcomes] == [
+        ("a", "issue", True),
+        ("refused", "none", False),
+        ("b", "issue", True),
+    ]
+    assert outcomes[0].before == {}
+    assert outcomes[0].after == facts_of(outcomes[0].revision)
+    assert outcomes[0].after is not None
+    assert outcomes[0].after["state"] == "requested"
+    assert step.acted == []
+    assert store.enrollments() == []
+    assert store.acquire(["enrollment/svc/a"], "other", 60.0) == {}
+
+
+class TestLeases:
+    def test_what_is_acted_on_is_leased_and_given_back(self, store: SqliteStore, clock: Clock) -> None:
+        step = Requesting(store)
+        held: list[dict[str, str]] = []
+
+        def look() -> None:
+            others = store.acquire(["enrollment/svc/a", "enrollment/svc/b"], "other", 1.0)
+            held.append({key: lease.holder for key, lease in others.items()})
+
+        step.before = look
+        batch.run_batch(step, items("a"), store, options(clock))
+        assert held == [{"enrollment/svc/a": HOLDER}]
+        store.release(["enrollment/svc/b"], "other")
+        assert store.acquire(["enrollment/svc/a", "enrollment/svc/b"], "third", 60.0) == {}
+
+    def test_what_is_done_already_needs_no_lease(self, store: SqliteStore, clock: Clock) -> None:
+        batch.run_batch(Requesting(store), items("a"), store, options(clock))
+        store.acquire(["enrollment/svc/a"], "other", 60.0)
+        (outcome,) = batch.run_batch(Requesting(store), items("a"), store, options(clock))
+        assert (outcome.error, clock.pauses) == (None, [])
+
+    def test_another_holder_is_waited_for_and_the_rest_goes_on(self, store: SqliteStore, clock: Clock) -> None:
+        store.acquire(["enrollment/svc/b"], "other", 600.0)
+        step = Requesting(store)
+
+        def other_finishes() -> None:
+            assert sorted(step.acted) == ["a", "c"]
+            if len(clock.pauses) == 3:
+                store.put(Revision("svc", "b", 1, 1, State.INTENDED, _spec("b")))
+                store.release(["enrollment/svc/b"], "other")
+
+        clock.alarm = other_finishes
+        outcomes = batch.run_batch(step, items("a", "b", "c"), store, options(clock))
+        assert [one.action for one in outcomes] == ["issue", "none", "issue"]
+        assert sorted(step.acted) == ["a", "c"]
+        assert clock.pauses == [0.05, 0.1, 0.2]
+
+    def test_waiting_ends(self, store: SqliteStore, clock: Clock) -> None:
+        store.acquire(["enrollment/svc/b"], "host (pid 7)", 600.0)
+        outcomes = batch.run_batch(Requesting(store), items("a", "b"), store, options(clock))
+        assert outcomes[0].error is None
+        assert isinstance(outcomes[1].error, LeaseHeldError)
+        words = (
+            r"host \(pid 7\) is working on it and did not finish in time; end that process if it hangs; "
+            r"unless it lives, this can be had after 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ: run again"
+        )
+        assert re.fullmatch(words, str(outcomes[1].error))
+        assert 10.0 <= clock.now <= 11.0
+        assert max(clock.pauses) == 1.0
+
+    def test_no_waiting_where_none_is_wanted(self, store: SqliteStore, clock: Clock) -> None:
+        store.acquire(["enrollment/svc/a"], "other", 600.0)
+        (outcome,) = batch.run_batch(Requesting(store), items("a"), store, options(clock, wait=0.0))
+        assert isinstance(outcome.error, LeaseHeldError)
+        assert clock.pauses == []
+
+    def test_a_death_leaves_no_thread_and_no_lease(self, store: SqliteStore, clock: Clock) -> None:
+        step = Requesting(store)
+
+        def die() -> None:
+            raise KeyboardInterrupt
+
+        step.before = die
+        with pytest.raises(KeyboardInterrupt):
+            batch.run_batch(step, items("a"), store, options(clock))
+        assert store.acquire(["enrollment/svc/a"], "other", 60.0) == {}
+
+    def test_leases_are_renewed_while_the_work_goes_on(
+        self, store: SqliteStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        renewed = threading.Event()
+        calls = 0
+
+        class Renewing(SqliteStore):
+            def renew(self, holder: str, seconds: float) -> int:
+                nonlocal calls
+                calls += 1
+                if calls == 1:
+                    raise StoreError("locked for once")
+                renewed.set()
+                return super().renew(holder, seconds)
+
+        monkeypatch.setattr(batch, "LEASE_SECONDS", 0.03)
+        step = Requesting(store)
+        step.before = lambda: t.cast("None", renewed.wait(20))
+        with Renewing(str(store._path)) as other:
+            batch.run_batch(step, items("a"), other, options(clock))
+        assert renewed.is_set()
+
+    def test_what_a_dead_run_holds_is_taken_over_at_once(self, store: SqliteStore, clock: Clock) -> None:
+        with subprocess.Popen([sys.executable, "-c", ""]) as process:
+            pass
+        dead = re.sub(r"pid \d+", f"pid {process.pid}", holder())
+        store.acquire(["enrollment/svc/a"], dead, 600.0)
+        store.acquire(["enrollment/svc/b"], holder(), 600.0)
+        first, second = batch.run_batch(Requesting(store), items("a", "b"), store, options(clock, wait=0.0))
+        assert first.error is None
+        assert isinstance(second.error, LeaseHeldError), "this process lives"
+
+
+def test_a_service_that_is_down_is_not_asked_for_the_rest(store: SqliteStore, clock: Clock) -> None:
+    step = Requesting(store)
+    down = dataclasses.replace(options(clock, workers=1), is_down=lambda: len(step.acted) >= 2)
+    store.put(Revision("svc", "done", 1, 1, State.REQUESTED, _spec("done"), request_code="c", csr=b"c"))
+    outcomes = batch.run_batch(step, items("a", "broken", "b", "refused", "done", "c"), store, down)
+    kinds = [type(one.error) for one in outcomes]
+    assert kinds == [type(None), SignerError, NotTriedError, PolicyError, type(None), NotTriedError]
+    assert step.acted == ["a", "broken"]
+    assert [(one.action, one.reason, one.changed) for one in outcomes if isinstance(one.error, NotTriedError)] == [
+        ("none", "why", False)
+    ] * 2
+    assert store.enrollment("svc", "b").revisions == ()
+
+
+@pytest.mark.parametrize(("workers", "expected"), [(1, 1), (3, 3), (50, 6)])
+def test_no_more_workers_than_asked_for(store: SqliteStore, clock: Clock, workers: int, expected: int) -> None:
+    """As many as are expected meet at a barrier, so fewer would not come through, and more would be counted."""
+    together = threading.Barrier(expected)
+    lock = threading.Lock()
+    at_work: list[int] = [0, 0]
+
+    def meet() -> None:
+        with lock:
+            at_work[0] += 1
+            at_work[1] = max(at_work)
+        together.wait(20)
+        with lock:
+            at_work[0] -= 1
+
+    step = Requesting(store)
+    step.before = meet
+    outcomes = batch.run_batch(step, items(*"abcdef"), store, options(clock, workers=workers))
+    assert [one.error for one in outcomes] == [None] * 6
+    assert at_work[1] == expected
+
+
+def test_an_outcome_when_the_store_fails_as_well(
+    store: SqliteStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_arguments: object) -> t.NoReturn:
+        raise StoreError("gone")
+
+    step = Requesting(store)
+    step.before = lambda: monkeypatch.setattr(store, "enrollment", gone)
+    (outcome,) = batch.run_batch(step, items("broken"), store, options(clock))
+    assert outcome.error.__class__ is SignerError
+
+
+def test_now_is_in_utc() -> None:
+    assert batch.utc_now().utcoffset() is not None

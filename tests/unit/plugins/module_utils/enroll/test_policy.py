@@ -1,0 +1,420 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is decided about one enrollment, case by case."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime as dt
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.policy import (
+    RenewBefore,
+    after_failure,
+    decide_issue,
+    decide_renewal,
+    refuse_waiting,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
+    AnswerInvalidError,
+    AnswerLostError,
+    BackingOffError,
+    ConfigurationError,
+    GateError,
+    InternalError,
+    NotSentError,
+    PolicyError,
+    RedtrustError,
+    RefusedError,
+    SessionError,
+    SignerError,
+    UnauthorizedError,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
+    CertificateSpec,
+    DistinguishedName,
+    Enrollment,
+    Revision,
+    State,
+)
+
+NOW = dt.datetime(2026, 6, 1, tzinfo=dt.timezone.utc)
+DAY = dt.timedelta(days=1)
+HOUR = dt.timedelta(hours=1)
+SPEC = CertificateSpec("www", DistinguishedName((("cn", "www"),)), "CA")
+LONGER = dataclasses.replace(SPEC, key_length=4096)
+
+
+def row(state: State, revision: int = 1, attempt: int = 1, **fields: t.Any) -> Revision:
+    return Revision("svc", "www", revision, attempt, state, **{"spec": SPEC, **fields})
+
+
+def current(**fields: t.Any) -> Revision:
+    validity = {"not_valid_before": NOW - 60 * DAY, "not_valid_after": NOW + 30 * DAY}
+    return row(State.FINALIZED, thumbprint="A" * 40, **{**validity, **fields})
+
+
+def enrollment(*rows: Revision) -> Enrollment:
+    return Enrollment("svc", "www", rows)
+
+
+CODE: dict[str, t.Any] = {"request_code": "code", "csr": b"csr"}
+# What is in the store, what is asked for, with force?, the action, a part of the reason, the state given up for.
+ISSUE = [
+    ((), SPEC, False, "issue", "not in the store yet", None),
+    ((row(State.ABANDONED),), SPEC, False, "issue", "the last attempt was abandoned", None),
+    ((row(State.ABANDONED, note="why"),), SPEC, False, "issue", "abandoned (why)", None),
+    ((row(State.CREATE_UNKNOWN),), SPEC, False, "issue", "a key may lie unused", None),
+    ((row(State.REJECTED),), LONGER, False, "issue", "the last attempt was rejected", None),
+    ((row(State.REJECTED),), SPEC, True, "issue", "the last attempt was rejected", None),
+    ((row(State.INTENDED),), SPEC, False, "issue", "ended before the answer", State.CREATE_UNKNOWN),
+    ((row(State.REQUESTED, **CODE),), SPEC, False, "resume", "requested, to be signed", None),
+    ((row(State.REQUESTED, **CODE),), SPEC, True, "resume", "requested, to be signed", None),
+    ((row(State.REQUESTED, **CODE),), LONGER, False, "issue", "differ in key_length", State.ABANDONED),
+    ((row(State.SIGNING, **CODE),), SPEC, False, "resume", "at the signer", None),
+    ((row(State.SIGNING, **CODE),), LONGER, False, "resume", "change of key_length takes effect", None),
+    ((row(State.ISSUED, **CODE, not_valid_after=NOW + DAY),), SPEC, False, "resume", "to be finalized", None),
+    (
+        (row(State.ISSUED, **CODE, not_valid_after=NOW),),
+        SPEC,
+        False,
+        "issue",
+        "before it was uploaded",
+        State.ABANDONED,
+    ),
+    ((row(State.ISSUED, **CODE),), SPEC, False, "resume", "to be finalized", None),
+    ((current(),), SPEC, False, "none", "finalized as asked for; valid until 2026-07-01", None),
+    ((current(not_valid_after=NOW),), SPEC, False, "none", "expired since 2026-06-01 00:00 UTC", None),
+    ((current(not_valid_after=None),), SPEC, False, "none", "when it ends is not known", None),
+    ((current(),), LONGER, False, "replace", "differ in key_length", None),
+    ((current(),), SPEC, True, "replace", "force", None),
+    ((current(adopted=True),), LONGER, False, "none", "adopted; valid until", None),
+    ((current(adopted=True),), LONGER, True, "replace", "force", None),
+    ((current(), row(State.INTENDED, 2)), SPEC, False, "replace", "may lie unused", State.CREATE_UNKNOWN),
+    ((current(), row(State.INTENDED, 2, spec=LONGER)), LONGER, False, "replace", "", State.CREATE_UNKNOWN),
+    ((current(), row(State.REQUESTED, 2, **CODE)), LONGER, False, "replace", "key_length", State.ABANDONED),
+    # A rejected renewal takes nothing away from the certificate that is there.
+    ((current(), row(State.REJECTED, 2)), SPEC, False, "none", "finalized as asked for", None),
+    ((current(adopted=True), row(State.REJECTED, 2)), SPEC, False, "none", "adopted", None),
+]
+
+
+@pytest.mark.parametrize(("rows", "spec", "force", "action", "reason", "given_up"), ISSUE)
+def test_issue(
+    rows: tuple[Revision, ...], spec: CertificateSpec, force: bool, action: str, reason: str, given_up: State | None
+) -> None:
+    decision = decide_issue(spec, enrollment(*rows), NOW, force=force)
+    assert decision.action == action
+    assert reason in decision.reason
+    assert decision.asks == (action in ("issue", "replace"))
+    if given_up is None:
+        assert decision.gives_up is None
+    else:
+        assert decision.gives_up is not None
+        assert decision.gives_up.state is given_up
+        assert decision.gives_up.note
+        assert dataclasses.replace(decision.gives_up, state=rows[-1].state, note=rows[-1].note) == rows[-1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "spec"),
+    [
+        ((row(State.REJECTED, note="policy 7"),), SPEC),
+        ((current(), row(State.REJECTED, 2, spec=LONGER, note="policy 7")), LONGER),
+    ],
+)
+def test_what_the_ca_rejected_is_not_asked_for_again(rows: tuple[Revision, ...], spec: CertificateSpec) -> None:
+    with pytest.raises(PolicyError, match=r"rejected revision \d \(policy 7\): change what is asked for, or .* force"):
+        decide_issue(spec, enrollment(*rows), NOW)
+
+
+# As above; the certificate ends 30 days from now and has lived for 60 of its 90 days.
+RENEWAL = [
+    ((current(),), "29d", False, "none", "due from 2026-06-02", None),
+    ((current(),), "30d", False, "renew", "due since 2026-06-01 00:00 UTC (30d before its end); valid until", None),
+    ((current(),), "5w", False, "renew", "due since", None),
+    ((current(),), "", False, "renew", "due since 2026-06-01 00:00 UTC (30 days before its end); valid until", None),
+    ((current(),), "719h", False, "none", "due from 2026-06-01 01:00", None),
+    ((current(),), "33%", False, "none", "33% of its life before its end", None),
+    ((current(),), "34%", False, "renew", "34% of its life before its end", None),
+    ((current(not_valid_before=None),), "99%", False, "none", "due from 2026-07-01", None),
+    ((current(not_valid_after=NOW),), "1h", False, "renew", "expired since", None),
+    ((current(not_valid_after=None),), "30d", False, "renew", "when its certificate ends is not known", None),
+    ((current(),), "1d", True, "renew", "force", None),
+    ((current(), row(State.REJECTED, 2)), "30d", True, "renew", "force", None),
+    ((current(), row(State.REJECTED, 2)), "1d", False, "none", "due from", None),
+    ((current(), row(State.ABANDONED, 2)), "30d", False, "renew", "due since", None),
+    ((current(), row(State.CREATE_UNKNOWN, 2)), "30d", False, "renew", "due since", None),
+    ((current(), row(State.INTENDED, 2)), "1d", False, "renew", "may lie unused", State.CREATE_UNKNOWN),
+    ((row(State.INTENDED),), "1d", False, "issue", "may lie unused", State.CREATE_UNKNOWN),
+    ((current(), row(State.SIGNING, 2, **CODE)), "30d", False, "resume", "at the signer", None),
+    ((row(State.REQUESTED, **CODE),), "30d", False, "resume", "requested, to be signed", None),
+]
+
+
+@pytest.mark.parametrize(("rows", "renew_before", "force", "action", "reason", "given_up"), RENEWAL)
+def test_renewal(
+    rows: tuple[Revision, ...], renew_before: str, force: bool, action: str, reason: str, given_up: State | None
+) -> None:
+    decision = decide_renewal(enrollment(*rows), RenewBefore.parse(renew_before), NOW, force=force)
+    assert decision.action == action
+    assert reason in decision.reason
+    assert (decision.gives_up and decision.gives_up.state) == given_up
+
+
+@pytest.mark.parametrize("rows", [(), (row(State.ABANDONED),), (row(State.REJECTED),), (row(State.CREATE_UNKNOWN),)])
+def test_nothing_to_renew(rows: tuple[Revision, ...]) -> None:
+    with pytest.raises(PolicyError, match="no certificate to renew"):
+        decide_renewal(enrollment(*rows), RenewBefore.parse("30d"), NOW, force=True)
+
+
+def test_a_rejected_renewal_waits_for_a_person() -> None:
+    with pytest.raises(PolicyError, match="rejected revision 2"):
+        decide_renewal(enrollment(current(), row(State.REJECTED, 2)), RenewBefore.parse("30d"), NOW)
+
+
+WAITS: dict[str, t.Any] = {"failures": 2, "retry_at": NOW + HOUR, "note": "no luck"}
+OVER: dict[str, t.Any] = {**WAITS, "retry_at": NOW}
+
+
+class TestWaiting:
+    @pytest.mark.parametrize(
+        "rows",
+        [
+            (row(State.ABANDONED, **WAITS),),
+            (row(State.CREATE_UNKNOWN, **WAITS),),
+            (current(spec=LONGER), row(State.ABANDONED, 2, **WAITS)),
+        ],
+    )
+    def test_what_keeps_failing_is_not_asked_for_before_its_time(self, rows: tuple[Revision, ...]) -> None:
+        words = r"failed 2 times in a row \(no luck\): it is tried again from 2026-06-01 01:00 UTC on, or .* force"
+        with pytest.raises(BackingOffError, match=words):
+            decide_issue(SPEC, enrollment(*rows), NOW)
+        assert decide_issue(SPEC, enrollment(*rows), NOW + HOUR).asks
+        assert decide_issue(SPEC, enrollment(*rows), NOW, force=True).asks
+        assert decide_issue(dataclasses.replace(LONGER, key_length=8192), enrollment(*rows), NOW).asks
+
+    def test_a_renewal_waits_as_well(self) -> None:
+        rows = (current(), row(State.CREATE_UNKNOWN, 2, **WAITS))
+        month = RenewBefore.parse("30d")
+        with pytest.raises(BackingOffError, match="no luck"):
+            decide_renewal(enrollment(*rows), month, NOW)
+        assert decide_renewal(enrollment(*rows), month, NOW, force=True).asks
+        assert decide_renewal(enrollment(*rows), month, NOW + HOUR).asks
+        assert not decide_renewal(enrollment(*rows), RenewBefore.parse("1d"), NOW).asks, "it is not due"
+
+    def test_force_ends_the_wait_of_what_is_on_its_way(self) -> None:
+        waiting = row(State.ISSUED, **CODE, **WAITS)
+        decision = decide_issue(SPEC, enrollment(waiting), NOW, force=True)
+        assert (decision.action, decision.asks) == ("resume", False)
+        assert decision.resumes == dataclasses.replace(waiting, retry_at=None)
+        assert "waits no longer" in decision.reason
+        assert decide_issue(SPEC, enrollment(waiting), NOW).resumes is None
+        over = row(State.ISSUED, **CODE, **OVER)
+        assert decide_issue(SPEC, enrollment(over), NOW, force=True).resumes is None
+
+    @pytest.mark.parametrize("state", [State.SIGNING, State.ISSUED])
+    def test_what_failed_makes_room_for_something_else(self, state: State) -> None:
+        failed = row(state, **CODE, **WAITS)
+        decision = decide_issue(LONGER, enrollment(failed), NOW)
+        assert decision.action == "issue"
+        assert decision.reason.endswith("differ in key_length, and it failed (no luck)")
+        assert decision.gives_up is not None
+        assert (decision.gives_up.state, decision.gives_up.retry_at) == (State.ABANDONED, None)
+        uploaded = dataclasses.replace(failed, upload_started=True)
+        assert decide_issue(LONGER, enrollment(uploaded), NOW).action == "resume", "it may be in use"
+
+    @pytest.mark.parametrize("state", [State.SIGNING, State.ISSUED])
+    def test_a_revision_on_its_way_is_refused_until_its_time(self, state: State) -> None:
+        with pytest.raises(BackingOffError, match="from 2026-06-01 01:00 UTC on"):
+            refuse_waiting(row(state, **WAITS), NOW)
+        refuse_waiting(row(state, **OVER), NOW)
+        refuse_waiting(row(state), NOW)
+
+    def test_failures_are_counted_on_while_the_same_is_asked_for(self) -> None:
+        known = enrollment(row(State.CREATE_UNKNOWN, **WAITS))
+        assert (known.next_revision(SPEC).failures, known.next_revision(SPEC).retry_at) == (2, None)
+        assert known.next_revision(LONGER).failures == 0
+        died = decide_issue(SPEC, enrollment(row(State.INTENDED, failures=2)), NOW).gives_up
+        assert died is not None
+        assert died.failures == 2
+
+    def test_the_wait_doubles_from_one_hour_to_thirty_two(self) -> None:
+        revision, waits = row(State.SIGNING), []
+        for _run in range(9):
+            revision = after_failure(revision, SignerError("no luck"), NOW)
+            waits.append((revision.retry_at - NOW) / HOUR if revision.retry_at else 0)
+        assert waits == [0, 1, 2, 4, 8, 16, 32, 32, 32]
+        assert revision.failures == 9
+        assert revision.moved(State.ISSUED).failures == 0
+        assert after_failure(dataclasses.replace(revision, failures=10**6), SignerError("x"), NOW).retry_at
+
+    @pytest.mark.parametrize(
+        ("error", "counts", "counts_when_repeatable"),
+        [
+            (SignerError("x"), True, True),
+            (GateError("x"), True, True),
+            (InternalError("x", exception="ValueError", place="here", trace=[]), True, True),
+            (AnswerLostError("x", step="s", url="u"), True, False),
+            (AnswerInvalidError("x", step="s", url="u"), True, True),
+            (RefusedError("x", step="s", url="u", status=400), True, True),
+            (RefusedError("x", step="s", url="u", status=403), True, True),
+            (RefusedError("x", step="s", url="u", status=500), True, False),
+            (RefusedError("x", step="s", url="u", status=503), False, False),
+            (RefusedError("x", step="s", url="u", status=429), False, False),
+            (UnauthorizedError("x", step="s", url="u", status=401), False, False),
+            (NotSentError("x", step="s", url="u"), False, False),
+            (SessionError("x"), False, False),
+        ],
+    )
+    def test_what_counts_as_a_failure_of_its_own(
+        self, error: RedtrustError, counts: bool, counts_when_repeatable: bool
+    ) -> None:
+        before = row(State.INTENDED, failures=1)
+        assert after_failure(before, error, NOW).failures == 1 + counts
+        assert after_failure(before, error, NOW, repeatable=True).failures == 1 + counts_when_repeatable
+        assert after_failure(before, error, NOW).note == str(error)
+
+
+@given(
+    st.integers(0, 99999),
+    st.sampled_from("hdw"),
+    st.integers(0, 2_900_000).map(lambda days: NOW + days * DAY),
+)
+def test_a_fixed_time_is_counted_from_the_end(number: int, unit: str, end: dt.datetime) -> None:
+    due = RenewBefore.parse(f" {number} {unit} ").due(None, end)
+    assert end - due.at == number * {"h": DAY / 24, "d": DAY, "w": 7 * DAY}[unit]
+
+
+@given(
+    st.integers(1, 90),
+    st.integers(-3000, 3000).map(lambda days: NOW + days * DAY),
+    st.timedeltas(dt.timedelta(seconds=1), dt.timedelta(days=36500)),
+)
+def test_a_share_is_of_the_whole_lifetime(percent: int, start: dt.datetime, lifetime: dt.timedelta) -> None:
+    due = RenewBefore.parse(f"{percent}%").due(start, start + lifetime)
+    assert abs((due.at - start) - lifetime * (100 - percent) / 100) <= dt.timedelta(microseconds=2)
+    assert due.rule == f"{percent}% of its life before its end"
+
+
+# How long the certificate lives, when it is due before its end, and in which words.
+DEFAULTS = [
+    (398 * DAY, 30 * DAY, "30 days before its end"),
+    (90 * DAY, 30 * DAY, "30 days before its end"),
+    (47 * DAY, 47 * DAY / 3, "a third of its life of 47 days before its end"),
+    (20 * DAY, 20 * DAY / 3, "a third of its life of 20 days before its end"),
+    (30.5 * DAY, 30.5 * DAY / 3, "a third of its life of 30.5 days before its end"),
+    (12 * HOUR, 4 * HOUR, "a third of its life of 12 hours before its end"),
+    (45 * HOUR / 60, 15 * HOUR / 60, "a third of its life of 45 minutes before its end"),
+    (60 * HOUR / 3600, 20 * HOUR / 3600, "a third of its life of 60 seconds before its end"),
+]
+
+
+@pytest.mark.parametrize("text", [None, "", " "])
+@pytest.mark.parametrize(("life", "before", "rule"), DEFAULTS)
+def test_the_default_is_the_smaller_of_30_days_and_a_third(
+    text: str | None, life: dt.timedelta, before: dt.timedelta, rule: str
+) -> None:
+    due = RenewBefore.parse(text).due(NOW - life, NOW)
+    assert (NOW - due.at, due.rule, due.warning) == (before, rule, None)
+
+
+NO_TIME = [
+    ("30d", 20 * DAY),
+    ("30d", 30 * DAY),
+    ("30d", 30.5 * DAY),
+    ("4w2d", 31 * DAY),
+    ("19d", 20 * DAY),
+    ("2000y", 365 * DAY),
+    ("99%", HOUR),
+    ("95%", 365 * DAY),
+]
+
+
+@pytest.mark.parametrize(("text", "life"), NO_TIME)
+def test_a_value_that_leaves_no_time_is_taken_as_a_third(text: str, life: dt.timedelta) -> None:
+    due = RenewBefore.parse(text).due(NOW - life, NOW)
+    assert NOW - due.at == life / 3
+    assert due.rule.startswith("a third of its life of ")
+    assert due.rule.endswith(f" before its end, as renew_before {text} leaves no time")
+    assert (due.warning or "").startswith(f"renew_before {text} leaves no time to use a certificate that lives ")
+    assert (due.warning or "").endswith("set a shorter renew_before, or leave it out")
+
+
+@pytest.mark.parametrize(
+    ("text", "life"), [("30d", 34 * DAY), ("90%", 365 * DAY), ("1d12h", 47 * DAY), ("1h", 365 * DAY), ("20m", HOUR)]
+)
+def test_a_value_that_leaves_time_is_taken_as_it_is(text: str, life: dt.timedelta) -> None:
+    due = RenewBefore.parse(text).due(NOW - life, NOW, NOW - life + dt.timedelta(minutes=5))
+    assert (due.rule.partition(" ")[0], due.warning) == (text, None)
+
+
+def test_a_month_that_was_written_as_a_minute_is_warned_of() -> None:
+    due = RenewBefore.parse("1m").due(NOW - 365 * DAY, NOW)
+    assert NOW - due.at == HOUR / 60
+    assert (due.warning or "").startswith("renew_before 1m is only 60 seconds of a life of 365 days, and")
+    assert (due.warning or "").endswith("(m is minutes)")
+
+
+@given(
+    st.sampled_from(["", "30d", "1h", "2000y", "1%", "33%", "90%", "99%"]),
+    st.timedeltas(dt.timedelta(seconds=10), dt.timedelta(days=4000)),
+    st.timedeltas(dt.timedelta(), dt.timedelta(days=4000)),
+)
+def test_a_certificate_that_was_just_obtained_is_never_due(
+    text: str, left: dt.timedelta, backdated: dt.timedelta
+) -> None:
+    """Whatever the CA gives, and however far back it dates: the next run, and the one after, leave it alone."""
+    fresh = current(not_valid_before=NOW - backdated, not_valid_after=NOW + left, created_at=NOW, signing_since=NOW)
+    for run in (NOW, NOW + left / 12):
+        assert decide_renewal(enrollment(fresh), RenewBefore.parse(text), run).action == "none"
+    assert decide_renewal(enrollment(fresh), RenewBefore.parse(text), NOW + left).action == "renew"
+
+
+def test_an_adopted_certificate_is_as_old_as_it_says() -> None:
+    """The store knows when it was adopted, which says nothing about when it was issued."""
+    adopted = current(not_valid_after=NOW + DAY, created_at=NOW, adopted=True)
+    decision = decide_renewal(enrollment(adopted), RenewBefore.parse(None), NOW)
+    assert (decision.action, decision.warnings) == ("renew", ())
+
+
+def test_the_warning_comes_with_the_decision_whatever_it_is() -> None:
+    for age, action in ((0, "none"), (19, "renew")):
+        begins = NOW - age * DAY
+        rows = enrollment(current(not_valid_before=begins, not_valid_after=begins + 20 * DAY))
+        decision = decide_renewal(rows, RenewBefore.parse("30d"), NOW)
+        assert decision.action == action
+        assert "as renew_before 30d leaves no time" in decision.reason
+        assert len(decision.warnings) == 1
+
+
+@pytest.mark.parametrize("begins", [None, NOW, NOW + DAY])
+@pytest.mark.parametrize(("text", "before"), [("30d", 30 * DAY), ("", 30 * DAY), ("33%", 0 * DAY)])
+def test_where_the_life_is_not_known(begins: dt.datetime | None, text: str, before: dt.timedelta) -> None:
+    assert NOW - RenewBefore.parse(text).due(begins, NOW).at == before
+
+
+def test_no_value_leads_beyond_the_first_year() -> None:
+    assert RenewBefore.parse("2000y").due(None, NOW - 400000 * DAY).at.year == 1
+
+
+@given(st.text() | st.from_regex(r"\s?[0-9]{1,6}\s?[hdwmy%]?", fullmatch=True))
+def test_any_text_is_a_time_or_a_share_or_the_default_or_refused(text: str) -> None:
+    with contextlib.suppress(ConfigurationError):
+        parsed = RenewBefore.parse(text)
+        assert [parsed.fixed is None, parsed.percent is None, bool(text.strip())].count(True) == 2
+
+
+@pytest.mark.parametrize("text", ["30", "0%", "100%", "33.3%", "-1d", "1.5d", "30 days", "d", "1234567d", "P30D", "1M"])
+def test_the_message_says_what_can_be_given(text: str) -> None:
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^renew_before must be a duration such as 90d, .* or a share of the .* from 1% to 99%",
+    ):
+        RenewBefore.parse(text)

@@ -1,0 +1,1085 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of an enrollment on a real store: each state, each failure, and a death at each write and each send."""
+
+from __future__ import annotations
+
+import base64
+import collections
+import dataclasses
+import datetime as dt
+import typing as t
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll import batch
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.api import (
+    Adoption,
+    FinalizeItem,
+    FinalizeStep,
+    RenewItem,
+    RenewStep,
+    RequestItem,
+    RequestStep,
+    SignItem,
+    SignStep,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.policy import RenewBefore
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
+    AnswerLostError,
+    BackingOffError,
+    ConfigurationError,
+    GateError,
+    InternalError,
+    NotSentError,
+    PolicyError,
+    RefusedError,
+    ServiceError,
+    SignerError,
+    SignerRejectedError,
+    StaleRevisionError,
+    UnauthorizedError,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
+    HttpRequest,
+    HttpResponse,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
+    CertificateSpec,
+    DistinguishedName,
+    Enrollment,
+    Outcome,
+    Revision,
+    State,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.credentials import (
+    Credentials,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session import Session
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import (
+    Signed,
+    Signer,
+    SigningOrder,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import thumbprint
+from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
+    AnsweringTransport,
+    client,
+    created,
+    failed,
+    play,
+    raw,
+    refusal,
+    stored,
+    tokens,
+)
+
+NOW = dt.datetime(2026, 6, 1, tzinfo=dt.timezone.utc)
+DAY = dt.timedelta(days=1)
+SPEC = CertificateSpec("www", DistinguishedName((("cn", "www"),)), "CA")
+LONGER = dataclasses.replace(SPEC, key_length=4096)
+MONTH = RenewBefore.parse("30d")
+KEY = ec.generate_private_key(ec.SECP256R1())
+NAME = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "www")])
+
+
+class Dead(BaseException):
+    """Stands for the death of the process; nothing catches it."""
+
+
+def request_for(key: ec.EllipticCurvePrivateKey) -> bytes:
+    made = x509.CertificateSigningRequestBuilder(x509.Name([])).sign(key, hashes.SHA256())
+    return made.public_bytes(serialization.Encoding.DER)
+
+
+def certificate(csr: bytes, days: int = 90, start: dt.datetime = NOW - DAY, subject: x509.Name = NAME) -> bytes:
+    """Return a certificate for the key of a CSR."""
+    key = x509.load_der_x509_csr(csr).public_key()
+    builder = x509.CertificateBuilder(NAME, subject, key, x509.random_serial_number())
+    made = builder.not_valid_before(start).not_valid_after(start + days * DAY).sign(KEY, hashes.SHA256())
+    return made.public_bytes(serialization.Encoding.DER)
+
+
+def expired_root(common_name: str) -> bytes:
+    """Return a self-signed certificate of the signer's key."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
+    builder = x509.CertificateBuilder(name, name, KEY.public_key(), 1)
+    builder = builder.not_valid_before(NOW - 9 * DAY).not_valid_after(NOW - DAY)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    return builder.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+class FakeSigner(Signer):
+    """Sign at once, unless there is an answer of another kind to give first."""
+
+    def __init__(self, *answers: object) -> None:
+        self.answers = list(answers)
+        self.orders: list[SigningOrder] = []
+        self.told: tuple[str, ...] = ()
+
+    def _sign(self, order: SigningOrder) -> Signed | None:
+        self.orders.append(order)
+        days = 90 if order.revision == 1 else 400
+        given = self.answers.pop(0) if self.answers else certificate(order.csr, days)
+        given = given(order.csr) if callable(given) else given
+        if isinstance(given, BaseException):
+            raise given
+        return Signed(given, warnings=self.told) if isinstance(given, bytes) else None
+
+
+class World:
+    """A store, a service and a signer, and the means to die at any write or send.
+
+    ``ledger`` is what the service knows: the thumbprint that is in use under each request code it gave.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.now = NOW
+        self.ledger: dict[str, str | None] = {}
+        self.uploads: list[tuple[str, str]] = []
+        self.transport = AnsweringTransport(login=tokens(), create=self._create, finalize=self._finalize)
+        self.signer = FakeSigner()
+        self.registered: list[str] = []
+        self.finalized_codes: list[str] = []
+        self.retry: Retry | None = None
+        self.points = 0
+        self.fatal: int | None = None
+        self._open: list[SqliteStore] = []
+
+    def point(self) -> None:
+        """Pass a point at which a run can die."""
+        self.points += 1
+        if self.points == self.fatal:
+            raise Dead
+
+    def close(self) -> None:
+        for store in self._open:
+            store.close()
+
+    def store(self) -> Store:
+        self._open.append(_DyingStore(str(self.path), self))
+        return self._open[-1]
+
+    def enrollment(self, name: str = "www") -> Enrollment:
+        return self.store().enrollment("svc", name)
+
+    def states(self, name: str = "www") -> list[str]:
+        return [f"{row.revision}.{row.attempt} {row.state}" for row in self.enrollment(name).revisions]
+
+    def _send(self, request: HttpRequest) -> HttpResponse:
+        self.point()
+        reply = self.transport.send(request)
+        self.point()
+        return reply
+
+    def _create(self, _request: HttpRequest) -> HttpResponse:
+        code = f"canary-{len(self.ledger)}"
+        self.ledger[code] = None
+        return created(code, request_for(ec.generate_private_key(ec.SECP256R1())))
+
+    def _finalize(self, request: HttpRequest) -> HttpResponse:
+        body = t.cast("dict[str, str]", request.body)
+        self.uploads.append((body["requestCode"], body["dataInB64"]))
+        self.ledger[body["requestCode"]] = body["dataInB64"]
+        return stored(thumbprint(base64.b64decode(body["dataInB64"])))
+
+    def _tools(self) -> dict[str, t.Any]:
+        one = client(self, retry=self.retry, finalized_codes=self.finalized_codes)
+        session = Session(
+            one, Credentials(username="u", password="p"), None, register=self.registered.append, now=lambda: self.now
+        )
+        return {"store": self.store(), "client": one, "session": session, "now": lambda: self.now}
+
+    send = _send
+
+    def run(self, step: t.Any, item: t.Any) -> Outcome:
+        """Run one step for one item as a module does."""
+        tools = self._tools()
+        options = batch.BatchOptions("svc", f"run {id(tools)}", now=lambda: self.now)
+        (outcome,) = batch.run_batch(step, [item], tools["store"], options)
+        return outcome
+
+    def request(self, spec: CertificateSpec = SPEC, *, force: bool = False) -> Outcome:
+        return self.run(RequestStep(**self._tools(), register=self.registered.append), RequestItem(spec, force))
+
+    def renew(self, item: RenewItem | None = None) -> Outcome:
+        step = RenewStep(**self._tools(), register=self.registered.append)
+        return self.run(step, item or RenewItem("www", MONTH))
+
+    def sign(self) -> Outcome:
+        return self.run(SignStep(self.store(), self.signer, now=lambda: self.now), SignItem("www"))
+
+    def finalize(self, *given: bytes, subject_match: t.Any = "contains") -> Outcome:
+        step = FinalizeStep(**self._tools(), subject_match=subject_match, encoding="der")
+        return self.run(step, FinalizeItem("www", lambda: given))
+
+    def issue(self) -> None:
+        for outcome in (self.request(), self.sign(), self.finalize()):
+            assert outcome.error is None, outcome.error
+
+
+class _DyingStore(SqliteStore):
+    def __init__(self, path: str, world: World) -> None:
+        super().__init__(path)
+        self._world = world
+
+    def put(self, *revisions: Revision) -> tuple[Revision, ...]:
+        self._world.point()
+        stored = super().put(*revisions)
+        self._world.point()
+        return stored
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> t.Iterator[World]:
+    made = World(tmp_path / "state" / "store.db")
+    yield made
+    made.close()
+
+
+def kind(outcome: Outcome) -> type[Exception] | None:
+    return type(outcome.error) if outcome.error else None
+
+
+class TestTheHappyWay:
+    def test_issue_and_again(self, world: World) -> None:
+        asked, signed, done = world.request(), world.sign(), world.finalize()
+        assert [one.action for one in (asked, signed, done)] == ["issue", "sign", "finalize"]
+        assert all(one.changed for one in (asked, signed, done))
+        assert "canary-0" in world.registered
+        current = world.enrollment().current
+        assert current is not None
+        assert current.certificate is not None
+        assert current.thumbprint == thumbprint(current.certificate)
+        assert current.certificate_id == "7"
+        assert current.not_valid_after == NOW + 89 * DAY
+        assert done.in_use == current
+        steps = world.transport.steps()
+        again = [world.request(), world.sign(), world.finalize(), world.renew()]
+        assert [one.action for one in again] == ["none"] * 4
+        assert not any(one.changed or one.error for one in again)
+        assert world.transport.steps() == steps == ["login", "create", "login", "finalize"]
+
+    def test_renew_and_replace(self, world: World) -> None:
+        world.issue()
+        first = world.enrollment().current
+        assert first is not None
+        world.now = NOW + 60 * DAY
+        assert world.renew().action == "renew"
+        assert t.cast("dict[str, t.Any]", world.transport.requests[-1].body)["thumbprintToRenew"] == first.thumbprint
+        assert world.request().action == "resume"
+        world.sign()
+        outcome = world.finalize()
+        assert (outcome.before or {})["revision"] == 2
+        assert world.states() == ["1.1 superseded", "2.1 finalized"]
+        assert world.request(LONGER).action == "replace"
+        assert world.states()[-1] == "3.1 requested"
+
+    def test_a_request_code_goes_with_the_renewal_that_has_it(self, world: World) -> None:
+        world.issue()
+        world.renew(RenewItem("www", MONTH, force=True, request_code="MINE"))
+        bodies = [t.cast("dict[str, t.Any]", request.body) for request in world.transport.requests]
+        asked = [body for body in bodies if "keyType" in body]
+        assert [body.get("requestCode") for body in asked] == [None, "MINE"]
+
+    def test_a_certificate_from_elsewhere(self, world: World) -> None:
+        asked = world.request()
+        assert asked.revision is not None
+        assert asked.revision.csr is not None
+        assert world.finalize().reason == "requested, waits for its certificate"
+        given = certificate(asked.revision.csr)
+        assert world.finalize(given).action == "finalize"
+        assert world.finalize(given).action == "none"
+        assert kind(world.finalize(certificate(asked.revision.csr))) is GateError
+        assert world.states() == ["1.1 finalized"]
+
+    def test_adopted_by_thumbprint(self, world: World) -> None:
+        adoption = Adoption(SPEC, "A" * 40, not_valid_before=NOW - 60 * DAY, not_valid_after=NOW + 31 * DAY)
+        item = RenewItem("www", MONTH, adoption=lambda: adoption)
+        outcome = world.renew(item)
+        assert (outcome.action, outcome.changed) == ("adopt", True)
+        assert world.states() == ["1.1 finalized"]
+        assert not world.renew(item).changed
+        world.now += 2 * DAY
+        assert world.renew(item).action == "renew"
+        assert t.cast("dict[str, t.Any]", world.transport.requests[-1].body)["thumbprintToRenew"] == "A" * 40
+
+    def test_adopted_and_due_at_once(self, world: World) -> None:
+        adoption = Adoption(SPEC, "A" * 40, not_valid_after=NOW)
+        outcome = world.renew(RenewItem("www", MONTH, adoption=lambda: adoption))
+        assert outcome.action == "renew"
+        assert outcome.reason.startswith("adopted, the store did not know it; due since")
+        assert world.states() == ["1.1 finalized", "2.1 requested"]
+
+    def test_nothing_to_renew(self, world: World) -> None:
+        assert kind(world.renew()) is PolicyError
+        assert world.transport.steps() == []
+
+
+class TestCreateFails:
+    @pytest.mark.parametrize(
+        ("reply", "state"),
+        [
+            (failed(NotSentError), "abandoned"),
+            (failed(AnswerLostError), "create_unknown"),
+            (raw(b"rubbish"), "create_unknown"),
+            (raw(b"", 500), "create_unknown"),
+            (raw(b"", 503), "create_unknown"),
+            (raw(b"", 502, retry_after="1"), "create_unknown"),
+            (refusal("UNKNOWN_ERROR", "error", 500), "create_unknown"),
+            (raw(b"<html>"), "create_unknown"),
+            (raw(b"", 503, retry_after="1"), "abandoned"),
+            (raw(b"", 429), "abandoned"),
+            (raw(b"", 429, retry_after="1"), "abandoned"),
+            (raw(b"", 302, location="https://elsewhere.example/"), "abandoned"),
+            (raw(b"<html>", 307, location="/signin"), "abandoned"),
+            (raw(b"<html>", 413), "abandoned"),
+            (refusal("SLAVE_SERVER", "no", 503), "abandoned"),
+            (refusal("SLAVE_SERVER", "no", 500), "abandoned"),
+            (refusal("X", "canary-of-the-service", 400), "abandoned"),
+            (refusal("X", "no", 200), "abandoned"),
+            (failed(UnauthorizedError, status=401), "abandoned"),
+        ],
+    )
+    def test_what_it_leaves_behind(self, world: World, reply: HttpResponse | ServiceError, state: str) -> None:
+        world.transport.replies["create"] = reply
+        outcome = world.request()
+        assert outcome.error is not None
+        assert not outcome.changed
+        assert world.states() == [f"1.1 {state}"]
+        assert outcome.revision is not None
+        assert str(outcome.revision.state) == state
+        assert outcome.revision.note == str(outcome.error)
+        world.transport.replies["create"] = world._create
+        assert world.request().action == "issue"
+        unknown = state == "create_unknown"
+        assert world.states() == (["1.1 create_unknown", "1.2 requested"] if unknown else ["1.1 requested"])
+        assert world.enrollment().unknown_creates == unknown
+
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            raw(b"", 503, retry_after="1"),
+            raw(b"", 429),
+            raw(b"", 302),
+            raw(b"<html>", 413),
+            *(refusal(code, "no", 400) for code in ("SLAVE_SERVER", "ERR_LICENSE_EXCEEDED", "REQUIRE_PAYMENT")),
+            refusal("MUST_WAIT", "no", 403),
+        ],
+    )
+    def test_what_is_not_its_own_failure_is_tried_by_each_run(self, world: World, reply: HttpResponse) -> None:
+        world.transport.replies["create"] = reply
+        assert [kind(world.request()) for _run in range(3)] == [RefusedError] * 3
+        assert world.transport.steps().count("create") == 3
+
+    def test_a_failed_login_leaves_nothing(self, world: World) -> None:
+        world.transport.replies["login"] = refusal("LOGIN_FAILED", "no")
+        assert kind(world.request()) is RefusedError
+        assert world.states() == []
+
+    def test_a_login_that_is_lost_after_a_create_that_was_refused_leaves_no_key(self, world: World) -> None:
+        replies: list[object] = [tokens(), failed(AnswerLostError, "login")]
+        world.transport.replies["login"] = lambda request: play(t.cast("HttpResponse", replies.pop(0)), request)
+        world.transport.replies["create"] = refusal("TOKEN_EXPIRED", "over", 401)
+        assert kind(world.request()) is AnswerLostError
+        assert world.states() == ["1.1 abandoned"]
+
+    def test_a_failed_renewal_leaves_the_current_one(self, world: World) -> None:
+        world.issue()
+        world.transport.replies["create"] = refusal("X", "no", 400)
+        outcome = world.request(LONGER)
+        assert outcome.error is not None
+        assert world.states() == ["1.1 finalized", "2.1 abandoned"]
+        assert outcome.revision == world.enrollment().current
+
+    def test_group_ids_where_there_is_no_field_for_them(self, world: World) -> None:
+        spec = dataclasses.replace(SPEC, group_ids=(1,))
+        step = RequestStep(**{**world._tools(), "client": client(world, "4.33")}, register=print)
+        assert kind(world.run(step, RequestItem(spec))) is ConfigurationError
+        assert world.states() == []
+
+    def test_a_name_that_no_certificate_can_have(self, world: World) -> None:
+        assert (
+            kind(world.request(dataclasses.replace(SPEC, subject_alt_name=("www.example.com",)))) is ConfigurationError
+        )
+        assert world.states() == []
+
+
+class TestSign:
+    def test_not_yet_and_then(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [None, None]
+        first, second = world.sign(), world.sign()
+        assert [(one.action, one.changed) for one in (first, second)] == [("wait", True), ("wait", False)]
+        assert world.states() == ["1.1 signing"]
+        world.now += DAY
+        assert world.sign().action == "sign"
+        assert len({(order.request_id, order.since) for order in world.signer.orders}) == 1
+        assert "canary" not in world.signer.orders[0].request_id
+
+    def test_rejected(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [SignerRejectedError("policy 7")]
+        outcome = world.sign()
+        assert kind(outcome) is SignerRejectedError
+        assert outcome.revision is not None
+        assert outcome.revision.state is State.REJECTED
+        assert kind(world.request()) is PolicyError
+        assert world.request(LONGER).action == "issue"
+        assert world.states() == ["1.1 rejected", "1.2 requested"]
+
+    def test_a_failure_is_tried_again(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [SignerError("down")]
+        assert kind(world.sign()) is SignerError
+        assert world.states() == ["1.1 signing"]
+        assert world.sign().action == "sign"
+
+    def test_an_order_that_can_never_be_signed_can_be_changed(self, world: World) -> None:
+        """It would be finished first otherwise, which it cannot."""
+        world.request()
+        world.signer.answers = [ConfigurationError("c must have two letters")]
+        assert kind(world.sign()) is ConfigurationError
+        assert world.states() == ["1.1 requested"]
+        assert world.request(LONGER).action == "issue"
+        assert world.states() == ["1.1 abandoned", "1.2 requested"]
+
+    def test_one_that_the_signer_has_had_before_is_not_given_back(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [None, ConfigurationError("c must have two letters")]
+        world.sign()
+        assert kind(world.sign()) is ConfigurationError
+        assert world.states() == ["1.1 signing"]
+
+    def test_nothing_was_requested(self, world: World) -> None:
+        assert kind(world.sign()) is PolicyError
+
+    def test_states_with_nothing_to_sign(self, world: World) -> None:
+        world.store().put(Revision("svc", "www", 1, 1, State.INTENDED, SPEC))
+        assert world.sign().reason == "not requested yet: run redtrust_csr again"
+        world.request()
+        world.sign()
+        assert world.sign().reason == "signed, to be finalized"
+        world.finalize()
+        assert world.sign().reason == "nothing to sign"
+
+
+def test_what_the_signer_warns_of_is_told(world: World) -> None:
+    world.signer.told = ("left out",)
+    world.request()
+    assert world.sign().warnings == ("left out",)
+
+
+class TestFinalizeFails:
+    def signed(self, world: World) -> None:
+        world.request()
+        world.sign()
+
+    def started(self, world: World) -> bool:
+        pending = world.enrollment().pending
+        assert pending is not None
+        return pending.upload_started
+
+    def note(self, world: World) -> str:
+        pending = world.enrollment().pending
+        assert pending is not None
+        return pending.note or ""
+
+    def test_a_lost_answer_is_confirmed_by_the_second(self, world: World) -> None:
+        self.signed(world)
+        world.transport.replies["finalize"] = failed(AnswerLostError, "finalize")
+        assert kind(world.finalize()) is AnswerLostError
+        assert self.started(world)
+        world.transport.replies["finalize"] = world._finalize
+        assert world.finalize().reason == "uploaded once without an answer"
+        assert world.states() == ["1.1 finalized"]
+
+    def test_a_code_that_is_named_confirms_it_and_nothing_else_does(self, world: World) -> None:
+        """In each run, with no back-off: who names the code need not wait."""
+        self.signed(world)
+        world.transport.replies["finalize"] = raw(b"OK")
+        assert kind(world.finalize()) is AnswerLostError
+        world.transport.replies["finalize"] = refusal("ERR_INVALID_STATE", "already finalized", 409)
+        for _run in range(3):
+            assert kind(world.finalize()) is AnswerLostError
+            assert self.started(world)
+            assert "put ERR_INVALID_STATE into finalized_codes" in self.note(world)
+        world.finalized_codes = ["err_invalid_state"]
+        outcome = world.finalize()
+        assert outcome.reason == "uploaded once without an answer; confirmed by the second answer"
+        assert world.states() == ["1.1 finalized"]
+
+    def test_401_between_a_lost_answer_and_the_next_forgets_nothing(self, world: World) -> None:
+        """The session is opened anew, and what was lost before is still lost."""
+        self.signed(world)
+        replies = [raw(b"OK"), raw(b"", 401), refusal("E7", "no", 409)]
+        world.transport.replies["finalize"] = lambda _request: replies.pop(0)
+        world.retry = Retry(1.0, sleep=lambda _seconds: None)
+        assert kind(world.finalize()) is AnswerLostError
+        assert self.started(world)
+        assert replies == []
+
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            refusal("X", "already finalized", 409),
+            failed(NotSentError, "finalize"),
+            raw(b"", 503, retry_after="9"),
+            raw(b"", 429),
+            raw(b"<html>", 302, location="/signin"),
+            raw(b"<html>", 413),
+            refusal("SLAVE_SERVER", "no", 500),
+        ],
+    )
+    def test_what_was_refused_or_not_sent_was_not_uploaded(
+        self, world: World, reply: HttpResponse | ServiceError
+    ) -> None:
+        self.signed(world)
+        world.transport.replies["finalize"] = reply
+        assert world.finalize().error is not None
+        assert not self.started(world)
+        world.transport.replies["finalize"] = world._finalize
+        assert world.finalize().reason == "signed, to be uploaded"
+
+    def test_a_failed_login_was_no_upload(self, world: World) -> None:
+        self.signed(world)
+        world.transport.replies["login"] = refusal("LOGIN_FAILED", "no")
+        assert world.finalize().error is not None
+        assert not self.started(world)
+
+    def test_5xx_may_have_been_an_upload(self, world: World) -> None:
+        self.signed(world)
+        world.transport.replies["finalize"] = raw(b"", 500)
+        assert world.finalize().error is not None
+        assert self.started(world)
+
+    def test_another_certificate_is_not_uploaded_over_one_whose_answer_was_lost(self, world: World) -> None:
+        """The service may have the first one; a code that confirms it would count for the second."""
+        self.signed(world)
+        world.transport.replies["finalize"] = failed(AnswerLostError, "finalize")
+        world.finalize()
+        pending = world.enrollment().pending
+        assert pending is not None
+        assert pending.csr is not None
+        assert pending.certificate is not None
+        world.finalized_codes = ["X"]
+        world.transport.replies["finalize"] = refusal("X", "no", 409)
+        outcome = world.finalize(certificate(pending.csr, days=80))
+        assert kind(outcome) is GateError
+        assert f"{pending.thumbprint}, was uploaded" in str(outcome.error)
+        assert world.finalize(pending.certificate).action == "finalize"
+
+    def test_what_is_left_out_of_the_chain_is_told(self, world: World) -> None:
+        world.request()
+        pending = world.enrollment().pending
+        assert pending is not None
+        assert pending.csr is not None
+        leaf, other = certificate(pending.csr), expired_root("Other")
+        outcome = world.finalize(other, leaf)
+        assert outcome.action == "finalize"
+        (warning,) = outcome.warnings
+        assert thumbprint(other) in warning
+        current = world.enrollment().current
+        assert current is not None
+        assert (current.certificate, current.chain) == (leaf, ())
+
+    def test_a_root_that_expired_since_it_was_signed_is_left_out(self, world: World) -> None:
+        self.signed(world)
+        pending = world.enrollment().pending
+        assert pending is not None
+        root = expired_root("www")
+        world.store().put(dataclasses.replace(pending, chain=(root,)))
+        (warning,) = world.finalize().warnings
+        assert f"{thumbprint(root)}), which expired at" in warning
+        current = world.enrollment().current
+        assert current is not None
+        assert current.chain == ()
+
+    def test_the_gate_is_before_the_upload(self, world: World) -> None:
+        world.request()
+        other = certificate(request_for(ec.generate_private_key(ec.SECP256R1())))
+        assert kind(world.finalize(other)) is GateError
+        assert world.transport.steps().count("finalize") == 0
+        assert world.states() == ["1.1 requested"]
+
+    def test_so_is_it_where_the_key_is_the_right_one(self, world: World) -> None:
+        world.request()
+        pending = world.enrollment().pending
+        assert pending is not None
+        assert pending.csr is not None
+        assert kind(world.finalize(certificate(pending.csr, days=1, start=NOW - 30 * DAY))) is GateError
+        assert world.transport.steps().count("finalize") == 0
+        assert world.finalize(certificate(pending.csr)).action == "finalize"
+
+    def test_the_service_stored_something_else(self, world: World) -> None:
+        self.signed(world)
+        world.transport.replies["finalize"] = stored("B" * 40)
+        outcome = world.finalize()
+        assert kind(outcome) is GateError
+        assert "B" * 40 in str(outcome.error)
+        assert world.states() == ["1.1 issued"]
+
+    def test_nothing_waits(self, world: World) -> None:
+        assert kind(world.finalize()) is PolicyError
+        world.store().put(Revision("svc", "www", 1, 1, State.INTENDED, SPEC))
+        assert world.finalize().action == "none"
+        assert kind(world.finalize(certificate(request_for(KEY)))) is PolicyError
+
+    def test_another_run_was_first(self, world: World) -> None:
+        self.signed(world)
+
+        def finalized_meanwhile(request: HttpRequest) -> HttpResponse:
+            pending = world.enrollment().pending
+            assert pending is not None
+            world.store().put(pending.moved(State.FINALIZED))
+            return world._finalize(request)
+
+        world.transport.replies["finalize"] = finalized_meanwhile
+        assert kind(world.finalize()) is StaleRevisionError
+
+
+class TestWaiting:
+    def test_a_name_that_keeps_failing_is_asked_for_less_and_less(self, world: World) -> None:
+        world.transport.replies["create"] = refusal("X", "no", 400)
+        sent = []
+        for _hour in range(10):
+            world.request()
+            sent.append(world.transport.steps().count("create"))
+            world.now += dt.timedelta(hours=1)
+        # the first failure may be tried again at once; then 1, 2 and 4 hours pass
+        assert sent == [1, 2, 3, 3, 4, 4, 4, 4, 5, 5]
+        assert kind(world.request()) is BackingOffError
+        world.transport.replies["create"] = world._create
+        assert world.request(force=True).action == "issue"
+        pending = world.enrollment().pending
+        assert pending is not None
+        assert (pending.failures, pending.retry_at) == (0, None)
+        assert world.states() == ["1.1 requested"]
+
+    def test_lost_answers_cost_a_key_each_and_less_and_less_often(self, world: World) -> None:
+        world.transport.replies["create"] = failed(AnswerLostError)
+        for _run in range(5):
+            world.request()
+        assert world.states() == ["1.1 create_unknown", "1.2 create_unknown"]
+        assert world.request(LONGER).action == "issue", "something else is asked for"
+        assert len(world.states()) == 3
+
+    def test_a_signer_that_keeps_failing(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [SignerError("down")] * 2
+        assert [kind(world.sign()) for _run in range(3)] == [SignerError, SignerError, BackingOffError]
+        assert len(world.signer.orders) == 2
+        assert not world.request().changed
+        lifted = world.request(force=True)
+        assert (lifted.action, lifted.changed) == ("resume", True)
+        assert world.sign().action == "sign"
+        assert world.transport.steps().count("create") == 1
+
+    def test_a_signer_that_answers_not_yet_has_not_failed(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [SignerError("down"), None, SignerError("down"), None]
+        assert [kind(world.sign()) for _run in range(4)] == [SignerError, None, SignerError, None]
+
+    def test_an_upload_that_keeps_being_refused(self, world: World) -> None:
+        world.request()
+        world.sign()
+        world.transport.replies["finalize"] = refusal("X", "no", 400)
+        assert [kind(world.finalize()) for _run in range(3)] == [RefusedError, RefusedError, BackingOffError]
+        assert world.transport.steps().count("finalize") == 2
+        world.now += dt.timedelta(hours=1)
+        world.transport.replies["finalize"] = world._finalize
+        assert world.finalize().action == "finalize"
+        current = world.enrollment().current
+        assert current is not None
+        assert (current.failures, current.retry_at, current.note) == (0, None, None)
+
+    def test_an_upload_without_an_answer_is_repeated_at_once(self, world: World) -> None:
+        world.request()
+        world.sign()
+        world.transport.replies["finalize"] = failed(AnswerLostError, "finalize")
+        assert [kind(world.finalize()) for _run in range(3)] == [AnswerLostError] * 3
+
+
+def without_the_name(csr: bytes) -> bytes:
+    """Return what a CA that forgets what was asked for makes of a request."""
+    return certificate(csr, subject=x509.Name([]))
+
+
+def impostor() -> bytes:
+    """Return a CA of the right name and with another key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = x509.CertificateBuilder(NAME, NAME, key.public_key(), x509.random_serial_number())
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    made = builder.not_valid_before(NOW - DAY).not_valid_after(NOW + 90 * DAY).sign(key, hashes.SHA256())
+    return made.public_bytes(serialization.Encoding.DER)
+
+
+def pending_of(world: World) -> Revision:
+    pending = world.enrollment().pending
+    assert pending is not None
+    return pending
+
+
+class TestRefused:
+    """The gate refuses what the signer gave. The request is still good."""
+
+    def refused(self, world: World, *answers: object) -> Outcome:
+        world.request()
+        world.signer.answers = list(answers or [without_the_name])
+        assert world.sign().error is None
+        return world.finalize()
+
+    def test_it_is_told_noted_and_goes_to_the_signer_again(self, world: World) -> None:
+        outcome = self.refused(world)
+        assert kind(outcome) is GateError
+        assert not outcome.changed
+        assert "lacks [cn=www]" in str(outcome.error)
+        assert "the next run has the same request signed again" in str(outcome.error)
+        row = pending_of(world)
+        assert (row.state, row.failures, row.retry_at, row.thumbprint, row.refused) == (
+            "requested",
+            1,
+            None,
+            None,
+            True,
+        )
+        assert row.note is not None
+        assert row.note.startswith("the gate refused the certificate ")
+        assert "lacks [cn=www]" in row.note
+        assert world.request().action == "resume"
+        signed = world.sign()
+        assert (signed.action, signed.reason) == (
+            "sign",
+            "requested, to be signed; the gate refused its last certificate",
+        )
+        assert world.finalize().action == "finalize"
+        assert world.states() == ["1.1 finalized"]
+        assert world.transport.steps().count("create") == 1
+        current = world.enrollment().current
+        assert current is not None
+        assert (current.failures, current.retry_at, current.note) == (0, None, None)
+
+    def test_a_ca_that_is_not_mended_is_asked_less_and_less(self, world: World) -> None:
+        world.request()
+        asked = []
+        for _hour in range(10):
+            world.signer.answers = [without_the_name]
+            world.sign()
+            world.finalize()
+            asked.append(len(world.signer.orders))
+            world.now += dt.timedelta(hours=1)
+        assert asked == [1, 2, 3, 3, 4, 4, 4, 4, 5, 5]
+        outcome = world.sign()
+        assert kind(outcome) is BackingOffError
+        assert "the gate refused the certificate" in str(outcome.error)
+        assert world.states() == ["1.1 requested"]
+
+    def test_with_force_at_once_and_with_the_same_request(self, world: World) -> None:
+        self.refused(world, without_the_name, without_the_name)
+        world.sign()
+        outcome = world.finalize()
+        assert "signed again from 2026-06-01 01:00 UTC on, or at once when redtrust_csr" in str(outcome.error)
+        assert kind(world.sign()) is BackingOffError
+        lifted = world.request(force=True)
+        assert (lifted.action, lifted.changed) == ("resume", True)
+        assert world.sign().action == "sign"
+        assert world.finalize().action == "finalize"
+        assert world.transport.steps().count("create") == 1
+        assert [code for code, _data in world.uploads] == ["canary-0"]
+
+    def test_force_of_a_renewal(self, world: World) -> None:
+        world.issue()
+        world.now += 61 * DAY
+        world.renew()
+        for _run in range(2):
+            world.signer.answers = [without_the_name]
+            world.sign()
+            world.finalize()
+        assert kind(world.sign()) is BackingOffError
+        assert world.renew(RenewItem("www", MONTH, force=True)).action == "resume"
+        world.sign()
+        assert world.finalize().action == "finalize"
+        assert world.transport.steps().count("create") == 2
+
+    def test_another_certificate_is_another_order_and_the_same_after_a_death(self, world: World) -> None:
+        """A signer that keeps orders in mind, or makes certificates of nothing else, would give the same again."""
+        self.refused(world, without_the_name, None, None, without_the_name)
+        world.now += DAY
+        first, (second, third) = world.signer.orders[0], [world.sign(), world.sign()]
+        assert [one.action for one in (second, third)] == ["wait", "wait"]
+        one, again = world.signer.orders[1:]
+        assert (one.request_id, one.since) == (again.request_id, again.since)
+        assert one.request_id != first.request_id
+        assert one.since == world.now
+        world.sign()
+        world.finalize()
+        world.now += DAY
+        world.sign()
+        assert len({order.request_id for order in world.signer.orders}) == 3
+        assert len({order.csr for order in world.signer.orders}) == 1
+
+    def test_what_the_signer_fails_with_counts_on(self, world: World) -> None:
+        self.refused(world, without_the_name, SignerError("down"))
+        assert kind(world.sign()) is SignerError
+        assert pending_of(world).failures == 2
+        assert kind(world.sign()) is BackingOffError
+
+    def test_an_order_that_can_never_be_signed_is_still_refused(self, world: World) -> None:
+        self.refused(world, without_the_name, ConfigurationError("c must have two letters"))
+        before = pending_of(world)
+        world.sign()
+        after = pending_of(world)
+        assert (after.state, after.note, after.failures) == (before.state, before.note, before.failures)
+        assert after.refused
+
+    def test_something_else_can_be_asked_for(self, world: World) -> None:
+        self.refused(world)
+        assert world.request(LONGER).action == "issue"
+        assert world.states() == ["1.1 abandoned", "1.2 requested"]
+
+    def test_it_is_let_through_after_all_by_another_choice_of_options(self, world: World) -> None:
+        self.refused(world)
+        again = world.finalize()
+        assert kind(again) is GateError
+        assert "signed again" in str(again.error)
+        assert pending_of(world).failures == 1, "it is the same refusal"
+        assert world.finalize(subject_match="ignore").action == "finalize"
+        assert len(world.signer.orders) == 1
+
+    def test_check_mode_tells_it_and_writes_nothing(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [without_the_name]
+        world.sign()
+        before = pending_of(world)
+        step = FinalizeStep(**world._tools(), subject_match="contains", encoding="der")
+        (outcome,) = batch.predict(step, [FinalizeItem("www")], world.store(), "svc")
+        assert (kind(outcome), outcome.changed) == (GateError, False)
+        assert pending_of(world) == before
+
+    def test_one_that_expired_in_the_store(self, world: World) -> None:
+        world.request()
+        world.sign()
+        world.now += 90 * DAY
+        assert "expired" in str(world.finalize().error)
+        world.signer.answers = [lambda csr: certificate(csr, start=world.now - DAY)]
+        world.sign()
+        assert world.finalize().action == "finalize"
+        assert world.transport.steps().count("create") == 1
+
+    def test_one_that_is_not_valid_yet_waits(self, world: World) -> None:
+        outcome = self.refused(world, lambda csr: certificate(csr, start=NOW + DAY))
+        assert kind(outcome) is GateError
+        assert "it is uploaded by the first run after that" in str(outcome.error)
+        assert world.states() == ["1.1 issued"]
+        assert pending_of(world).failures == 0
+        assert world.sign().action == "none"
+        world.now += 2 * DAY
+        assert world.finalize().action == "finalize"
+        assert len(world.signer.orders) == 1
+
+    def test_one_that_is_not_valid_yet_is_replaced_with_force(self, world: World) -> None:
+        self.refused(world, lambda csr: certificate(csr, start=NOW + 1000 * DAY))
+        assert not world.request().changed
+        assert world.request(force=True).action == "resume"
+        assert world.sign().action == "sign"
+        assert world.finalize().action == "finalize"
+        assert world.transport.steps().count("create") == 1
+
+    def test_one_that_is_wrong_and_not_valid_yet_is_wrong(self, world: World) -> None:
+        self.refused(world, lambda csr: certificate(csr, start=NOW + DAY, subject=x509.Name([])))
+        assert pending_of(world).refused
+
+    def test_what_may_be_in_use_is_never_given_up_for_another(self, world: World) -> None:
+        world.request()
+        world.sign()
+        world.transport.replies["finalize"] = failed(AnswerLostError, "finalize")
+        world.finalize()
+        world.now += 90 * DAY
+        before = pending_of(world)
+        assert kind(world.finalize()) is GateError
+        assert pending_of(world) == before
+        assert world.sign().action == "none"
+
+    def test_what_the_caller_gives_is_only_refused(self, world: World) -> None:
+        world.request()
+        before = pending_of(world)
+        csr = t.cast("bytes", before.csr)
+        for _run in range(3):
+            assert kind(world.finalize(without_the_name(csr))) is GateError
+        assert pending_of(world) == before
+        assert world.finalize(certificate(csr)).action == "finalize"
+
+    def test_a_chain_that_is_given_and_wrong_is_no_fault_of_what_the_signer_left(self, world: World) -> None:
+        world.request()
+        subject = x509.Name([*NAME, x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Example")])
+        world.signer.answers = [lambda csr: certificate(csr, subject=subject)]
+        world.sign()
+        before = pending_of(world)
+        assert kind(world.finalize(t.cast("bytes", before.certificate), impostor())) is GateError
+        assert pending_of(world) == before
+        assert world.finalize().action == "finalize"
+
+    def test_another_certificate_that_is_given_need_not_wait(self, world: World) -> None:
+        self.refused(world, without_the_name, without_the_name)
+        world.sign()
+        world.finalize()
+        csr = t.cast("bytes", pending_of(world).csr)
+        assert world.finalize(certificate(csr)).action == "finalize"
+
+    def test_the_one_that_the_service_refused_waits_also_when_it_is_given_again(self, world: World) -> None:
+        world.request()
+        given = certificate(t.cast("bytes", pending_of(world).csr))
+        world.transport.replies["finalize"] = refusal("X", "no", 400)
+        assert [kind(world.finalize(given)) for _run in range(3)] == [RefusedError, RefusedError, BackingOffError]
+        assert world.transport.steps().count("finalize") == 2
+
+
+class Odd(str):
+    """An option that the gate cannot even compare."""
+
+    __slots__ = ()
+
+    def __eq__(self, _other: object) -> bool:
+        raise RuntimeError("nobody expected this")
+
+    __hash__ = str.__hash__
+
+
+NOBODY = RuntimeError("nobody expected this")
+
+
+class TestAnErrorThatNobodyExpected:
+    def test_while_a_key_pair_is_asked_for(self, world: World) -> None:
+        world.transport.replies["create"] = NOBODY
+        assert [kind(world.request()) for _run in range(3)] == [InternalError, InternalError, BackingOffError]
+        assert world.states() == ["1.1 create_unknown", "1.2 create_unknown"]
+        assert world.transport.steps().count("create") == 2
+        world.transport.replies["create"] = world._create
+        assert world.request(force=True).action == "issue"
+
+    def test_while_the_answer_is_written_down(self, world: World) -> None:
+        def fail(_secret: str) -> None:
+            raise NOBODY
+
+        step = RequestStep(**world._tools(), register=fail)
+        assert kind(world.run(step, RequestItem(SPEC))) is InternalError
+        assert world.states() == ["1.1 create_unknown"]
+
+    def test_before_anything_is_asked_for(self, world: World) -> None:
+        spec = dataclasses.replace(SPEC, info={"odd": NOBODY})
+        assert kind(world.request(spec)) is InternalError
+        assert world.states() == []
+        assert world.transport.steps().count("create") == 0
+
+    def test_while_a_certificate_is_adopted(self, world: World) -> None:
+        def fail() -> Adoption:
+            raise NOBODY
+
+        assert [kind(world.renew(RenewItem("www", MONTH, adoption=fail))) for _run in range(3)] == [InternalError] * 3
+        assert world.states() == []
+
+    def test_while_what_was_adopted_is_renewed(self, world: World) -> None:
+        item = RenewItem("www", MONTH, adoption=lambda: Adoption(SPEC, "A" * 40, not_valid_after=NOW))
+        world.transport.replies["create"] = NOBODY
+        assert [kind(world.renew(item)) for _run in range(3)] == [InternalError, InternalError, BackingOffError]
+        assert world.states() == ["1.1 finalized", "2.1 create_unknown", "2.2 create_unknown"]
+
+    def test_while_the_signer_signs(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [NOBODY, NOBODY]
+        assert [kind(world.sign()) for _run in range(3)] == [InternalError, InternalError, BackingOffError]
+        assert len(world.signer.orders) == 2
+        assert world.states() == ["1.1 signing"]
+        world.now += dt.timedelta(hours=1)
+        assert world.sign().action == "sign"
+        assert len({order.request_id for order in world.signer.orders}) == 1
+
+    def test_in_the_gate(self, world: World) -> None:
+        world.request()
+        world.sign()
+        outcomes = [world.finalize(subject_match=Odd("contains")) for _run in range(3)]
+        assert [kind(one) for one in outcomes] == [InternalError, InternalError, BackingOffError]
+        assert "_x509/gate.py, line" in str(outcomes[0].error)
+        assert world.sign().action == "none", "the CA is not asked again for what is our mistake"
+        assert world.request(force=True).action == "resume"
+        assert world.finalize().action == "finalize"
+
+    def test_while_it_is_uploaded(self, world: World) -> None:
+        world.request()
+        world.sign()
+        world.transport.replies["finalize"] = NOBODY
+        assert [kind(world.finalize()) for _run in range(3)] == [InternalError, InternalError, BackingOffError]
+        assert pending_of(world).upload_started, "it may be in use at the service"
+        assert world.transport.steps().count("finalize") == 2
+
+    def test_while_what_is_given_is_read(self, world: World) -> None:
+        def fail() -> t.Sequence[bytes]:
+            raise NOBODY
+
+        world.request()
+        step = FinalizeStep(**world._tools(), subject_match="contains", encoding="der")
+        assert kind(world.run(step, FinalizeItem("www", fail))) is InternalError
+        assert world.states() == ["1.1 requested"]
+        given = certificate(t.cast("bytes", pending_of(world).csr))
+        assert world.finalize(given).action == "finalize"
+
+
+def test_the_request_code_is_forgotten_once_the_certificate_is_in_use(world: World) -> None:
+    world.request()
+    pending = world.enrollment().pending
+    assert pending is not None
+    assert pending.request_code == "canary-0"
+    world.sign()
+    world.finalize()
+    assert [row.request_code for row in world.enrollment().revisions] == [None]
+
+
+def to_the_end(world: World) -> None:
+    """Do what a job does, up to a certificate and its renewal."""
+    world.now = NOW
+    world.request()
+    world.sign()
+    world.finalize()
+    world.now = NOW + 61 * DAY
+    world.renew()
+    world.sign()
+    world.finalize()
+
+
+def test_a_death_at_any_point_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    counting = World(tmp_path / "counting" / "store.db")
+    to_the_end(counting)
+    counting.close()
+    assert counting.states() == ["1.1 superseded", "2.1 finalized"]
+    counting.close()
+    for fatal in range(1, counting.points + 1):
+        world = World(tmp_path / str(fatal) / "store.db")
+        world.fatal = fatal
+        with pytest.raises(Dead):
+            to_the_end(world)
+        world.close()
+        world.fatal = None
+        to_the_end(world)
+        rows = world.enrollment().revisions
+        finalized = collections.Counter(row.revision for row in rows if row.certificate_id or row.state in _DONE)
+        assert finalized == {1: 1, 2: 1}, fatal
+        unused = [code for code, upload in world.ledger.items() if upload is None]
+        assert len(unused) <= world.enrollment().unknown_creates <= 1, fatal
+        assert len({upload for _code, upload in world.uploads}) == 2, fatal
+        assert {row.state for row in rows} <= {*_DONE, State.CREATE_UNKNOWN}, fatal
+        steps = world.transport.steps()
+        to_the_end(world)
+        assert world.transport.steps() == steps, fatal
+        world.close()
+
+
+_DONE = (State.SUPERSEDED, State.FINALIZED)

@@ -1,0 +1,188 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a role makes of what its tasks registered: the first cause of each certificate, and nothing that is lost."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.role import (
+    RoleOutcome,
+    Step,
+    outcome_of,
+    words_of,
+)
+
+Entry = dict[str, t.Any]
+
+
+def entry(name: str = "a", **changes: t.Any) -> Entry:
+    """Return an entry as a module returns it, of a certificate that is in use."""
+    return {
+        "name": name,
+        "action": "none",
+        "reason": "finalized as asked for",
+        "changed": False,
+        "failed": False,
+        "state": "finalized",
+        "revision": 1,
+        "thumbprint": "AB" * 20,
+        "not_valid_after": "2027-01-31T12:00:00Z",
+        **changes,
+    }
+
+
+def bad(name: str = "a", msg: str = "no", **changes: t.Any) -> Entry:
+    return entry(
+        name, **{"failed": True, "msg": msg, "error": {"type": "RefusedError"}, "state": "requested", **changes}
+    )
+
+
+def step(*entries: Entry, **result: t.Any) -> Step:
+    return Step([one["name"] for one in entries], {"certificates": list(entries), **result})
+
+
+def asked(name: str = "a") -> Entry:
+    return entry(name, action="issue", reason="not in the store yet", changed=True, state="requested")
+
+
+class TestOfModules:
+    def test_the_last_that_did_something_counts(self) -> None:
+        signed = entry(action="sign", reason="requested, to be signed", changed=True, state="issued")
+        uploaded = entry(action="finalize", reason="signed, to be uploaded", changed=True, path="/a.pem")
+        assert outcome_of([step(asked()), step(signed), step(uploaded)]) == RoleOutcome((uploaded,), ("a",))
+
+    def test_what_did_nothing_later_leaves_what_was_done_and_adds_what_it_knows(self) -> None:
+        adopted = entry(action="adopt", reason="adopted", changed=True)
+        (result,) = outcome_of([step(adopted), step(entry(path="/a.pem"))]).results
+        assert (result["action"], result["reason"], result["changed"]) == ("adopt", "adopted", True)
+        assert result["path"] == "/a.pem"
+
+    def test_why_nothing_was_done_is_what_the_first_says(self) -> None:
+        due = entry(reason="due from 2026-12-01")
+        assert outcome_of([step(due), step(entry(reason="finalized"))]).results[0]["reason"] == "due from 2026-12-01"
+        waits = entry(action="wait", reason="the signer says: not yet", state="signing")
+        later = entry(reason="signing, waits for its certificate", state="signing")
+        assert outcome_of([step(asked()), step(waits), step(later)]).results[0]["action"] == "wait"
+
+    def test_what_is_adopted_is_not_new(self) -> None:
+        assert outcome_of([step(entry(action="adopt", changed=True))]).changed == ()
+
+    def test_what_is_written_to_a_file_is_new(self) -> None:
+        assert outcome_of([step(entry()), step(entry(action="write", changed=True))]).changed == ("a",)
+
+    def test_the_first_failure_stands(self) -> None:
+        later = bad(msg="there is no request that waits for a certificate")
+        for after in (later, entry(), entry(action="finalize", changed=True)):
+            outcome = outcome_of([step(asked()), step(bad(msg="the CA is down")), step(after)])
+            assert outcome.failed == ("a",)
+            assert outcome.results[0]["msg"] == "the CA is down"
+
+    def test_what_was_uploaded_and_not_written_is_new_and_failed(self) -> None:
+        outcome = outcome_of([step(asked()), step(bad(action="finalize", changed=True, state="finalized"))])
+        assert (outcome.changed, outcome.failed) == (("a",), ("a",))
+
+    def test_the_order_is_that_of_the_first_step(self) -> None:
+        outcome = outcome_of([step(asked("b"), asked("a")), step(entry("a"), entry("b"))])
+        assert [result["name"] for result in outcome.results] == ["b", "a"]
+
+    def test_one_that_could_not_run_has_failed_for_all_that_were_handed_to_it(self) -> None:
+        broken = Step(["b"], {"msg": "MODULE FAILURE", "module_stderr": "Killed\n", "rc": 137, "failed": False})
+        outcome = outcome_of([step(asked("a"), asked("b")), broken])
+        assert outcome.failed == ("b",)
+        assert outcome.stopped == "MODULE FAILURE: Killed"
+        (result,) = [one for one in outcome.results if one["failed"]]
+        assert (result["msg"], result["state"]) == ("MODULE FAILURE: Killed", "requested")
+        assert result["error"] == {"type": "ModuleFailed"}
+
+    def test_the_first_that_could_not_run_knows_nothing_of_them(self) -> None:
+        (result,) = outcome_of([Step(["a"], {"msg": "host is not set"})]).results
+        assert result == {
+            **dict.fromkeys(("state", "revision", "thumbprint", "not_valid_before", "not_valid_after", "dn")),
+            "name": "a",
+            "action": "none",
+            "reason": "nothing was done",
+            "changed": False,
+            "failed": True,
+            "msg": "host is not set",
+            "error": {"type": "ModuleFailed"},
+        }
+
+    def test_what_was_skipped_says_nothing(self) -> None:
+        assert outcome_of([step(asked()), Step(["a"], {"skipped": True, "changed": False})]).failed == ()
+        assert outcome_of([step(asked()), Step(["a"], {})]).failed == ()
+
+    def test_the_first_reason_to_stop_counts(self) -> None:
+        steps = [
+            step(asked(), stopped=None),
+            step(asked(), stopped="the server is down"),
+            Step(["a"], {"msg": "later"}),
+        ]
+        assert outcome_of(steps).stopped == "the server is down"
+
+
+class TestOfTheCaller:
+    def looped(self, *failed: str, key: str = "item") -> dict[str, t.Any]:
+        results = [
+            {"failed": name in failed, "msg": "non-zero return code", "stderr": f"no profile for {name}", key: item}
+            for name in "abc"
+            for item in [{"name": name, "csr": "..."}]
+        ]
+        named = [{**one, "ansible_loop_var": key} for one in results] if key != "item" else results
+        return {"failed": True, "msg": "One or more items failed", "results": named}
+
+    def test_a_task_has_failed_for_all(self) -> None:
+        failed = Step(["a", "b"], {"msg": "non-zero return code", "stderr": "\nno route\nCA is down\n"}, "Ask")
+        outcome = outcome_of([step(asked("a"), asked("b")), failed])
+        assert outcome.failed == ("a", "b")
+        cause = 'the task "Ask" failed: non-zero return code: no route | CA is down'
+        assert [result["msg"] for result in outcome.results] == [cause, cause]
+        assert outcome.stopped == cause
+
+    def test_one_that_looped_has_failed_for_its_items(self) -> None:
+        for key in ("item", "request"):
+            failed = Step(["a", "b", "c"], self.looped("b", key=key), "Ask")
+            done = [entry(name, action="finalize", changed=True) for name in "ac"]
+            waits = entry("b", state="requested")
+            outcome = outcome_of([step(asked("a"), asked("b"), asked("c")), failed, step(*done, waits)])
+            assert (outcome.failed, outcome.changed) == (("b",), ("a", "c"))
+            assert outcome.results[1]["msg"] == 'the task "Ask" failed: non-zero return code: no profile for b'
+
+    def test_it_is_the_cause_of_those_that_wait_for_what_came_after_it(self) -> None:
+        failed = Step(["a", "b"], self.looped("b"), "Ask")
+        outcome = outcome_of([step(asked("a"), asked("b")), failed, step(entry("a", state="requested"))])
+        assert outcome.failed == ("a", "b")
+        assert outcome.results[0]["msg"] == 'the task "Ask" failed for b: non-zero return code: no profile for b'
+
+    def test_it_is_not_the_cause_of_what_failed_by_itself(self) -> None:
+        failed = Step(["a", "b"], self.looped("b"), "Ask")
+        outcome = outcome_of([step(asked("a"), asked("b")), failed, step(bad("a", "another subject"))])
+        assert outcome.results[0]["msg"] == "another subject"
+
+    def test_what_was_signed_before_it_failed_is_no_failure(self) -> None:
+        failed = Step(["a"], {"msg": "no"}, "Tell somebody")
+        outcome = outcome_of([step(asked()), failed, step(entry(action="finalize", changed=True))])
+        assert (outcome.failed, outcome.changed) == ((), ("a",))
+        assert outcome.stopped == 'the task "Tell somebody" failed: no'
+
+    def test_what_the_caller_loops_over_may_be_anything(self) -> None:
+        results = [{"failed": True, "msg": "no", "item": item} for item in (7, None, ["a"], {"name": 7}, "stranger")]
+        outcome = outcome_of([step(asked()), Step(["a"], {"results": results}, "Ask")])
+        assert outcome.results[0]["msg"] == 'the task "Ask" failed: no'
+
+
+def test_two_parts_are_one_list() -> None:
+    first = RoleOutcome((entry("a"),), ("a",), (), "")
+    second = RoleOutcome((bad("b"),), (), ("b",), "the server is down")
+    assert first.followed_by(second) == RoleOutcome((entry("a"), bad("b")), ("a",), ("b",), "the server is down")
+    assert second.followed_by(first).stopped == "the server is down"
+
+
+def test_words_are_of_one_line_and_not_without_end() -> None:
+    assert words_of({"msg": "a\n  b", "stderr": "one\ntwo\nthree\n\x1b[31mfour\n"}) == "a b: two | three |  [31mfour"
+    assert words_of({}) == "it did not say why"
+    assert len(words_of({"msg": "x" * 5000})) == 1000
+    assert (
+        words_of({"results": [{"failed": False, "msg": "no"}, {"failed": True, "msg": "yes"}], "msg": "All"}) == "yes"
+    )
