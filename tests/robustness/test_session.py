@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module import options as arguments
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import kept
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.credentials import (
     Credentials,
 )
@@ -83,7 +84,7 @@ def site_of(appliance: Appliance, new_site: NewSite, place: Place, **options: t.
 
 
 @contextlib.contextmanager
-def kept(site: Site) -> t.Iterator[SessionPlace]:
+def kept_place(site: Site) -> t.Iterator[SessionPlace]:
     """Open what keeps the session of a place."""
     names = ("host", "port", "auth_port", "api_version", "partner", "username", "domain", "client_cert")
     params = {name: site.options.get(name) for name in names}
@@ -100,7 +101,7 @@ def kept(site: Site) -> t.Iterator[SessionPlace]:
 
 
 def loaded(site: Site) -> KeptSession:
-    with kept(site) as place:
+    with kept_place(site) as place:
         found = place.load()
     assert found is not None
     return found
@@ -108,7 +109,7 @@ def loaded(site: Site) -> KeptSession:
 
 def let_be_due(site: Site) -> None:
     """Do what the time does after which a session is refreshed; at the service it still lives."""
-    with kept(site) as place, place.locked():
+    with kept_place(site) as place, place.locked():
         session = place.load()
         assert session is not None
         begun, end = dt.timedelta(seconds=-540), dt.timedelta(seconds=60)
@@ -117,7 +118,7 @@ def let_be_due(site: Site) -> None:
 
 def let_end(site: Site) -> None:
     """Do what the time does after which the access token is over; at the service it still lives."""
-    with kept(site) as place, place.locked():
+    with kept_place(site) as place, place.locked():
         session = place.load()
         assert session is not None
         begun = session.opened_at - dt.timedelta(hours=1)
