@@ -26,6 +26,7 @@ from pathlib import Path
 from ansible.module_utils import basic
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _fault_points
+from ansible_collections.redtrust.certificate_enroll.tests.robustness import fault_points
 
 PLUGINS = "ansible_collections.redtrust.certificate_enroll.plugins"
 MODULES = {
@@ -118,7 +119,7 @@ def run(wish: Wish) -> None:
             del os.environ[name]
     os.environ.update(wish["environment"])
     random.seed()
-    vars(_fault_points)["reach"] = _fault_points.from_environment()
+    vars(_fault_points)["reach"] = fault_points.from_environment()
     for name, value in wish["patches"].items():
         module, _dot, attribute = name.rpartition(".")
         found = vars(importlib.import_module(f"{PLUGINS}.module_utils.{module}"))

@@ -21,7 +21,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _fault_points
+from ansible_collections.redtrust.certificate_enroll.tests.robustness import fault_points
 
 TREE = Path(__file__).resolve().parents[2] / ".tree"
 PATIENCE_SECONDS = 120.0
@@ -31,7 +31,7 @@ Options = c.Mapping[str, t.Any]
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """What a run does to itself at a fault point, and where it writes down which it reaches, see ``_fault_points``."""
+    """What a run does to itself at a fault point, and where it writes down which it reaches, see ``fault_points``."""
 
     point: str | None = None
     do: str = "raise"
@@ -41,7 +41,7 @@ class Fault:
 
     def environment(self) -> dict[str, str]:
         """Return the variable that arms it."""
-        return {_fault_points.VARIABLE: json.dumps(dataclasses.asdict(self))}
+        return {fault_points.VARIABLE: json.dumps(dataclasses.asdict(self))}
 
 
 @dataclasses.dataclass(frozen=True)

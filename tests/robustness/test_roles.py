@@ -29,6 +29,8 @@ from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance imp
 if t.TYPE_CHECKING:
     from .conftest import NewSite
 
+# The modules of a play that has it on its path reach the fault points of the tests.
+ARMED = Path(__file__).resolve().parent / "armed"
 ROLES = ("issue", "renew")
 SIGNERS = ("local_ca", "command", "own tasks")
 STEPS = ("request", "sign", "gate", "upload", "file")
@@ -155,7 +157,7 @@ class Stage:
             "HOME": str(self._directory),
             "LC_ALL": "C.UTF-8",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
-            **(fault.environment() if fault else {}),
+            **({**fault.environment(), "PYTHONPATH": str(ARMED)} if fault else {}),
         }
         ran = subprocess.run(
             [sys.executable, "-m", "ansible", "playbook", str(path), *options],

@@ -32,6 +32,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.
     TransportOptions,
     check_files,
 )
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.fault_points import UnexpectedError
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import (
     Connection,
     Files,
@@ -401,10 +402,10 @@ class TestFaultPoints:
 
         def reach(point: str) -> None:
             if point == "create sent":
-                raise _fault_points.UnexpectedError(point)
+                raise UnexpectedError(point)
 
         monkeypatch.setattr(_fault_points, "reach", reach)
-        with pytest.raises(_fault_points.UnexpectedError):
+        with pytest.raises(UnexpectedError):
             HttpsTransport(TransportOptions(ca_path=files.ca, timeout=20.0)).send(request(server, {"a": "b"}))
 
 

@@ -22,6 +22,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import PENDING, Enrollment, State
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.fault_points import UnexpectedError
 
 if t.TYPE_CHECKING:
     from .conftest import MakeRevision, OpenStore
@@ -366,11 +367,11 @@ def test_each_write_can_fail_at_each_moment(
     def reach(point: str) -> None:
         reached.append(point)
         if point.endswith(moment):
-            raise OSError(errno.ENOSPC, "No space left on device") if full else _fault_points.UnexpectedError(point)
+            raise OSError(errno.ENOSPC, "No space left on device") if full else UnexpectedError(point)
 
     with monkeypatch.context() as patch:
         patch.setattr(_fault_points, "reach", reach)
-        with pytest.raises(StoreError if full else _fault_points.UnexpectedError, match="space" if full else verb):
+        with pytest.raises(StoreError if full else UnexpectedError, match="space" if full else verb):
             WRITES[verb](store, make)
     moments = ("before", "written", "committed")
     assert reached == [f"store {verb} {each}" for each in moments[: moments.index(moment) + 1]]

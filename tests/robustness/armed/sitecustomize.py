@@ -1,0 +1,28 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Put the fault points of the tests in the place of the product's, in each Python that has this folder on its path.
+
+A module that a playbook starts is a process of its own, and unpacks the collection itself. Python imports this file
+before anything of that.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+NAME = "ansible_collections.redtrust.certificate_enroll.plugins.module_utils._fault_points"
+
+
+def arm() -> None:
+    """Have every later import of the product's fault points find those of the tests."""
+    spec = importlib.util.spec_from_file_location(NAME, Path(__file__).resolve().parents[1] / "fault_points.py")
+    if spec is None or spec.loader is None:
+        raise ImportError("the fault points of the tests are not there")
+    sys.modules[NAME] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[NAME])
+
+
+arm()
