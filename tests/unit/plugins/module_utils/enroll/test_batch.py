@@ -354,6 +354,7 @@ class TestLeases:
             batch.run_batch(step, items("a"), other, options(clock))
         assert renewed.is_set()
 
+    @pytest.mark.process
     def test_what_a_dead_run_holds_is_taken_over_at_once(self, store: SqliteStore, clock: Clock) -> None:
         with subprocess.Popen([sys.executable, "-c", ""]) as process:
             pass

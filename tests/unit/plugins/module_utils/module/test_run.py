@@ -518,6 +518,7 @@ class TestFiles:
         assert files(check=True, mode="0600").write(self.outcome(pki)).changed
         assert list((tmp_path / "out").iterdir()) == []
 
+    @pytest.mark.process
     def test_a_backup(self, files: c.Callable[..., CertificateFiles], pki: Openssl, tmp_path: Path) -> None:
         path = tmp_path / "out" / "www.pem"
         path.write_text("old")

@@ -37,6 +37,8 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.
 if t.TYPE_CHECKING:
     from ..conftest import Openssl
 
+pytestmark = pytest.mark.process
+
 DN = DistinguishedName(
     (("c", "ES"), ("o", 'A/B + C, "D"'), ("ou", "One"), ("ou", "Two"), ("cn", "Jos\u00e9 P\u00e9rez"))
 )

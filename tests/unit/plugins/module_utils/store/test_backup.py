@@ -22,6 +22,8 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store
 if t.TYPE_CHECKING:
     from .conftest import StartWorker
 
+pytestmark = pytest.mark.process
+
 DOCUMENT = Path(__file__).resolve().parents[5] / "docs" / "store.md"
 NAMES = ("a", "b", "c")
 

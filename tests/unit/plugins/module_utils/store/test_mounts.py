@@ -118,6 +118,7 @@ def test_one_of_fuse_that_no_mount_names_is_not_trusted(tmp_path: Path, monkeypa
         SqliteStore(str(tmp_path / "store.db"), mountinfo=str(tmp_path / "missing"))
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not shutil.which("stat"), reason="the program stat of GNU coreutils is not here")
 @pytest.mark.parametrize("path", ["/", "/proc", "/dev/shm", "/sys"])
 def test_the_magic_number_is_the_one_that_coreutils_reads(path: str) -> None:
@@ -131,6 +132,7 @@ def test_what_cannot_be_asked_has_none(tmp_path: Path) -> None:
     assert mounts._magic(tmp_path / "missing") is None
 
 
+@pytest.mark.process
 @pytest.mark.skipif(os.geteuid() != 0 or not os.access("/dev/fuse", os.R_OK), reason="only root can mount here")
 @pytest.mark.parametrize(
     ("kind", "shared"),

@@ -22,6 +22,8 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store
 if t.TYPE_CHECKING:
     from .conftest import MakeRevision, StartWorker
 
+pytestmark = pytest.mark.process
+
 
 def said(processes: t.Sequence[subprocess.Popen[str]]) -> list[str]:
     """Let all begin at the same moment and return what each one said."""

@@ -164,6 +164,7 @@ def test_a_request_of_a_version_that_there_is_not(version: bytes) -> None:
             read(csr)
 
 
+@pytest.mark.process
 def test_without_cryptography_it_can_be_imported_and_says_so() -> None:
     """Modules then say which library is missing."""
     root = next(folder.parent for folder in Path(made.__file__).parents if folder.name == "ansible_collections")
