@@ -114,7 +114,8 @@ def _of_mutmut(node: cst.CSTNode, in_class: bool) -> c.Iterator[Change]:
                 continue  # the first one puts letters around it; the others change capital letters, which SQL ignores
             if operator is operator_arg_removal and _is_idle(node, new):
                 continue
-            if operator is operator_assignment and _is_default_or_text(node.value, in_class):
+            # None in a field or constant of a class: types show that
+            if operator is operator_assignment and (in_class or _is_text(node.value)):
                 continue
             yield node, new
 
@@ -141,8 +142,7 @@ def _is_idle(old: cst.Call, new: cst.Call) -> bool:
         return new.args[number].keyword is None
     if number == 0 and (_is_error(old) or _name(old.func) in _TYPING):
         return True
-    value = old.args[number].value
-    return isinstance(value, _TEXTS) and _is_for_people(value)
+    return _is_text(old.args[number].value)
 
 
 def _is_error(call: cst.Call) -> bool:
@@ -150,11 +150,9 @@ def _is_error(call: cst.Call) -> bool:
     return _name(call.func).endswith("Error")
 
 
-def _is_default_or_text(value: cst.BaseExpression | None, in_class: bool) -> bool:
-    """Return whether a value is the None that a field has by default, or for people."""
-    if isinstance(value, _TEXTS):
-        return _is_for_people(value)
-    return in_class and value is not None and _name(value) == "None"
+def _is_text(value: cst.CSTNode | None) -> bool:
+    """Return whether a value is a literal text for people."""
+    return isinstance(value, _TEXTS) and _is_for_people(value)
 
 
 def _is_for_people(text: cst.BaseString) -> bool:
@@ -189,7 +187,7 @@ def _is_left_out(node: cst.CSTNode) -> bool:
         return name.startswith("__") or _is_alias(node.value)
     if isinstance(node, cst.Expr):
         return isinstance(node.value, _TEXTS)
-    return isinstance(node, _TEXTS) and _is_for_people(node)
+    return _is_text(node)
 
 
 def _is_alias(value: cst.BaseExpression) -> bool:
