@@ -55,11 +55,15 @@ def main() -> int:
     options = parser.parse_args()
     started = time.monotonic()
     results: list[Result] = []
-    with _copies(options.jobs) as copies:
-        for target, tests in TARGETS.items():
-            files = _files(target, options.paths)
-            if files:
-                results += _run(files, tests, copies)
+    try:
+        with _copies(options.jobs) as copies:
+            for target, tests in TARGETS.items():
+                files = _files(target, options.paths)
+                if files:
+                    results += _run(files, tests, copies)
+    except workshop.CheckError as exc:
+        print(exc, file=sys.stderr)
+        return 1
     if not results:
         print("no mutants: is the path in the list of targets?", file=sys.stderr)
         return 2
@@ -81,6 +85,7 @@ def _files(target: str, wanted: c.Sequence[str]) -> list[str]:
 def _copies(number: int) -> c.Iterator[list[Path]]:
     """Make copies of the checkout, each with a home and a folder for temporary files beside it."""
     directory = Path(tempfile.mkdtemp(prefix="certificate_enroll-"))
+    directory.chmod(0o755)  # a test becomes another user
     try:
         copies = [directory / str(each) / "c" for each in range(number)]
         for copy in copies:
@@ -120,14 +125,14 @@ def _run(files: c.Sequence[str], tests: c.Sequence[str], copies: c.Sequence[Path
 
 
 def _require_whole(copies: c.Sequence[Path], name: str, baseline: Baseline) -> None:
-    """Raise RuntimeError if a test fails without a mutant, for then the results are worth nothing."""
+    """Raise CheckError if a test fails without a mutant, for then the results are worth nothing."""
     source = (workshop.ROOT / name).read_text(encoding="utf-8")
     for copy in copies:
         one = test(copy, Mutant(name, 0, 0, source, source), baseline.seconds)
         while not (outcome := one.outcome()):
             time.sleep(0.1)
         if outcome != "survived":
-            raise RuntimeError(output(copy))
+            raise workshop.CheckError(f"{output(copy)}\na mutant left something behind that lets tests fail")
 
 
 def _progress(results: c.Sequence[Result], left: int) -> None:

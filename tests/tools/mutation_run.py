@@ -29,7 +29,7 @@ import pytest
 import requests  # noqa: F401
 import yaml  # noqa: F401
 from mutants import Mutant
-from workshop import ROOT, clean_environment
+from workshop import ROOT, CheckError, clean_environment
 
 _MEMORY = 4 << 30
 _BEFORE = ""  # stands for a test where a line runs before any of them
@@ -83,12 +83,12 @@ def test(copy: Path, mutant: Mutant, tests: c.Mapping[str, float]) -> Started:
 
 
 def measure(copies: c.Sequence[Path], files: c.Sequence[str], tests: c.Sequence[str]) -> Baseline:
-    """Run the tests on the code as it is, in all copies. Raise RuntimeError unless all of them pass."""
+    """Run the tests on the code as it is, in all copies. Raise CheckError unless all of them pass."""
     started = {copy: _fork(copy, tests, _Probe(copy, files), keep_bytecode=True) for copy in copies}
     passed = {copy: os.waitpid(pid, 0)[1] == 0 for copy, pid in started.items()}
     for copy in copies:
         if not passed[copy]:
-            raise RuntimeError(output(copy))
+            raise CheckError(f"{output(copy)}\nthe tests fail on the code as it is")
         for name in files:  # Python would take it for a mutant of the same length and second
             for compiled in (copy / name).parent.glob(f"__pycache__/{Path(name).stem}.*.pyc"):
                 compiled.unlink()
