@@ -7,7 +7,7 @@
 PYTHON ?= python3
 CHECK := .venv/bin/python tests/tools/check.py
 
-.PHONY: help demo test lint unit robustness browser sanity package integration matrix soak clean
+.PHONY: help demo test lint unit robustness browser sanity package integration matrix soak mutation clean
 
 help:
 	@echo "make demo         see it work: certificates issued and renewed, and the second time no change"
@@ -22,6 +22,7 @@ help:
 	@echo "make integration  of make test: playbooks against the sandbox"
 	@echo "make matrix       unit, sanity and integration with each ansible-core and Python (CORES=2.16: that one)"
 	@echo "make soak         robustness in its long form: 500 kills (CERTIFICATE_ENROLL_KILLS=500), 100,000 hostile answers"
+	@echo "make mutation     change the code and list the changes that no test notices (FILES='PATH ...': only those)"
 	@echo "make clean        remove what these commands made"
 
 demo: .venv/demo
@@ -57,6 +58,9 @@ matrix: .venv/ready
 soak: .venv/ready
 	@$(CHECK) soak
 
+mutation: .venv/mutation
+	@.venv/bin/python tests/tools/mutation.py $(FILES)
+
 clean:
 	rm -rf .build .demo .tree .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .ansible tests/output
 
@@ -72,3 +76,7 @@ clean:
 	@echo "==> tools in .venv"
 	@.venv/bin/python -m pip install -qq -r requirements-dev.txt
 	@touch .venv/ready
+
+.venv/mutation: .venv/ready requirements-mutation.txt
+	@.venv/bin/python -m pip install -qq -r requirements-mutation.txt
+	@touch .venv/mutation

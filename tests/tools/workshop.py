@@ -116,7 +116,7 @@ def opened(venv: Path, pythons: c.Mapping[str, Path]) -> c.Iterator[Workshop]:
         (directory / "pythons").mkdir()
         for version, path in pythons.items():
             (directory / "pythons" / f"python{version}").symlink_to(path)
-        _copy_checkout(directory / COLLECTION)
+        copy_checkout(directory / COLLECTION)
         _configure_pip(home, venv)
         _replace_get_pip(home, venv)
         yield Workshop(directory, _environment(directory))
@@ -148,7 +148,7 @@ def _environment(directory: Path) -> dict[str, str]:
     }
 
 
-def _copy_checkout(target: Path) -> None:
+def copy_checkout(target: Path) -> None:
     """Copy what git tracks or would track, and make a git repository of the copy."""
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
