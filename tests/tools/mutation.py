@@ -31,10 +31,9 @@ from mutation_run import Baseline, Started, measure, output, test
 _UNIT = "tests/unit/plugins/module_utils"
 # A file or a folder to change, and the tests that should notice it.
 TARGETS: t.Mapping[str, tuple[str, ...]] = {
-    "plugins/module_utils/_policy.py": (f"{_UNIT}/test_policy.py", f"{_UNIT}/test_enroll.py"),
-    "plugins/module_utils/_enroll": (f"{_UNIT}/test_enroll.py", f"{_UNIT}/test_settle.py"),
+    "plugins/module_utils/_enroll": (f"{_UNIT}/enroll",),
     "plugins/module_utils/_store": (f"{_UNIT}/store",),
-    "plugins/module_utils/_x509/_gate.py": (f"{_UNIT}/x509/test_gate.py",),
+    "plugins/module_utils/_x509/gate.py": (f"{_UNIT}/x509/test_gate.py",),
 }
 _OUTCOMES = ("killed", "timeout", "survived", "not reached")
 
