@@ -10,7 +10,7 @@ import datetime as dt
 import typing as t
 
 from .._models import Enrollment, Revision, State
-from .policy import when_signed_again
+from .backoff import when_signed_again
 
 Kind = t.Literal[
     "create_unknown",

@@ -61,7 +61,7 @@ class Clock:
         self.alarm()
 
 
-class Requesting(Step[SignItem]):
+class Requesting(Step[SignItem, Revision]):
     """Put a row for each name that has none; names say what goes wrong."""
 
     def __init__(self, store: SqliteStore) -> None:
@@ -70,7 +70,7 @@ class Requesting(Step[SignItem]):
         self.planned: list[str] = []
         self.before: t.Callable[[], None] = lambda: None
 
-    def plan(self, item: SignItem, enrollment: Enrollment) -> Plan[SignItem]:
+    def plan(self, item: SignItem, enrollment: Enrollment) -> Plan[Revision]:
         self.planned.append(item.name)
         if item.name.startswith("refused"):
             raise PolicyError("not this one")
@@ -78,18 +78,19 @@ class Requesting(Step[SignItem]):
             raise ValueError("canary-password cannot be read")
         row = Revision("svc", item.name, 1, 1, State.REQUESTED, _spec(item.name), request_code="c", csr=b"c")
         there = enrollment.latest is not None
-        return Plan(item, enrollment, "none" if there else "issue", "why", acts=not there, expected=row)
+        return Plan(enrollment, "none" if there else "issue", "why", None if there else row, expected=row)
 
-    def act(self, plan: Plan[SignItem]) -> Outcome:
+    def act(self, plan: Plan[Revision], decision: Revision) -> Outcome:
         self.before()
-        self.acted.append(plan.item.name)
-        if plan.item.name.startswith("broken"):
+        name = plan.enrollment.name
+        self.acted.append(name)
+        if name.startswith("broken"):
             raise SignerError("no luck")
-        if plan.item.name.startswith("crash"):
+        if name.startswith("crash"):
             raise RuntimeError("canary-password came back")
-        if plan.item.name.startswith("full"):
+        if name.startswith("full"):
             raise OSError(errno.ENOSPC, "No space left on device")
-        (row,) = self.store.put(t.cast("Revision", plan.expected))
+        (row,) = self.store.put(decision)
         return plan.outcome(row)
 
 

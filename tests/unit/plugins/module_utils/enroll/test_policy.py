@@ -14,12 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.policy import (
-    RenewBefore,
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.backoff import (
     after_failure,
+    refuse_waiting,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.due import RenewBefore
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.policy import (
     decide_issue,
     decide_renewal,
-    refuse_waiting,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     AnswerInvalidError,
@@ -112,7 +114,7 @@ def test_issue(
     decision = decide_issue(spec, enrollment(*rows), NOW, force=force)
     assert decision.action == action
     assert reason in decision.reason
-    assert decision.asks == (action in ("issue", "replace"))
+    assert decision.asks_for == (spec if action in ("issue", "replace") else None)
     if given_up is None:
         assert decision.gives_up is None
     else:
@@ -166,6 +168,7 @@ def test_renewal(
     assert decision.action == action
     assert reason in decision.reason
     assert (decision.gives_up and decision.gives_up.state) == given_up
+    assert decision.asks_for == (SPEC if action in ("issue", "renew") else None)
 
 
 @pytest.mark.parametrize("rows", [(), (row(State.ABANDONED),), (row(State.REJECTED),), (row(State.CREATE_UNKNOWN),)])
@@ -196,23 +199,23 @@ class TestWaiting:
         words = r"failed 2 times in a row \(no luck\): it is tried again from 2026-06-01 01:00 UTC on, or .* force"
         with pytest.raises(BackingOffError, match=words):
             decide_issue(SPEC, enrollment(*rows), NOW)
-        assert decide_issue(SPEC, enrollment(*rows), NOW + HOUR).asks
-        assert decide_issue(SPEC, enrollment(*rows), NOW, force=True).asks
-        assert decide_issue(dataclasses.replace(LONGER, key_length=8192), enrollment(*rows), NOW).asks
+        assert decide_issue(SPEC, enrollment(*rows), NOW + HOUR).asks_for
+        assert decide_issue(SPEC, enrollment(*rows), NOW, force=True).asks_for
+        assert decide_issue(dataclasses.replace(LONGER, key_length=8192), enrollment(*rows), NOW).asks_for
 
     def test_a_renewal_waits_as_well(self) -> None:
         rows = (current(), row(State.CREATE_UNKNOWN, 2, **WAITS))
         month = RenewBefore.parse("30d")
         with pytest.raises(BackingOffError, match="no luck"):
             decide_renewal(enrollment(*rows), month, NOW)
-        assert decide_renewal(enrollment(*rows), month, NOW, force=True).asks
-        assert decide_renewal(enrollment(*rows), month, NOW + HOUR).asks
-        assert not decide_renewal(enrollment(*rows), RenewBefore.parse("1d"), NOW).asks, "it is not due"
+        assert decide_renewal(enrollment(*rows), month, NOW, force=True).asks_for
+        assert decide_renewal(enrollment(*rows), month, NOW + HOUR).asks_for
+        assert not decide_renewal(enrollment(*rows), RenewBefore.parse("1d"), NOW).asks_for, "it is not due"
 
     def test_force_ends_the_wait_of_what_is_on_its_way(self) -> None:
         waiting = row(State.ISSUED, **CODE, **WAITS)
         decision = decide_issue(SPEC, enrollment(waiting), NOW, force=True)
-        assert (decision.action, decision.asks) == ("resume", False)
+        assert (decision.action, decision.asks_for) == ("resume", None)
         assert decision.resumes == dataclasses.replace(waiting, retry_at=None)
         assert "waits no longer" in decision.reason
         assert decide_issue(SPEC, enrollment(waiting), NOW).resumes is None

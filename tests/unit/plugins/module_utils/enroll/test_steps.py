@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll import batch
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll import batch, request
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.api import (
     Adoption,
     FinalizeItem,
@@ -29,7 +29,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
     SignItem,
     SignStep,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.policy import RenewBefore
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.due import RenewBefore
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     AnswerLostError,
     BackingOffError,
@@ -941,6 +941,116 @@ class TestRefused:
         world.transport.replies["finalize"] = refusal("X", "no", 400)
         assert [kind(world.finalize(given)) for _run in range(3)] == [RefusedError, RefusedError, BackingOffError]
         assert world.transport.steps().count("finalize") == 2
+
+
+class Counting:
+    """Calls through to a function and counts."""
+
+    def __init__(self, function: t.Callable[..., t.Any]) -> None:
+        self.function = function
+        self.calls = 0
+
+    def __call__(self, *args: t.Any, **options: t.Any) -> t.Any:
+        self.calls += 1
+        return self.function(*args, **options)
+
+
+@pytest.fixture
+def decisions(monkeypatch: pytest.MonkeyPatch) -> dict[str, Counting]:
+    """Count the decisions of policy."""
+    counting = {name: Counting(getattr(request, name)) for name in ("decide_issue", "decide_renewal")}
+    for name, function in counting.items():
+        monkeypatch.setattr(request, name, function)
+    return counting
+
+
+class TestADecisionIsMadeOnce:
+    """Once without the lease, to find out who acts, and once under it. Acting decides nothing."""
+
+    def test_for_what_is_requested(self, world: World, decisions: dict[str, Counting]) -> None:
+        assert world.request().action == "issue"
+        assert decisions["decide_issue"].calls == 2
+        assert world.request().action == "resume"
+        assert decisions["decide_issue"].calls == 3
+
+    def test_for_what_waits_no_longer(self, world: World, decisions: dict[str, Counting]) -> None:
+        world.transport.replies["create"] = world._create
+        world.request()
+        world.store().put(dataclasses.replace(pending_of(world), failures=2, retry_at=NOW + DAY))
+        before = decisions["decide_issue"].calls
+        assert world.request(force=True).changed
+        assert decisions["decide_issue"].calls == before + 2
+
+    def test_for_what_is_renewed(self, world: World, decisions: dict[str, Counting]) -> None:
+        world.issue()
+        assert world.renew().action == "none"
+        assert decisions["decide_renewal"].calls == 1
+        assert world.renew(RenewItem("www", MONTH, force=True)).action == "renew"
+        assert decisions["decide_renewal"].calls == 3
+
+    @pytest.mark.parametrize(("end", "action"), [(NOW + 90 * DAY, "adopt"), (NOW, "renew")])
+    def test_for_what_is_adopted_and_its_file_is_read_once(
+        self, world: World, decisions: dict[str, Counting], end: dt.datetime, action: str
+    ) -> None:
+        reading = Counting(lambda: Adoption(SPEC, "A" * 40, not_valid_before=NOW - DAY, not_valid_after=end))
+        assert world.renew(RenewItem("www", MONTH, adoption=reading)).action == action
+        assert (decisions["decide_renewal"].calls, reading.calls) == (2, 1)
+        world.renew(RenewItem("www", MONTH, adoption=reading))
+        assert reading.calls == 1, "the store knows it now"
+
+    def test_a_file_is_not_read_for_what_the_store_knows(self, world: World) -> None:
+        world.issue()
+        reading = Counting(lambda: None)
+        world.renew(RenewItem("www", MONTH, adoption=reading))
+        assert reading.calls == 0
+
+    def test_for_what_is_given_and_its_file_is_read_once(self, world: World) -> None:
+        world.request()
+        given = certificate(t.cast("bytes", pending_of(world).csr))
+        reading = Counting(lambda: [given])
+        step = FinalizeStep(**world._tools(), subject_match="contains", encoding="der")
+        assert world.run(step, FinalizeItem("www", reading)).action == "finalize"
+        assert reading.calls == 1
+
+    def test_check_mode_decides_once(self, world: World, decisions: dict[str, Counting]) -> None:
+        step = RequestStep(**world._tools(), register=print)
+        (outcome,) = batch.predict(step, [RequestItem(SPEC)], world.store(), "svc")
+        assert (outcome.action, outcome.changed) == ("issue", True)
+        assert decisions["decide_issue"].calls == 1
+
+    def test_acting_writes_over_the_revision_that_was_planned_and_no_other(self, world: World) -> None:
+        """A run that was believed dead wakes up with a plan from before; another run was first."""
+        world.request()
+        step = SignStep(world.store(), world.signer, now=lambda: world.now)
+        plan = step.plan(SignItem("www"), world.enrollment())
+        assert plan.decision is not None
+        world.store().put(dataclasses.replace(pending_of(world), note="another run was here"))
+        with pytest.raises(StaleRevisionError):
+            step.act(plan, plan.decision)
+        assert world.signer.orders == []
+
+    def test_so_is_it_with_a_key_pair(self, world: World) -> None:
+        step = RequestStep(**world._tools(), register=print)
+        plan = step.plan(RequestItem(SPEC), world.enrollment())
+        assert plan.decision is not None
+        world.request()
+        with pytest.raises(StaleRevisionError):
+            step.act(plan, plan.decision)
+        assert world.transport.steps().count("create") == 1
+
+    @pytest.mark.parametrize("answers", [[], [without_the_name]])
+    def test_so_is_it_with_an_upload_and_with_a_refusal(self, world: World, answers: list[object]) -> None:
+        world.request()
+        world.signer.answers = answers
+        world.sign()
+        step = FinalizeStep(**world._tools(), subject_match="contains", encoding="der")
+        plan = step.plan(FinalizeItem("www"), world.enrollment())
+        assert plan.decision is not None
+        world.store().put(dataclasses.replace(pending_of(world), note="another run was here"))
+        before = pending_of(world)
+        with pytest.raises(StaleRevisionError):
+            step.act(plan, plan.decision)
+        assert (world.uploads, pending_of(world)) == ([], before)
 
 
 class Odd(str):
