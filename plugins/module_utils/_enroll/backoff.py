@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Say what a failure leaves of a revision, and how long it waits. Pure: no I/O, the time is passed in."""
+"""Count the failures of a revision, and let it wait longer and longer. Pure: no I/O, the time is passed in."""
 
 from __future__ import annotations
 

@@ -64,9 +64,10 @@ def predict(
 def run_batch(step: Step[Item, Decided], items: t.Sequence[Item], store: Store, options: BatchOptions) -> list[Outcome]:
     """Do the step for each item and return the outcomes in the order of the items.
 
-    One that fails does not stop the others, whatever it fails with; see ``attempt`` for what ends the run. The plans
-    that are made first, without a lease, only tell which items act. Those are leased and planned once more from what
-    the store says then, and it is that plan on which the step acts.
+    An item that fails does not stop the others; ``attempt`` lists the errors that end the run.
+
+    The first plans are made without a lease and only tell which items act. Those items are leased, planned once more
+    from the rows that the store has by then, and the step acts on that second plan.
     """
     plans = _plans(step, items, store, options.service, options.hide)
     outcomes = {item.name: _outcome(plan) for item, plan in zip(items, plans)}
@@ -105,7 +106,7 @@ def _plan(step: Step[Item, Decided], item: Item, enrollment: Enrollment, hide: H
 
 
 def _needs_lease(plan: Plan[Decided]) -> bool:
-    """Return whether there is something to write down: what acting does, or an error that is counted."""
+    """Return whether there is something to write down: acting on a decision, or counting an unexpected error."""
     return plan.decision is not None or isinstance(plan.error, InternalError)
 
 
@@ -133,7 +134,7 @@ def _act(step: Step[Item, Decided], plan: Plan[Decided], store: Store, options: 
 
 
 def _after_failure(plan: Plan[Decided], error: RedtrustError, store: Store, options: BatchOptions) -> Outcome:
-    """Return the outcome of what failed while the lease was held, with what the store says now."""
+    """Return the outcome of a failure under the lease, with the revision that the store has now."""
     if isinstance(error, InternalError):
         attempt(functools.partial(_count, error, plan.enrollment, store, options), options.hide)
     left = plan.enrollment

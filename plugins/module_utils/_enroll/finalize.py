@@ -194,7 +194,7 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         return Plan(enrollment, "none", reason, Refuse(refused, error), expected=refused, error=error)
 
     def _send(self, decision: Upload, issued: Revision) -> Finalized:
-        """Send csr/finalize, and write down what a failure leaves."""
+        """Send csr/finalize; write a failure down."""
         provider, lost = issued.spec.provider, decision.lost
         data = encode_upload(decision.leaf, issued.chain, self._encoding)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decide what to do with one enrollment, and say why. Pure: no I/O, the time is passed in."""
+"""Decide whether to request, resume, replace or renew. Pure: no I/O, the time is passed in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .due import RenewBefore
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
-    """What to do, and why in words.
+    """An action, and its reason in words.
 
     ``asks_for`` is the content of a new request to the service. ``gives_up`` is the pending revision that makes room
     for it, ``resumes`` one that waits no longer; both are as they are to be stored. ``warnings`` are for a person.

@@ -88,7 +88,7 @@ class Ask:
 
 
 class _AskingStep(Step[Item, t.Union[Keep, Ask]]):
-    """The common part of a first certificate and a renewal: plan the request, send it, write down what it leaves."""
+    """The common part of a first certificate and a renewal: the request, and the rows before and after it."""
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ class _AskingStep(Step[Item, t.Union[Keep, Ask]]):
 
 
 class RequestStep(_AskingStep[RequestItem]):
-    """Request a certificate that is not there as asked for; resume one that is on its way."""
+    """Request a certificate that is missing or differs from its spec; resume a request that is on its way."""
 
     def plan(self, item: RequestItem, enrollment: Enrollment) -> Plan[Keep | Ask]:
         return self._planned(enrollment, decide_issue(item.spec, enrollment, self._now(), force=item.force))

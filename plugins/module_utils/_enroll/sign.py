@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Have the signer sign what is requested."""
+"""Have the signer sign a request."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class SignStep(Step[SignItem, Sign]):
         return self._store.put(requested.moved(State.SIGNING, **changes))[0]
 
     def _signed(self, decision: Sign, signing: Revision) -> Signed | None:
-        """Ask the signer, and write down what a failure leaves."""
+        """Ask the signer; write a failure down."""
         try:
             _fault_points.reach("sign before")
             signed = self._signer.sign(_order(signing, decision.csr, signing.signing_since or self._now()))

@@ -27,11 +27,11 @@ Decided = t.TypeVar("Decided")
 
 @dataclasses.dataclass(frozen=True)
 class Plan(t.Generic[Decided]):
-    """What a step does with one enrollment, and why.
+    """The plan of a step for one enrollment.
 
     ``decision`` holds all that acting needs; without one there is nothing to do. ``expected`` is the revision
-    afterwards, as far as it is known before. ``error`` is why it fails: acting on the decision writes that down and
-    raises it.
+    afterwards, as far as it is known before. ``error`` is the reason of a failure: acting on the decision writes it
+    down and raises it.
     """
 
     enrollment: Enrollment
@@ -64,7 +64,7 @@ class Step(abc.ABC, t.Generic[Item, Decided]):
 
     @abc.abstractmethod
     def plan(self, item: Item, enrollment: Enrollment, /) -> Plan[Decided]:
-        """Return what to do and why; change nothing. Raise a RedtrustError where it cannot be done."""
+        """Return the plan for an item; change nothing. Raise a RedtrustError where nothing can be done."""
 
     @abc.abstractmethod
     def act(self, plan: Plan[Decided], decision: Decided, /) -> Outcome:

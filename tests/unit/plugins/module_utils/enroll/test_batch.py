@@ -62,7 +62,7 @@ class Clock:
 
 
 class Requesting(Step[SignItem, Revision]):
-    """Put a row for each name that has none; names say what goes wrong."""
+    """Put a row for each name that has none; some names stand for a failure."""
 
     def __init__(self, store: SqliteStore) -> None:
         self.store = store
@@ -382,7 +382,7 @@ def test_a_service_that_is_down_is_not_asked_for_the_rest(store: SqliteStore, cl
 
 @pytest.mark.parametrize(("workers", "expected"), [(1, 1), (3, 3), (50, 6)])
 def test_no_more_workers_than_asked_for(store: SqliteStore, clock: Clock, workers: int, expected: int) -> None:
-    """As many as are expected meet at a barrier, so fewer would not come through, and more would be counted."""
+    """The expected number meets at a barrier: fewer would not come through, and more would be counted."""
     together = threading.Barrier(expected)
     lock = threading.Lock()
     at_work: list[int] = [0, 0]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is decided about one enrollment, case by case."""
+"""The decisions about one enrollment, case by case."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def enrollment(*rows: Revision) -> Enrollment:
 
 
 CODE: dict[str, t.Any] = {"request_code": "code", "csr": b"csr"}
-# What is in the store, what is asked for, with force?, the action, a part of the reason, the state given up for.
+# The rows in the store, the spec, force, the action, a part of the reason, the state of the revision given up.
 ISSUE = [
     ((), SPEC, False, "issue", "not in the store yet", None),
     ((row(State.ABANDONED),), SPEC, False, "issue", "the last attempt was abandoned", None),
@@ -306,7 +306,7 @@ def test_a_share_is_of_the_whole_lifetime(percent: int, start: dt.datetime, life
     assert due.rule == f"{percent}% of its life before its end"
 
 
-# How long the certificate lives, when it is due before its end, and in which words.
+# The life of a certificate, the time before its end at which it is due, and the rule in words.
 DEFAULTS = [
     (398 * DAY, 30 * DAY, "30 days before its end"),
     (90 * DAY, 30 * DAY, "30 days before its end"),
@@ -373,7 +373,7 @@ def test_a_month_that_was_written_as_a_minute_is_warned_of() -> None:
 def test_a_certificate_that_was_just_obtained_is_never_due(
     text: str, left: dt.timedelta, backdated: dt.timedelta
 ) -> None:
-    """Whatever the CA gives, and however far back it dates: the next run, and the one after, leave it alone."""
+    """The next two runs leave it alone, for any life and any date in the past from which the CA lets it begin."""
     fresh = current(not_valid_before=NOW - backdated, not_valid_after=NOW + left, created_at=NOW, signing_since=NOW)
     for run in (NOW, NOW + left / 12):
         assert decide_renewal(enrollment(fresh), RenewBefore.parse(text), run).action == "none"
@@ -381,7 +381,7 @@ def test_a_certificate_that_was_just_obtained_is_never_due(
 
 
 def test_an_adopted_certificate_is_as_old_as_it_says() -> None:
-    """The store knows when it was adopted, which says nothing about when it was issued."""
+    """The store knows the time of adoption, not the time of issue."""
     adopted = current(not_valid_after=NOW + DAY, created_at=NOW, adopted=True)
     decision = decide_renewal(enrollment(adopted), RenewBefore.parse(None), NOW)
     assert (decision.action, decision.warnings) == ("renew", ())

@@ -445,7 +445,7 @@ class TestSign:
         assert world.sign().action == "sign"
 
     def test_an_order_that_can_never_be_signed_can_be_changed(self, world: World) -> None:
-        """It would be finished first otherwise, which it cannot."""
+        """Otherwise it would have to be finished first, which is not possible."""
         world.request()
         world.signer.answers = [ConfigurationError("c must have two letters")]
         assert kind(world.sign()) is ConfigurationError
@@ -504,7 +504,7 @@ class TestFinalizeFails:
         assert world.states() == ["1.1 finalized"]
 
     def test_a_code_that_is_named_confirms_it_and_nothing_else_does(self, world: World) -> None:
-        """In each run, with no back-off: who names the code need not wait."""
+        """No run backs off, so the code can be named at any time."""
         self.signed(world)
         world.transport.replies["finalize"] = raw(b"OK")
         assert kind(world.finalize()) is AnswerLostError
@@ -519,7 +519,7 @@ class TestFinalizeFails:
         assert world.states() == ["1.1 finalized"]
 
     def test_401_between_a_lost_answer_and_the_next_forgets_nothing(self, world: World) -> None:
-        """The session is opened anew, and what was lost before is still lost."""
+        """The session is opened anew, and the upload still has no answer."""
         self.signed(world)
         replies = [raw(b"OK"), raw(b"", 401), refusal("E7", "no", 409)]
         world.transport.replies["finalize"] = lambda _request: replies.pop(0)
@@ -710,7 +710,7 @@ class TestWaiting:
 
 
 def without_the_name(csr: bytes) -> bytes:
-    """Return what a CA that forgets what was asked for makes of a request."""
+    """Return a certificate that lacks the subject of the request."""
     return certificate(csr, subject=x509.Name([]))
 
 
@@ -730,7 +730,7 @@ def pending_of(world: World) -> Revision:
 
 
 class TestRefused:
-    """The gate refuses what the signer gave. The request is still good."""
+    """The gate refuses the certificate of the signer. The request is still good."""
 
     def refused(self, world: World, *answers: object) -> Outcome:
         world.request()
@@ -811,7 +811,7 @@ class TestRefused:
         assert world.transport.steps().count("create") == 2
 
     def test_another_certificate_is_another_order_and_the_same_after_a_death(self, world: World) -> None:
-        """A signer that keeps orders in mind, or makes certificates of nothing else, would give the same again."""
+        """For the same order a signer may give the same certificate again."""
         self.refused(world, without_the_name, None, None, without_the_name)
         world.now += DAY
         first, (second, third) = world.signer.orders[0], [world.sign(), world.sign()]
@@ -965,7 +965,7 @@ def decisions(monkeypatch: pytest.MonkeyPatch) -> dict[str, Counting]:
 
 
 class TestADecisionIsMadeOnce:
-    """Once without the lease, to find out who acts, and once under it. Acting decides nothing."""
+    """Policy decides once without the lease, to find out which items act, and once under it."""
 
     def test_for_what_is_requested(self, world: World, decisions: dict[str, Counting]) -> None:
         assert world.request().action == "issue"
@@ -974,7 +974,6 @@ class TestADecisionIsMadeOnce:
         assert decisions["decide_issue"].calls == 3
 
     def test_for_what_waits_no_longer(self, world: World, decisions: dict[str, Counting]) -> None:
-        world.transport.replies["create"] = world._create
         world.request()
         world.store().put(dataclasses.replace(pending_of(world), failures=2, retry_at=NOW + DAY))
         before = decisions["decide_issue"].calls
@@ -1018,8 +1017,8 @@ class TestADecisionIsMadeOnce:
         assert (outcome.action, outcome.changed) == ("issue", True)
         assert decisions["decide_issue"].calls == 1
 
-    def test_acting_writes_over_the_revision_that_was_planned_and_no_other(self, world: World) -> None:
-        """A run that was believed dead wakes up with a plan from before; another run was first."""
+    def test_a_stale_plan_has_nothing_signed(self, world: World) -> None:
+        """A run that was believed dead wakes up with its plan, and another run was first."""
         world.request()
         step = SignStep(world.store(), world.signer, now=lambda: world.now)
         plan = step.plan(SignItem("www"), world.enrollment())
@@ -1029,7 +1028,7 @@ class TestADecisionIsMadeOnce:
             step.act(plan, plan.decision)
         assert world.signer.orders == []
 
-    def test_so_is_it_with_a_key_pair(self, world: World) -> None:
+    def test_a_stale_plan_asks_for_no_key_pair(self, world: World) -> None:
         step = RequestStep(**world._tools(), register=print)
         plan = step.plan(RequestItem(SPEC), world.enrollment())
         assert plan.decision is not None
@@ -1039,7 +1038,7 @@ class TestADecisionIsMadeOnce:
         assert world.transport.steps().count("create") == 1
 
     @pytest.mark.parametrize("answers", [[], [without_the_name]])
-    def test_so_is_it_with_an_upload_and_with_a_refusal(self, world: World, answers: list[object]) -> None:
+    def test_a_stale_plan_uploads_nothing_and_refuses_nothing(self, world: World, answers: list[object]) -> None:
         world.request()
         world.signer.answers = answers
         world.sign()
@@ -1054,7 +1053,7 @@ class TestADecisionIsMadeOnce:
 
 
 class Odd(str):
-    """An option that the gate cannot even compare."""
+    """An option that fails when the gate compares it."""
 
     __slots__ = ()
 
@@ -1154,7 +1153,7 @@ def test_the_request_code_is_forgotten_once_the_certificate_is_in_use(world: Wor
 
 
 def to_the_end(world: World) -> None:
-    """Do what a job does, up to a certificate and its renewal."""
+    """Run the steps of a job: a certificate and its renewal."""
     world.now = NOW
     world.request()
     world.sign()
