@@ -1,10 +1,12 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps of an enrollment, for one certificate: request, renew, sign, finalize, and settle by hand.
+"""The steps of an enrollment: request, renew, sign, finalize, and settle by hand; for one certificate and for many.
 
-A step plans, which reads nothing but what it is given and changes nothing, and then acts. Each act commits
-its intent before it leaves the machine and the outcome after, so that a run may die anywhere.
+A step plans and then acts. A plan is made from the store, the item and the time; it carries its decision and changes
+nothing. Acting carries that decision out and decides nothing again. It commits the intent before anything leaves the
+machine and the outcome afterwards, so a run may die anywhere. A batch plans twice: without a lease to find out which
+items act, and under the lease for those.
 """
 
 from __future__ import annotations
@@ -12,16 +14,17 @@ from __future__ import annotations
 from .attempt import attempt
 from .attention import attention
 from .batch import BatchOptions, predict, run_batch, utc_now
+from .due import RenewBefore
 from .finalize import FinalizeItem, FinalizeStep
-from .policy import RenewBefore
 from .request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
 from .settle import SettleItem, SettleStep
 from .sign import SignItem, SignStep
-from .step import Item, Plan, Step
+from .step import Decided, Item, Plan, Step
 
 __all__ = [
     "Adoption",
     "BatchOptions",
+    "Decided",
     "FinalizeItem",
     "FinalizeStep",
     "Item",

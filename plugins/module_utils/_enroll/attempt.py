@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Do something for one item, so that whatever goes wrong is the failure of that item alone."""
+"""Keep an error, even one that nobody expected, the failure of one item alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .._http.api import shown
 
 Done = t.TypeVar("Done")
 
-# The machine has no room, or no means, left: the next item would fare no better.
+# The machine has run out of something, so the next item would fail as well.
 _OF_THE_MACHINE = frozenset(
     (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EROFS)
 )
@@ -26,21 +26,21 @@ _LONGEST_TRACE = 10
 
 
 def attempt(work: t.Callable[[], Done], hide: t.Callable[[str], str] = str) -> Done | RedtrustError:
-    """Return what came of it, or the error with which it failed; ``hide`` masks secrets in a text.
+    """Return the result of ``work``, or the error with which it failed; ``hide`` masks secrets in a text.
 
-    An error of the collection is returned as it is. Any other exception is one that nobody expected, and is returned as
-    an InternalError: the panic of a library in Rust as well, which is no ``Exception`` to Python.
+    An error of the collection is returned as it is. Any other exception is returned as an InternalError, since nobody
+    expected it. That includes the panic of a library in Rust, which is no ``Exception`` to Python.
 
-    What concerns all items is raised and ends the run: that the process is to end, a machine without memory, room or
-    free descriptors, and an error of SQLite that the store did not explain.
+    An error that concerns all items is raised and ends the run: a signal to end the process, a machine without memory,
+    room or free descriptors, and an error of SQLite that the store did not explain.
     """
     try:
         return work()
     except RedtrustError as exc:
         return exc
     except BaseException as exc:
-        # The only place beside the end of a module that catches everything. Without it one certificate that a library
-        # cannot read takes the results of a whole list with it, in every run.
+        # Only this place and the end of a module catch everything. Without it one certificate that a library cannot
+        # read would cost the results of the whole list, in every run.
         if _concerns_all(exc):
             raise
         return _internal_error(exc, hide)
@@ -54,11 +54,11 @@ def _concerns_all(exc: BaseException) -> bool:
 
 
 def _internal_error(exc: BaseException, hide: t.Callable[[str], str]) -> InternalError:
-    """Say what it was and where, without the value of any variable: those may be anything."""
-    frames = list(traceback.walk_tb(exc.__traceback__))[1:]  # the first is the one above
+    """Describe an exception by kind and place, without the value of any variable: a value may be a secret."""
+    frames = list(traceback.walk_tb(exc.__traceback__))[1:]  # the first is attempt() itself
     ours = [one for one in frames if one[0].f_globals.get("__name__", "").startswith(_OUR_PACKAGE)]
     place = _place(*(ours or frames)[-1]) if frames else "an unknown place"
-    # str() of an exception may fail as well; this does not
+    # str() of an exception may fail in turn; this does not
     text = "".join(traceback.format_exception_only(type(exc), exc)).partition(": ")[2].strip()
     words = shown(hide(text.encode("utf-8", "backslashreplace").decode()))
     return InternalError(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Say what a person must look at in an enrollment, and what to do about it. Pure: no I/O, the time is passed in."""
+"""List the problems of an enrollment that need a person. Pure: no I/O, the time is passed in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import datetime as dt
 import typing as t
 
 from .._models import Enrollment, Revision, State
-from .policy import when_signed_again
+from .backoff import waits_until, when_signed_again
 
 Kind = t.Literal[
     "create_unknown",
@@ -26,7 +26,7 @@ Kind = t.Literal[
 
 @dataclasses.dataclass(frozen=True)
 class Attention:
-    """One thing to look at: since when, what it is, and the next step in words."""
+    """One problem that needs a person, and the next step, both in words."""
 
     kind: Kind
     since: dt.datetime | None
@@ -35,7 +35,7 @@ class Attention:
 
 
 def attention(enrollment: Enrollment, now: dt.datetime) -> list[Attention]:
-    """Return what is to be looked at, the gravest first; nothing where all is as it should be."""
+    """Return the problems of an enrollment, the gravest first; none where all is well."""
     found = [*_unknown_creates(enrollment), *_expired(enrollment, now)]
     pending, latest = enrollment.pending, enrollment.latest
     if pending is not None:
@@ -77,7 +77,7 @@ def _on_its_way(pending: Revision, now: dt.datetime) -> Attention:
         return _refused(pending, now)
     if pending.state is State.ISSUED and pending.upload_started:
         return _unknown_upload(pending, now)
-    # Failures are counted on after a refusal; without a note the last thing that happened was none.
+    # After a refusal the failures count on; without a note the last event was no failure.
     if pending.failures and pending.note is not None:
         return _failing(pending, now)
     if pending.state is State.INTENDED:
@@ -101,9 +101,10 @@ def _on_its_way(pending: Revision, now: dt.datetime) -> Attention:
 
 
 def _unknown_upload(pending: Revision, now: dt.datetime) -> Attention:
-    """Tell of an upload of which nobody knows whether it was carried out; the note has what the service said last."""
+    """Describe an upload with an unknown outcome; the note has the last answer of the service."""
     why = pending.note or "the run that uploaded it ended before the answer was written down"
-    waits = f"nothing is tried before {_second(pending.retry_at)}; then " if _waits(pending, now) else ""
+    until = waits_until(pending, now)
+    waits = f"nothing is tried before {_second(until)}; then " if until else ""
     return Attention(
         "upload_unknown",
         pending.updated_at,
@@ -143,20 +144,16 @@ def _refused(pending: Revision, now: dt.datetime) -> Attention:
 
 def _failing(revision: Revision, now: dt.datetime) -> Attention:
     times = "once" if revision.failures == 1 else f"{revision.failures} times in a row"
-    waits = _waits(revision, now)
-    when = f"nothing is tried before {_second(revision.retry_at)}" if waits else "the next run tries again"
+    until = waits_until(revision, now)
+    when = f"nothing is tried before {_second(until)}" if until else "the next run tries again"
     return Attention(
         "backing_off",
         revision.updated_at,
         f"it failed {times} ({revision.note or 'for no known reason'}); {when}",
         "mend the cause, then run redtrust_csr or redtrust_renew with force"
-        if waits
+        if until
         else "mend the cause, then run again",
     )
-
-
-def _waits(revision: Revision, now: dt.datetime) -> bool:
-    return revision.retry_at is not None and revision.retry_at > now
 
 
 def _second(moment: dt.datetime | None) -> str:

@@ -20,8 +20,8 @@ from .._holder import is_gone
 from .._models import Enrollment, Outcome
 from .._store.api import LEASE_SECONDS, Lease, Store
 from .attempt import attempt
-from .policy import after_internal_error
-from .step import Item, Plan, Step
+from .backoff import after_internal_error
+from .step import Decided, Item, Plan, Step
 
 _LONGEST_POLL = 1.0
 
@@ -35,11 +35,11 @@ def utc_now() -> dt.datetime:
 
 @dataclasses.dataclass(frozen=True)
 class BatchOptions:
-    """How a list is worked on.
+    """How to work on a list.
 
-    ``holder`` names this run to others and is its own; ``wait`` bounds in seconds how long enrollments that
-    another run works on are waited for. ``is_down`` says that the service need not be asked any more, ``why_down``
-    why; ``hide`` masks secrets in a text.
+    ``holder`` names this run to others; no other run has the same. ``wait`` is in seconds: it bounds the waiting for
+    enrollments that another run works on. ``is_down`` tells that asking the service is of no use any more, and
+    ``why_down`` why. ``hide`` masks secrets in a text.
     """
 
     service: str
@@ -54,20 +54,24 @@ class BatchOptions:
     sleep: t.Callable[[float], None] = time.sleep
 
 
-def predict(step: Step[Item], items: t.Sequence[Item], store: Store, service: str, hide: Hide = str) -> list[Outcome]:
-    """Return what ``run`` would do, having changed nothing."""
+def predict(
+    step: Step[Item, Decided], items: t.Sequence[Item], store: Store, service: str, hide: Hide = str
+) -> list[Outcome]:
+    """Return the outcomes that ``run_batch`` would have; change nothing."""
     return [_outcome(plan) for plan in _plans(step, items, store, service, hide)]
 
 
-def run_batch(step: Step[Item], items: t.Sequence[Item], store: Store, options: BatchOptions) -> list[Outcome]:
+def run_batch(step: Step[Item, Decided], items: t.Sequence[Item], store: Store, options: BatchOptions) -> list[Outcome]:
     """Do the step for each item and return the outcomes in the order of the items.
 
-    One that fails does not stop the others, whatever it fails with; see ``attempt`` for what ends the run. Only what is
-    to be acted on is leased, and it is planned again from what the store says once the lease is held.
+    An item that fails does not stop the others; ``attempt`` lists the errors that end the run.
+
+    The first plans are made without a lease and only tell which items act. Those items are leased, planned once more
+    from the rows that the store has by then, and the step acts on that second plan.
     """
     plans = _plans(step, items, store, options.service, options.hide)
-    outcomes = {name: _outcome(plan) for name, plan in zip(_names(items), plans)}
-    waiting = [plan.item for plan in plans if isinstance(plan, Plan) and plan.acts]
+    outcomes = {item.name: _outcome(plan) for item, plan in zip(items, plans)}
+    waiting = [item for item, plan in zip(items, plans) if _needs_lease(plan)]
     deadline = options.clock() + options.wait
     pause = 0.05
     while waiting:
@@ -76,34 +80,38 @@ def run_batch(step: Step[Item], items: t.Sequence[Item], store: Store, options: 
             outcomes.update({outcome.name: outcome for outcome in _work(step, mine, store, options)})
         waiting = [item for item in waiting if item.name in others]
         if waiting and options.clock() >= deadline:
-            outcomes.update({item.name: _held(item, others[item.name]) for item in waiting})
+            outcomes.update({item.name: _held(item.name, others[item.name]) for item in waiting})
             break
         if waiting:
             options.sleep(pause)
             pause = min(2 * pause, _LONGEST_POLL)
-    return [outcomes[name] for name in _names(items)]
+    return [outcomes[item.name] for item in items]
 
 
 def _plans(
-    step: Step[Item], items: t.Sequence[Item], store: Store, service: str, hide: Hide
-) -> list[Plan[Item] | Outcome]:
-    names = _names(items)
+    step: Step[Item, Decided], items: t.Sequence[Item], store: Store, service: str, hide: Hide
+) -> list[Plan[Decided]]:
+    names = [item.name for item in items]
     repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
         raise ConfigurationError(f"certificates names more than once: {', '.join(repeated[:10])}")
     return [_plan(step, item, found, hide) for item, found in zip(items, store.enrollments(service, names))]
 
 
-def _plan(step: Step[Item], item: Item, enrollment: Enrollment, hide: Hide) -> Plan[Item] | Outcome:
-    """Plan for one item. A failure that nobody expected is one to act on: it is counted, which needs the lease."""
+def _plan(step: Step[Item, Decided], item: Item, enrollment: Enrollment, hide: Hide) -> Plan[Decided]:
     planned = attempt(lambda: step.plan(item, enrollment), hide)
-    if isinstance(planned, InternalError):
-        return Plan(item, enrollment, "none", "nothing was done", acts=True, error=planned)
-    return _failed(item, planned, enrollment) if isinstance(planned, RedtrustError) else planned
+    if isinstance(planned, RedtrustError):
+        return Plan(enrollment, "none", "nothing was done", error=planned)
+    return planned
 
 
-def _work(step: Step[Item], items: t.Sequence[Item], store: Store, options: BatchOptions) -> list[Outcome]:
-    """Act on the items whose leases are held, several at a time."""
+def _needs_lease(plan: Plan[Decided]) -> bool:
+    """Return whether there is something to write down: acting on a decision, or counting an unexpected error."""
+    return plan.decision is not None or isinstance(plan.error, InternalError)
+
+
+def _work(step: Step[Item, Decided], items: t.Sequence[Item], store: Store, options: BatchOptions) -> list[Outcome]:
+    """Plan and act on the items whose leases are held, several at a time."""
     if not items:
         return []
     plans = _plans(step, items, store, options.service, options.hide)
@@ -111,34 +119,35 @@ def _work(step: Step[Item], items: t.Sequence[Item], store: Store, options: Batc
         return list(pool.map(lambda plan: _act(step, plan, store, options), plans))
 
 
-def _act(step: Step[Item], plan: Plan[Item] | Outcome, store: Store, options: BatchOptions) -> Outcome:
-    if isinstance(plan, Outcome) or not plan.acts:
-        return _outcome(plan)
-    if plan.error is None and options.is_down():
+def _act(step: Step[Item, Decided], plan: Plan[Decided], store: Store, options: BatchOptions) -> Outcome:
+    done: Outcome | RedtrustError
+    if isinstance(plan.error, InternalError):
+        done = plan.error
+    elif plan.decision is None:
+        done = _outcome(plan)
+    elif plan.error is None and options.is_down():
         error = NotTriedError(f"not tried, since {options.why_down()}", step=plan.action, url=options.service)
-        return dataclasses.replace(_failed(plan.item, error, plan.enrollment), reason=plan.reason)
-    done = attempt(lambda: _acted(step, plan), options.hide)
-    if isinstance(done, Outcome):
-        return done
-    if isinstance(done, InternalError):
-        attempt(functools.partial(_count, done, plan.enrollment, store, options), options.hide)
+        done = _failed(plan, error)
+    else:
+        done = attempt(functools.partial(step.act, plan, plan.decision), options.hide)
+    return done if isinstance(done, Outcome) else _after_failure(plan, done, store, options)
+
+
+def _after_failure(plan: Plan[Decided], error: RedtrustError, store: Store, options: BatchOptions) -> Outcome:
+    """Return the outcome of a failure under the lease, with the revision that the store has now."""
+    if isinstance(error, InternalError):
+        attempt(functools.partial(_count, error, plan.enrollment, store, options), options.hide)
     left = plan.enrollment
     with contextlib.suppress(StoreError):
-        left = store.enrollment(plan.enrollment.service, plan.item.name)
-    failed = _failed(plan.item, done, left)
-    return dataclasses.replace(failed, action=plan.action, reason=plan.reason, warnings=plan.warnings)
-
-
-def _acted(step: Step[Item], plan: Plan[Item]) -> Outcome:
-    if isinstance(plan.error, InternalError):
-        raise plan.error
-    return step.act(plan)
+        left = store.enrollment(left.service, left.name)
+    failed = _failed(dataclasses.replace(plan, enrollment=left), error)
+    return dataclasses.replace(failed, action=plan.action, warnings=plan.warnings)
 
 
 def _count(error: InternalError, planned: Enrollment, store: Store, options: BatchOptions) -> None:
-    """Write down what an error that nobody expected leaves, so that it is not met again in each run.
+    """Write down an error that nobody expected, so that the next runs wait longer and longer.
 
-    Not where another run has taken over: what is on its way is that one's.
+    Do so only while this run has the lease: the revision on its way may be that of another run by now.
     """
     if store.acquire([_key(planned.service, planned.name)], options.holder, LEASE_SECONDS):
         return
@@ -147,26 +156,18 @@ def _count(error: InternalError, planned: Enrollment, store: Store, options: Bat
         store.put(left)
 
 
-def _outcome(plan: Plan[Item] | Outcome) -> Outcome:
-    if isinstance(plan, Outcome):
-        return plan
-    if plan.error is not None:
-        return dataclasses.replace(_failed(plan.item, plan.error, plan.enrollment), reason=plan.reason)
-    return plan.outcome()
+def _outcome(plan: Plan[Decided]) -> Outcome:
+    return plan.outcome() if plan.error is None else _failed(plan, plan.error)
 
 
-def _failed(item: Item, error: RedtrustError, enrollment: Enrollment) -> Outcome:
-    known = enrollment.pending or enrollment.current or enrollment.latest
-    return Outcome(item.name, "none", "nothing was done", revision=known, error=error)
+def _failed(plan: Plan[Decided], error: RedtrustError) -> Outcome:
+    known = plan.enrollment.pending or plan.enrollment.current or plan.enrollment.latest
+    return Outcome(plan.enrollment.name, "none", plan.reason, revision=known, error=error)
 
 
-def _held(item: Item, lease: Lease) -> Outcome:
+def _held(name: str, lease: Lease) -> Outcome:
     error = LeaseHeldError(f"{lease.holder} is working on it and did not finish in time; {lease.advice}")
-    return Outcome(item.name, "none", "nothing was done", error=error)
-
-
-def _names(items: t.Sequence[Item]) -> list[str]:
-    return [item.name for item in items]
+    return Outcome(name, "none", "nothing was done", error=error)
 
 
 @contextlib.contextmanager

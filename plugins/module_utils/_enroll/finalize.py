@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import typing as t
 
 from .._errors import ConfigurationError, GateError, PolicyError, ServiceError, SessionError
@@ -25,7 +26,7 @@ from .._x509.api import (
     order_chain,
     thumbprint,
 )
-from .policy import after_failure, after_refusal, refuse_waiting, when_signed_again
+from .backoff import after_failure, after_refusal, refuse_waiting, when_signed_again
 from .step import Plan, Step
 
 
@@ -33,19 +34,56 @@ from .step import Plan, Step
 class FinalizeItem:
     """A certificate that should be uploaded.
 
-    ``certificates`` reads what the caller gives, leaf and chain in any order; nothing for what the signer left
-    in the store.
+    ``certificates`` reads the certificates that the caller gives, leaf and chain in any order; none where the signer
+    left them in the store. It is called once.
     """
 
     name: str
     certificates: t.Callable[[], t.Sequence[bytes]] = tuple
 
+    @functools.cached_property
+    def given(self) -> t.Sequence[bytes]:
+        """The certificates that the caller gives."""
+        return self.certificates()
 
-class FinalizeStep(Step[FinalizeItem]):
-    """Upload what is signed, once; what was uploaded without an answer is uploaded again, which does no harm.
 
-    What the signer left and the gate refuses is noted as refused, and the signer is asked again with the same request
-    in a later run. What the caller gives is only refused: the request goes on waiting for a better one.
+@dataclasses.dataclass(frozen=True)
+class Upload:
+    """The decision to upload a certificate. ``issued`` is stored before; ``leaf`` is in DER.
+
+    ``lost`` tells that an earlier upload had no answer.
+    """
+
+    issued: Revision
+    leaf: bytes
+    code: str = dataclasses.field(repr=False)
+    lost: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Refuse:
+    """The decision to send a request back to the signer, since the gate refused its certificate."""
+
+    sent_back: Revision
+    error: GateError
+
+
+@dataclasses.dataclass(frozen=True)
+class _Candidate:
+    """A certificate that may be uploaded for a pending request; all in DER."""
+
+    pending: Revision
+    csr: bytes
+    code: str = dataclasses.field(repr=False)
+    leaf: bytes
+    chain: tuple[bytes, ...]
+
+
+class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
+    """Upload a signed certificate, once. An upload without an answer is sent again, which does no harm.
+
+    Where the gate refuses a certificate that the signer left, the refusal is written down and a later run has the same
+    request signed again. A certificate that the caller gives is only refused: the request waits for a better one.
     """
 
     def __init__(
@@ -65,119 +103,37 @@ class FinalizeStep(Step[FinalizeItem]):
         self._encoding = encoding
         self._now = now
 
-    def plan(self, item: FinalizeItem, enrollment: Enrollment) -> Plan[FinalizeItem]:
+    def plan(self, item: FinalizeItem, enrollment: Enrollment) -> Plan[Upload | Refuse]:
         pending, current = enrollment.pending, enrollment.current
         if pending is None and current is None:
             raise PolicyError("there is no request that waits for a certificate: redtrust_csr makes one")
-        given = item.certificates()
+        given = item.given
         is_current = current is not None and current.thumbprint in [thumbprint(der) for der in given]
         if pending is None:
             if given and not is_current:
                 raise GateError("no request waits for the certificate that was given, and it is not the current one")
-            return Plan(item, enrollment, "none", "finalized", expected=current)
-        if is_current or not (given or pending.state is State.ISSUED or _is_sent_back(pending)):
-            return Plan(item, enrollment, "none", f"{pending.state}, waits for its certificate", expected=pending)
-        if pending.csr is None:
+            return Plan(enrollment, "none", "finalized", expected=current)
+        found = given or _left_by_signer(pending)
+        if is_current or not found:
+            return Plan(enrollment, "none", f"{pending.state}, waits for its certificate", expected=pending)
+        if pending.csr is None or pending.request_code is None:
             raise PolicyError("the request has no CSR yet: run redtrust_csr again")
-        return self._upload(item, enrollment, pending, given)
-
-    def act(self, plan: Plan[FinalizeItem]) -> Outcome:
-        expected = t.cast("Revision", plan.expected)
-        pending = t.cast("Revision", plan.enrollment.pending)
-        if plan.error is not None:
-            self._store.put(expected)
-            raise plan.error
-        self._session.open()
-        (issued,) = self._store.put(expected.moved(State.ISSUED, upload_started=True, failures=pending.failures))
-        code, provider = t.cast("str", issued.request_code), issued.spec.provider
-        data = encode_upload(t.cast("bytes", issued.certificate), issued.chain, self._encoding)
-        lost = pending.upload_started
-
-        def upload(tokens: Tokens) -> Finalized:
-            nonlocal lost
-            try:
-                return self._client.finalize(tokens, code, provider, data, lost=lost)
-            except ServiceError as exc:
-                lost = lost or exc.unanswered or not exc.not_done
-                raise
-
-        try:
-            answer = self._session.call(upload)
-        except (ServiceError, SessionError) as exc:
-            failed = after_failure(issued, exc, self._now(), repeatable=True)
-            self._store.put(dataclasses.replace(failed, upload_started=lost))
-            raise
-        return self._finalized(plan, issued, answer)
-
-    def _upload(
-        self, item: FinalizeItem, enrollment: Enrollment, pending: Revision, given: t.Sequence[bytes]
-    ) -> Plan[FinalizeItem]:
-        """Plan the upload of what was given, or else of what the signer left, if the gate lets it through."""
-        csr, now = t.cast("bytes", pending.csr), self._now()
-        found = given or (t.cast("bytes", pending.certificate), *pending.chain)
-        leaf, chain = order_chain(found, csr, now)
-        if pending.upload_started and leaf != pending.certificate:
-            raise GateError(
-                f"another certificate, {pending.thumbprint}, was uploaded for this request, and whether it is in use "
-                "is not known: give that one, or none, to have it uploaded again"
-            )
-        if leaf == pending.certificate and not pending.refused:
-            refuse_waiting(pending, now)
-        refusal = self._refusal(leaf, chain, pending, now)
-        if refusal is not None:
-            plan = Plan(item, enrollment, "none", "the gate refused its certificate")
-            is_stored = not given or (leaf, chain) == (pending.certificate, pending.chain)
-            return self._refused(plan, refusal, is_stored=is_stored)
-        facts = certificate_facts(leaf)
-        expected = pending.moved(
-            State.FINALIZED,
-            certificate=leaf,
-            chain=chain,
-            thumbprint=facts.thumbprint,
-            not_valid_before=facts.not_valid_before,
-            not_valid_after=facts.not_valid_after,
-            note=None,
-        )
-        reason = "uploaded once without an answer" if pending.upload_started else "signed, to be uploaded"
-        warnings = chain_warnings(found, leaf, chain, now)
-        return Plan(item, enrollment, "finalize", reason, acts=True, expected=expected, warnings=warnings)
-
-    def _refusal(
-        self, leaf: bytes, chain: t.Sequence[bytes], pending: Revision, moment: dt.datetime
-    ) -> GateError | None:
-        """Return why the gate would not let a certificate through at that moment."""
-        csr = t.cast("bytes", pending.csr)
-        try:
-            check_certificate(leaf, chain, csr, pending.spec.dn, subject_match=self._subject_match, now=moment)
-        except GateError as exc:
-            return exc
-        except ConfigurationError as exc:
-            return GateError(str(exc))
-        return None
-
-    def _refused(self, plan: Plan[FinalizeItem], refusal: GateError, *, is_stored: bool) -> Plan[FinalizeItem]:
-        """Plan to note the refusal of what the signer left; raise what is only to be told.
-
-        That is the refusal of what the caller gives, of what was refused before, of what may be in use at the service,
-        and of what only has to wait until it is valid.
-        """
-        pending = t.cast("Revision", plan.enrollment.pending)
-        if not is_stored or pending.upload_started:
+        leaf, chain = order_chain(found, pending.csr, self._now())
+        candidate = _Candidate(pending, pending.csr, pending.request_code, leaf, chain)
+        refusal = self._refusal(candidate)
+        if refusal is None:
+            return _upload(enrollment, candidate, chain_warnings(found, leaf, chain, self._now()))
+        if given and (leaf, chain) != (pending.certificate, pending.chain):
             raise refusal
-        if pending.refused:
-            raise GateError(f"{refusal}; {when_signed_again(pending, self._now())}") from refusal
-        leaf = t.cast("bytes", pending.certificate)
-        begin = certificate_facts(leaf).not_valid_before
-        if begin > self._now() and self._refusal(leaf, pending.chain, pending, begin) is None:
-            raise GateError(
-                f"{refusal}; it is uploaded by the first run after that, or run redtrust_csr or redtrust_renew with "
-                "force to have the same request signed again"
-            ) from refusal
-        refused = after_refusal(pending, refusal, self._now())
-        error = GateError(f"{refusal}; {when_signed_again(refused, self._now())}")
-        return dataclasses.replace(plan, acts=True, expected=refused, error=error)
+        return self._refuse(enrollment, candidate, refusal)
 
-    def _finalized(self, plan: Plan[FinalizeItem], issued: Revision, answer: Finalized) -> Outcome:
+    def act(self, plan: Plan[Upload | Refuse], decision: Upload | Refuse) -> Outcome:
+        if isinstance(decision, Refuse):
+            self._store.put(decision.sent_back)
+            raise decision.error
+        self._session.open()
+        (issued,) = self._store.put(decision.issued)
+        answer = self._send(decision, issued)
         if answer.thumbprint and _comparable(answer.thumbprint) != issued.thumbprint:
             error = GateError(
                 f"the service says that it stored a certificate with thumbprint {answer.thumbprint}, "
@@ -192,10 +148,96 @@ class FinalizeStep(Step[FinalizeItem]):
         confirmed = "; confirmed by the second answer" if answer.confirmed_by_second_answer else ""
         return plan.outcome(finalized, reason=plan.reason + confirmed)
 
+    def _refusal(self, candidate: _Candidate) -> GateError | None:
+        """Return why the gate does not let a certificate through; raise where its upload is not to be tried at all."""
+        pending, leaf, now = candidate.pending, candidate.leaf, self._now()
+        if pending.upload_started and leaf != pending.certificate:
+            raise GateError(
+                f"another certificate, {pending.thumbprint}, was uploaded for this request, and whether it is in use "
+                "is not known: give that one, or none, to have it uploaded again"
+            )
+        if leaf == pending.certificate and not pending.refused:
+            refuse_waiting(pending, now)
+        return self._gate(candidate, candidate.chain, now)
 
-def _is_sent_back(pending: Revision) -> bool:
-    """Return whether a refused certificate waits here for another one, or for a gate that lets it through after all."""
-    return pending.refused and pending.state is State.REQUESTED
+    def _gate(self, candidate: _Candidate, chain: t.Sequence[bytes], now: dt.datetime) -> GateError | None:
+        """Return why the gate does not let a certificate through at that moment."""
+        leaf, csr, dn = candidate.leaf, candidate.csr, candidate.pending.spec.dn
+        try:
+            check_certificate(leaf, chain, csr, dn, subject_match=self._subject_match, now=now)
+        except GateError as exc:
+            return exc
+        except ConfigurationError as exc:
+            return GateError(str(exc))
+        return None
+
+    def _refuse(self, enrollment: Enrollment, candidate: _Candidate, refusal: GateError) -> Plan[Upload | Refuse]:
+        """Plan to write down the refusal of the certificate that the signer left.
+
+        Only raise where there is nothing to write down: the certificate may be in use at the service, it was refused
+        before, or it only has to wait until it is valid.
+        """
+        pending, now = candidate.pending, self._now()
+        if pending.upload_started:
+            raise refusal
+        if pending.refused:
+            raise GateError(f"{refusal}; {when_signed_again(pending, now)}") from refusal
+        begin = certificate_facts(candidate.leaf).not_valid_before
+        if begin > now and self._gate(candidate, pending.chain, begin) is None:
+            raise GateError(
+                f"{refusal}; it is uploaded by the first run after that, or run redtrust_csr or redtrust_renew with "
+                "force to have the same request signed again"
+            ) from refusal
+        refused = after_refusal(pending, refusal, now)
+        error = GateError(f"{refusal}; {when_signed_again(refused, now)}")
+        reason = "the gate refused its certificate"
+        return Plan(enrollment, "none", reason, Refuse(refused, error), expected=refused, error=error)
+
+    def _send(self, decision: Upload, issued: Revision) -> Finalized:
+        """Send csr/finalize; write a failure down."""
+        provider, lost = issued.spec.provider, decision.lost
+        data = encode_upload(decision.leaf, issued.chain, self._encoding)
+
+        def upload(tokens: Tokens) -> Finalized:
+            nonlocal lost
+            try:
+                return self._client.finalize(tokens, decision.code, provider, data, lost=lost)
+            except ServiceError as exc:
+                lost = lost or exc.unanswered or not exc.not_done
+                raise
+
+        try:
+            return self._session.call(upload)
+        except (ServiceError, SessionError) as exc:
+            failed = after_failure(issued, exc, self._now(), repeatable=True)
+            self._store.put(dataclasses.replace(failed, upload_started=lost))
+            raise
+
+
+def _left_by_signer(pending: Revision) -> tuple[bytes, ...]:
+    """Return the certificate that the signer left, and its chain; none while the signer is asked for another."""
+    if pending.certificate is None or pending.state is State.SIGNING:
+        return ()
+    return (pending.certificate, *pending.chain)
+
+
+def _upload(enrollment: Enrollment, candidate: _Candidate, warnings: tuple[str, ...]) -> Plan[Upload | Refuse]:
+    """Plan the upload of a certificate that the gate let through."""
+    pending, leaf = candidate.pending, candidate.leaf
+    facts = certificate_facts(leaf)
+    finalized = pending.moved(
+        State.FINALIZED,
+        certificate=leaf,
+        chain=candidate.chain,
+        thumbprint=facts.thumbprint,
+        not_valid_before=facts.not_valid_before,
+        not_valid_after=facts.not_valid_after,
+        note=None,
+    )
+    issued = finalized.moved(State.ISSUED, upload_started=True, failures=pending.failures)
+    reason = "uploaded once without an answer" if pending.upload_started else "signed, to be uploaded"
+    upload = Upload(issued, leaf, candidate.code, lost=pending.upload_started)
+    return Plan(enrollment, "finalize", reason, upload, expected=finalized, warnings=warnings)
 
 
 def _comparable(thumbprint_told: str) -> str:

@@ -1,135 +1,40 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decide what to do with one enrollment, and say why. Pure: no I/O, the time is passed in."""
+"""Decide whether to request, resume, replace or renew. Pure: no I/O, the time is passed in."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import re
 import typing as t
 
-from .._clock import parse_duration
-from .._errors import (
-    AnswerInvalidError,
-    AnswerLostError,
-    BackingOffError,
-    GateError,
-    InternalError,
-    PolicyError,
-    RedtrustError,
-    RefusedError,
-    SignerError,
-)
+from .._errors import PolicyError
 from .._models import Action, CertificateSpec, Enrollment, Revision, State
-
-_FIRST_WAIT = dt.timedelta(hours=1)
-_LONGEST_WAIT = dt.timedelta(hours=32)
-_NOT_ITS_OWN = (401, 429, 503)
-_BEGINNING = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
-_MONTH = dt.timedelta(days=30)
-# The share of its life that a certificate is in use at least. A little under a tenth, so that 90% is not undone by the
-# minutes by which CAs date certificates back.
-_LEAST_LEFT = 0.095
+from .backoff import day, refuse_waiting, sent_back, waits_until
+from .due import RenewBefore
 
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
-    """What to do, and why in words.
+    """An action, and its reason in words.
 
-    ``gives_up`` is a pending revision that makes room, ``resumes`` one that is to wait no longer; each as it shall be
-    stored. ``warnings`` is what a person should know whatever is done.
+    ``asks_for`` is the content of a new request to the service. ``gives_up`` is the pending revision that makes room
+    for it, ``resumes`` one that waits no longer; both are as they are to be stored. ``warnings`` are for a person.
     """
 
     action: Action
     reason: str
+    asks_for: CertificateSpec | None = None
     gives_up: Revision | None = None
     resumes: Revision | None = None
     warnings: tuple[str, ...] = ()
 
-    @property
-    def asks(self) -> bool:
-        """Return whether a new request is sent to the service."""
-        return self.action in ("issue", "replace", "renew")
-
-
-@dataclasses.dataclass(frozen=True)
-class Due:
-    """From when on a certificate is due, by which rule in words, and what a person should know about the rule."""
-
-    at: dt.datetime
-    rule: str
-    warning: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class RenewBefore:
-    """How long before its end a certificate is due: a fixed time, or ``percent`` of its life.
-
-    Without either it is the default, the smaller of 30 days and a third of the life. A certificate that was just
-    obtained is never due: a value that leaves it less than a tenth of its life is taken as that third.
-    """
-
-    text: str = ""
-    fixed: dt.timedelta | None = None
-    percent: int | None = None
-
-    @classmethod
-    def parse(cls, text: str | None) -> RenewBefore:
-        """Read ``30d``, ``1d12h`` or ``33%``, or nothing; raise ConfigurationError otherwise."""
-        shown = (text or "").strip()
-        if not shown:
-            return cls()
-        share = re.fullmatch(r"([0-9]{1,2})\s*%", shown)
-        if share and int(share[1]):
-            return cls(shown, percent=int(share[1]))
-        others = ", or a share of the certificate's life from 1% to 99%"
-        return cls(shown, fixed=parse_duration("renew_before", shown, instead=others))
-
-    def due(self, begins: dt.datetime | None, ends: dt.datetime, obtained: dt.datetime | None = None) -> Due:
-        """Return from when on a certificate is due.
-
-        ``obtained`` is a moment at which it cannot have been there yet, where one is known: CAs date certificates
-        back. Where neither tells how long it lives, the fixed time counts, and of a share the end itself.
-        """
-        known = [moment for moment in (begins, obtained) if moment and moment < ends]
-        if not known:
-            fixed = self.fixed or (dt.timedelta() if self.text else _MONTH)
-            return Due(ends - min(fixed, ends - _BEGINNING), self._rule())
-        life = ends - max(known)
-        third = Due(ends - life / 3, f"a third of its life of {_span(life)} before its end")
-        if not self.text:
-            return third if life < 3 * _MONTH else Due(ends - _MONTH, "30 days before its end")
-        before = self.fixed if self.fixed is not None else (ends - known[0]) * (self.percent or 0) / 100
-        if life - before < life * _LEAST_LEFT:
-            return dataclasses.replace(
-                third,
-                rule=f"{third.rule}, as renew_before {self.text} leaves no time",
-                warning=f"renew_before {self.text} leaves no time to use a certificate that lives {_span(life)}, so it "
-                "is due a third of its life before its end: set a shorter renew_before, or leave it out",
-            )
-        return Due(ends - before, self._rule(), self._short(before, life))
-
-    def _rule(self) -> str:
-        if not self.text:
-            return "30 days before its end"
-        return f"{self.text} {'before its end' if self.percent is None else 'of its life before its end'}"
-
-    def _short(self, before: dt.timedelta, life: dt.timedelta) -> str | None:
-        """Return a warning about a time in which hardly a run can come, such as a month that was written ``1m``."""
-        if before >= dt.timedelta(hours=1) or before * 1000 >= life:
-            return None
-        return (
-            f"renew_before {self.text} is only {_span(before)} of a life of {_span(life)}, and a certificate ends "
-            "unless a run comes just then (m is minutes)"
-        )
-
 
 def decide_issue(spec: CertificateSpec, enrollment: Enrollment, now: dt.datetime, *, force: bool = False) -> Decision:
-    """Decide whether a certificate is to be asked for under this name.
+    """Decide whether to ask for a certificate under this name.
 
-    What was asked for then is compared with what is asked for now, never with what the CA made of it.
+    The spec is compared with the spec of the last request, never with the certificate that the CA made of it.
     Raises PolicyError when a person has to look first.
     """
     pending, current = enrollment.pending, enrollment.current
@@ -137,16 +42,16 @@ def decide_issue(spec: CertificateSpec, enrollment: Enrollment, now: dt.datetime
         return _decide_pending(pending, now, spec=spec, again="replace" if current else "issue", force=force)
     if current is None:
         _refuse_early(enrollment, spec, now, force=force)
-        return Decision("issue", _why_no_certificate(enrollment))
+        return Decision("issue", _why_no_certificate(enrollment), asks_for=spec)
     if force:
-        return Decision("replace", "asked for with force")
+        return Decision("replace", "asked for with force", asks_for=spec)
     if current.adopted:
         return Decision("none", f"adopted; {_validity(current, now)}")
     changed = spec.differences(current.spec)
     if not changed:
         return Decision("none", f"finalized as asked for; {_validity(current, now)}")
     _refuse_early(enrollment, spec, now, force=force)
-    return Decision("replace", f"asked for now and then differ in {', '.join(changed)}")
+    return Decision("replace", f"asked for now and then differ in {', '.join(changed)}", asks_for=spec)
 
 
 def decide_renewal(
@@ -156,7 +61,7 @@ def decide_renewal(
     *,
     force: bool = False,
 ) -> Decision:
-    """Decide whether the current certificate of an enrollment is to be renewed.
+    """Decide whether to renew the current certificate of an enrollment.
 
     Raises PolicyError when there is nothing to renew, or when a person has to look first.
     """
@@ -166,26 +71,26 @@ def decide_renewal(
     if current is None:
         raise PolicyError("there is no certificate to renew: redtrust_csr asks for the first one")
     decision = _decide_due(current, renew_before, now, force=force)
-    if decision.asks:
+    if decision.asks_for is not None:
         _refuse_early(enrollment, current.spec, now, force=force)
     return decision
 
 
 def _decide_due(current: Revision, renew_before: RenewBefore, now: dt.datetime, *, force: bool) -> Decision:
     if force:
-        return Decision("renew", "asked for with force")
+        return Decision("renew", "asked for with force", asks_for=current.spec)
     if current.not_valid_after is None:
-        return Decision("renew", "when its certificate ends is not known")
+        return Decision("renew", "when its certificate ends is not known", asks_for=current.spec)
     due = renew_before.due(current.not_valid_before, current.not_valid_after, _obtained(current))
-    when = f"{_day(due.at)} ({due.rule}); {_validity(current, now)}"
+    when = f"{day(due.at)} ({due.rule}); {_validity(current, now)}"
     warnings = (due.warning,) if due.warning else ()
     if due.at <= now:
-        return Decision("renew", f"due since {when}", warnings=warnings)
+        return Decision("renew", f"due since {when}", asks_for=current.spec, warnings=warnings)
     return Decision("none", f"due from {when}", warnings=warnings)
 
 
 def _obtained(current: Revision) -> dt.datetime | None:
-    """Return the latest moment that is known at which a certificate was not there yet."""
+    """Return the latest known moment at which a certificate did not exist yet."""
     if current.adopted:
         return None
     return max(filter(None, (current.created_at, current.signing_since)), default=None)
@@ -194,25 +99,15 @@ def _obtained(current: Revision) -> dt.datetime | None:
 def _decide_pending(
     pending: Revision, now: dt.datetime, *, spec: CertificateSpec, again: Action, force: bool
 ) -> Decision:
-    """Decide about a revision on its way. The caller holds the lease, so no other run is at work on it.
+    """Decide about a pending revision. The caller holds the lease, so no other run is at work on it.
 
-    ``again`` is what a new request is called when this one is given up.
+    ``again`` is the action where this revision is given up for a new request.
     """
-    if pending.state is State.INTENDED:
-        note = "the run that asked for it ended before the answer was written down"
-        return Decision(
-            again,
-            f"{note}; a key may lie unused on the server",
-            gives_up=pending.moved(State.CREATE_UNKNOWN, note=note, failures=pending.failures),
-        )
-    if pending.state is State.ISSUED and pending.not_valid_after is not None and pending.not_valid_after <= now:
-        note = f"its certificate ended at {_day(pending.not_valid_after)} before it was uploaded"
-        return Decision(again, note, gives_up=pending.moved(State.ABANDONED, note=note))
     changed = spec.differences(pending.spec)
-    if changed and (pending.state is State.REQUESTED or (pending.failures and not pending.upload_started)):
-        so_far = f"it failed ({pending.note})" if pending.failures else "the store has no certificate for the request"
-        note = f"asked for now and then differ in {', '.join(changed)}, and {so_far}"
-        return Decision(again, note, gives_up=pending.moved(State.ABANDONED, note=note))
+    gives_up = _given_up(pending, changed, now)
+    if gives_up is not None:
+        unused = "; a key may lie unused on the server" if gives_up.state is State.CREATE_UNKNOWN else ""
+        return Decision(again, f"{gives_up.note}{unused}", asks_for=spec, gives_up=gives_up)
     reason = _WHERE_PENDING[pending.state]
     resumes = _hurried(pending, now) if force else None
     if resumes is not None:
@@ -222,16 +117,34 @@ def _decide_pending(
     return Decision("resume", reason)
 
 
-def _hurried(pending: Revision, now: dt.datetime) -> Revision | None:
-    """Return the revision as it waits no longer, None where it does not wait.
+def _given_up(pending: Revision, changed: t.Sequence[str], now: dt.datetime) -> Revision | None:
+    """Return the revision as it makes room for a new request, the reason in its note; None where it is resumed.
 
-    One that waits until its certificate is valid gets another instead, unless that one may be in use already.
+    ``changed`` names the differences between its spec and the new one.
+    """
+    if pending.state is State.INTENDED:
+        note = "the run that asked for it ended before the answer was written down"
+        return pending.moved(State.CREATE_UNKNOWN, note=note, failures=pending.failures)
+    if pending.state is State.ISSUED and pending.not_valid_after is not None and pending.not_valid_after <= now:
+        note = f"its certificate ended at {day(pending.not_valid_after)} before it was uploaded"
+        return pending.moved(State.ABANDONED, note=note)
+    if changed and (pending.state is State.REQUESTED or (pending.failures and not pending.upload_started)):
+        so_far = f"it failed ({pending.note})" if pending.failures else "the store has no certificate for the request"
+        note = f"asked for now and then differ in {', '.join(changed)}, and {so_far}"
+        return pending.moved(State.ABANDONED, note=note)
+    return None
+
+
+def _hurried(pending: Revision, now: dt.datetime) -> Revision | None:
+    """Return the revision without its wait; None where it does not wait.
+
+    Where it waits until its certificate is valid, have another signed, unless that certificate may be in use already.
     """
     begin = pending.not_valid_before
     if pending.state is State.ISSUED and not pending.upload_started and begin is not None and begin > now:
-        note = f"the certificate {pending.thumbprint} is not valid before {_day(begin)}, and force asks for another"
-        return dataclasses.replace(_sent_back(pending), retry_at=None, note=note)
-    return dataclasses.replace(pending, retry_at=None) if _is_waiting(pending, now) else None
+        note = f"the certificate {pending.thumbprint} is not valid before {day(begin)}, and force asks for another"
+        return dataclasses.replace(sent_back(pending), retry_at=None, note=note)
+    return dataclasses.replace(pending, retry_at=None) if waits_until(pending, now) else None
 
 
 _WHERE_PENDING: t.Mapping[State, str] = {
@@ -242,7 +155,7 @@ _WHERE_PENDING: t.Mapping[State, str] = {
 
 
 def _refuse_early(enrollment: Enrollment, spec: CertificateSpec, now: dt.datetime, *, force: bool) -> None:
-    """Raise PolicyError when the same was asked for, did not come to anything, and asking again is too early."""
+    """Raise PolicyError when a request for the same came to nothing, and it is too early to ask again."""
     latest = enrollment.latest
     if force or latest is None or spec.fingerprint() != latest.spec.fingerprint():
         return
@@ -252,84 +165,6 @@ def _refuse_early(enrollment: Enrollment, spec: CertificateSpec, now: dt.datetim
             "change what is asked for, or ask again with force"
         )
     refuse_waiting(latest, now)
-
-
-def refuse_waiting(revision: Revision, now: dt.datetime) -> None:
-    """Raise BackingOffError when a revision failed again and again and its wait is not over."""
-    if _is_waiting(revision, now):
-        raise BackingOffError(
-            f"it failed {revision.failures} times in a row ({revision.note or 'for no known reason'}): it is tried "
-            f"again from {_day(t.cast('dt.datetime', revision.retry_at))} on, or at once when redtrust_csr or "
-            "redtrust_renew has force, or when what is asked for changes"
-        )
-
-
-def _is_waiting(revision: Revision, now: dt.datetime) -> bool:
-    return revision.retry_at is not None and revision.retry_at > now
-
-
-def after_failure(revision: Revision, error: RedtrustError, now: dt.datetime, *, repeatable: bool = False) -> Revision:
-    """Return the revision after a failure of its own, which counts; one of the service as a whole does not.
-
-    The first failure may be tried again by the next run. From the second in a row on it waits, 1 hour and then
-    twice as long each time, at most 32 hours. ``repeatable``: what the service left open may simply be asked again.
-    """
-    own: tuple[type[RedtrustError], ...] = (AnswerInvalidError, GateError, InternalError, SignerError)
-    counts = isinstance(error, own if repeatable else (*own, AnswerLostError))
-    if isinstance(error, RefusedError):
-        of_all = error.status in _NOT_ITS_OWN or error.concerns_all or (error.foreign and error.not_done)
-        counts = not of_all and not (repeatable and (error.status or 0) >= 500)
-    if not counts:
-        return dataclasses.replace(revision, note=str(error))
-    wait = _FIRST_WAIT * 2 ** min(revision.failures - 1, 16) if revision.failures else None
-    return revision.failed(str(error), now + min(wait, _LONGEST_WAIT) if wait else None)
-
-
-def after_refusal(revision: Revision, error: GateError, now: dt.datetime) -> Revision:
-    """Return the revision after the gate refused its certificate: its request is good, and to be signed again.
-
-    The certificate is kept until the signer has given another. It shows that one was refused, and which, so that the
-    signer is asked for another, and for the same one again by a run that comes after one that died.
-    """
-    note = f"the gate refused the certificate {revision.thumbprint}: {error}"
-    return after_failure(_sent_back(revision), GateError(note), now)
-
-
-def when_signed_again(refused: Revision, now: dt.datetime) -> str:
-    """Return the next step after a refusal in words."""
-    if not _is_waiting(refused, now):
-        return "mend the CA: the next run has the same request signed again"
-    when = _day(t.cast("dt.datetime", refused.retry_at))
-    return (
-        f"mend the CA: the same request is signed again from {when} on, or at once when redtrust_csr or redtrust_renew "
-        "has force"
-    )
-
-
-def _sent_back(issued: Revision) -> Revision:
-    """Return the revision as it is to be signed once more, its certificate put aside."""
-    return dataclasses.replace(
-        issued,
-        state=State.REQUESTED,
-        thumbprint=None,
-        not_valid_before=None,
-        not_valid_after=None,
-        signing_since=None,
-    )
-
-
-def after_internal_error(enrollment: Enrollment, error: InternalError, now: dt.datetime) -> Revision | None:
-    """Return what an error that nobody expected leaves of what is on its way: a failure that counts.
-
-    None where nothing is on its way: then nobody was asked for anything either. Where a key pair was being asked for,
-    nobody knows whether it was made. The caller holds the lease.
-    """
-    pending = enrollment.pending
-    if pending is None:
-        return None
-    if pending.state is State.INTENDED:
-        pending = dataclasses.replace(pending, state=State.CREATE_UNKNOWN)
-    return after_failure(pending, error, now)
 
 
 def _why_no_certificate(enrollment: Enrollment) -> str:
@@ -345,16 +180,4 @@ def _validity(revision: Revision, now: dt.datetime) -> str:
     end = revision.not_valid_after
     if end is None:
         return "when it ends is not known"
-    return f"valid until {_day(end)}" if end > now else f"expired since {_day(end)}"
-
-
-def _span(duration: dt.timedelta) -> str:
-    """Return a duration in words, in the largest unit of which it has two."""
-    for unit, seconds in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if duration.total_seconds() >= 2 * seconds:
-            return f"{duration.total_seconds() / seconds:.1f}".removesuffix(".0") + f" {unit}"
-    return f"{duration.total_seconds():.0f} seconds"
-
-
-def _day(moment: dt.datetime) -> str:
-    return moment.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    return f"valid until {day(end)}" if end > now else f"expired since {day(end)}"

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import typing as t
 
-from .._errors import ConfigurationError, RedtrustError, ServiceError
-from .._models import CertificateSpec, Enrollment, Outcome, Request, Revision, State
+from .._errors import RedtrustError, ServiceError
+from .._models import CertificateSpec, Enrollment, Outcome, Revision, State
 from .._service.api import Client
 from .._session.api import Session
 from .._signers.api import check_subject_alt_name
 from .._store.api import Store
 from .._x509.api import dn_warnings
-from .policy import Decision, RenewBefore, after_failure, decide_issue, decide_renewal
+from .backoff import after_failure
+from .due import RenewBefore
+from .policy import Decision, decide_issue, decide_renewal
 from .step import Item, Plan, Step
 
 
@@ -35,7 +38,7 @@ class RequestItem:
 
 @dataclasses.dataclass(frozen=True)
 class Adoption:
-    """A certificate that the store does not know: what is known of it, and what its renewal asks for."""
+    """The facts of a certificate that the store does not know, and the spec of its renewal."""
 
     spec: CertificateSpec
     thumbprint: str
@@ -46,7 +49,11 @@ class Adoption:
 
 @dataclasses.dataclass(frozen=True)
 class RenewItem:
-    """A certificate that should be renewed when it is due. ``adoption`` reads what the caller knows of it."""
+    """A certificate that should be renewed when it is due.
+
+    ``adoption`` reads the certificate that the caller brings along. It is called only where the store does not know
+    the certificate, and once.
+    """
 
     name: str
     renew_before: RenewBefore
@@ -54,9 +61,34 @@ class RenewItem:
     adoption: t.Callable[[], Adoption | None] = lambda: None
     request_code: str | None = dataclasses.field(default=None, repr=False)
 
+    @functools.cached_property
+    def adopted(self) -> Adoption | None:
+        """The certificate that the caller brings along."""
+        return self.adoption()
 
-class _AskingStep(Step[Item]):
-    """The part that is the same for a first certificate and for a renewal: the call, and what it leaves behind."""
+
+@dataclasses.dataclass(frozen=True)
+class Keep:
+    """The decision to write a revision down and to ask for nothing: one adopted, or one that waits no longer."""
+
+    revision: Revision
+
+
+@dataclasses.dataclass(frozen=True)
+class Ask:
+    """The decision to ask for a key pair.
+
+    ``intent`` is the revision to ask for. ``gives_up`` is stored together with it. ``adopts`` is stored first, and
+    stays whatever the service answers.
+    """
+
+    intent: Revision
+    gives_up: Revision | None = None
+    adopts: Revision | None = None
+
+
+class _AskingStep(Step[Item, t.Union[Keep, Ask]]):
+    """The common part of a first certificate and a renewal: the request, and the rows before and after it."""
 
     def __init__(
         self,
@@ -73,123 +105,103 @@ class _AskingStep(Step[Item]):
         self._register = register
         self._now = now
 
-    def _planned(self, item: Item, enrollment: Enrollment, decision: Decision, spec: CertificateSpec) -> Plan[Item]:
-        if not decision.asks:
-            expected = decision.resumes or enrollment.pending or enrollment.current
-            acts = decision.resumes is not None
+    def act(self, plan: Plan[Keep | Ask], decision: Keep | Ask) -> Outcome:
+        if isinstance(decision, Keep):
+            return plan.outcome(*self._store.put(decision.revision))
+        if decision.adopts is not None:
+            adopted = self._store.put(decision.adopts)
+            plan = dataclasses.replace(plan, enrollment=dataclasses.replace(plan.enrollment, revisions=adopted))
+        return plan.outcome(self._ask(decision))
+
+    def _planned(self, enrollment: Enrollment, decided: Decision) -> Plan[Keep | Ask]:
+        spec = decided.asks_for
+        if spec is None:
             return Plan(
-                item,
                 enrollment,
-                decision.action,
-                decision.reason,
-                acts=acts,
-                expected=expected,
-                warnings=decision.warnings,
+                decided.action,
+                decided.reason,
+                Keep(decided.resumes) if decided.resumes else None,
+                expected=decided.resumes or enrollment.pending or enrollment.current,
+                warnings=decided.warnings,
             )
         self._client.check(spec)
         check_subject_alt_name(spec.subject_alt_name)
-        after = _without(enrollment, decision.gives_up).next_revision(spec)
+        intent = _without(enrollment, decided.gives_up).next_revision(spec)
         return Plan(
-            item,
             enrollment,
-            decision.action,
-            decision.reason,
-            acts=True,
-            expected=after.moved(State.REQUESTED),
-            warnings=(*decision.warnings, *dn_warnings(spec.dn)),
+            decided.action,
+            decided.reason,
+            Ask(intent, decided.gives_up),
+            expected=intent.moved(State.REQUESTED),
+            warnings=(*decided.warnings, *dn_warnings(spec.dn)),
         )
 
-    def _ask(self, plan: Plan[Item], decision: Decision, spec: CertificateSpec) -> Outcome:
+    def _ask(self, decision: Ask) -> Revision:
         """Send csr/create once, between two committed rows."""
-        if decision.resumes:
-            return plan.outcome(*self._store.put(decision.resumes))
         self._session.open()
-        intent = _without(plan.enrollment, decision.gives_up).next_revision(spec)
-        intent = self._store.put(*([decision.gives_up] if decision.gives_up else []), intent)[-1]
+        spec, gives_up = decision.intent.spec, decision.gives_up
+        intent = self._store.put(*([gives_up] if gives_up else []), decision.intent)[-1]
         try:
             request = self._session.call(lambda tokens: self._client.create(tokens, spec, intent.renews))
         except RedtrustError as exc:
             self._store.put(_after_failure(intent, exc, self._now()))
             raise
-        return plan.outcome(self._requested(intent, request))
-
-    def _requested(self, intent: Revision, request: Request) -> Revision:
         self._register(request.request_code)
-        row = intent.moved(State.REQUESTED, request_code=request.request_code, csr=request.csr, note=None)
-        (row,) = self._store.put(row)
-        return row
+        requested = intent.moved(State.REQUESTED, request_code=request.request_code, csr=request.csr, note=None)
+        return self._store.put(requested)[0]
 
 
 class RequestStep(_AskingStep[RequestItem]):
-    """Request a certificate that is not there as asked for; resume one that is on its way."""
+    """Request a certificate that is missing or differs from its spec; resume a request that is on its way."""
 
-    def plan(self, item: RequestItem, enrollment: Enrollment) -> Plan[RequestItem]:
-        return self._planned(item, enrollment, self._decide(item, enrollment), item.spec)
-
-    def act(self, plan: Plan[RequestItem]) -> Outcome:
-        return self._ask(plan, self._decide(plan.item, plan.enrollment), plan.item.spec)
-
-    def _decide(self, item: RequestItem, enrollment: Enrollment) -> Decision:
-        return decide_issue(item.spec, enrollment, self._now(), force=item.force)
+    def plan(self, item: RequestItem, enrollment: Enrollment) -> Plan[Keep | Ask]:
+        return self._planned(enrollment, decide_issue(item.spec, enrollment, self._now(), force=item.force))
 
 
 class RenewStep(_AskingStep[RenewItem]):
     """Request the next revision of a certificate that is due; adopt one that the store does not know."""
 
-    def plan(self, item: RenewItem, enrollment: Enrollment) -> Plan[RenewItem]:
-        adopted = self._adopted(item, enrollment)
-        if adopted is None:
-            return self._planned(item, enrollment, self._decide(item, enrollment), self._next_spec(item, enrollment))
-        known = dataclasses.replace(enrollment, revisions=(adopted,))
-        plan = self._planned(item, known, self._decide(item, known), adopted.spec)
-        action = plan.action if plan.acts else "adopt"
-        reason = f"adopted, the store did not know it; {plan.reason}"
-        return dataclasses.replace(plan, enrollment=enrollment, action=action, reason=reason, acts=True)
-
-    def act(self, plan: Plan[RenewItem]) -> Outcome:
-        item, enrollment = plan.item, plan.enrollment
-        adopted = self._adopted(item, enrollment)
-        if adopted is not None:
-            (adopted,) = self._store.put(adopted)
-            enrollment = dataclasses.replace(enrollment, revisions=(adopted,))
-        decision = self._decide(item, enrollment)
-        if adopted is not None and not decision.asks:
-            return plan.outcome(adopted)
-        known = dataclasses.replace(plan, enrollment=enrollment)
-        return self._ask(known, decision, self._next_spec(item, enrollment))
-
-    def _decide(self, item: RenewItem, enrollment: Enrollment) -> Decision:
-        return decide_renewal(enrollment, item.renew_before, self._now(), force=item.force)
-
-    @staticmethod
-    def _next_spec(item: RenewItem, enrollment: Enrollment) -> CertificateSpec:
-        known = enrollment.pending or enrollment.current
-        if known is None:
-            raise ConfigurationError(f"{item.name} has no certificate to renew")
-        return dataclasses.replace(known.spec, request_code=item.request_code)
-
-    @staticmethod
-    def _adopted(item: RenewItem, enrollment: Enrollment) -> Revision | None:
-        """Return the row of a certificate that the store is to know from now on."""
-        if enrollment.current or enrollment.pending:
-            return None
-        adoption = item.adoption()
+    def plan(self, item: RenewItem, enrollment: Enrollment) -> Plan[Keep | Ask]:
+        is_known = enrollment.current or enrollment.pending
+        adoption = None if is_known else item.adopted
         if adoption is None:
-            return None
+            return self._planned(enrollment, self._decided(item, enrollment))
+        adopted = _adopted(enrollment, adoption)
+        known = dataclasses.replace(enrollment, revisions=(adopted,))
+        plan = self._planned(known, self._decided(item, known))
+        asks = plan.decision if isinstance(plan.decision, Ask) else None
         return dataclasses.replace(
-            enrollment.next_revision(adoption.spec),
-            state=State.FINALIZED,
-            thumbprint=adoption.thumbprint,
-            certificate=adoption.certificate,
-            not_valid_before=adoption.not_valid_before,
-            not_valid_after=adoption.not_valid_after,
-            adopted=True,
-            note="adopted",
+            plan,
+            enrollment=enrollment,
+            action=plan.action if asks else "adopt",
+            reason=f"adopted, the store did not know it; {plan.reason}",
+            decision=dataclasses.replace(asks, adopts=adopted) if asks else Keep(adopted),
         )
+
+    def _decided(self, item: RenewItem, enrollment: Enrollment) -> Decision:
+        decided = decide_renewal(enrollment, item.renew_before, self._now(), force=item.force)
+        if decided.asks_for is None:
+            return decided
+        spec = dataclasses.replace(decided.asks_for, request_code=item.request_code)
+        return dataclasses.replace(decided, asks_for=spec)
+
+
+def _adopted(enrollment: Enrollment, adoption: Adoption) -> Revision:
+    """Return the row of a certificate that the store knows from now on."""
+    return dataclasses.replace(
+        enrollment.next_revision(adoption.spec),
+        state=State.FINALIZED,
+        thumbprint=adoption.thumbprint,
+        certificate=adoption.certificate,
+        not_valid_before=adoption.not_valid_before,
+        not_valid_after=adoption.not_valid_after,
+        adopted=True,
+        note="adopted",
+    )
 
 
 def _without(enrollment: Enrollment, given_up: Revision | None) -> Enrollment:
-    """Return the enrollment as it is once a pending revision has been given up."""
+    """Return the enrollment as it is after a pending revision was given up."""
     if given_up is None:
         return enrollment
     rows = tuple(given_up if row == enrollment.pending else row for row in enrollment.revisions)
@@ -197,9 +209,9 @@ def _without(enrollment: Enrollment, given_up: Revision | None) -> Enrollment:
 
 
 def _after_failure(intent: Revision, error: RedtrustError, now: dt.datetime) -> Revision:
-    """Return the row that a failed create leaves: was a key made, or can none have been?
+    """Return the row that a failed create leaves: a key pair may have been made, or none.
 
-    Only the create itself can have made one, not the login after a create that was refused with 401.
+    Only the create itself can have made one, not the login that follows a create refused with 401.
     """
     unknown = isinstance(error, ServiceError) and error.step == "create" and not error.not_done
     state = State.CREATE_UNKNOWN if unknown else State.ABANDONED

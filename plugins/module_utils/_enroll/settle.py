@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Settle by hand what no run can settle by itself."""
+"""Settle an enrollment by hand: a person decides where no run can."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from .._store.api import Store
 from .step import Plan, Step
 
 Settlement = t.Literal["abandoned", "accepted"]
+# The decision of a plan: the revisions to store, the one that matters most last.
+Rows = tuple[Revision, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,11 +25,11 @@ class SettleItem:
     name: str
 
 
-class SettleStep(Step[SettleItem]):
-    """Write down what a person decided; nothing is sent.
+class SettleStep(Step[SettleItem, Rows]):
+    """Write down the decision of a person; send nothing.
 
-    ``abandoned`` gives up what is on its way, or was rejected. ``accepted`` takes for settled what has an unknown
-    outcome: unanswered requests for a key pair, and an upload without an answer, whose certificate is in use.
+    ``abandoned`` gives up a revision that is on its way or was rejected. ``accepted`` settles unknown outcomes:
+    requests for a key pair without an answer, and an upload without an answer, whose certificate is in use.
     """
 
     def __init__(self, store: Store, settlement: Settlement, *, comment: str | None, force: bool) -> None:
@@ -36,40 +38,39 @@ class SettleStep(Step[SettleItem]):
         self._comment = comment
         self._force = force
 
-    def plan(self, item: SettleItem, enrollment: Enrollment) -> Plan[SettleItem]:
+    def plan(self, _item: SettleItem, enrollment: Enrollment) -> Plan[Rows]:
         if not enrollment.revisions:
             raise PolicyError("the store does not know this name")
         rows, reason = self._rows(enrollment)
         if not rows:
-            return Plan(item, enrollment, "none", reason, expected=enrollment.pending or enrollment.current)
+            return Plan(enrollment, "none", reason, expected=enrollment.pending or enrollment.current)
         action = "abandon" if self._settlement == "abandoned" else "accept"
-        return Plan(item, enrollment, action, reason, acts=True, expected=rows[-1])
+        return Plan(enrollment, action, reason, rows, expected=rows[-1])
 
-    def act(self, plan: Plan[SettleItem]) -> Outcome:
-        rows, _reason = self._rows(plan.enrollment)
-        return plan.outcome(self._store.put(*rows)[-1])
+    def act(self, plan: Plan[Rows], decision: Rows) -> Outcome:
+        return plan.outcome(self._store.put(*decision)[-1])
 
-    def _rows(self, enrollment: Enrollment) -> tuple[list[Revision], str]:
-        """Return the rows as they shall be stored, the one that matters most last, and why."""
+    def _rows(self, enrollment: Enrollment) -> tuple[Rows, str]:
+        """Return the revisions to store, and why."""
         return self._abandoned(enrollment) if self._settlement == "abandoned" else self._accepted(enrollment)
 
-    def _abandoned(self, enrollment: Enrollment) -> tuple[list[Revision], str]:
+    def _abandoned(self, enrollment: Enrollment) -> tuple[Rows, str]:
         latest = enrollment.latest
         rejected = latest if latest is not None and latest.state is State.REJECTED else None
         given_up = enrollment.pending or rejected
         if given_up is None:
-            return [], "nothing is on its way"
+            return (), "nothing is on its way"
         if given_up.upload_started and not self._force:
             raise PolicyError(
                 f"its certificate {given_up.thumbprint} was uploaded without an answer and may be in use: look at the "
                 "service, then accept it, or abandon it with force"
             )
         if given_up.state is State.INTENDED:
-            # No run is at work on it, so its answer is lost; what may lie at the service stays counted.
-            return [self._noted(given_up, State.CREATE_UNKNOWN)], "a request for a key pair without an answer"
-        return [self._noted(given_up, State.ABANDONED)], f"it was {given_up.state}"
+            # No run is at work on it, so its answer is lost. A key may lie at the service, which stays counted.
+            return (self._noted(given_up, State.CREATE_UNKNOWN),), "a request for a key pair without an answer"
+        return (self._noted(given_up, State.ABANDONED),), f"it was {given_up.state}"
 
-    def _accepted(self, enrollment: Enrollment) -> tuple[list[Revision], str]:
+    def _accepted(self, enrollment: Enrollment) -> tuple[Rows, str]:
         lost = [revision for revision in enrollment.revisions if revision.state is State.CREATE_UNKNOWN]
         rows = [self._noted(revision, State.ABANDONED) for revision in lost]
         reasons = [f"unanswered requests for a key pair: {len(lost)}"] if lost else []
@@ -79,7 +80,7 @@ class SettleStep(Step[SettleItem]):
                 rows.append(enrollment.current.moved(State.SUPERSEDED))
             rows.append(self._noted(pending, State.FINALIZED, request_code=None))
             reasons.append("an upload without an answer")
-        return rows, "; ".join(reasons) or "no outcome is unknown"
+        return tuple(rows), "; ".join(reasons) or "no outcome is unknown"
 
     def _noted(self, revision: Revision, state: State, **changes: t.Any) -> Revision:
         words = [f"{self._settlement} by hand", self._comment or "", f"it was {revision.state}", revision.note or ""]

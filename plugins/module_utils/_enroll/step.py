@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every step has in common: an item becomes a plan, a plan becomes an outcome."""
+"""The parts that all steps share: an item becomes a plan, a plan becomes an outcome."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._models import Enrollment, Outcome, Revision, State
 
 
 class Named(t.Protocol):
-    """What a step works on: anything with the name of an enrollment."""
+    """An item of a step: anything with the name of an enrollment."""
 
     @property
     def name(self) -> str:
@@ -22,33 +22,34 @@ class Named(t.Protocol):
 
 
 Item = t.TypeVar("Item", bound=Named)
+Decided = t.TypeVar("Decided")
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan(t.Generic[Item]):
-    """What a step is going to do with one item, and why.
+class Plan(t.Generic[Decided]):
+    """The plan of a step for one enrollment.
 
-    ``acts`` is False where nothing is to do; ``expected`` is the revision as it will be afterwards, as far as
-    that can be known before. ``error`` is why it cannot be done, where that is to be written down; acting raises it.
+    ``decision`` holds all that acting needs; without one there is nothing to do. ``expected`` is the revision
+    afterwards, as far as it is known before. ``error`` is the reason of a failure: acting on the decision writes it
+    down and raises it.
     """
 
-    item: Item
     enrollment: Enrollment
     action: str
     reason: str
-    acts: bool = False
+    decision: Decided | None = None
     expected: Revision | None = None
     warnings: tuple[str, ...] = ()
     error: RedtrustError | None = None
 
     def outcome(self, revision: Revision | None = None, **changes: t.Any) -> Outcome:
-        """Return what became of it; without ``revision``, what is going to become of it."""
+        """Return the outcome that left ``revision``; without it, the outcome that is expected."""
         after = revision or self.expected
         values = {
-            "name": self.item.name,
+            "name": self.enrollment.name,
             "action": self.action,
             "reason": self.reason,
-            "changed": self.acts,
+            "changed": self.decision is not None,
             "revision": after,
             "in_use": after if after and after.state is State.FINALIZED else self.enrollment.current,
             "before": facts_of(self.enrollment.pending or self.enrollment.current),
@@ -58,20 +59,24 @@ class Plan(t.Generic[Item]):
         return Outcome(**{**values, **changes})
 
 
-class Step(abc.ABC, t.Generic[Item]):
-    """One step. Usable from several threads."""
+class Step(abc.ABC, t.Generic[Item, Decided]):
+    """One step of an enrollment. Usable from several threads."""
 
     @abc.abstractmethod
-    def plan(self, item: Item, enrollment: Enrollment) -> Plan[Item]:
-        """Say what is to be done and why; raise a RedtrustError where it cannot be."""
+    def plan(self, item: Item, enrollment: Enrollment, /) -> Plan[Decided]:
+        """Return the plan for an item; change nothing. Raise a RedtrustError where nothing can be done."""
 
     @abc.abstractmethod
-    def act(self, plan: Plan[Item]) -> Outcome:
-        """Do it. The caller holds the lease of the enrollment, and planned after it had it."""
+    def act(self, plan: Plan[Decided], decision: Decided, /) -> Outcome:
+        """Carry out the decision of a plan that was made under the lease, which the caller still holds.
+
+        Each write is a compare-and-set with the revision that was planned: raises StaleRevisionError where another run
+        was first.
+        """
 
 
 def facts_of(revision: Revision | None) -> dict[str, t.Any]:
-    """Return what a person sees of a revision, for ``diff``."""
+    """Return the facts of a revision that ``diff`` shows."""
     if revision is None:
         return {}
     facts = {

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import missing_required_lib
 
-from .._enroll.api import BatchOptions, Item, Step, predict, run_batch, utc_now
+from .._enroll.api import BatchOptions, Decided, Item, Step, predict, run_batch, utc_now
 from .._errors import ConfigurationError, RedtrustError
 from .._holder import holder
 from .._http.api import REQUESTS_IMPORT_ERROR, HttpsTransport, check_files
@@ -92,7 +92,7 @@ class Context:
         """Return the names of all enrollments of the service that have or await a certificate."""
         return [found.name for found in self.store.enrollments(self.service) if found.pending or found.current]
 
-    def run_batch(self, step: Step[Item], items: t.Sequence[Item]) -> list[Outcome]:
+    def run_batch(self, step: Step[Item, Decided], items: t.Sequence[Item]) -> list[Outcome]:
         """Do the step for each item; in check mode say what would be done."""
         if not 1 <= self.params["workers"] <= 256:
             raise ConfigurationError(f"workers must be from 1 to 256, not {self.params['workers']}")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What becomes the failure of one item, how it is told, and what ends the run."""
+"""Errors that are the failure of one item, their messages, and errors that end the run."""
 
 from __future__ import annotations
 

@@ -61,8 +61,8 @@ class Clock:
         self.alarm()
 
 
-class Requesting(Step[SignItem]):
-    """Put a row for each name that has none; names say what goes wrong."""
+class Requesting(Step[SignItem, Revision]):
+    """Put a row for each name that has none; some names stand for a failure."""
 
     def __init__(self, store: SqliteStore) -> None:
         self.store = store
@@ -70,7 +70,7 @@ class Requesting(Step[SignItem]):
         self.planned: list[str] = []
         self.before: t.Callable[[], None] = lambda: None
 
-    def plan(self, item: SignItem, enrollment: Enrollment) -> Plan[SignItem]:
+    def plan(self, item: SignItem, enrollment: Enrollment) -> Plan[Revision]:
         self.planned.append(item.name)
         if item.name.startswith("refused"):
             raise PolicyError("not this one")
@@ -78,18 +78,19 @@ class Requesting(Step[SignItem]):
             raise ValueError("canary-password cannot be read")
         row = Revision("svc", item.name, 1, 1, State.REQUESTED, _spec(item.name), request_code="c", csr=b"c")
         there = enrollment.latest is not None
-        return Plan(item, enrollment, "none" if there else "issue", "why", acts=not there, expected=row)
+        return Plan(enrollment, "none" if there else "issue", "why", None if there else row, expected=row)
 
-    def act(self, plan: Plan[SignItem]) -> Outcome:
+    def act(self, plan: Plan[Revision], decision: Revision) -> Outcome:
         self.before()
-        self.acted.append(plan.item.name)
-        if plan.item.name.startswith("broken"):
+        name = plan.enrollment.name
+        self.acted.append(name)
+        if name.startswith("broken"):
             raise SignerError("no luck")
-        if plan.item.name.startswith("crash"):
+        if name.startswith("crash"):
             raise RuntimeError("canary-password came back")
-        if plan.item.name.startswith("full"):
+        if name.startswith("full"):
             raise OSError(errno.ENOSPC, "No space left on device")
-        (row,) = self.store.put(t.cast("Revision", plan.expected))
+        (row,) = self.store.put(decision)
         return plan.outcome(row)
 
 
@@ -382,7 +383,7 @@ def test_a_service_that_is_down_is_not_asked_for_the_rest(store: SqliteStore, cl
 
 @pytest.mark.parametrize(("workers", "expected"), [(1, 1), (3, 3), (50, 6)])
 def test_no_more_workers_than_asked_for(store: SqliteStore, clock: Clock, workers: int, expected: int) -> None:
-    """As many as are expected meet at a barrier, so fewer would not come through, and more would be counted."""
+    """The expected number meets at a barrier: fewer would not come through, and more would be counted."""
     together = threading.Barrier(expected)
     lock = threading.Lock()
     at_work: list[int] = [0, 0]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is decided about one enrollment, case by case."""
+"""The decisions about one enrollment, case by case."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.policy import (
-    RenewBefore,
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.backoff import (
     after_failure,
+    refuse_waiting,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.due import RenewBefore
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.policy import (
     decide_issue,
     decide_renewal,
-    refuse_waiting,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     AnswerInvalidError,
@@ -65,7 +67,7 @@ def enrollment(*rows: Revision) -> Enrollment:
 
 
 CODE: dict[str, t.Any] = {"request_code": "code", "csr": b"csr"}
-# What is in the store, what is asked for, with force?, the action, a part of the reason, the state given up for.
+# The rows in the store, the spec, force, the action, a part of the reason, the state of the revision given up.
 ISSUE = [
     ((), SPEC, False, "issue", "not in the store yet", None),
     ((row(State.ABANDONED),), SPEC, False, "issue", "the last attempt was abandoned", None),
@@ -112,7 +114,7 @@ def test_issue(
     decision = decide_issue(spec, enrollment(*rows), NOW, force=force)
     assert decision.action == action
     assert reason in decision.reason
-    assert decision.asks == (action in ("issue", "replace"))
+    assert decision.asks_for == (spec if action in ("issue", "replace") else None)
     if given_up is None:
         assert decision.gives_up is None
     else:
@@ -166,6 +168,7 @@ def test_renewal(
     assert decision.action == action
     assert reason in decision.reason
     assert (decision.gives_up and decision.gives_up.state) == given_up
+    assert decision.asks_for == (SPEC if action in ("issue", "renew") else None)
 
 
 @pytest.mark.parametrize("rows", [(), (row(State.ABANDONED),), (row(State.REJECTED),), (row(State.CREATE_UNKNOWN),)])
@@ -196,23 +199,23 @@ class TestWaiting:
         words = r"failed 2 times in a row \(no luck\): it is tried again from 2026-06-01 01:00 UTC on, or .* force"
         with pytest.raises(BackingOffError, match=words):
             decide_issue(SPEC, enrollment(*rows), NOW)
-        assert decide_issue(SPEC, enrollment(*rows), NOW + HOUR).asks
-        assert decide_issue(SPEC, enrollment(*rows), NOW, force=True).asks
-        assert decide_issue(dataclasses.replace(LONGER, key_length=8192), enrollment(*rows), NOW).asks
+        assert decide_issue(SPEC, enrollment(*rows), NOW + HOUR).asks_for
+        assert decide_issue(SPEC, enrollment(*rows), NOW, force=True).asks_for
+        assert decide_issue(dataclasses.replace(LONGER, key_length=8192), enrollment(*rows), NOW).asks_for
 
     def test_a_renewal_waits_as_well(self) -> None:
         rows = (current(), row(State.CREATE_UNKNOWN, 2, **WAITS))
         month = RenewBefore.parse("30d")
         with pytest.raises(BackingOffError, match="no luck"):
             decide_renewal(enrollment(*rows), month, NOW)
-        assert decide_renewal(enrollment(*rows), month, NOW, force=True).asks
-        assert decide_renewal(enrollment(*rows), month, NOW + HOUR).asks
-        assert not decide_renewal(enrollment(*rows), RenewBefore.parse("1d"), NOW).asks, "it is not due"
+        assert decide_renewal(enrollment(*rows), month, NOW, force=True).asks_for
+        assert decide_renewal(enrollment(*rows), month, NOW + HOUR).asks_for
+        assert not decide_renewal(enrollment(*rows), RenewBefore.parse("1d"), NOW).asks_for, "it is not due"
 
     def test_force_ends_the_wait_of_what_is_on_its_way(self) -> None:
         waiting = row(State.ISSUED, **CODE, **WAITS)
         decision = decide_issue(SPEC, enrollment(waiting), NOW, force=True)
-        assert (decision.action, decision.asks) == ("resume", False)
+        assert (decision.action, decision.asks_for) == ("resume", None)
         assert decision.resumes == dataclasses.replace(waiting, retry_at=None)
         assert "waits no longer" in decision.reason
         assert decide_issue(SPEC, enrollment(waiting), NOW).resumes is None
@@ -303,7 +306,7 @@ def test_a_share_is_of_the_whole_lifetime(percent: int, start: dt.datetime, life
     assert due.rule == f"{percent}% of its life before its end"
 
 
-# How long the certificate lives, when it is due before its end, and in which words.
+# The life of a certificate, the time before its end at which it is due, and the rule in words.
 DEFAULTS = [
     (398 * DAY, 30 * DAY, "30 days before its end"),
     (90 * DAY, 30 * DAY, "30 days before its end"),
@@ -370,7 +373,7 @@ def test_a_month_that_was_written_as_a_minute_is_warned_of() -> None:
 def test_a_certificate_that_was_just_obtained_is_never_due(
     text: str, left: dt.timedelta, backdated: dt.timedelta
 ) -> None:
-    """Whatever the CA gives, and however far back it dates: the next run, and the one after, leave it alone."""
+    """The next two runs leave it alone, for any life and any date in the past from which the CA lets it begin."""
     fresh = current(not_valid_before=NOW - backdated, not_valid_after=NOW + left, created_at=NOW, signing_since=NOW)
     for run in (NOW, NOW + left / 12):
         assert decide_renewal(enrollment(fresh), RenewBefore.parse(text), run).action == "none"
@@ -378,7 +381,7 @@ def test_a_certificate_that_was_just_obtained_is_never_due(
 
 
 def test_an_adopted_certificate_is_as_old_as_it_says() -> None:
-    """The store knows when it was adopted, which says nothing about when it was issued."""
+    """The store knows the time of adoption, not the time of issue."""
     adopted = current(not_valid_after=NOW + DAY, created_at=NOW, adopted=True)
     decision = decide_renewal(enrollment(adopted), RenewBefore.parse(None), NOW)
     assert (decision.action, decision.warnings) == ("renew", ())

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll import batch
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll import batch, request
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.api import (
     Adoption,
     FinalizeItem,
@@ -29,7 +29,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
     SignItem,
     SignStep,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.policy import RenewBefore
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.due import RenewBefore
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     AnswerLostError,
     BackingOffError,
@@ -445,7 +445,7 @@ class TestSign:
         assert world.sign().action == "sign"
 
     def test_an_order_that_can_never_be_signed_can_be_changed(self, world: World) -> None:
-        """It would be finished first otherwise, which it cannot."""
+        """Otherwise it would have to be finished first, which is not possible."""
         world.request()
         world.signer.answers = [ConfigurationError("c must have two letters")]
         assert kind(world.sign()) is ConfigurationError
@@ -504,7 +504,7 @@ class TestFinalizeFails:
         assert world.states() == ["1.1 finalized"]
 
     def test_a_code_that_is_named_confirms_it_and_nothing_else_does(self, world: World) -> None:
-        """In each run, with no back-off: who names the code need not wait."""
+        """No run backs off, so the code can be named at any time."""
         self.signed(world)
         world.transport.replies["finalize"] = raw(b"OK")
         assert kind(world.finalize()) is AnswerLostError
@@ -519,7 +519,7 @@ class TestFinalizeFails:
         assert world.states() == ["1.1 finalized"]
 
     def test_401_between_a_lost_answer_and_the_next_forgets_nothing(self, world: World) -> None:
-        """The session is opened anew, and what was lost before is still lost."""
+        """The session is opened anew, and the upload still has no answer."""
         self.signed(world)
         replies = [raw(b"OK"), raw(b"", 401), refusal("E7", "no", 409)]
         world.transport.replies["finalize"] = lambda _request: replies.pop(0)
@@ -710,7 +710,7 @@ class TestWaiting:
 
 
 def without_the_name(csr: bytes) -> bytes:
-    """Return what a CA that forgets what was asked for makes of a request."""
+    """Return a certificate that lacks the subject of the request."""
     return certificate(csr, subject=x509.Name([]))
 
 
@@ -730,7 +730,7 @@ def pending_of(world: World) -> Revision:
 
 
 class TestRefused:
-    """The gate refuses what the signer gave. The request is still good."""
+    """The gate refuses the certificate of the signer. The request is still good."""
 
     def refused(self, world: World, *answers: object) -> Outcome:
         world.request()
@@ -811,7 +811,7 @@ class TestRefused:
         assert world.transport.steps().count("create") == 2
 
     def test_another_certificate_is_another_order_and_the_same_after_a_death(self, world: World) -> None:
-        """A signer that keeps orders in mind, or makes certificates of nothing else, would give the same again."""
+        """For the same order a signer may give the same certificate again."""
         self.refused(world, without_the_name, None, None, without_the_name)
         world.now += DAY
         first, (second, third) = world.signer.orders[0], [world.sign(), world.sign()]
@@ -943,8 +943,117 @@ class TestRefused:
         assert world.transport.steps().count("finalize") == 2
 
 
+class Counting:
+    """Calls through to a function and counts."""
+
+    def __init__(self, function: t.Callable[..., t.Any]) -> None:
+        self.function = function
+        self.calls = 0
+
+    def __call__(self, *args: t.Any, **options: t.Any) -> t.Any:
+        self.calls += 1
+        return self.function(*args, **options)
+
+
+@pytest.fixture
+def decisions(monkeypatch: pytest.MonkeyPatch) -> dict[str, Counting]:
+    """Count the decisions of policy."""
+    counting = {name: Counting(getattr(request, name)) for name in ("decide_issue", "decide_renewal")}
+    for name, function in counting.items():
+        monkeypatch.setattr(request, name, function)
+    return counting
+
+
+class TestADecisionIsMadeOnce:
+    """Policy decides once without the lease, to find out which items act, and once under it."""
+
+    def test_for_what_is_requested(self, world: World, decisions: dict[str, Counting]) -> None:
+        assert world.request().action == "issue"
+        assert decisions["decide_issue"].calls == 2
+        assert world.request().action == "resume"
+        assert decisions["decide_issue"].calls == 3
+
+    def test_for_what_waits_no_longer(self, world: World, decisions: dict[str, Counting]) -> None:
+        world.request()
+        world.store().put(dataclasses.replace(pending_of(world), failures=2, retry_at=NOW + DAY))
+        before = decisions["decide_issue"].calls
+        assert world.request(force=True).changed
+        assert decisions["decide_issue"].calls == before + 2
+
+    def test_for_what_is_renewed(self, world: World, decisions: dict[str, Counting]) -> None:
+        world.issue()
+        assert world.renew().action == "none"
+        assert decisions["decide_renewal"].calls == 1
+        assert world.renew(RenewItem("www", MONTH, force=True)).action == "renew"
+        assert decisions["decide_renewal"].calls == 3
+
+    @pytest.mark.parametrize(("end", "action"), [(NOW + 90 * DAY, "adopt"), (NOW, "renew")])
+    def test_for_what_is_adopted_and_its_file_is_read_once(
+        self, world: World, decisions: dict[str, Counting], end: dt.datetime, action: str
+    ) -> None:
+        reading = Counting(lambda: Adoption(SPEC, "A" * 40, not_valid_before=NOW - DAY, not_valid_after=end))
+        assert world.renew(RenewItem("www", MONTH, adoption=reading)).action == action
+        assert (decisions["decide_renewal"].calls, reading.calls) == (2, 1)
+        world.renew(RenewItem("www", MONTH, adoption=reading))
+        assert reading.calls == 1, "the store knows it now"
+
+    def test_a_file_is_not_read_for_what_the_store_knows(self, world: World) -> None:
+        world.issue()
+        reading = Counting(lambda: None)
+        world.renew(RenewItem("www", MONTH, adoption=reading))
+        assert reading.calls == 0
+
+    def test_for_what_is_given_and_its_file_is_read_once(self, world: World) -> None:
+        world.request()
+        given = certificate(t.cast("bytes", pending_of(world).csr))
+        reading = Counting(lambda: [given])
+        step = FinalizeStep(**world._tools(), subject_match="contains", encoding="der")
+        assert world.run(step, FinalizeItem("www", reading)).action == "finalize"
+        assert reading.calls == 1
+
+    def test_check_mode_decides_once(self, world: World, decisions: dict[str, Counting]) -> None:
+        step = RequestStep(**world._tools(), register=print)
+        (outcome,) = batch.predict(step, [RequestItem(SPEC)], world.store(), "svc")
+        assert (outcome.action, outcome.changed) == ("issue", True)
+        assert decisions["decide_issue"].calls == 1
+
+    def test_a_stale_plan_has_nothing_signed(self, world: World) -> None:
+        """A run that was believed dead wakes up with its plan, and another run was first."""
+        world.request()
+        step = SignStep(world.store(), world.signer, now=lambda: world.now)
+        plan = step.plan(SignItem("www"), world.enrollment())
+        assert plan.decision is not None
+        world.store().put(dataclasses.replace(pending_of(world), note="another run was here"))
+        with pytest.raises(StaleRevisionError):
+            step.act(plan, plan.decision)
+        assert world.signer.orders == []
+
+    def test_a_stale_plan_asks_for_no_key_pair(self, world: World) -> None:
+        step = RequestStep(**world._tools(), register=print)
+        plan = step.plan(RequestItem(SPEC), world.enrollment())
+        assert plan.decision is not None
+        world.request()
+        with pytest.raises(StaleRevisionError):
+            step.act(plan, plan.decision)
+        assert world.transport.steps().count("create") == 1
+
+    @pytest.mark.parametrize("answers", [[], [without_the_name]])
+    def test_a_stale_plan_uploads_nothing_and_refuses_nothing(self, world: World, answers: list[object]) -> None:
+        world.request()
+        world.signer.answers = answers
+        world.sign()
+        step = FinalizeStep(**world._tools(), subject_match="contains", encoding="der")
+        plan = step.plan(FinalizeItem("www"), world.enrollment())
+        assert plan.decision is not None
+        world.store().put(dataclasses.replace(pending_of(world), note="another run was here"))
+        before = pending_of(world)
+        with pytest.raises(StaleRevisionError):
+            step.act(plan, plan.decision)
+        assert (world.uploads, pending_of(world)) == ([], before)
+
+
 class Odd(str):
-    """An option that the gate cannot even compare."""
+    """An option that fails when the gate compares it."""
 
     __slots__ = ()
 
@@ -1044,7 +1153,7 @@ def test_the_request_code_is_forgotten_once_the_certificate_is_in_use(world: Wor
 
 
 def to_the_end(world: World) -> None:
-    """Do what a job does, up to a certificate and its renewal."""
+    """Run the steps of a job: a certificate and its renewal."""
     world.now = NOW
     world.request()
     world.sign()
