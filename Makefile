@@ -7,11 +7,14 @@
 PYTHON ?= python3
 CHECK := .venv/bin/python tests/tools/check.py
 
-.PHONY: help demo test lint unit robustness browser sanity package integration matrix soak mutation clean
+.PHONY: help demo test quick format lint unit robustness browser sanity package integration matrix soak mutation clean
 
 help:
 	@echo "make demo         see it work: certificates issued and renewed, and the second time no change"
 	@echo "make test         check everything"
+	@echo
+	@echo "make quick        style, types, and the unit tests that start no process: after each change"
+	@echo "make format       lay out the code by its rules"
 	@echo
 	@echo "make lint         of make test: style, types, licences, documentation"
 	@echo "make unit         of make test: the tests that need no playbook"
@@ -30,6 +33,13 @@ demo: .venv/demo
 
 test: .venv/ready
 	@$(CHECK)
+
+quick: .venv/ready
+	@$(CHECK) quick
+
+format: .venv/ready
+	@.venv/bin/python -m ruff check --no-cache --quiet --fix --exit-zero
+	@.venv/bin/python -m ruff format --no-cache --quiet
 
 lint: .venv/ready
 	@$(CHECK) lint

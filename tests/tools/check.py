@@ -43,6 +43,8 @@ BELONGS = re.compile(
 
 # With it a module is killed along with the job that it belongs to; from 2.19 on it lives on.
 OLDER_CORE = "2.18"
+# The summary names so many failed tests: the end of a long output is what people see first.
+MOST_NAMED = 20
 # How much is done in make soak.
 LONG_FORM = {"CERTIFICATE_ENROLL_KILLS": "500", "CERTIFICATE_ENROLL_HOSTILE_ANSWERS": "100000"}
 
@@ -56,7 +58,7 @@ suppress_warnings = ["ref.ref", "ref.any"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Step:
+class Check:
     """One line of the summary."""
 
     group: str
@@ -117,8 +119,13 @@ def docs(shop: Workshop) -> None:
 
 
 def unit(shop: Workshop) -> None:
-    """Run the tests that need no playbook, in the checkout itself, on all cores."""
-    shop.run([shop.python, "-m", "pytest", "-q", "-n", "auto"], cwd=ROOT)
+    """Run the tests that need no playbook."""
+    tests(shop)
+
+
+def quick(shop: Workshop) -> None:
+    """Run the unit tests that start no process of their own."""
+    tests(shop, "-m", "not process", "tests/unit")
 
 
 def robustness(shop: Workshop) -> None:
@@ -129,12 +136,22 @@ def robustness(shop: Workshop) -> None:
         cores.environment(OLDER_CORE, usable[0], pythons[usable[0]])
     else:
         print(f"missing here: a Python for ansible-core {OLDER_CORE}, so nothing is killed on it", flush=True)
-    shop.run([shop.python, "-m", "pytest", "-q", "-n", "auto", "tests/robustness"], cwd=ROOT)
+    tests(shop, "tests/robustness")
 
 
 def browser(shop: Workshop) -> None:
     """Sign in with a real browser, where there is one."""
-    shop.run([shop.python, "-m", "pytest", "-q", "-rs", "-n", "auto", "tests/browser"], cwd=ROOT)
+    tests(shop, "-rs", "tests/browser")
+
+
+def tests(shop: Workshop, *arguments: str) -> None:
+    """Run tests in the checkout itself, on all cores. The names of those that failed are part of the error."""
+    try:
+        shop.run([shop.python, "-m", "pytest", "-q", "-n", "auto", *arguments], cwd=ROOT)
+    except CheckError as exc:
+        failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", exc.output, re.MULTILINE)
+        more = [f"and {len(failed) - MOST_NAMED} more"] if len(failed) > MOST_NAMED else []
+        raise CheckError("\n          ".join([str(exc), *failed[:MOST_NAMED], *more])) from exc
 
 
 def soak(shop: Workshop) -> None:
@@ -210,29 +227,35 @@ def integration(shop: Workshop) -> None:
     shop.run([*shop.tool("ansible-test"), "integration", "--venv", "--requirements", "--color", "no"])
 
 
-STEPS = (
-    Step("lint", "ruff", ruff),
-    Step("lint", "mypy", mypy),
-    Step("lint", "reuse", reuse),
-    Step("lint", "yamllint", yamllint),
-    Step("lint", "ansible-lint", ansible_lint),
-    Step("lint", "changelog", changelog),
-    Step("lint", "documentation", docs),
-    Step("unit", "unit tests", unit),
-    Step("robustness", "robustness tests", robustness),
-    Step("browser", "tests in a browser", browser),
-    Step("sanity", "ansible-test sanity", sanity),
-    Step("sanity", "a planted fault is found", sanity_guard),
-    Step("package", "artifact", package),
-    Step("package", "galaxy-importer", importer),
-    Step("integration", "ansible-test integration", integration),
+CHECKS = (
+    Check("lint", "ruff", ruff),
+    Check("lint", "mypy", mypy),
+    Check("lint", "reuse", reuse),
+    Check("lint", "yamllint", yamllint),
+    Check("lint", "ansible-lint", ansible_lint),
+    Check("lint", "changelog", changelog),
+    Check("lint", "documentation", docs),
+    Check("unit", "unit tests", unit),
+    Check("robustness", "robustness tests", robustness),
+    Check("browser", "tests in a browser", browser),
+    Check("sanity", "ansible-test sanity", sanity),
+    Check("sanity", "a planted fault is found", sanity_guard),
+    Check("package", "artifact", package),
+    Check("package", "galaxy-importer", importer),
+    Check("integration", "ansible-test integration", integration),
 )
-LONG_STEPS = (Step("soak", "robustness tests in their long form", soak),)
+# They run when they are asked for by name.
+OTHER_CHECKS = (
+    Check("quick", "ruff", ruff),
+    Check("quick", "mypy", mypy),
+    Check("quick", "unit tests without processes", quick),
+    Check("soak", "robustness tests in their long form", soak),
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a step went; ``problem`` is empty if it passed."""
+    """How a check went; ``problem`` is empty if it passed."""
 
     name: str
     problem: str
@@ -240,31 +263,31 @@ class Outcome:
 
 
 def main() -> int:
-    """Run the steps of the groups named on the command line; without one all but the long ones."""
-    groups = list(dict.fromkeys(step.group for step in (*STEPS, *LONG_STEPS)))
+    """Run the checks of the groups named on the command line; without one those of ``make test``."""
+    groups = list(dict.fromkeys(check.group for check in (*CHECKS, *OTHER_CHECKS)))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("groups", nargs="*", choices=[*groups, []], metavar="GROUP", help=", ".join(groups))
     wanted = parser.parse_args().groups
-    steps = [step for step in (*STEPS, *LONG_STEPS) if step.group in wanted] if wanted else STEPS
+    checks = [check for check in (*CHECKS, *OTHER_CHECKS) if check.group in wanted] if wanted else CHECKS
     with workshop.opened(Path(sys.prefix), workshop.find_pythons()) as shop:
-        return summary([attempt(step, shop) for step in steps])
+        return summary([attempt(check, shop) for check in checks])
 
 
-def attempt(step: Step, shop: Workshop) -> Outcome:
-    """Run a step, whatever comes of it."""
-    print(f"==> {step.name}", flush=True)
+def attempt(check: Check, shop: Workshop) -> Outcome:
+    """Run a check, whatever comes of it."""
+    print(f"==> {check.name}", flush=True)
     start = time.monotonic()
     problem = ""
     try:
-        step.run(shop)
+        check.run(shop)
     except (CheckError, subprocess.CalledProcessError) as exc:
         problem = str(exc)
-        print(f"FAILED: {step.name}: {problem}", flush=True)
-    return Outcome(step.name, problem, time.monotonic() - start)
+        print(f"FAILED: {check.name}: {problem}", flush=True)
+    return Outcome(check.name, problem, time.monotonic() - start)
 
 
 def summary(outcomes: c.Sequence[Outcome]) -> int:
-    """Print one line per step, and return the exit status."""
+    """Print one line per check, and return the exit status."""
     print("\n==> summary")
     for outcome in outcomes:
         problem = f": {outcome.problem}" if outcome.problem else ""

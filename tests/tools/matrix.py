@@ -43,7 +43,7 @@ def run_core(core: str, pythons: c.Mapping[str, Path]) -> c.Iterator[check.Outco
         # sanity starts the Pythons of the modules by itself, so that one controller is enough
         groups = ("unit", "integration", "sanity") if version == usable[-1] else ("unit", "integration")
         with workshop.opened(venv, pythons) as shop:
-            for step in check.STEPS:
+            for step in check.CHECKS:
                 if step.group in groups:
                     name = f"ansible-core {core} on Python {version}: {step.name}"
                     yield check.attempt(dataclasses.replace(step, name=name), shop)

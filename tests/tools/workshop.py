@@ -35,7 +35,11 @@ _DROPPED = re.compile(r"ANSIBLE_.*|REDTRUST_.*|PYTHON.*|VIRTUAL_ENV|REQUESTS_CA_
 
 
 class CheckError(Exception):
-    """A check did not pass; the message says which command and how."""
+    """A check did not pass; the message says which command and how, ``output`` is what the command printed."""
+
+    def __init__(self, message: str, output: str = "") -> None:
+        super().__init__(message)
+        self.output = output
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Workshop:
         """Run a command in the copy, print and return what it prints. Raise CheckError unless it exits 0."""
         status, text = self._status(command, cwd, environment, echo=True)
         if status:
-            raise CheckError(f"{_name(command)} ended with status {status}")
+            raise CheckError(f"{_name(command)} ended with status {status}", text)
         return text
 
     def output(self, command: c.Sequence[str], *, cwd: Path | None = None, **environment: str) -> str:
@@ -69,7 +73,7 @@ class Workshop:
         status, text = self._status(command, cwd, environment, echo=False)
         if status:
             print(text, flush=True)
-            raise CheckError(f"{_name(command)} ended with status {status}")
+            raise CheckError(f"{_name(command)} ended with status {status}", text)
         return text
 
     def status(self, command: c.Sequence[str]) -> tuple[int, str]:
