@@ -12,28 +12,15 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
-ABSOLUTE = "ansible_collections.redtrust.certificate_enroll.plugins."
-
-# Each of these knows only those above it, and of a package only its api.
-LAYERS = (
-    "_fault_points",
-    "_secrets",
-    "_holder",
-    "_error_codes",
-    "_errors",
-    "_clock",
-    "_models",
-    "_x509",
-    "_http",
-    "_service",
-    "_store",
-    "_session",
-    "_signers",
-    "_enroll",
-    "_sign_in",
-    "_module",
+from ansible_collections.redtrust.certificate_enroll.tests.unit.imports import (
+    ABSOLUTE,
+    LAYERS,
+    PLUGINS,
+    imports_of,
+    is_package,
+    layer_of,
 )
+
 # Only these, and the modules, know AnsibleModule.
 KNOW_ANSIBLE_MODULE = ("_module",)
 TOO_BROAD = ("Exception", "BaseException")
@@ -52,11 +39,11 @@ def problems(path: PurePosixPath, source: str) -> list[str]:
 
 
 def _layer_problems(path: PurePosixPath, tree: ast.Module) -> c.Iterator[str]:
-    own = _layer(path)
+    own = layer_of(path)
     if own and own not in LAYERS:
         yield f"{path}: {own} is not in the list of layers"
         return
-    for line, name in _imports(path, tree):
+    for line, name in imports_of(path, tree):
         if name == "ansible.module_utils.basic.AnsibleModule" and own and own not in KNOW_ANSIBLE_MODULE:
             yield f"line {line}: {own} may not know AnsibleModule"
         if not name.startswith(ABSOLUTE):
@@ -66,25 +53,8 @@ def _layer_problems(path: PurePosixPath, tree: ast.Module) -> c.Iterator[str]:
             yield f"line {line}: module_utils may not import plugins.{folder}"
         elif own and other != own and other not in LAYERS[: LAYERS.index(own)]:
             yield f"line {line}: {own} may not import {other or 'all of module_utils'}"
-        elif other != own and inner != "api" and (PLUGINS / folder / other).is_dir():
+        elif other != own and inner != "api" and folder == "module_utils" and is_package(other):
             yield f"line {line}: {other} is a package, and only its api may be imported"
-
-
-def _layer(path: PurePosixPath) -> str:
-    """Return the layer that a file belongs to, or an empty string if it is not in module_utils."""
-    return PurePosixPath(path.parts[1]).stem if path.parts[0] == "module_utils" else ""
-
-
-def _imports(path: PurePosixPath, tree: ast.AST) -> c.Iterator[tuple[int, str]]:
-    """Return line and full name of everything that is imported, wherever in the file."""
-    package = (ABSOLUTE + ".".join(path.parent.parts)).split(".")
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            start = [*base, *([node.module] if node.module else [])]
-            yield from ((node.lineno, ".".join([*start, alias.name])) for alias in node.names)
 
 
 def _third_party_problems(tree: ast.Module) -> c.Iterator[str]:
