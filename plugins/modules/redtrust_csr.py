@@ -254,21 +254,19 @@ summary:
 """
 
 from ..module_utils._enroll.api import RequestStep
-from ..module_utils._module.api import Context, Result, batch_result, run
-from ..module_utils._module.api import options as arguments
+from ..module_utils._module.api import REQUESTED, Context, Result, batch_result, certificates_spec, request_items, run
 
 
 def work(context: Context) -> Result:
     """Request what is not there."""
-    items = arguments.request_items(context.params)
+    items = request_items(context.params)
     step = RequestStep(context.store, context.client, context.session(), register=context.register, now=context.now)
     return batch_result(context.run_batch(step, items))
 
 
 def main() -> None:
     """Run the module."""
-    certificates = arguments.certificates(arguments.REQUESTED, required=True)
-    run({**arguments.CONNECTION, **arguments.STORE, **arguments.BATCH, **certificates}, work)
+    run(certificates_spec(REQUESTED, required=True), work)
 
 
 if __name__ == "__main__":

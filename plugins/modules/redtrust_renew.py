@@ -265,25 +265,20 @@ summary:
 """
 
 from ..module_utils._enroll.api import RenewStep
-from ..module_utils._module.api import Context, Result, batch_result, run
-from ..module_utils._module.api import options as arguments
+from ..module_utils._module.api import RENEWED, Context, Result, Spec, batch_result, certificates_spec, renew_items, run
 
 
 def work(context: Context) -> Result:
     """Request the next revision of what is due."""
-    items = arguments.renew_items(context.params, context.names)
+    items = renew_items(context.params, context.names)
     step = RenewStep(context.store, context.client, context.session(), register=context.register, now=context.now)
     return batch_result(context.run_batch(step, items))
 
 
 def main() -> None:
     """Run the module."""
-    options: arguments.Spec = {
-        **arguments.certificates(arguments.RENEWED),
-        "renew_before": {"type": "str"},
-        "force": {"type": "bool", "default": False},
-    }
-    run({**arguments.CONNECTION, **arguments.STORE, **arguments.BATCH, **options}, work)
+    own: Spec = {"renew_before": {"type": "str"}, "force": {"type": "bool", "default": False}}
+    run({**certificates_spec(RENEWED), **own}, work)
 
 
 if __name__ == "__main__":

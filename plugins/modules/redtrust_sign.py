@@ -290,14 +290,23 @@ summary:
 import dataclasses
 
 from ..module_utils._enroll.api import SignStep
-from ..module_utils._module.api import Context, Result, batch_result, run
-from ..module_utils._module.api import options as arguments
+from ..module_utils._module.api import (
+    NAMED,
+    SIGNER,
+    Context,
+    Result,
+    batch_result,
+    build_signer,
+    certificates_spec,
+    run,
+    sign_items,
+)
 
 
 def work(context: Context) -> Result:
     """Hand what is requested to the signer."""
-    signer = arguments.signer_of(context.params, context.now())
-    items = arguments.sign_items(context.params, context.names)
+    signer = build_signer(context.params, context.now())
+    items = sign_items(context.params, context.names)
     if not items:
         signer.check(context.now())
     result = batch_result(context.run_batch(SignStep(context.store, signer, now=context.now), items))
@@ -306,12 +315,8 @@ def work(context: Context) -> Result:
 
 def main() -> None:
     """Run the module."""
-    options: arguments.Spec = {**arguments.certificates(arguments.NAMED), **arguments.SIGNER}
-    run(
-        {**arguments.CONNECTION, **arguments.STORE, **arguments.BATCH, **options},
-        work,
-        required_if=[("signer", "local_ca", ["local_ca"]), ("signer", "command", ["command"])],
-    )
+    rules = [("signer", "local_ca", ["local_ca"]), ("signer", "command", ["command"])]
+    run({**certificates_spec(NAMED), **SIGNER}, work, required_if=rules)
 
 
 if __name__ == "__main__":
