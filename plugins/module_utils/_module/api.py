@@ -25,7 +25,7 @@ from .results import Result, batch_result, enrollment_facts, error_facts, timest
 from .role import RoleOutcome, Step, outcome_of
 from .run import run
 from .selection import SELECTION, Selection
-from .signer import SIGNER, build_signer
+from .signer import SIGNER, SIGNER_REQUIRED_IF, build_signer
 from .specs import CONNECTION, SIGN_IN, STORE, Spec
 from .yaml_values import check_values
 
@@ -37,6 +37,7 @@ __all__ = [
     "REQUESTED",
     "SELECTION",
     "SIGNER",
+    "SIGNER_REQUIRED_IF",
     "SIGN_IN",
     "STORE",
     "CertificateFiles",

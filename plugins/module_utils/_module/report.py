@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from .._signers.api import SIGNERS
+
 Entry = t.Mapping[str, t.Any]
 
 # The states of a revision that is on its way, with what it waits for; {} is the signer.
@@ -20,7 +22,8 @@ _WAITING = {
     "signing": "at {}",
     "issued": "to be uploaded",
 }
-_SIGNERS = {"local_ca": "the local CA", "command": "the command that signs", "none": "a certificate to be given"}
+# Nothing signs here: somebody gives the certificate.
+_NO_SIGNER = ("", "none")
 _DOES = {
     "issue": "would be issued",
     "replace": "would be replaced",
@@ -144,10 +147,16 @@ def _certificate(entry: Entry) -> str:
 
 def _waits(waiting: t.Sequence[Entry], signer: str) -> t.Iterator[str]:
     for group in _groups(waiting, lambda entry: str(entry["state"])):
-        where = _WAITING[group[0]["state"]].format(_SIGNERS.get(signer, signer) or "a certificate to be given")
+        where = _WAITING[group[0]["state"]].format(_signer(signer))
         moments = sorted(filter(None, (entry.get("waiting_since") for entry in group)))
         since = f"{', the longest' if len(group) > 1 else ''} since {moments[0]}" if moments else ""
         yield f"waiting {where}{since}: {_among(group)}"
+
+
+def _signer(name: str) -> str:
+    if name in _NO_SIGNER:
+        return "a certificate to be given"
+    return SIGNERS[name].in_words if name in SIGNERS else name
 
 
 def _would(entry: Entry) -> str:

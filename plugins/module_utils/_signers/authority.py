@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hmac
 import typing as t
 from pathlib import Path
 
@@ -22,12 +23,20 @@ from .._x509.api import (
     newest_of_key,
     parse_certificates,
     public_key_sha256,
+    subject_key_identifier,
 )
 
 try:
+    from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-    from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        load_der_private_key,
+        load_pem_private_key,
+    )
 except ImportError:
     pass  # told by CRYPTOGRAPHY_IMPORT_ERROR
 
@@ -48,6 +57,18 @@ class Authority:
     key: SigningKey = dataclasses.field(repr=False)
     above: tuple[bytes, ...]
     warnings: tuple[str, ...] = ()
+
+    def serial_key(self) -> bytes:
+        """Return the key of the hash that makes serial numbers; only who has the CA's private key knows it."""
+        private = self.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        return hmac.digest(private, b"redtrust.certificate_enroll: serial numbers", "sha256")
+
+    def key_identifier(self) -> x509.AuthorityKeyIdentifier:
+        """Return the extension that names the CA's key, as the CA's own certificate does."""
+        ca = load_certificate(self.certificate)
+        own = subject_key_identifier(ca)
+        found = x509.SubjectKeyIdentifier(own) if own else x509.SubjectKeyIdentifier.from_public_key(ca.public_key())
+        return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(found)
 
 
 def load_authority(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import datetime as dt
+import typing as t
 
 from .._errors import ConfigurationError, SignerError
 from .._models import DistinguishedName
@@ -69,6 +70,25 @@ class Signer(abc.ABC):
     @abc.abstractmethod
     def _sign(self, order: SigningOrder) -> Signed | None:
         """Do what ``sign()`` promises, except for looking at the certificate's key."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SignerKind:
+    """A signer as operators know it: what its file tells the modules, the documentation and the roles.
+
+    ``name`` is the value of the option ``signer``, and the name of the option that holds the signer's own options.
+    ``options`` is the argument spec of these. A secret among them, which has ``no_log``, may also come from the
+    environment as ``REDTRUST_<SIGNER>_<OPTION>``. ``documentation`` is YAML: the description, the type and the
+    suboptions of that option. ``choice`` says in the documentation what it is, ``in_words`` names it in messages.
+    ``build`` takes the options and the time, and raises ConfigurationError.
+    """
+
+    name: str
+    choice: str
+    in_words: str
+    options: t.Mapping[str, t.Mapping[str, t.Any]]
+    documentation: str
+    build: t.Callable[[t.Mapping[str, t.Any], dt.datetime], Signer]
 
 
 def _check_key(signed: Signed, order: SigningOrder) -> None:
