@@ -27,7 +27,7 @@ def _choice() -> str:
 
 
 class ModuleDocFragment:
-    """The fragment. An annotation tells the linter of ansible-test that this is no text to be read as it stands."""
+    """The fragment. The annotation keeps the linter of ansible-test from reading it as it stands."""
 
     DOCUMENTATION: t.ClassVar[str] = "options:\n" + textwrap.indent(
         "".join([_choice(), *map(_own_option, SIGNERS.values())]), "  "

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 import typing as t
@@ -19,32 +20,44 @@ from .specs import BATCH, CONNECTION, STORE, Spec
 Params = t.Mapping[str, t.Any]
 Names = t.Callable[[], t.Iterable[str]]
 
+# How an option is given, for the type of a field of CertificateSpec.
+_TYPES: t.Mapping[str, t.Mapping[str, str]] = {
+    "DistinguishedName": {"type": "raw"},
+    "bool": {"type": "bool"},
+    "int": {"type": "int"},
+    "str": {"type": "str"},
+    "str | None": {"type": "str"},
+    "t.Mapping[str, t.Any]": {"type": "dict"},
+    "tuple[int, ...]": {"type": "list", "elements": "int"},
+    "tuple[str, ...]": {"type": "list", "elements": "str"},
+}
+# A field that does not count in a comparison is not asked for.
+_FIELDS = tuple(field for field in dataclasses.fields(CertificateSpec) if field.compare)
+
+
+def _option(field: dataclasses.Field[t.Any]) -> dict[str, t.Any]:
+    """Return the option for a field of CertificateSpec, with its default; a field without one is required."""
+    rules = {**_TYPES[str(field.type)], "no_log": not field.repr}
+    if field.default_factory is not dataclasses.MISSING:
+        return {**rules, "default": field.default_factory()}
+    if field.default is dataclasses.MISSING:
+        return {**rules, "required": True}
+    if field.default is None:
+        return rules
+    return {**rules, "default": list(field.default) if isinstance(field.default, tuple) else field.default}
+
+
 REQUESTED: Spec = {
-    "name": {"type": "str", "required": True},
-    "dn": {"type": "raw", "required": True},
-    "provider": {"type": "str", "required": True},
-    "key_type": {"type": "str", "default": "RSA", "no_log": False},
-    "key_length": {"type": "int", "default": 2048, "no_log": False},
-    "hash_type": {"type": "str", "default": "SHA256"},
-    "info": {"type": "dict", "default": {}},
-    "group_ids": {"type": "list", "elements": "int", "default": []},
-    "subject_alt_name": {"type": "list", "elements": "str", "default": []},
-    "request_code": {"type": "str", "no_log": True},
+    **{field.name: _option(field) for field in _FIELDS},
     "force": {"type": "bool", "default": False},
 }
 
 RENEWED: Spec = {
-    "name": {"type": "str", "required": True},
+    **{name: {**rules, "required": name == "name"} for name, rules in REQUESTED.items()},
     "renew_before": {"type": "str"},
-    "force": {"type": "bool", "default": False},
     "certificate": {"type": "str"},
     "certificate_path": {"type": "path"},
     "thumbprint": {"type": "str"},
-    "request_code": REQUESTED["request_code"],
-    **{
-        name: {**REQUESTED[name], "required": False}
-        for name in ("dn", "provider", "key_type", "key_length", "hash_type", "info", "group_ids", "subject_alt_name")
-    },
 }
 
 FINALIZED: Spec = {
@@ -125,18 +138,9 @@ def _spec(entry: Params) -> CertificateSpec:
         raise ConfigurationError(f"{name}: {exc}") from exc
     if not entry["provider"]:
         raise ConfigurationError(f"{name}: provider is not set; it is the name of the provider at the service")
-    return CertificateSpec(
-        name=name,
-        dn=dn,
-        provider=entry["provider"],
-        key_type=entry["key_type"],
-        key_length=entry["key_length"],
-        hash_type=entry["hash_type"],
-        info=entry["info"],
-        group_ids=tuple(entry["group_ids"]),
-        subject_alt_name=tuple(entry["subject_alt_name"]),
-        request_code=entry.get("request_code"),
-    )
+    given = {field.name: entry[field.name] for field in _FIELDS}
+    lists = {option: tuple(value) for option, value in given.items() if isinstance(value, list)}
+    return CertificateSpec(**{**given, **lists, "name": name, "dn": dn})
 
 
 def _adoption(entry: Params) -> Adoption | None:

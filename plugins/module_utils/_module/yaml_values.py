@@ -16,12 +16,17 @@ import re
 import typing as t
 
 from .._errors import ConfigurationError
+from .items import FINALIZED, RENEWED, REQUESTED
 
+_ENTRY = {**REQUESTED, **RENEWED, **FINALIZED}
+# The grammar of durations and the parser of certificates refuse everything else by themselves.
+_REFUSED_ELSEWHERE = ("renew_before", "certificate")
+_STRINGS = [name for name, rules in _ENTRY.items() if rules["type"] == "str" and name not in _REFUSED_ELSEWHERE]
 # The options of an entry that are text, text that is not shown, lists of text, or text at any depth.
-_TEXTS = ("name", "provider", "key_type", "hash_type", "thumbprint")
-_SECRET_TEXTS = ("request_code",)
-_LISTS = ("subject_alt_name", "names")
-_DEEP = ("dn", "info")
+_TEXTS = tuple(name for name in _STRINGS if not _ENTRY[name].get("no_log"))
+_SECRET_TEXTS = tuple(name for name in _STRINGS if _ENTRY[name].get("no_log"))
+_LISTS = tuple(name for name, rules in _ENTRY.items() if rules.get("elements") == "str")
+_DEEP = tuple(name for name, rules in _ENTRY.items() if rules["type"] in ("raw", "dict"))
 # Before ansible-core 2.19 a template turns the number that YAML makes of 0644 into the text 420.
 _MODES_IN_DECIMAL = {str(mode): f"0{mode:o}" for mode in (0o400, 0o640, 0o644, 0o660, 0o664)}
 # So does it with a whole list that has a date in it.
