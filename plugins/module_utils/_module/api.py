@@ -22,7 +22,7 @@ from .items import (
 )
 from .options import Connection, Server, listening_place
 from .results import Result, batch_result, enrollment_facts, error_facts, timestamp
-from .role import RoleOutcome, Step, outcome_of
+from .role import RoleOutcome, StepResult, outcome_of
 from .run import run
 from .selection import SELECTION, Selection
 from .signer import SIGNER, SIGNER_REQUIRED_IF, build_signer
@@ -48,7 +48,7 @@ __all__ = [
     "Selection",
     "Server",
     "Spec",
-    "Step",
+    "StepResult",
     "batch_result",
     "build_signer",
     "certificates_spec",

@@ -47,7 +47,7 @@ class RoleOutcome:
 
 
 @dataclasses.dataclass(frozen=True)
-class Step:
+class StepResult:
     """One step: the names that were handed to it, and what its task registered.
 
     ``task`` names the task of the caller that failed; it is empty for the modules of the collection.
@@ -68,7 +68,7 @@ class Step:
         return bool(self.result.get("skipped")) or not self.result
 
 
-def outcome_of(steps: t.Sequence[Step]) -> RoleOutcome:
+def outcome_of(steps: t.Sequence[StepResult]) -> RoleOutcome:
     """Return what became of the certificates of the first step, in its order."""
     known: dict[str, Entry] = {}
     unsettled: dict[str, str] = {}
@@ -127,7 +127,7 @@ def _failed(name: str, earlier: Entry | None, cause: str, task: str) -> Entry:
     return {**(earlier or nothing), "failed": True, "msg": cause, "error": error}
 
 
-def _causes(step: Step) -> tuple[dict[str, str], str]:
+def _causes(step: StepResult) -> tuple[dict[str, str], str]:
     """Return why a step that could not run failed, by name, and for those that are not named.
 
     A task of the caller that looped over entries with a name has failed for some of them, anything else for all.
@@ -141,7 +141,7 @@ def _causes(step: Step) -> tuple[dict[str, str], str]:
     return named or dict.fromkeys(step.names, other), other
 
 
-def _failed_items(step: Step) -> t.Iterator[tuple[str, t.Mapping[str, t.Any]]]:
+def _failed_items(step: StepResult) -> t.Iterator[tuple[str, t.Mapping[str, t.Any]]]:
     for result in step.result.get("results") or ():
         item = result.get(str(result.get("ansible_loop_var") or "item"))
         name = item.get("name") if isinstance(item, t.Mapping) else item
