@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One module run: its options, and what is built from them when it is first needed."""
+"""One run of a module: its options, and the store, client and session that they lead to, each built at first use."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .paths import check_store_outlives_job, file_path
 
 
 class Context:
-    """What a module works with. A module that does not connect needs no option of the connection."""
+    """The means of one run. A module that does not connect needs no option of the connection."""
 
     def __init__(self, module: MaskedModule) -> None:
         self.module = module
@@ -87,7 +87,7 @@ class Context:
         return [found.name for found in self.store.enrollments(self.service) if found.pending or found.current]
 
     def run_batch(self, step: Step[Item], items: t.Sequence[Item]) -> list[Outcome]:
-        """Do the step for each item; in check mode say what would be done."""
+        """Do the step for each item; in check mode predict it."""
         limits = Limits.read(self.params)
         if self.check_mode:
             return predict(step, items, self.store, self.service, self.module.secrets.hide)
@@ -104,7 +104,7 @@ class Context:
         return run_batch(step, items, self.store, options)
 
     def close(self) -> None:
-        """Give back what was opened."""
+        """Close the store."""
         if self._store is not None:
             self._store.close()
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an entry of ``certificates`` may hold in each module, and the item that a step takes for it."""
+"""The options of an entry of ``certificates`` in each module, and the item that a step takes for it."""
 
 from __future__ import annotations
 
@@ -76,12 +76,12 @@ def certificates_spec(entry: Spec, *, required: bool = False) -> Spec:
 
 
 def request_items(params: Params) -> list[RequestItem]:
-    """Return the certificates that should be there."""
+    """Return the certificates to request."""
     return [RequestItem(_spec(entry), force=entry["force"]) for entry in params["certificates"]]
 
 
 def renew_items(params: Params, names: Names) -> list[RenewItem]:
-    """Return the certificates that should be renewed when due: those listed, or those that ``names`` gives."""
+    """Return the certificates to renew when due: those listed, or those that ``names`` gives."""
     standard = RenewBefore.parse(params["renew_before"])
     if params["certificates"] is None:
         return [RenewItem(name, standard, force=params["force"]) for name in names()]
@@ -98,7 +98,7 @@ def renew_items(params: Params, names: Names) -> list[RenewItem]:
 
 
 def sign_items(params: Params, names: Names) -> list[SignItem]:
-    """Return the requests that should be signed: those listed, or those that ``names`` gives."""
+    """Return the requests to sign: those listed, or those that ``names`` gives."""
     if params["certificates"] is None:
         return [SignItem(name) for name in names()]
     return [SignItem(_name(entry)) for entry in params["certificates"]]
@@ -110,7 +110,7 @@ def settle_items(params: Params) -> list[SettleItem]:
 
 
 def finalize_items(params: Params, names: Names) -> list[FinalizeItem]:
-    """Return the certificates that should be uploaded: those listed, or those that ``names`` gives."""
+    """Return the certificates to upload: those listed, or those that ``names`` gives."""
     if params["certificates"] is None:
         return [FinalizeItem(name) for name in names()]
     return [
@@ -144,7 +144,7 @@ def _spec(entry: Params) -> CertificateSpec:
 
 
 def _adoption(entry: Params) -> Adoption | None:
-    """Return the certificate that an entry brings along, from its PEM or from its thumbprint and DN."""
+    """Return the certificate of an entry that is to be adopted, from its PEM or from its thumbprint and DN."""
     given = _given(entry)
     if not given and not entry["thumbprint"]:
         return None
@@ -162,7 +162,7 @@ def _adoption(entry: Params) -> Adoption | None:
 def _given(entry: Params, *, missing_ok: bool = False) -> list[bytes]:
     """Return the certificates that an entry gives, by value or by path, the leaf first.
 
-    ``missing_ok``: a file that is not there yet is one that the CA has not answered yet.
+    ``missing_ok``: the CA may still have to answer, so the file may be missing.
     """
     if entry["certificate"] and entry["certificate_path"]:
         raise ConfigurationError("give certificate or certificate_path, not both")

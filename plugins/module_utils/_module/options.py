@@ -125,12 +125,12 @@ def listening_place(params: Params) -> Place:
 
 
 def _stored_session(params: Params, address: Address) -> str:
-    """Return the name of a session in the store, 32 hex digits: whose it is, and at which service."""
+    """Return the name of a session in the store, 32 hex digits over the service and the user."""
     names = ("api_version", "partner", "username", "domain")
-    who = [address.host, str(address.ra_port), str(address.auth_port), *(params[name] or "" for name in names)]
-    # A client certificate may be who logs in. Without one, sessions of releases before 0.3.0 are found as well.
-    who += [params["client_cert"]] if params["client_cert"] else []
-    return hashlib.sha256("\0".join(who).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    identity = [address.host, str(address.ra_port), str(address.auth_port), *(params[name] or "" for name in names)]
+    # A client certificate may be the user. Without one, sessions of releases before 0.3.0 are found as well.
+    identity += [params["client_cert"]] if params["client_cert"] else []
+    return hashlib.sha256("\0".join(identity).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def _session_file(params: Params) -> str:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Paths that options give: whether there is a home directory to begin them, and whether they outlive a job of AWX."""
+"""Checks of the paths in options: is there a home directory, and does the path outlive a job of AWX?"""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def file_path(name: str, path: str) -> str:
 def check_store_outlives_job(path: str) -> str | None:
     """Return a warning where AWX runs this and the store is not on a volume.
 
-    The container of a job vanishes with all its files, and with them what was requested. Raises ConfigurationError
-    where the store is where nobody put it on purpose.
+    The container of a job vanishes with all its files, the requests among them. Raises ConfigurationError where the
+    store has its default path, which nobody chose.
     """
     if not (os.environ.get("JOB_ID") or os.environ.get("AWX_HOST")):
         return None

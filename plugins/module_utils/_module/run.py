@@ -22,7 +22,7 @@ from .yaml_values import check_values
 
 
 def run(spec: Spec, work: t.Callable[[Context], Result], **rules: t.Any) -> None:
-    """Run a module to its end; ``work`` does what the module is for."""
+    """Run a module to its end; ``work`` does the work of the module."""
     module = MaskedModule(argument_spec=spec, supports_check_mode=True, **rules)
     for library, problem in (("requests", REQUESTS_IMPORT_ERROR), ("cryptography", CRYPTOGRAPHY_IMPORT_ERROR)):
         if problem:
@@ -30,8 +30,8 @@ def run(spec: Spec, work: t.Callable[[Context], Result], **rules: t.Any) -> None
     try:
         result = _result(Context(module), work)
     except Exception as exc:  # noqa: BLE001
-        # What gets past this is printed as it is, and an error that nobody expected may quote anything, a password as
-        # well as a request that was just sent. Here ends what concerns the whole run; see attempt() for one item.
+        # Python would print an error that gets past this as it is. An unexpected error may quote anything, such as a
+        # password or a request. Here the errors of the whole run end; see attempt() for those of one item.
         place = traceback.extract_tb(exc.__traceback__)[-1]
         where = f"{Path(place.filename).name}, line {place.lineno}"
         module.fail_json(

@@ -75,7 +75,7 @@ BATCH = _options(
     wait_timeout={"type": "float", "default": 300.0},
 )
 
-# Also read by the module documentation test: the options whose values must never be printed.
+# The options whose values must never be printed.
 SECRETS = (
     "client_key_passphrase",
     "partner_secret",

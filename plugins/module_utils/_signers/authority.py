@@ -50,7 +50,7 @@ if t.TYPE_CHECKING:
 class Authority:
     """A CA that can sign: its certificate in DER, its key, and the certificates above it, its issuer's first.
 
-    ``warnings`` name what else its files hold.
+    ``warnings`` name the other certificates in its files.
     """
 
     certificate: bytes
@@ -59,7 +59,7 @@ class Authority:
     warnings: tuple[str, ...] = ()
 
     def serial_key(self) -> bytes:
-        """Return the key of the hash that makes serial numbers; only who has the CA's private key knows it."""
+        """Return the key of the hash that makes serial numbers; it takes the CA's private key to know it."""
         private = self.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         return hmac.digest(private, b"redtrust.certificate_enroll: serial numbers", "sha256")
 
@@ -121,7 +121,7 @@ def _load_certificates(path: str) -> list[bytes]:
 
 
 def _load_key(path: str, passphrase: str | None) -> SigningKey:
-    """Read a private key. What cryptography says of it is not passed on: it may quote the file."""
+    """Read a private key. The words of cryptography are not passed on: they may quote the file."""
     raw = _read(path)
     load = load_pem_private_key if b"-----BEGIN " in raw else load_der_private_key
     try:

@@ -68,7 +68,7 @@ class CommandSigner(Signer):
     """Signs by running a program: CSR in PEM on its standard input, certificate and chain on its standard output.
 
     The program may print them in any form and order. Exit status 75 (EX_TEMPFAIL) means "not yet", 77
-    (EX_NOPERM) "never", with the reason on standard error. What is asked for is in the environment:
+    (EX_NOPERM) "never", with the reason on standard error. The request is in the environment:
 
     - ``REDTRUST_SUBJECT``: the DN for ``-subj`` of OpenSSL (with ``-utf8``); ``REDTRUST_DN``: the same as RFC 4514
       writes it; ``REDTRUST_DN_JSON``: the same as a JSON list of ``{attribute, value}``, as the user wrote it

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A CA whose certificate and key lie in files."""
+"""A CA with its certificate and key in files."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class LocalCa(Signer):
     and two certificates that differ in anything else differ in it.
 
     The chain is the CA's certificate, self-signed or not, and above it one path that the files hold; ``warnings``
-    name what is not on it. Who does not want the root in there leaves it out of the files.
+    name the other certificates. To leave out the root, leave it out of the files.
 
     A certificate never outlives its CA. One that would is refused rather than cut short: cut short, it
     would be due for renewal at once, and so would be every one after it.
