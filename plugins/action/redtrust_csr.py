@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Look at the values of redtrust_csr where a date is still a date, then run the module as Ansible does."""
+"""Look at the values of redtrust_csr before a date becomes text, then run the module as Ansible does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..module_utils._module.api import check_values
 
 
 class ActionModule(ModuleAction):
-    """Run the module, unless YAML has read something else than text where text is meant."""
+    """Run the module, unless YAML has read something else where text is meant. The name is Ansible's."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The fragment; the argument spec of the same name is in module_utils/_module/options.py."""
+    """The fragment; the argument spec of the same name is in module_utils/_module/specs.py."""
 
     DOCUMENTATION = r"""
 options:

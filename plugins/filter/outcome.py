@@ -114,7 +114,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._module.api import RoleOutcome, Step, outcome_of, report
+from ..module_utils._module.api import RoleOutcome, StepResult, outcome_of, report
 
 
 def outcome(
@@ -128,7 +128,7 @@ def outcome(
 ) -> dict[str, t.Any]:
     """Return what the documentation says."""
     try:
-        parts = [Step(step["names"], step["result"], step.get("task", "")) for step in steps]
+        parts = [StepResult(step["names"], step["result"], step.get("task", "")) for step in steps]
         known = {name: tuple(before[name]) for name in ("results", "changed", "failed") if name in before}
         now = RoleOutcome(**known, stopped=before.get("stopped", "")).followed_by(outcome_of(parts))
     except (KeyError, TypeError, AttributeError) as exc:

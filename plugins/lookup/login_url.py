@@ -109,7 +109,7 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import RedtrustError
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.api import options as arguments
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.api import Server
 
 
 class LookupModule(LookupBase):
@@ -122,11 +122,15 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)  # type: ignore[no-untyped-call]
         params: dict[str, t.Any] = self.get_options()  # type: ignore[no-untyped-call]
         try:
-            url = str(arguments.redirect_url_of(params))
-            partner = arguments.partner_of(params)
-            if partner is None:
-                raise AnsibleLookupError("login_url: partner and partner_secret are empty")
-            page = arguments.address_of(params).login_page(arguments.contract_of(params))
+            server = Server.read(params)
         except RedtrustError as exc:
             raise AnsibleLookupError(f"login_url: {exc}") from exc
-        return [partner.login_url(page, redirect_url=url, timestamp=int(time.time()), domain=params["domain"])]
+        if server.partner is None:
+            raise AnsibleLookupError("login_url: partner and partner_secret are empty")
+        link = server.partner.login_url(
+            server.login_page,
+            redirect_url=params["redirect_url"],
+            timestamp=int(time.time()),
+            domain=params["domain"],
+        )
+        return [link]

@@ -32,81 +32,13 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.connection
   - redtrust.certificate_enroll.store
   - redtrust.certificate_enroll.batch
+  - redtrust.certificate_enroll.certificates.requested
 options:
   certificates:
     description: The certificates that should be there.
     type: list
     elements: dict
     required: true
-    suboptions:
-      name:
-        description:
-          - The name of the enrollment, unique for each O(service). It is yours to choose and is not sent.
-          - It becomes the name of files, so it has at most 200 bytes, no slash, and no dot at its start. Quote one that
-            is a number.
-        type: str
-        required: true
-      dn:
-        description:
-          - The distinguished name to ask for. Either a list of C({attribute, value}), in order, where an attribute
-            may repeat; or
-            a mapping of attribute to value, or to a list of values.
-          - The attributes of the vendor's page are V(cn), V(o), V(c), V(st), V(l) and V(ou). Others are passed on
-            as they are.
-          - Each value must be text. Quote what YAML reads as a number, a date or a boolean, such as V("0123"); without
-            quotes it is refused, since YAML does not keep what was written.
-        type: raw
-        required: true
-      provider:
-        description: The name of the provider at the server, which stands for your CA there.
-        type: str
-        required: true
-      key_type:
-        description: The type of the key to make, as the server names it.
-        type: str
-        default: RSA
-      key_length:
-        description: The length of the key in bits.
-        type: int
-        default: 2048
-      hash_type:
-        description: The hash with which the CSR is to be signed, as the server names it.
-        type: str
-        default: SHA256
-      info:
-        description:
-          - Further fields for the provider, passed on as they are. Values at any depth must be text, as in
-            O(certificates[].dn).
-        type: dict
-        default: {}
-      group_ids:
-        description: The numbers of groups at the server that get the certificate. Needs O(api_version=4.42).
-        type: list
-        elements: int
-        default: []
-      subject_alt_name:
-        description:
-          - Subject alternative names for the signer, written as V(DNS:www.example.com), V(IP:192.0.2.1),
-            V(email:me@example.com) or
-            V(URI:https://example.com/).
-          - The server has no field for them. They are kept with the request and handed to the signer, at a renewal
-            too.
-        type: list
-        elements: str
-        default: []
-      request_code:
-        description:
-          - A request code of your own to send along. The vendor does not document what it does, so leave it out
-            unless
-            you know. It counts as a secret.
-        type: str
-      force:
-        description:
-          - Ask for a new certificate even though nothing calls for it, or although the CA rejected the last request.
-          - This makes a new request in every run, except while one is on its way. One that waits, since it failed or
-            its certificate was refused, waits no longer.
-        type: bool
-        default: false
 seealso:
   - module: redtrust.certificate_enroll.redtrust_sign
   - module: redtrust.certificate_enroll.redtrust_finalize
@@ -254,21 +186,19 @@ summary:
 """
 
 from ..module_utils._enroll.api import RequestStep
-from ..module_utils._module.api import Context, Result, batch_result, run
-from ..module_utils._module.api import options as arguments
+from ..module_utils._module.api import REQUESTED, Context, Result, batch_result, certificates_spec, request_items, run
 
 
 def work(context: Context) -> Result:
     """Request what is not there."""
-    items = arguments.request_items(context.params)
+    items = request_items(context.params)
     step = RequestStep(context.store, context.client, context.session(), register=context.register, now=context.now)
     return batch_result(context.run_batch(step, items))
 
 
 def main() -> None:
     """Run the module."""
-    certificates = arguments.certificates(arguments.REQUESTED, required=True)
-    run({**arguments.CONNECTION, **arguments.STORE, **arguments.BATCH, **certificates}, work)
+    run(certificates_spec(REQUESTED, required=True), work)
 
 
 if __name__ == "__main__":

@@ -158,26 +158,24 @@ summary:
 """
 
 from ..module_utils._enroll.api import SettleStep
-from ..module_utils._module.api import Context, Result, batch_result, run
-from ..module_utils._module.api import options as arguments
+from ..module_utils._module.api import NAMED, Context, Result, Spec, batch_result, certificates_spec, run, settle_items
 
 
 def work(context: Context) -> Result:
     """Write down what was decided."""
     params = context.params
     step = SettleStep(context.store, params["state"], comment=params["comment"], force=params["force"])
-    return batch_result(context.run_batch(step, arguments.settle_items(params)))
+    return batch_result(context.run_batch(step, settle_items(params)))
 
 
 def main() -> None:
     """Run the module."""
-    options: arguments.Spec = {
+    own: Spec = {
         "state": {"type": "str", "choices": ["abandoned", "accepted"], "required": True},
         "comment": {"type": "str"},
         "force": {"type": "bool", "default": False},
     }
-    certificates = arguments.certificates(arguments.NAMED, required=True)
-    run({**arguments.CONNECTION, **arguments.STORE, **arguments.BATCH, **certificates, **options}, work)
+    run({**certificates_spec(NAMED, required=True), **own}, work)
 
 
 if __name__ == "__main__":

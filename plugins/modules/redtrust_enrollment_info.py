@@ -221,53 +221,39 @@ unknown_creates:
   sample: 0
 """
 
-import datetime as dt
 from collections import Counter
 
-from ..module_utils._enroll.api import attention
-from ..module_utils._models import Enrollment, State
-from ..module_utils._module.api import Context, Result, enrollment_facts, run
-from ..module_utils._module.api import options as arguments
+from ..module_utils._module.api import (
+    CONNECTION,
+    SELECTION,
+    STORE,
+    Context,
+    Result,
+    Selection,
+    enrollment_facts,
+    run,
+)
 
 
 def work(context: Context) -> Result:
     """Read the store."""
-    until = arguments.ends_until(context.params, context.now())
-    found = context.store.enrollments(context.service, context.params["names"])
-    shown = [enrollment for enrollment in found if _is_wanted(context, enrollment, until)]
-    facts = [enrollment_facts(enrollment, context.now()) for enrollment in shown]
-    states = Counter(str(enrollment.latest.state) for enrollment in shown if enrollment.latest)
+    now = context.now()
+    selection = Selection.read(context.params, now)
+    found = context.store.enrollments(context.service, selection.names)
+    shown = [enrollment for enrollment in found if selection.has(enrollment)]
+    facts = [enrollment_facts(enrollment, now) for enrollment in shown]
     values = {
         "enrollments": facts,
         "attention": dict(Counter(found["kind"] for fact in facts for found in fact["attention"])),
-        "summary": dict(states),
+        "summary": dict(Counter(str(enrollment.latest.state) for enrollment in shown if enrollment.latest)),
         "unknown_creates": sum(enrollment.unknown_creates for enrollment in shown),
     }
     return Result(changed=False, values=values)
 
 
-def _is_wanted(context: Context, enrollment: Enrollment, until: dt.datetime | None) -> bool:
-    states = context.params["states"]
-    if context.params["needs_attention"] and not attention(enrollment, context.now()):
-        return False
-    latest, current = enrollment.latest, enrollment.current
-    if states and (latest is None or str(latest.state) not in states):
-        return False
-    if until is None:
-        return True
-    end = current.not_valid_after if current else None
-    return end is not None and end <= until
-
-
 def main() -> None:
     """Run the module."""
-    options: arguments.Spec = {
-        "names": {"type": "list", "elements": "str"},
-        "states": {"type": "list", "elements": "str", "choices": [str(state) for state in State]},
-        "needs_attention": {"type": "bool", "default": False},
-        "expires_within": {"type": "str"},
-    }
-    run({**arguments.CONNECTION, **arguments.STORE, **options}, work)
+    run({**CONNECTION, **STORE, **SELECTION}, work)
 
 
 if __name__ == "__main__":

@@ -237,14 +237,23 @@ summary:
 """
 
 from ..module_utils._enroll.api import FinalizeStep
-from ..module_utils._module.api import CertificateFiles, Context, Result, batch_result, run
-from ..module_utils._module.api import options as arguments
+from ..module_utils._module.api import (
+    FINALIZED,
+    CertificateFiles,
+    Context,
+    Result,
+    Spec,
+    batch_result,
+    certificates_spec,
+    finalize_items,
+    run,
+)
 
 
 def work(context: Context) -> Result:
     """Upload what is signed, then write files."""
     params = context.params
-    items = arguments.finalize_items(params, context.names)
+    items = finalize_items(params, context.names)
     step = FinalizeStep(
         context.store,
         context.client,
@@ -266,14 +275,13 @@ def work(context: Context) -> Result:
 
 def main() -> None:
     """Run the module."""
-    options: arguments.Spec = {
-        **arguments.certificates(arguments.FINALIZED),
+    own: Spec = {
         "subject_match": {"type": "str", "choices": ["contains", "equals", "ignore"], "default": "contains"},
         "upload_format": {"type": "str", "choices": ["der", "pkcs7", "pem"], "default": "der"},
         "directory": {"type": "path"},
         "backup": {"type": "bool", "default": False},
     }
-    run({**arguments.CONNECTION, **arguments.STORE, **arguments.BATCH, **options}, work, add_file_common_args=True)
+    run({**certificates_spec(FINALIZED), **own}, work, add_file_common_args=True)
 
 
 if __name__ == "__main__":

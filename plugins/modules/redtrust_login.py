@@ -171,8 +171,17 @@ import typing as t
 from ..module_utils._errors import ConfigurationError, ServiceError, SessionError
 from ..module_utils._holder import is_in_job, job_number
 from ..module_utils._holder import place as place_of_job
-from ..module_utils._module.api import Context, Result, error_facts, run, timestamp
-from ..module_utils._module.api import options as arguments
+from ..module_utils._module.api import (
+    CONNECTION,
+    SIGN_IN,
+    STORE,
+    Context,
+    Result,
+    error_facts,
+    listening_place,
+    run,
+    timestamp,
+)
 from ..module_utils._service.api import Breaker, Place, ask_login_page, jwt_person, landing_address
 from ..module_utils._session.api import Opened
 from ..module_utils._sign_in.api import About, Listener, SignIn, could_not_answer
@@ -187,7 +196,7 @@ def work(context: Context) -> Result:
         raise ConfigurationError(f"login_timeout is in seconds, at most 86400, not {params['login_timeout']:g}")
     if params["force"] and params["state"] == "kept":
         raise ConfigurationError("force is for state=present; state=kept refreshes in any case")
-    url = arguments.redirect_url_of(params)
+    url = context.connection.server.redirect_url
     found = {"url": landing_address(url)} if url else {}
     if context.check_mode:
         action = _predicted(context)
@@ -233,7 +242,7 @@ def _next_step(context: Context, url: str | None) -> str:
 def _present(context: Context, found: Found) -> Result:
     params = context.params
     if params["temporal_token"]:
-        token = str(arguments.credentials_of(params).temporal_token)
+        token = str(context.connection.credentials.temporal_token)
         return _done("exchange", context.session().sign_in(token), found)
     if params["force"]:
         return _anew(context, {**found, "reason": "force is set"})
@@ -253,10 +262,10 @@ def _done(action: str, opened: Opened, found: Found) -> Result:
 def _anew(context: Context, found: Found) -> Result:
     """Begin a new session: with a certificate if that is enough, else have a person sign in."""
     params, client = context.params, context.client
-    url = arguments.redirect_url_of(params)
+    url = context.connection.server.redirect_url
     if url is None:
         raise ConfigurationError(f"redirect_url is not set, so nobody can sign in; {found['reason']}")
-    place = arguments.place_of(params) if params["wait"] else None
+    place = listening_place(params) if params["wait"] else None
     context.session().is_there()  # an error says, before anybody is asked, that session_key is not the one
     # Also the proof that the link is good for something, before anybody is asked to follow it.
     token = ask_login_page(client, url, params["domain"])
@@ -315,7 +324,7 @@ def _is_awaited() -> bool:
 
 def main() -> None:
     """Run the module."""
-    run({**arguments.CONNECTION, **arguments.STORE, **arguments.SIGN_IN}, work)
+    run({**CONNECTION, **STORE, **SIGN_IN}, work)
 
 
 if __name__ == "__main__":

@@ -29,96 +29,13 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.connection
   - redtrust.certificate_enroll.store
   - redtrust.certificate_enroll.batch
+  - redtrust.certificate_enroll.certificates.renewed
 options:
   certificates:
     description:
       - The certificates to look at. The default is every certificate of O(service) in the store.
     type: list
     elements: dict
-    suboptions:
-      name:
-        description: The name of the enrollment. Quote one that is a number.
-        type: str
-        required: true
-      renew_before:
-        description: As O(renew_before), for this certificate.
-        type: str
-      force:
-        description: As O(force), for this certificate.
-        type: bool
-        default: false
-      certificate:
-        description:
-          - The current certificate as PEM, to adopt it. With a chain the certificate itself comes first.
-          - This and all that follows, but O(certificates[].request_code), counts only while the store does not know
-            the enrollment.
-        type: str
-      certificate_path:
-        description:
-          - Path of a file with the current certificate (PEM, DER or PKCS#7), instead of
-            O(certificates[].certificate).
-        type: path
-      thumbprint:
-        description:
-          - The thumbprint of the current certificate, 40 hex digits, to adopt it. Blanks, colons and lower case are
-            understood.
-          - Without the certificate itself it is not known when it ends, so it is renewed at once.
-        type: str
-      request_code:
-        description:
-          - A request code of your own to send along. The vendor does not document what it does, so leave it out unless
-            you know. It counts as a secret.
-        type: str
-      dn:
-        description:
-          - The distinguished name to ask for. Either a list of C({attribute, value}), in order, where an attribute
-            may repeat; or
-            a mapping of attribute to value, or to a list of values.
-          - The attributes of the vendor's page are V(cn), V(o), V(c), V(st), V(l) and V(ou). Others are passed on
-            as they are.
-          - Each value must be text. Quote what YAML reads as a number, a date or a boolean, such as V("0123"); without
-            quotes it is refused, since YAML does not keep what was written.
-          - The default is the subject of the certificate that is given.
-        type: raw
-        required: false
-      provider:
-        description:
-          - The name of the provider at the server, which stands for your CA there. Needed to adopt a certificate.
-        type: str
-        required: false
-      key_type:
-        description: The type of the key to make, as the server names it.
-        type: str
-        default: RSA
-      key_length:
-        description: The length of the key in bits.
-        type: int
-        default: 2048
-      hash_type:
-        description: The hash with which the CSR is to be signed, as the server names it.
-        type: str
-        default: SHA256
-      info:
-        description:
-          - Further fields for the provider, passed on as they are. Values at any depth must be text, as in
-            O(certificates[].dn).
-        type: dict
-        default: {}
-      group_ids:
-        description: The numbers of groups at the server that get the certificate. Needs O(api_version=4.42).
-        type: list
-        elements: int
-        default: []
-      subject_alt_name:
-        description:
-          - Subject alternative names for the signer, written as V(DNS:www.example.com), V(IP:192.0.2.1),
-            V(email:me@example.com) or
-            V(URI:https://example.com/).
-          - The server has no field for them. They are kept with the request and handed to the signer, at a renewal
-            too.
-        type: list
-        elements: str
-        default: []
   renew_before:
     description:
       - How long before its end a certificate is due. Years of 365 days, weeks, days, hours, minutes and seconds, in
@@ -265,25 +182,20 @@ summary:
 """
 
 from ..module_utils._enroll.api import RenewStep
-from ..module_utils._module.api import Context, Result, batch_result, run
-from ..module_utils._module.api import options as arguments
+from ..module_utils._module.api import RENEWED, Context, Result, Spec, batch_result, certificates_spec, renew_items, run
 
 
 def work(context: Context) -> Result:
     """Request the next revision of what is due."""
-    items = arguments.renew_items(context.params, context.names)
+    items = renew_items(context.params, context.names)
     step = RenewStep(context.store, context.client, context.session(), register=context.register, now=context.now)
     return batch_result(context.run_batch(step, items))
 
 
 def main() -> None:
     """Run the module."""
-    options: arguments.Spec = {
-        **arguments.certificates(arguments.RENEWED),
-        "renew_before": {"type": "str"},
-        "force": {"type": "bool", "default": False},
-    }
-    run({**arguments.CONNECTION, **arguments.STORE, **arguments.BATCH, **options}, work)
+    own: Spec = {"renew_before": {"type": "str"}, "force": {"type": "bool", "default": False}}
+    run({**certificates_spec(RENEWED), **own}, work)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.connection
   - redtrust.certificate_enroll.store
   - redtrust.certificate_enroll.batch
+  - redtrust.certificate_enroll.signers
 options:
   certificates:
     description:
@@ -44,115 +45,6 @@ options:
         description: The name of the enrollment. Quote one that is a number.
         type: str
         required: true
-  signer:
-    description:
-      - What signs. V(local_ca) is a CA whose certificate and key are files (see O(local_ca)), V(command) is a
-        program (see O(command)).
-    type: str
-    choices: [local_ca, command]
-    required: true
-  local_ca:
-    description: The CA for O(signer=local_ca), and what its certificates hold.
-    type: dict
-    suboptions:
-      certificate_path:
-        description:
-          - Path of the CA's certificate (PEM, DER or PKCS#7). Of several that have the CA's key it is the newest that
-            is valid now.
-          - The chain is one path upwards, which is found in this file and that of O(local_ca.chain_path). What is
-            not on it, and a root that has expired, is left out, and a warning names it.
-        type: path
-        required: true
-      private_key_path:
-        description: Path of the CA's private key (PEM or DER).
-        type: path
-        required: true
-      passphrase:
-        description:
-          - Passphrase of the private key.
-          - Can also be set with the environment variable E(REDTRUST_LOCAL_CA_PASSPHRASE).
-        type: str
-      chain_path:
-        description: Path of a file with more certificates, in which the chain above the CA is found.
-        type: path
-      validity:
-        description:
-          - How long a certificate is valid, from the beginning of its signing. Years of 365 days, weeks, days,
-            hours, minutes and
-            seconds, in that order, such as V(1y), V(90d) or V(1d12h).
-          - One that would outlive the CA is refused.
-        type: str
-        default: 365d
-      backdate:
-        description:
-          - How long before the beginning of its signing a certificate is valid, since clocks differ. At most V(7d).
-        type: str
-        default: 5m
-      key_usage:
-        description: The key usages, named as community.crypto does.
-        type: list
-        elements: str
-        default: [digitalSignature, nonRepudiation]
-      key_usage_critical:
-        description: Whether the key usage extension is critical.
-        type: bool
-        default: true
-      extended_key_usage:
-        description: The extended key usages, named as community.crypto does, or dotted object identifiers.
-        type: list
-        elements: str
-        default: []
-      crl_distribution_points:
-        description: URLs of the CA's revocation lists.
-        type: list
-        elements: str
-        default: []
-      ocsp_servers:
-        description: URLs of the CA's OCSP responders.
-        type: list
-        elements: str
-        default: []
-      ca_issuers:
-        description: URLs from which the CA's certificate can be had.
-        type: list
-        elements: str
-        default: []
-      digest:
-        description: The hash to sign with. It has no effect with a CA key of an Edwards curve.
-        type: str
-        choices: [sha256, sha384, sha512]
-        default: sha256
-  command:
-    description:
-      - The program for O(signer=command). It is run once for each request, without a shell, and several at the same
-        time (see O(workers)).
-      - It gets the CSR as PEM on standard input, and prints the certificate and its chain, in any form and order,
-        on standard output. What is not part of the chain is left out, and a warning names it (see
-        M(redtrust.certificate_enroll.redtrust_finalize)).
-      - Its exit status is 0 when it did, 75 for "not yet", 77 for "never" with the reason on standard error. With
-        any other the
-        request is handed over again in the next run.
-      - In its environment are E(REDTRUST_SUBJECT), the distinguished name that was asked for as C(openssl ca -utf8
-        -subj) takes it;
-        E(REDTRUST_DN), the same as RFC 4514 writes it; E(REDTRUST_DN_JSON), the same as a JSON list of
-        C({attribute, value});
-        E(REDTRUST_SUBJECT_ALT_NAME), separated by commas; E(REDTRUST_NAME), E(REDTRUST_REVISION); and
-        E(REDTRUST_REQUEST_ID), which is the same each time the same request is handed over, so that the program
-        need not issue twice. It is another once a certificate for the request was refused, so that the program issues
-        another.
-        No other variable that begins with C(REDTRUST_) is handed on.
-    type: dict
-    suboptions:
-      argv:
-        description: The program and its arguments.
-        type: list
-        elements: str
-        required: true
-      timeout:
-        description:
-          - How many seconds the program may take for one request. Then it is killed, with all that it started.
-        type: float
-        default: 60
 seealso:
   - module: redtrust.certificate_enroll.redtrust_csr
   - module: redtrust.certificate_enroll.redtrust_finalize
@@ -290,14 +182,24 @@ summary:
 import dataclasses
 
 from ..module_utils._enroll.api import SignStep
-from ..module_utils._module.api import Context, Result, batch_result, run
-from ..module_utils._module.api import options as arguments
+from ..module_utils._module.api import (
+    NAMED,
+    SIGNER,
+    SIGNER_REQUIRED_IF,
+    Context,
+    Result,
+    batch_result,
+    build_signer,
+    certificates_spec,
+    run,
+    sign_items,
+)
 
 
 def work(context: Context) -> Result:
     """Hand what is requested to the signer."""
-    signer = arguments.signer_of(context.params, context.now())
-    items = arguments.sign_items(context.params, context.names)
+    signer = build_signer(context.params, context.now())
+    items = sign_items(context.params, context.names)
     if not items:
         signer.check(context.now())
     result = batch_result(context.run_batch(SignStep(context.store, signer, now=context.now), items))
@@ -306,12 +208,7 @@ def work(context: Context) -> Result:
 
 def main() -> None:
     """Run the module."""
-    options: arguments.Spec = {**arguments.certificates(arguments.NAMED), **arguments.SIGNER}
-    run(
-        {**arguments.CONNECTION, **arguments.STORE, **arguments.BATCH, **options},
-        work,
-        required_if=[("signer", "local_ca", ["local_ca"]), ("signer", "command", ["command"])],
-    )
+    run({**certificates_spec(NAMED), **SIGNER}, work, required_if=SIGNER_REQUIRED_IF)
 
 
 if __name__ == "__main__":

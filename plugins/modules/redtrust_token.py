@@ -94,8 +94,7 @@ expires_at:
   sample: "2026-01-31T12:00:00Z"
 """
 
-from ..module_utils._module.api import Context, Result, run, timestamp
-from ..module_utils._module.api import options as arguments
+from ..module_utils._module.api import CONNECTION, STORE, Context, Result, Spec, run, timestamp
 
 
 def work(context: Context) -> Result:
@@ -118,11 +117,11 @@ def work(context: Context) -> Result:
 
 def main() -> None:
     """Run the module."""
-    own: arguments.Spec = {
+    own: Spec = {
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "job_only": {"type": "bool", "default": False},
     }
-    run({**arguments.CONNECTION, **arguments.STORE, **own}, work)
+    run({**CONNECTION, **STORE, **own}, work)
 
 
 if __name__ == "__main__":

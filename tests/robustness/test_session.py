@@ -16,8 +16,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module import options as arguments
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.api import CONNECTION, Connection
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import kept
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.credentials import (
     Credentials,
@@ -86,11 +87,11 @@ def site_of(appliance: Appliance, new_site: NewSite, place: Place, **options: t.
 @contextlib.contextmanager
 def kept_place(site: Site) -> t.Iterator[SessionPlace]:
     """Open what keeps the session of a place."""
-    names = ("host", "port", "auth_port", "api_version", "partner", "username", "domain", "client_cert")
-    params = {name: site.options.get(name) for name in names}
     if site.options.get("session_key"):
+        given = {name: value for name, value in site.options.items() if name in CONNECTION}
+        params = ArgumentSpecValidator(CONNECTION).validate(given).validated_parameters
         with open_store(str(site.store_path)) as store:
-            yield StoredSession(store, arguments.session_identity(params), KEY, holder="the test")
+            yield StoredSession(store, Connection.read(params).stored_session, KEY, holder="the test")
         return
     credentials = Credentials(
         username=site.options.get("username"),

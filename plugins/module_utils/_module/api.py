@@ -5,26 +5,64 @@
 
 from __future__ import annotations
 
-from . import options, report
+from . import report
+from .context import Context
 from .files import CertificateFiles
+from .items import (
+    FINALIZED,
+    NAMED,
+    RENEWED,
+    REQUESTED,
+    certificates_spec,
+    finalize_items,
+    renew_items,
+    request_items,
+    settle_items,
+    sign_items,
+)
+from .options import Connection, Server, listening_place
 from .results import Result, batch_result, enrollment_facts, error_facts, timestamp
-from .role import RoleOutcome, Step, outcome_of
-from .run import Context, run
+from .role import RoleOutcome, StepResult, outcome_of
+from .run import run
+from .selection import SELECTION, Selection
+from .signer import SIGNER, SIGNER_REQUIRED_IF, build_signer
+from .specs import CONNECTION, SIGN_IN, STORE, Spec
 from .yaml_values import check_values
 
 __all__ = [
+    "CONNECTION",
+    "FINALIZED",
+    "NAMED",
+    "RENEWED",
+    "REQUESTED",
+    "SELECTION",
+    "SIGNER",
+    "SIGNER_REQUIRED_IF",
+    "SIGN_IN",
+    "STORE",
     "CertificateFiles",
+    "Connection",
     "Context",
     "Result",
     "RoleOutcome",
-    "Step",
+    "Selection",
+    "Server",
+    "Spec",
+    "StepResult",
     "batch_result",
+    "build_signer",
+    "certificates_spec",
     "check_values",
     "enrollment_facts",
     "error_facts",
-    "options",
+    "finalize_items",
+    "listening_place",
     "outcome_of",
+    "renew_items",
     "report",
+    "request_items",
     "run",
+    "settle_items",
+    "sign_items",
     "timestamp",
 ]

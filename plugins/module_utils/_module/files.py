@@ -20,15 +20,15 @@ from .._models import Outcome, Revision
 from .._x509.api import certificate_pem
 from .masked import MaskedModule
 
-# How often a file is written that is then another; more often than there are files only if others write them too.
+# How often a file is written anew. More writes than there are files are needed only if other runs write them too.
 _ATTEMPTS = 8
 
 
 class CertificateFiles:
     """The files of one directory: ``<name>.pem``, and ``<name>-chain.pem`` where there is a chain.
 
-    Owner, group, mode and the like are the module's own file options. Raises ConfigurationError when the
-    directory cannot be written to, which is to be known before a certificate is uploaded.
+    Owner, group, mode and the like are the module's own file options. Raises ConfigurationError when the directory
+    cannot be written to: this has to fail before a certificate is uploaded.
     """
 
     def __init__(
@@ -46,9 +46,9 @@ class CertificateFiles:
             raise ConfigurationError(f"directory: {directory} cannot be written to by this user")
 
     def write(self, outcome: Outcome) -> Outcome:
-        """Make the files of an outcome's certificate be there, and say so in the outcome.
+        """Write the files of the certificate of an outcome, and add them to the outcome.
 
-        Whatever goes wrong is the failure of this outcome. The other files are written all the same.
+        Any error is the failure of this outcome alone. The other files are written all the same.
         """
         revision = outcome.in_use
         if revision is None or revision.certificate is None:
@@ -76,8 +76,9 @@ class CertificateFiles:
     def _place(self, name: str, revision: Revision, backups: list[str]) -> bool:
         """Write each file that differs, and return whether one did.
 
-        This run may have been held since it looked, and overtaken by another. So what is in use now is looked up before
-        each file, and after it: the files end up as those of the certificate in use, whoever writes them last.
+        This run may have been held since it looked, and overtaken by another. So the certificate in use is looked up
+        before each file and after it. The files are those of the certificate in use in the end, even if several runs
+        write them.
         """
         changed = False
         for _attempt in range(_ATTEMPTS):
@@ -98,7 +99,7 @@ class CertificateFiles:
         return changed
 
     def _contents(self, name: str, revision: Revision) -> dict[Path, bytes]:
-        """Return what the files of a revision hold, that of the certificate first."""
+        """Return the content of the files of a revision, that of the certificate first."""
         parts = [(revision.certificate,) if revision.certificate is not None else (), revision.chain]
         texts = ["".join(map(certificate_pem, part)) for part in parts if part]
         return dict(zip(self._paths(name, revision), (text.encode() for text in texts)))

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The module as Ansible knows it, with secrets masked in everything that leaves it.
 
-Ansible masks the values of ``no_log`` options as they are: not where they stand escaped or encoded in another text,
-which is how its own log of the invocation writes those within lists, and since ansible-core 2.19 not in warnings.
+Ansible masks the values of ``no_log`` options only as they are. It does not mask them where they are escaped or
+encoded in another text, as values within lists are in its own log of the invocation. Since ansible-core 2.19 it does
+not mask warnings.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ class MaskedModule(AnsibleModule):
     """An AnsibleModule that hides the secrets it was given, and those in ``secrets``."""
 
     def __init__(self, **rules: t.Any) -> None:
-        # Ansible's own constructor already prints: what it logs, and what is wrong with the options.
+        # Ansible's own constructor already prints: its log, and the mistakes in the options.
         self.secrets = Secrets()
         self._raises = False
-        # What the play gives, before the argument spec makes of it what it should be.
+        # The options as the play gives them, before the argument spec converts them.
         self.given: dict[str, t.Any] = {}
         super().__init__(**rules)  # type: ignore[no-untyped-call]
-        self.hide("")  # so that the threads to come, which ask ``secrets``, know what the options hold
+        self.hide("")  # now ``secrets``, which later threads use, has those of the options
 
     def _load_params(self) -> None:
         super()._load_params()  # type: ignore[no-untyped-call]
@@ -50,7 +51,7 @@ class MaskedModule(AnsibleModule):
     def raising(self) -> t.Iterator[None]:
         """Have Ansible's own functions raise ConfigurationError where they would end the module.
 
-        They do so when a file cannot be put in its place or be given its owner, which is no matter of the other files.
+        They do so when a file cannot be written or be given its owner. The other files can be written all the same.
         """
         self._raises = True
         try:

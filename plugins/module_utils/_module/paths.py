@@ -1,14 +1,13 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Paths that options give: whether there is a home directory to begin them, and whether they outlive a job of AWX."""
+"""Checks of the paths in options: is there a home directory, and does the path outlive a job of AWX?"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import pwd
-import typing as t
 
 from .._errors import ConfigurationError
 from .._store.api import is_on_volume
@@ -16,12 +15,11 @@ from .._store.api import is_on_volume
 STORE_DEFAULT = "~/.local/share/redtrust/store.sqlite3"
 
 
-def file_path(params: t.Mapping[str, t.Any], name: str) -> str:
-    """Return the path in an option. Raises ConfigurationError where Ansible left ~ or a variable in front of it.
+def file_path(name: str, path: str) -> str:
+    """Return the path in an option. Raises ConfigurationError where Ansible left ~ or a variable at its beginning.
 
-    It does so where there is no home directory, and the path would be one in the folder in which the module runs.
+    Ansible does so where there is no home directory. The path would begin in the folder in which the module runs.
     """
-    path = str(params[name])
     if path.startswith(("~", "$")):
         raise ConfigurationError(
             f"{name} is {path!r}, and this run (user id {os.geteuid()}) has nothing to put in the place of "
@@ -30,15 +28,14 @@ def file_path(params: t.Mapping[str, t.Any], name: str) -> str:
     return path
 
 
-def check_store_outlives_job(params: t.Mapping[str, t.Any]) -> str | None:
+def check_store_outlives_job(path: str) -> str | None:
     """Return a warning where AWX runs this and the store is not on a volume.
 
-    The container of a job vanishes with all its files, and with them what was requested. Raises ConfigurationError
-    where the store is where nobody put it on purpose.
+    The container of a job vanishes with all its files, the requests among them. Raises ConfigurationError where the
+    store has its default path, which nobody chose.
     """
     if not (os.environ.get("JOB_ID") or os.environ.get("AWX_HOST")):
         return None
-    path = str(params["store_path"])
     real = os.path.realpath(path)
     on_volume = is_on_volume(real)
     same = [default for default in _defaults() if os.path.realpath(default) == real]

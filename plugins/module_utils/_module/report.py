@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sentences that a person reads about a list of certificates: how far it is, what became of it, why. Pure.
+"""The sentences that a person reads about a list of certificates: progress, results and reasons. Pure.
 
 Certificates are entries as the modules return them in ``certificates``.
 """
@@ -11,16 +11,19 @@ from __future__ import annotations
 import re
 import typing as t
 
+from .._signers.api import SIGNERS
+
 Entry = t.Mapping[str, t.Any]
 
-# The states of a revision that is on its way, with what it waits for; {} is the signer.
+# The states of a revision that is on its way, and the words for its wait; {} is the signer.
 _WAITING = {
     "intended": "to be requested",
     "requested": "for {}",
     "signing": "at {}",
     "issued": "to be uploaded",
 }
-_SIGNERS = {"local_ca": "the local CA", "command": "the command that signs", "none": "a certificate to be given"}
+# Nothing signs here: somebody gives the certificate.
+_NO_SIGNER = ("", "none")
 _DOES = {
     "issue": "would be issued",
     "replace": "would be replaced",
@@ -31,17 +34,17 @@ _DOES = {
     "finalize": "would be uploaded",
     "write": "would be written to a file",
 }
-# How many are told one by one before they are summed up.
+# Up to so many are listed one by one; more are summed up.
 _MOST_CHANGED = 20
 _MOST_PREDICTED = 50
 _MOST_CAUSES = 10
 _MOST_NAMES = 3
-# What differs between two tellings of one cause: a moment, a thumbprint or another long number.
+# Two messages of one cause may differ in a time, a thumbprint or another long number.
 _OF_ONE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?|\b[0-9A-Fa-f]{16,}\b")
 
 
 def failure(entries: t.Sequence[Entry], total: int, stopped: str = "") -> str:
-    """Return what failed in one sentence; empty where nothing did.
+    """Return one sentence about the failures; empty where nothing failed.
 
     ``total`` is how many certificates there are; those without an entry were not begun, for the reason ``stopped``.
     """
@@ -76,9 +79,9 @@ def progress(entries: t.Sequence[Entry], total: int, elapsed: float) -> str:
 
 
 def summary(entries: t.Sequence[Entry], total: int, *, stopped: str = "", signer: str = "") -> list[str]:
-    """Return what became of a list, a line each: counts, what changed, what waits, what failed.
+    """Return the results of a list in lines: counts, changes, waits, failures.
 
-    ``signer`` is the value of the option of that name, or words for what signs instead.
+    ``signer`` is the value of the option of that name, or words for another signer.
     """
     kinds: dict[str, list[Entry]] = {}
     for entry in entries:
@@ -93,7 +96,7 @@ def summary(entries: t.Sequence[Entry], total: int, *, stopped: str = "", signer
 
 
 def prediction(entries: t.Sequence[Entry], total: int) -> list[str]:
-    """Return what would be done with a list and why: for each certificate, or in groups where there are many."""
+    """Return the predicted actions and their reasons: for each certificate, or in groups where there are many."""
     acting = [entry for entry in entries if entry["changed"] and not entry["failed"]]
     failed = [entry for entry in entries if entry["failed"]]
     rest = len(entries) - len(acting) - len(failed)
@@ -119,7 +122,7 @@ _ALWAYS = ("unchanged", "failed")
 
 
 def _kind(entry: Entry) -> str:
-    """Return what became of a certificate, in one of the words of the summary."""
+    """Return the word of the summary for the result of a certificate."""
     if entry["failed"]:
         return "failed"
     if entry["state"] in _WAITING:
@@ -144,10 +147,16 @@ def _certificate(entry: Entry) -> str:
 
 def _waits(waiting: t.Sequence[Entry], signer: str) -> t.Iterator[str]:
     for group in _groups(waiting, lambda entry: str(entry["state"])):
-        where = _WAITING[group[0]["state"]].format(_SIGNERS.get(signer, signer) or "a certificate to be given")
+        where = _WAITING[group[0]["state"]].format(_signer(signer))
         moments = sorted(filter(None, (entry.get("waiting_since") for entry in group)))
         since = f"{', the longest' if len(group) > 1 else ''} since {moments[0]}" if moments else ""
         yield f"waiting {where}{since}: {_among(group)}"
+
+
+def _signer(name: str) -> str:
+    if name in _NO_SIGNER:
+        return "a certificate to be given"
+    return SIGNERS[name].in_words if name in SIGNERS else name
 
 
 def _would(entry: Entry) -> str:
@@ -163,7 +172,7 @@ def _groups(entries: t.Iterable[Entry], key: t.Callable[[Entry], str]) -> list[l
 
 
 def _kind_of_cause(entry: Entry) -> str:
-    """Return a cause without what only this certificate has in it."""
+    """Return a cause without the parts that belong to this certificate alone."""
     name = rf"(?<![\w.-]){re.escape(str(entry['name']))}(?![\w-])"
     return _OF_ONE.sub("#", re.sub(name, "#", str(entry["msg"])))
 

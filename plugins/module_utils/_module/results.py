@@ -20,7 +20,7 @@ from .report import failure, listed
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a module returns. ``failure`` is a sentence when something failed; the rest is returned all the same."""
+    """The result of a module. ``failure`` is a sentence when something failed; the rest is returned all the same."""
 
     changed: bool
     values: t.Mapping[str, t.Any]
@@ -30,7 +30,7 @@ class Result:
 
 
 def batch_result(outcomes: t.Sequence[Outcome]) -> Result:
-    """Return what became of a list: one entry for each certificate, in order."""
+    """Return the result of a list: one entry for each certificate, in order."""
     outcomes, entries, diffs = zip(*map(_shown, outcomes)) if outcomes else ((), (), ())
     return Result(
         changed=any(outcome.changed for outcome in outcomes),
@@ -42,7 +42,7 @@ def batch_result(outcomes: t.Sequence[Outcome]) -> Result:
 
 
 def _shown(outcome: Outcome) -> tuple[Outcome, dict[str, t.Any], dict[str, t.Any]]:
-    """Return an outcome with its entry and its diff. One that cannot be shown has failed, whatever was done."""
+    """Return an outcome with its entry and its diff. An outcome that cannot be shown counts as failed."""
     shown = attempt(lambda: (outcome, to_result(outcome), _diff(outcome)))
     if not isinstance(shown, RedtrustError):
         return shown
@@ -89,7 +89,7 @@ def to_result(outcome: Outcome) -> dict[str, t.Any]:
 
 
 def enrollment_facts(enrollment: Enrollment, now: dt.datetime) -> dict[str, t.Any]:
-    """Return what the store knows of an enrollment, without request codes."""
+    """Return an enrollment as the store has it, without request codes."""
     current, pending = enrollment.current, enrollment.pending
     return {
         "name": enrollment.name,
@@ -131,13 +131,13 @@ def timestamp(moment: dt.datetime | None) -> str | None:
 
 
 def error_facts(error: Exception) -> dict[str, t.Any]:
-    """Return what is known of an error beside its sentence."""
+    """Return the facts of an error, apart from its sentence."""
     details = error.details() if isinstance(error, RedtrustError) else {}
     return {"type": type(error).__name__, **details}
 
 
 def _stopped(outcomes: t.Sequence[Outcome]) -> str | None:
-    """Return why the service was not asked any more, so that the next list need not be begun."""
+    """Return the reason why the service was not asked any more; the next list need not be begun then."""
     for outcome in outcomes:
         error = outcome.error
         at_login = isinstance(error, ServiceError) and error.step in ("login", "login_request", "exchange", "refresh")
@@ -157,7 +157,7 @@ def _warnings(outcomes: t.Sequence[Outcome]) -> list[str]:
 
 
 def _diff(outcome: Outcome) -> dict[str, t.Any]:
-    """Return what differs, a line each when Ansible prints it."""
+    """Return the differences; Ansible prints a line for each."""
     before, after = outcome.before or {}, outcome.after or {}
     differing = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     return {

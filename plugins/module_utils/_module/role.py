@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a role knows of a list of certificates after several steps, from what its tasks registered. Pure.
+"""The outcome of several steps of a role for a list of certificates, from the results that its tasks registered. Pure.
 
-The first failure of a certificate stands: what a later step says of it is not its cause. A step that could not run at
-all is a failure of each certificate that was handed to it, but for those that a task of the caller had finished before
-it failed.
+The first failure of a certificate stands, since later failures follow from it. A step that could not run at all is a
+failure of each certificate that was handed to it, except for those that a task of the caller had finished before it
+failed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .report import Entry
 
 # The actions after which a certificate is new to those who use it.
 _NEW = ("finalize", "write")
-# The failure of a task of the caller, which leaves open what it did before.
+# A task of the caller failed. It may have finished some certificates before.
 _TASK_FAILED = "TaskFailed"
 _LONGEST_WORDS = 1000
 _LAST_LINES = 3
@@ -25,10 +25,10 @@ _LAST_LINES = 3
 
 @dataclasses.dataclass(frozen=True)
 class RoleOutcome:
-    """What became of the certificates so far: ``results`` an entry each, in the order in which they were begun.
+    """The outcome so far: ``results`` has an entry for each certificate, in the order in which they were begun.
 
-    ``changed`` and ``failed`` are names. ``stopped`` says why no other certificate is to be begun, and is empty where
-    nothing speaks against it.
+    ``changed`` and ``failed`` are names. ``stopped`` is the reason to begin no other certificate, empty where there is
+    none.
     """
 
     results: tuple[Entry, ...] = ()
@@ -47,8 +47,8 @@ class RoleOutcome:
 
 
 @dataclasses.dataclass(frozen=True)
-class Step:
-    """One step: the names that were handed to it, and what its task registered.
+class StepResult:
+    """The result that the task of one step registered, and the names that were handed to it.
 
     ``task`` names the task of the caller that failed; it is empty for the modules of the collection.
     """
@@ -68,8 +68,8 @@ class Step:
         return bool(self.result.get("skipped")) or not self.result
 
 
-def outcome_of(steps: t.Sequence[Step]) -> RoleOutcome:
-    """Return what became of the certificates of the first step, in its order."""
+def outcome_of(steps: t.Sequence[StepResult]) -> RoleOutcome:
+    """Return the outcome for the certificates of the first step, in its order."""
     known: dict[str, Entry] = {}
     unsettled: dict[str, str] = {}
     stopped = ""
@@ -94,9 +94,9 @@ def outcome_of(steps: t.Sequence[Step]) -> RoleOutcome:
 
 
 def _later(earlier: Entry | None, entry: Entry) -> Entry:
-    """Return what counts of two entries of one certificate: the first failure, else the last that had something to do.
+    """Return the entry that counts of two for one certificate: the first failure, else the last that did something.
 
-    What a step says that had nothing to do is no more than that; what it knows of the certificate counts.
+    Of an entry that did nothing, the facts of the certificate count, but not its action.
     """
     if earlier is None:
         return entry
@@ -127,10 +127,10 @@ def _failed(name: str, earlier: Entry | None, cause: str, task: str) -> Entry:
     return {**(earlier or nothing), "failed": True, "msg": cause, "error": error}
 
 
-def _causes(step: Step) -> tuple[dict[str, str], str]:
-    """Return why a step that could not run failed, by name, and for those that are not named.
+def _causes(step: StepResult) -> tuple[dict[str, str], str]:
+    """Return the causes of a step that could not run: by name, and for the other names.
 
-    A task of the caller that looped over entries with a name has failed for some of them, anything else for all.
+    A task of the caller that looped over entries with a name has failed for some of them, any other task for all.
     """
     said = words_of(step.result)
     if not step.task:
@@ -141,7 +141,7 @@ def _causes(step: Step) -> tuple[dict[str, str], str]:
     return named or dict.fromkeys(step.names, other), other
 
 
-def _failed_items(step: Step) -> t.Iterator[tuple[str, t.Mapping[str, t.Any]]]:
+def _failed_items(step: StepResult) -> t.Iterator[tuple[str, t.Mapping[str, t.Any]]]:
     for result in step.result.get("results") or ():
         item = result.get(str(result.get("ansible_loop_var") or "item"))
         name = item.get("name") if isinstance(item, t.Mapping) else item
@@ -150,7 +150,7 @@ def _failed_items(step: Step) -> t.Iterator[tuple[str, t.Mapping[str, t.Any]]]:
 
 
 def words_of(result: t.Mapping[str, t.Any]) -> str:
-    """Return what the result of a task that failed says: its message, and the last lines on standard error."""
+    """Return the words of the result of a failed task: its message, and the last lines on standard error."""
     failed = [one for one in result.get("results") or () if one.get("failed")]
     if failed:
         return words_of(failed[0])

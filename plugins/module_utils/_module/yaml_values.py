@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Refuse what YAML has read as a number, a date or a boolean where text is meant.
 
-To YAML ``ou: 02341467000120`` is the number 167719469136, ``name: 1_000`` is 1000 and ``c: NO`` is false. What was
-written cannot be had back, so it is not made text again. Values are looked at as they come from the play: the argument
-spec would turn a number into text without a trace. A date is text as soon as it leaves the controller, see
+To YAML ``ou: 02341467000120`` is the number 167719469136, ``name: 1_000`` is 1000 and ``c: NO`` is false. The
+original text is lost, so the value is not made text again. Values are checked as they come from the play: the argument
+spec would turn a number into text without a trace. A date becomes text when it leaves the controller, see
 plugins/action.
 """
 
@@ -16,12 +16,17 @@ import re
 import typing as t
 
 from .._errors import ConfigurationError
+from .items import FINALIZED, RENEWED, REQUESTED
 
+_ENTRY = {**REQUESTED, **RENEWED, **FINALIZED}
+# The grammar of durations and the parser of certificates refuse everything else by themselves.
+_REFUSED_ELSEWHERE = ("renew_before", "certificate")
+_STRINGS = [name for name, rules in _ENTRY.items() if rules["type"] == "str" and name not in _REFUSED_ELSEWHERE]
 # The options of an entry that are text, text that is not shown, lists of text, or text at any depth.
-_TEXTS = ("name", "provider", "key_type", "hash_type", "thumbprint")
-_SECRET_TEXTS = ("request_code",)
-_LISTS = ("subject_alt_name", "names")
-_DEEP = ("dn", "info")
+_TEXTS = tuple(name for name in _STRINGS if not _ENTRY[name].get("no_log"))
+_SECRET_TEXTS = tuple(name for name in _STRINGS if _ENTRY[name].get("no_log"))
+_LISTS = tuple(name for name, rules in _ENTRY.items() if rules.get("elements") == "str")
+_DEEP = tuple(name for name, rules in _ENTRY.items() if rules["type"] in ("raw", "dict"))
 # Before ansible-core 2.19 a template turns the number that YAML makes of 0644 into the text 420.
 _MODES_IN_DECIMAL = {str(mode): f"0{mode:o}" for mode in (0o400, 0o640, 0o644, 0o660, 0o664)}
 # So does it with a whole list that has a date in it.
@@ -30,7 +35,10 @@ _SHOWN = 5
 
 
 def check_values(params: t.Mapping[str, t.Any]) -> None:
-    """Raise ConfigurationError that names what is not text though it must be; ``params`` as the play gives them."""
+    """Raise ConfigurationError that names the values that must be text and are not.
+
+    ``params`` are the options as the play gives them.
+    """
     found = [*_of_mode(params.get("mode")), *_of_list(params, "names", ""), *_of_entries(params.get("certificates"))]
     if not found:
         return
@@ -42,7 +50,7 @@ def check_values(params: t.Mapping[str, t.Any]) -> None:
 
 
 def _of_mode(mode: object) -> t.Iterator[str]:
-    """Look for a mode that is another one than the one that was written."""
+    """Look for a mode that YAML has changed."""
     if isinstance(mode, str) and mode.strip() in _MODES_IN_DECIMAL:
         yield f"mode is {mode.strip()}, which YAML makes of {_MODES_IN_DECIMAL[mode.strip()]}"
     elif isinstance(mode, (bool, float)) or (isinstance(mode, int) and not 0 <= mode <= 0o777):
@@ -91,7 +99,7 @@ def _within(place: str, value: object) -> t.Iterator[str]:
 
 
 def _reading(value: object) -> str | None:
-    """Return what YAML has read, in words; None for text, and for what is not made by YAML."""
+    """Return the value that YAML has read, in words; None for text and for values that YAML does not make."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -1,23 +1,27 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What turns a request into a certificate: the partner's CA, behind one small interface."""
+"""Turn a request into a certificate: the partner's CA, behind one small interface.
+
+A signer is one file: its name, its options with their documentation, and its code. ``SIGNERS`` lists all of them. The
+argument spec and the documentation of ``redtrust_sign`` are made from this list.
+"""
 
 from __future__ import annotations
 
-from .base import Signed, Signer, SigningOrder
-from .command import CommandSigner
+import typing as t
+
+from . import command, local_ca
+from .base import Signed, Signer, SignerKind, SigningOrder
 from .extensions import check_subject_alt_name
-from .local_ca import LocalCa
-from .profile import DIGESTS, Profile
+
+SIGNERS: t.Mapping[str, SignerKind] = {kind.name: kind for kind in (local_ca.KIND, command.KIND)}
 
 __all__ = [
-    "DIGESTS",
-    "CommandSigner",
-    "LocalCa",
-    "Profile",
+    "SIGNERS",
     "Signed",
     "Signer",
+    "SignerKind",
     "SigningOrder",
     "check_subject_alt_name",
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hmac
 import typing as t
 from pathlib import Path
 
@@ -22,12 +23,20 @@ from .._x509.api import (
     newest_of_key,
     parse_certificates,
     public_key_sha256,
+    subject_key_identifier,
 )
 
 try:
+    from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-    from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        load_der_private_key,
+        load_pem_private_key,
+    )
 except ImportError:
     pass  # told by CRYPTOGRAPHY_IMPORT_ERROR
 
@@ -41,13 +50,25 @@ if t.TYPE_CHECKING:
 class Authority:
     """A CA that can sign: its certificate in DER, its key, and the certificates above it, its issuer's first.
 
-    ``warnings`` name what else its files hold.
+    ``warnings`` name the other certificates in its files.
     """
 
     certificate: bytes
     key: SigningKey = dataclasses.field(repr=False)
     above: tuple[bytes, ...]
     warnings: tuple[str, ...] = ()
+
+    def serial_key(self) -> bytes:
+        """Return the key of the hash that makes serial numbers; it takes the CA's private key to know it."""
+        private = self.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        return hmac.digest(private, b"redtrust.certificate_enroll: serial numbers", "sha256")
+
+    def key_identifier(self) -> x509.AuthorityKeyIdentifier:
+        """Return the extension that names the CA's key, as the CA's own certificate does."""
+        ca = load_certificate(self.certificate)
+        own = subject_key_identifier(ca)
+        found = x509.SubjectKeyIdentifier(own) if own else x509.SubjectKeyIdentifier.from_public_key(ca.public_key())
+        return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(found)
 
 
 def load_authority(
@@ -100,7 +121,7 @@ def _load_certificates(path: str) -> list[bytes]:
 
 
 def _load_key(path: str, passphrase: str | None) -> SigningKey:
-    """Read a private key. What cryptography says of it is not passed on: it may quote the file."""
+    """Read a private key. The words of cryptography are not passed on: they may quote the file."""
     raw = _read(path)
     load = load_pem_private_key if b"-----BEGIN " in raw else load_der_private_key
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import datetime as dt
+import typing as t
 
 from .._errors import ConfigurationError, SignerError
 from .._models import DistinguishedName
@@ -16,11 +17,11 @@ from .._x509.api import certificate_facts, csr_public_key_sha256
 
 @dataclasses.dataclass(frozen=True)
 class SigningOrder:
-    """What a signer gets.
+    """One request, as a signer gets it.
 
-    ``request_id`` is in hex, and the same each time the same request is signed, until a certificate for it is refused:
-    then another is asked for, under another id. It is not the request code.
-    ``csr`` is in DER. ``dn`` is the subject to certify, whatever the CSR says. ``since`` is when signing began,
+    ``request_id`` is in hex. It stays the same each time the same request is signed, until a certificate for it is
+    refused; the next certificate is asked for under another id. It is not the request code.
+    ``csr`` is in DER. ``dn`` is the subject to certify, even if the CSR has another. ``since`` is when signing began,
     in UTC, and the same as long as the id is. ``subject_alt_name`` is written as community.crypto does
     (``DNS:www.example.com``).
     """
@@ -36,7 +37,7 @@ class SigningOrder:
 
 @dataclasses.dataclass(frozen=True)
 class Signed:
-    """What a signer gives, in DER; the chain leads from the issuer upwards. ``warnings`` are about this one."""
+    """A certificate and its chain in DER, from the issuer upwards. ``warnings`` are about this certificate."""
 
     certificate: bytes
     chain: tuple[bytes, ...] = ()
@@ -68,7 +69,26 @@ class Signer(abc.ABC):
 
     @abc.abstractmethod
     def _sign(self, order: SigningOrder) -> Signed | None:
-        """Do what ``sign()`` promises, except for looking at the certificate's key."""
+        """Sign as ``sign()`` promises, without the check of the certificate's key."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SignerKind:
+    """A kind of signer, for the modules, the documentation and the reports.
+
+    ``name`` is the value of the option ``signer``, and the name of the option that holds the signer's own options.
+    ``options`` is the argument spec of these. A secret among them, which has ``no_log``, may also come from the
+    environment as ``REDTRUST_<SIGNER>_<OPTION>``. ``documentation`` is YAML: the description, the type and the
+    suboptions of that option. ``choice`` describes the signer in the documentation, ``in_words`` names it in reports.
+    ``build`` takes the options and the time, and raises ConfigurationError.
+    """
+
+    name: str
+    choice: str
+    in_words: str
+    options: t.Mapping[str, t.Mapping[str, t.Any]]
+    documentation: str
+    build: t.Callable[[t.Mapping[str, t.Any], dt.datetime], Signer]
 
 
 def _check_key(signed: Signed, order: SigningOrder) -> None:

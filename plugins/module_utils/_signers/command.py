@@ -15,8 +15,45 @@ from pathlib import Path
 
 from .._errors import ConfigurationError, RedtrustError, SignerError, SignerRejectedError
 from .._x509.api import chain_warnings, csr_pem, openssl_subject, order_chain, parse_certificates, rfc4514
-from .base import Signed, Signer, SigningOrder
+from .base import Signed, Signer, SignerKind, SigningOrder
 from .process import Completed, run
+
+OPTIONS: t.Mapping[str, t.Mapping[str, t.Any]] = {
+    "argv": {"type": "list", "elements": "str", "required": True},
+    "timeout": {"type": "float", "default": 60.0},
+}
+
+DOCUMENTATION = r"""
+description:
+  - The program for O(signer=command).
+    It is run once for each request, without a shell, and several at the same time (see O(workers)).
+  - It gets the CSR as PEM on standard input, and prints the certificate and its chain, in any form and order, on
+    standard output.
+    What is not part of the chain is left out, and a warning names it (see
+    M(redtrust.certificate_enroll.redtrust_finalize)).
+  - Its exit status is 0 when it did, 75 for "not yet", 77 for "never" with the reason on standard error.
+    With any other the request is handed over again in the next run.
+  - In its environment are E(REDTRUST_SUBJECT), the distinguished name that was asked for as C(openssl ca -utf8 -subj)
+    takes it; E(REDTRUST_DN), the same as RFC 4514 writes it; E(REDTRUST_DN_JSON), the same as a JSON list of
+    C({attribute, value}); E(REDTRUST_SUBJECT_ALT_NAME), separated by commas; E(REDTRUST_NAME), E(REDTRUST_REVISION);
+    and E(REDTRUST_REQUEST_ID), which is the same each time the same request is handed over, so that the program need
+    not issue twice.
+    It is another once a certificate for the request was refused, so that the program issues another.
+    No other variable that begins with C(REDTRUST_) is handed on.
+type: dict
+suboptions:
+  argv:
+    description: The program and its arguments.
+    type: list
+    elements: str
+    required: true
+  timeout:
+    description:
+      - How many seconds the program may take for one request.
+        Then it is killed, with all that it started.
+    type: float
+    default: 60
+"""
 
 # sysexits.h
 NOT_YET = 75
@@ -31,7 +68,7 @@ class CommandSigner(Signer):
     """Signs by running a program: CSR in PEM on its standard input, certificate and chain on its standard output.
 
     The program may print them in any form and order. Exit status 75 (EX_TEMPFAIL) means "not yet", 77
-    (EX_NOPERM) "never", with the reason on standard error. What is asked for is in the environment:
+    (EX_NOPERM) "never", with the reason on standard error. The request is in the environment:
 
     - ``REDTRUST_SUBJECT``: the DN for ``-subj`` of OpenSSL (with ``-utf8``); ``REDTRUST_DN``: the same as RFC 4514
       writes it; ``REDTRUST_DN_JSON``: the same as a JSON list of ``{attribute, value}``, as the user wrote it
@@ -59,6 +96,11 @@ class CommandSigner(Signer):
             raise ConfigurationError(f"the command of the signer, {argv[0]}, {problem}")
         self._argv = tuple(argv)
         self._timeout = timeout
+
+    @classmethod
+    def from_options(cls, options: t.Mapping[str, t.Any], _now: dt.datetime) -> CommandSigner:
+        """Find the program that the options name; raises as the constructor does."""
+        return cls(options["argv"], timeout=options["timeout"])
 
     def _sign(self, order: SigningOrder) -> Signed | None:
         completed = run(
@@ -127,3 +169,13 @@ def _reason(completed: Completed) -> str:
     readable = ("".join(char if char.isprintable() else " " for char in line).strip() for line in lines)
     last = [line for line in readable if line][-_REASON_LINES:]
     return " | ".join(last)[-_REASON_LENGTH:] or "it said nothing on standard error"
+
+
+KIND = SignerKind(
+    name="command",
+    choice="a program",
+    in_words="the command that signs",
+    options=OPTIONS,
+    documentation=DOCUMENTATION,
+    build=CommandSigner.from_options,
+)

@@ -67,7 +67,7 @@ def key_usage(names: t.Sequence[str]) -> x509.KeyUsage:
 
 
 def extended_key_usage(names: t.Sequence[str]) -> x509.ExtendedKeyUsage:
-    """Return the extension; raises ConfigurationError for what is neither a known name nor a dotted OID."""
+    """Return the extension; raises ConfigurationError for a name that is neither known nor a dotted OID."""
     return x509.ExtendedKeyUsage([_purpose(name) for name in names])
 
 

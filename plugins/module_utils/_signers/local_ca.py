@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A CA whose certificate and key lie in files."""
+"""A CA with its certificate and key in files."""
 
 from __future__ import annotations
 
@@ -9,28 +9,123 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+import typing as t
 
 from .._errors import ConfigurationError, GateError, SignerError, SignerRejectedError
 from .._x509.api import (
-    Certificate,
     check_proof_of_possession,
     load_certificate,
     load_csr,
     name_from_dn,
-    subject_key_identifier,
     validity_of,
 )
-from .authority import Authority, load_authority
-from .base import Signed, Signer, SigningOrder
-from .profile import Profile
+from .authority import load_authority
+from .base import Signed, Signer, SignerKind, SigningOrder
+from .profile import DIGESTS, Profile
 
 try:
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+    from cryptography.hazmat.primitives.serialization import Encoding
 except ImportError:
     pass  # told by CRYPTOGRAPHY_IMPORT_ERROR
+
+OPTIONS: t.Mapping[str, t.Mapping[str, t.Any]] = {
+    "certificate_path": {"type": "path", "required": True},
+    "private_key_path": {"type": "path", "required": True, "no_log": False},
+    "passphrase": {"type": "str", "no_log": True},
+    "chain_path": {"type": "path"},
+    "validity": {"type": "str", "default": "365d"},
+    "backdate": {"type": "str", "default": "5m"},
+    "key_usage": {
+        "type": "list",
+        "elements": "str",
+        "default": ["digitalSignature", "nonRepudiation"],
+        "no_log": False,
+    },
+    "key_usage_critical": {"type": "bool", "default": True, "no_log": False},
+    "extended_key_usage": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "crl_distribution_points": {"type": "list", "elements": "str", "default": []},
+    "ocsp_servers": {"type": "list", "elements": "str", "default": []},
+    "ca_issuers": {"type": "list", "elements": "str", "default": []},
+    "digest": {"type": "str", "choices": list(DIGESTS), "default": "sha256"},
+}
+
+DOCUMENTATION = r"""
+description: The CA for O(signer=local_ca), and what its certificates hold.
+type: dict
+suboptions:
+  certificate_path:
+    description:
+      - Path of the CA's certificate (PEM, DER or PKCS#7).
+        Of several that have the CA's key it is the newest that is valid now.
+      - The chain is one path upwards, which is found in this file and that of O(local_ca.chain_path).
+        What is not on it, and a root that has expired, is left out, and a warning names it.
+    type: path
+    required: true
+  private_key_path:
+    description: Path of the CA's private key (PEM or DER).
+    type: path
+    required: true
+  passphrase:
+    description:
+      - Passphrase of the private key.
+      - Can also be set with the environment variable E(REDTRUST_LOCAL_CA_PASSPHRASE).
+    type: str
+  chain_path:
+    description: Path of a file with more certificates, in which the chain above the CA is found.
+    type: path
+  validity:
+    description:
+      - How long a certificate is valid, from the beginning of its signing.
+        Years of 365 days, weeks, days, hours, minutes and seconds, in that order, such as V(1y), V(90d) or V(1d12h).
+      - One that would outlive the CA is refused.
+    type: str
+    default: 365d
+  backdate:
+    description:
+      - How long before the beginning of its signing a certificate is valid, since clocks differ.
+        At most V(7d).
+    type: str
+    default: 5m
+  key_usage:
+    description: The key usages, named as community.crypto does.
+    type: list
+    elements: str
+    default: [digitalSignature, nonRepudiation]
+  key_usage_critical:
+    description: Whether the key usage extension is critical.
+    type: bool
+    default: true
+  extended_key_usage:
+    description: The extended key usages, named as community.crypto does, or dotted object identifiers.
+    type: list
+    elements: str
+    default: []
+  crl_distribution_points:
+    description: URLs of the CA's revocation lists.
+    type: list
+    elements: str
+    default: []
+  ocsp_servers:
+    description: URLs of the CA's OCSP responders.
+    type: list
+    elements: str
+    default: []
+  ca_issuers:
+    description: URLs from which the CA's certificate can be had.
+    type: list
+    elements: str
+    default: []
+  digest:
+    description:
+      - The hash to sign with.
+        It has no effect with a CA key of an Edwards curve.
+    type: str
+    choices: [sha256, sha384, sha512]
+    default: sha256
+"""
 
 
 class LocalCa(Signer):
@@ -44,7 +139,7 @@ class LocalCa(Signer):
     and two certificates that differ in anything else differ in it.
 
     The chain is the CA's certificate, self-signed or not, and above it one path that the files hold; ``warnings``
-    name what is not on it. Who does not want the root in there leaves it out of the files.
+    name the other certificates. To leave out the root, leave it out of the files.
 
     A certificate never outlives its CA. One that would is refused rather than cut short: cut short, it
     would be due for renewal at once, and so would be every one after it.
@@ -65,8 +160,20 @@ class LocalCa(Signer):
         self.warnings = self._authority.warnings
         self._profile = profile or Profile()
         self._certificate = load_certificate(self._authority.certificate)
-        self._serial_key = _serial_key(self._authority)
-        self._identifier = _authority_key_identifier(self._certificate)
+        self._serial_key = self._authority.serial_key()
+        self._identifier = self._authority.key_identifier()
+
+    @classmethod
+    def from_options(cls, options: t.Mapping[str, t.Any], now: dt.datetime) -> LocalCa:
+        """Read the files that the options name; raises as the constructor does."""
+        return cls(
+            certificate_path=options["certificate_path"],
+            private_key_path=options["private_key_path"],
+            passphrase=options["passphrase"],
+            chain_path=options["chain_path"],
+            profile=Profile.from_options(options),
+            now=now,
+        )
 
     def check(self, now: dt.datetime) -> None:
         try:
@@ -133,12 +240,11 @@ class LocalCa(Signer):
         return int.from_bytes(digest[:20], "big") >> 1 or 1
 
 
-def _serial_key(authority: Authority) -> bytes:
-    private = authority.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    return hmac.digest(private, b"redtrust.certificate_enroll: serial numbers", "sha256")
-
-
-def _authority_key_identifier(ca: Certificate) -> x509.AuthorityKeyIdentifier:
-    own = subject_key_identifier(ca)
-    identifier = x509.SubjectKeyIdentifier(own) if own else x509.SubjectKeyIdentifier.from_public_key(ca.public_key())
-    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
+KIND = SignerKind(
+    name="local_ca",
+    choice="a CA whose certificate and key are files",
+    in_words="the local CA",
+    options=OPTIONS,
+    documentation=DOCUMENTATION,
+    build=LocalCa.from_options,
+)

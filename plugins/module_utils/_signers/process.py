@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run of a program: fed on standard input, bounded in time and in what it may print."""
+"""One run of a program: fed on standard input, bounded in time and output."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CHUNK = 65536
 
 @dataclasses.dataclass(frozen=True)
 class Completed:
-    """What a program left behind; ``status`` is negative when a signal ended it."""
+    """The end of a program; ``status`` is negative when a signal ended it."""
 
     status: int
     stdout: bytes
@@ -116,7 +116,7 @@ class _Conversation:
         try:
             # A pipe that is ready takes this much without blocking (POSIX).
             written = os.write(self._stdin.fileno(), self._unwritten[: select.PIPE_BUF])
-        except BrokenPipeError:  # who does not read the CSR may know it from elsewhere
+        except BrokenPipeError:  # a program that does not read the CSR may have it from elsewhere
             return False
         self._unwritten = self._unwritten[written:]
         return bool(self._unwritten)

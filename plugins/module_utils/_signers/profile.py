@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a local CA puts into each certificate besides key and subject."""
+"""The content of the certificates of a local CA, apart from key and subject."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DIGESTS = ("sha256", "sha384", "sha512")
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
-    """What each certificate of a local CA has in common.
+    """The properties that all certificates of a local CA share.
 
     A certificate is valid from ``backdate`` before its signing began (clocks differ) until ``validity`` after.
     Names of usages are those of community.crypto; usages may also be dotted OIDs. ``digest`` has no
@@ -49,7 +49,7 @@ class Profile:
 
     @classmethod
     def from_options(cls, options: t.Mapping[str, t.Any]) -> Profile:
-        """Read the options of the same names, durations as text; None and what is missing is the default.
+        """Read the options of the same names, durations as text; an option that is None or missing has its default.
 
         Options of other names are left alone. Raises ConfigurationError.
         """

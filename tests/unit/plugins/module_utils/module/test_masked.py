@@ -19,6 +19,7 @@ from ansible.module_utils import basic
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module import run
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.context import Context
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.masked import (
     MaskedModule,
     proxy_password,
@@ -190,7 +191,7 @@ class TestCrash:
         """Run a module that ends with an error that nobody expects; return what is handed to Ansible."""
 
         def ran(error: BaseException) -> dict[str, t.Any]:
-            def work(_context: run.Context) -> t.NoReturn:
+            def work(_context: Context) -> t.NoReturn:
                 raise error from ValueError(f"first {CANARY!r}")
 
             handed: dict[str, t.Any] = {}

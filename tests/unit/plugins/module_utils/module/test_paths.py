@@ -67,7 +67,7 @@ def test_the_default_is_recognised_however_it_is_written(
     with pytest.raises(
         ConfigurationError, match=r"store_path is the default, .*REDTRUST_STORE_PATH to a file on a vol"
     ):
-        check_store_outlives_job({"store_path": path.format(home=job, root=tmp_path)})
+        check_store_outlives_job(path.format(home=job, root=tmp_path))
 
 
 def test_a_volume_to_which_the_default_leads_will_do_by_its_own_name(
@@ -77,22 +77,22 @@ def test_a_volume_to_which_the_default_leads_will_do_by_its_own_name(
     (tmp_path / "volume").mkdir()
     (job / BELOW).parent.parent.mkdir(parents=True)
     (job / BELOW).parent.symlink_to(tmp_path / "volume")
-    assert check_store_outlives_job({"store_path": str(tmp_path / "volume" / "store.sqlite3")}) is None
+    assert check_store_outlives_job(str(tmp_path / "volume" / "store.sqlite3")) is None
     with pytest.raises(ConfigurationError, match="is the default"):
-        check_store_outlives_job({"store_path": str(job / BELOW)})
+        check_store_outlives_job(str(job / BELOW))
 
 
 def test_any_other_that_is_not_on_a_volume_is_warned_of(tmp_path: Path, volumes: list[str]) -> None:
     volumes.append(str(tmp_path / "volume"))
     path = str(tmp_path / "store.db")
-    warned = check_store_outlives_job({"store_path": path})
+    warned = check_store_outlives_job(path)
     assert warned is not None
     assert warned.startswith(f"store_path {path} is not on a volume that is mounted into this AWX job")
     assert "set store_path or REDTRUST_STORE_PATH to a file on it" in warned
     (tmp_path / "volume").mkdir()
     (tmp_path / "link").symlink_to("volume")
     for folder in ("volume", "link", "volume/new"):
-        assert check_store_outlives_job({"store_path": str(tmp_path / folder / "store.db")}) is None
+        assert check_store_outlives_job(str(tmp_path / folder / "store.db")) is None
 
 
 def test_a_user_without_home_or_entry_may_be_in_a_job(volumes: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,29 +102,29 @@ def test_a_user_without_home_or_entry_may_be_in_a_job(volumes: list[str], monkey
     monkeypatch.setattr(pwd, "getpwuid", unknown)
     monkeypatch.delenv("HOME")
     volumes.append("/srv/volume")
-    assert check_store_outlives_job({"store_path": "/srv/volume/store.db"}) is None
+    assert check_store_outlives_job("/srv/volume/store.db") is None
     with pytest.raises(ConfigurationError, match="is the default"):
-        check_store_outlives_job({"store_path": f"~/{BELOW}"})
+        check_store_outlives_job(f"~/{BELOW}")
 
 
 def test_what_only_looks_like_the_default_is_another(job: Path, tmp_path: Path, volumes: list[str]) -> None:
     volumes.append(str(tmp_path / "volume"))
     (tmp_path / "volume" / "folder").mkdir(parents=True)
     (job / "link").symlink_to(tmp_path / "volume" / "folder")
-    assert check_store_outlives_job({"store_path": f"{job}/link/../{BELOW}"}) is None
+    assert check_store_outlives_job(f"{job}/link/../{BELOW}") is None
 
 
 def test_elsewhere_nothing_is_said(volumes: list[str], job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JOB_ID")
     monkeypatch.delenv("AWX_HOST", raising=False)
-    assert check_store_outlives_job({"store_path": str(job / BELOW)}) is None
+    assert check_store_outlives_job(str(job / BELOW)) is None
 
 
 @pytest.mark.parametrize("begin", ["~", "~nobody-of-this-name", "$HOME", "${SOME_VOLUME}"])
 @pytest.mark.parametrize("name", ["store_path", "session_path"])
 def test_what_ansible_could_not_expand_is_no_path(name: str, begin: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        file_path({name: f"{begin}/folder/file"}, name)
+        file_path(name, f"{begin}/folder/file")
     words = (
         f"(user id {os.geteuid()}) has nothing to put in the place of {begin}: set {name} or REDTRUST_{name.upper()}"
     )
@@ -133,4 +133,4 @@ def test_what_ansible_could_not_expand_is_no_path(name: str, begin: str) -> None
 
 @pytest.mark.parametrize("path", ["/srv/store.db", "store.db", "./~/store.db", "/srv/$x/~"])
 def test_any_other_path_is_taken_as_it_is(path: str) -> None:
-    assert file_path({"store_path": path}, "store_path") == path
+    assert file_path("store_path", path) == path

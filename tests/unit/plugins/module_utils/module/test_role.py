@@ -9,7 +9,7 @@ import typing as t
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.role import (
     RoleOutcome,
-    Step,
+    StepResult,
     outcome_of,
     words_of,
 )
@@ -39,8 +39,8 @@ def bad(name: str = "a", msg: str = "no", **changes: t.Any) -> Entry:
     )
 
 
-def step(*entries: Entry, **result: t.Any) -> Step:
-    return Step([one["name"] for one in entries], {"certificates": list(entries), **result})
+def step(*entries: Entry, **result: t.Any) -> StepResult:
+    return StepResult([one["name"] for one in entries], {"certificates": list(entries), **result})
 
 
 def asked(name: str = "a") -> Entry:
@@ -88,7 +88,7 @@ class TestOfModules:
         assert [result["name"] for result in outcome.results] == ["b", "a"]
 
     def test_one_that_could_not_run_has_failed_for_all_that_were_handed_to_it(self) -> None:
-        broken = Step(["b"], {"msg": "MODULE FAILURE", "module_stderr": "Killed\n", "rc": 137, "failed": False})
+        broken = StepResult(["b"], {"msg": "MODULE FAILURE", "module_stderr": "Killed\n", "rc": 137, "failed": False})
         outcome = outcome_of([step(asked("a"), asked("b")), broken])
         assert outcome.failed == ("b",)
         assert outcome.stopped == "MODULE FAILURE: Killed"
@@ -97,7 +97,7 @@ class TestOfModules:
         assert result["error"] == {"type": "ModuleFailed"}
 
     def test_the_first_that_could_not_run_knows_nothing_of_them(self) -> None:
-        (result,) = outcome_of([Step(["a"], {"msg": "host is not set"})]).results
+        (result,) = outcome_of([StepResult(["a"], {"msg": "host is not set"})]).results
         assert result == {
             **dict.fromkeys(("state", "revision", "thumbprint", "not_valid_before", "not_valid_after", "dn")),
             "name": "a",
@@ -110,14 +110,14 @@ class TestOfModules:
         }
 
     def test_what_was_skipped_says_nothing(self) -> None:
-        assert outcome_of([step(asked()), Step(["a"], {"skipped": True, "changed": False})]).failed == ()
-        assert outcome_of([step(asked()), Step(["a"], {})]).failed == ()
+        assert outcome_of([step(asked()), StepResult(["a"], {"skipped": True, "changed": False})]).failed == ()
+        assert outcome_of([step(asked()), StepResult(["a"], {})]).failed == ()
 
     def test_the_first_reason_to_stop_counts(self) -> None:
         steps = [
             step(asked(), stopped=None),
             step(asked(), stopped="the server is down"),
-            Step(["a"], {"msg": "later"}),
+            StepResult(["a"], {"msg": "later"}),
         ]
         assert outcome_of(steps).stopped == "the server is down"
 
@@ -133,7 +133,7 @@ class TestOfTheCaller:
         return {"failed": True, "msg": "One or more items failed", "results": named}
 
     def test_a_task_has_failed_for_all(self) -> None:
-        failed = Step(["a", "b"], {"msg": "non-zero return code", "stderr": "\nno route\nCA is down\n"}, "Ask")
+        failed = StepResult(["a", "b"], {"msg": "non-zero return code", "stderr": "\nno route\nCA is down\n"}, "Ask")
         outcome = outcome_of([step(asked("a"), asked("b")), failed])
         assert outcome.failed == ("a", "b")
         cause = 'the task "Ask" failed: non-zero return code: no route | CA is down'
@@ -142,7 +142,7 @@ class TestOfTheCaller:
 
     def test_one_that_looped_has_failed_for_its_items(self) -> None:
         for key in ("item", "request"):
-            failed = Step(["a", "b", "c"], self.looped("b", key=key), "Ask")
+            failed = StepResult(["a", "b", "c"], self.looped("b", key=key), "Ask")
             done = [entry(name, action="finalize", changed=True) for name in "ac"]
             waits = entry("b", state="requested")
             outcome = outcome_of([step(asked("a"), asked("b"), asked("c")), failed, step(*done, waits)])
@@ -150,25 +150,25 @@ class TestOfTheCaller:
             assert outcome.results[1]["msg"] == 'the task "Ask" failed: non-zero return code: no profile for b'
 
     def test_it_is_the_cause_of_those_that_wait_for_what_came_after_it(self) -> None:
-        failed = Step(["a", "b"], self.looped("b"), "Ask")
+        failed = StepResult(["a", "b"], self.looped("b"), "Ask")
         outcome = outcome_of([step(asked("a"), asked("b")), failed, step(entry("a", state="requested"))])
         assert outcome.failed == ("a", "b")
         assert outcome.results[0]["msg"] == 'the task "Ask" failed for b: non-zero return code: no profile for b'
 
     def test_it_is_not_the_cause_of_what_failed_by_itself(self) -> None:
-        failed = Step(["a", "b"], self.looped("b"), "Ask")
+        failed = StepResult(["a", "b"], self.looped("b"), "Ask")
         outcome = outcome_of([step(asked("a"), asked("b")), failed, step(bad("a", "another subject"))])
         assert outcome.results[0]["msg"] == "another subject"
 
     def test_what_was_signed_before_it_failed_is_no_failure(self) -> None:
-        failed = Step(["a"], {"msg": "no"}, "Tell somebody")
+        failed = StepResult(["a"], {"msg": "no"}, "Tell somebody")
         outcome = outcome_of([step(asked()), failed, step(entry(action="finalize", changed=True))])
         assert (outcome.failed, outcome.changed) == ((), ("a",))
         assert outcome.stopped == 'the task "Tell somebody" failed: no'
 
     def test_what_the_caller_loops_over_may_be_anything(self) -> None:
         results = [{"failed": True, "msg": "no", "item": item} for item in (7, None, ["a"], {"name": 7}, "stranger")]
-        outcome = outcome_of([step(asked()), Step(["a"], {"results": results}, "Ask")])
+        outcome = outcome_of([step(asked()), StepResult(["a"], {"results": results}, "Ask")])
         assert outcome.results[0]["msg"] == 'the task "Ask" failed: no'
 
 

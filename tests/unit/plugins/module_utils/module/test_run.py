@@ -366,6 +366,11 @@ class TestModules:
             said = run(redtrust_sign, certificates=[], signer="local_ca", local_ca=ca, check=check)
             assert (bool(words), words in said.get("msg", "")) == (said.get("failed", False), True)
 
+    @pytest.mark.parametrize("signer", ["local_ca", "command"])
+    def test_a_signer_needs_its_options(self, run: Run, signer: str) -> None:
+        said = run(redtrust_sign, certificates=[], signer=signer)
+        assert said["msg"] == f"signer is {signer} but all of the following are missing: {signer}"
+
     def test_a_missing_library_is_said(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(_module, "REQUESTS_IMPORT_ERROR", "Traceback: no requests")
         said = run(redtrust_enrollment_info)

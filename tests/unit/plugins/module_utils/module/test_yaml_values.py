@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module import options as arguments
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module import yaml_values
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module import items, yaml_values
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.yaml_values import check_values
 
 # What is written, and what the message says of it. The first ones are from playbooks of others.
@@ -141,7 +140,7 @@ def test_text_passes_however_it_is_nested(value: object) -> None:
 
 def test_each_option_of_text_is_looked_at() -> None:
     """What an entry has that is text and is not looked at is listed here, with what else checks it."""
-    specs = (arguments.REQUESTED, arguments.RENEWED, arguments.FINALIZED, arguments.NAMED)
+    specs = (items.REQUESTED, items.RENEWED, items.FINALIZED, items.NAMED)
     texts = {name for spec in specs for name, rule in spec.items() if rule["type"] in ("str", "raw", "dict")}
     texts |= {name for spec in specs for name, rule in spec.items() if rule.get("elements") == "str"}
     looked_at = {

@@ -21,7 +21,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     DistinguishedName,
     Tokens,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.options import CONNECTION
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.api import CONNECTION
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.client import Address, Client
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.contract import CONTRACTS
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.signing import Partner

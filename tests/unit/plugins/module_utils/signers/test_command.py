@@ -23,10 +23,8 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     SignerRejectedError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import DistinguishedName
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import (
-    CommandSigner,
-    SigningOrder,
-)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import SigningOrder
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.command import CommandSigner
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import (
     certificate_facts,
     check_certificate,

@@ -22,11 +22,9 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     SignerRejectedError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import DistinguishedName
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import (
-    LocalCa,
-    Profile,
-    SigningOrder,
-)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import SigningOrder
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.local_ca import LocalCa
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.profile import Profile
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import (
     certificate_facts,
     certificate_pem,

@@ -10,7 +10,7 @@ import datetime as dt
 import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import Profile
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.profile import Profile
 
 
 def test_what_is_not_set_is_the_default() -> None:

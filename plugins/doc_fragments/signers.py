@@ -1,0 +1,34 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the options that choose a signer, made from what the file of each signer says."""
+
+from __future__ import annotations
+
+import textwrap
+import typing as t
+
+from ..module_utils._signers.api import SIGNERS, SignerKind
+
+
+def _own_option(kind: SignerKind) -> str:
+    return f"{kind.name}:\n{textwrap.indent(kind.documentation.strip(), '  ')}\n"
+
+
+def _choice() -> str:
+    meanings = " ".join(f"V({kind.name}) is {kind.choice} (see O({kind.name}))." for kind in SIGNERS.values())
+    return f"""signer:
+  description:
+    - What signs. {meanings}
+  type: str
+  choices: [{", ".join(SIGNERS)}]
+  required: true
+"""
+
+
+class ModuleDocFragment:
+    """The fragment. The annotation keeps the linter of ansible-test from reading it as it stands."""
+
+    DOCUMENTATION: t.ClassVar[str] = "options:\n" + textwrap.indent(
+        "".join([_choice(), *map(_own_option, SIGNERS.values())]), "  "
+    )

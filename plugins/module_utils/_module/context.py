@@ -1,0 +1,150 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of a module: its options, and the store, client and session that they lead to, each built at first use."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+from pathlib import Path
+
+from .._enroll.api import BatchOptions, Decided, Item, Step, predict, run_batch, utc_now
+from .._errors import ConfigurationError
+from .._holder import holder
+from .._http.api import HttpsTransport, check_files
+from .._models import Outcome
+from .._service.api import Client, Retry
+from .._session.api import Session, SessionFile, SessionPlace, StoredSession
+from .._store.api import Store, open_store
+from .masked import MaskedModule
+from .options import Connection, Limits, StoreOptions
+from .paths import check_store_outlives_job, file_path
+
+
+class Context:
+    """The means of one run. A module that does not connect needs no option of the connection."""
+
+    def __init__(self, module: MaskedModule) -> None:
+        self.module = module
+        self.params: dict[str, t.Any] = module.params
+        self.check_mode: bool = module.check_mode
+        self.now = utc_now
+        self._store: Store | None = None
+        self._client: Client | None = None
+
+    def register(self, secret: str | bytes) -> None:
+        """Keep a secret out of everything that leaves the module, in each form in which it could."""
+        self.module.secrets.add(secret)
+
+    @functools.cached_property
+    def connection(self) -> Connection:
+        """The options with which the server is reached and logged in to."""
+        return Connection.read(self.params)
+
+    @functools.cached_property
+    def _store_options(self) -> StoreOptions:
+        return StoreOptions.read(self.params)
+
+    @property
+    def service(self) -> str:
+        """The name of the service in the store."""
+        if self._store_options.service is None:
+            raise ConfigurationError("neither service nor host is set: one of them says whose enrollments are meant")
+        return self._store_options.service
+
+    @property
+    def store(self) -> Store:
+        """The store, opened at first use; in check mode it is only read."""
+        if self._store is None:
+            path = self._store_options.path
+            warning = check_store_outlives_job(path)
+            if warning:
+                self.module.warn(warning)
+            self._store = open_store(file_path("store_path", path), read_only=self.check_mode)
+        return self._store
+
+    @property
+    def client(self) -> Client:
+        """The client of the service."""
+        if self._client is None:
+            self._client = self._connect()
+        return self._client
+
+    def session(self) -> Session:
+        """Return the session, which logs in when it is first used."""
+        return Session(
+            self.client,
+            self.connection.credentials,
+            self._kept_session(),
+            register=self.register,
+            now=self.now,
+            warn=self.module.warn,
+        )
+
+    def names(self) -> list[str]:
+        """Return the names of all enrollments of the service that have or await a certificate."""
+        return [found.name for found in self.store.enrollments(self.service) if found.pending or found.current]
+
+    def run_batch(self, step: Step[Item, Decided], items: t.Sequence[Item]) -> list[Outcome]:
+        """Do the step for each item; in check mode predict it."""
+        limits = Limits.read(self.params)
+        if self.check_mode:
+            return predict(step, items, self.store, self.service, self.module.secrets.hide)
+        options = BatchOptions(
+            self.service,
+            holder(),
+            workers=limits.workers,
+            wait=limits.wait_timeout,
+            is_down=lambda: self._client is not None and self._client.breaker.is_open(),
+            why_down=lambda: self.client.breaker.reason,
+            hide=self.module.secrets.hide,
+            now=self.now,
+        )
+        return run_batch(step, items, self.store, options)
+
+    def close(self) -> None:
+        """Close the store."""
+        if self._store is not None:
+            self._store.close()
+
+    def _connect(self) -> Client:
+        connection, server = self.connection, self.connection.server
+        check_files(connection.transport)
+        if server.contract.wants_signature and server.partner is None:
+            self.module.warn(
+                f"generation {server.contract.api_version} refuses requests that are not signed: "
+                "set partner and partner_secret"
+            )
+        if server.partner:
+            self.register(server.partner.secret)
+        return Client(
+            server.contract,
+            server.address,
+            HttpsTransport(connection.transport, hide=self.module.secrets.hide),
+            partner=server.partner,
+            secrets=self.module.secrets,
+            finalized_codes=connection.finalized_codes,
+            retry=Retry(deadline=connection.retry_timeout),
+            warn=self.module.warn,
+        )
+
+    def _kept_session(self) -> SessionPlace | None:
+        connection, credentials = self.connection, self.connection.credentials
+        if credentials.access_token:
+            return None
+        # The process that holds the session refreshes it and, where that fails, logs in.
+        patience = 2 * (connection.retry_timeout + connection.transport.timeout)
+        if credentials.session_key:
+            return StoredSession(
+                self.store, connection.stored_session, credentials.session_key, holder=holder(), patience=patience
+            )
+        return SessionFile(self._session_path(), credentials.key_material(), patience=patience)
+
+    def _session_path(self) -> str:
+        """Return where the session is kept: as asked for, else beside the store."""
+        connection = self.connection
+        if connection.session_path:
+            return file_path("session_path", connection.session_path)
+        store_path = file_path("store_path", self._store_options.path)
+        return str(Path(store_path).parent / "sessions" / connection.session_file)

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The argument specs that modules share, each paired with the doc fragment of the same name.
+
+They have neither ``required_together`` nor ``mutually_exclusive``. These rules would also fail modules that do not
+connect, because of a variable of the environment that is not meant for them. They count an empty option as set, and
+they do not say which option is missing. So these checks are made where the options are read.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible.module_utils.errors import AnsibleFallbackNotFound
+
+from .._service.api import CONTRACTS
+from .paths import STORE_DEFAULT
+
+Spec = dict[str, dict[str, t.Any]]
+
+
+def _from_environment(variable: str) -> str:
+    """Return an environment variable; one that is empty counts as not set, since AWX sets those."""
+    value = os.environ.get(variable, "")
+    if not value:
+        raise AnsibleFallbackNotFound
+    return value
+
+
+def option(name: str, **rules: t.Any) -> dict[str, t.Any]:
+    """Return an option that may come from the environment as ``REDTRUST_<NAME>``."""
+    return {"fallback": (_from_environment, [f"REDTRUST_{name.upper()}"]), **rules}
+
+
+def _options(**rules: dict[str, t.Any]) -> Spec:
+    return {name: option(name, **rule) for name, rule in rules.items()}
+
+
+CONNECTION = _options(
+    host={"type": "str"},
+    port={"type": "int"},
+    auth_port={"type": "int"},
+    api_version={"type": "str", "choices": list(CONTRACTS), "default": "4.33"},
+    validate_certs={"type": "bool", "default": True},
+    ca_path={"type": "path"},
+    client_cert={"type": "path"},
+    client_key={"type": "path", "no_log": False},
+    client_key_passphrase={"type": "str", "no_log": True},
+    proxy={"type": "str"},
+    timeout={"type": "float", "default": 30.0},
+    retry_timeout={"type": "float", "default": 30.0},
+    partner={"type": "str"},
+    partner_secret={"type": "str", "no_log": True},
+    partner_secret_encoding={"type": "str", "choices": ["text", "hex", "base64"], "default": "text", "no_log": False},
+    username={"type": "str"},
+    password={"type": "str", "no_log": True},
+    domain={"type": "str"},
+    access_token={"type": "str", "no_log": True},
+    temporal_token={"type": "str", "no_log": True},
+    redirect_url={"type": "str"},
+    session_path={"type": "path"},
+    session_key={"type": "str", "no_log": True},
+    finalized_codes={"type": "list", "elements": "str", "default": []},
+)
+
+STORE = _options(
+    store_path={"type": "path", "default": STORE_DEFAULT},
+    service={"type": "str"},
+)
+
+BATCH = _options(
+    workers={"type": "int", "default": 8},
+    wait_timeout={"type": "float", "default": 300.0},
+)
+
+# The options whose values must never be printed.
+SECRETS = (
+    "client_key_passphrase",
+    "partner_secret",
+    "password",
+    "access_token",
+    "temporal_token",
+    "session_key",
+)
+
+SIGN_IN: Spec = {
+    "state": {"type": "str", "choices": ["present", "kept"], "default": "present"},
+    "force": {"type": "bool", "default": False},
+    "wait": {"type": "bool", "default": True},
+    "login_timeout": {"type": "float", "default": 300.0},
+    "job_template": {"type": "str", "default": "Redtrust: sign in"},
+    "listen_address": {"type": "str"},
+    "listen_port": {"type": "int"},
+    "certificate_path": {"type": "path"},
+    "private_key_path": {"type": "path", "no_log": False},
+    "private_key_passphrase": {"type": "str", "no_log": True},
+}

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A field that can be asked for is the same in the spec of a certificate, in the modules and in the roles."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.redtrust.certificate_enroll.plugins.doc_fragments import certificates
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import CertificateSpec
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.items import RENEWED, REQUESTED
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.specs import Spec
+
+ROLES = Path(__file__).resolve().parents[5] / "roles"
+FRAGMENT = certificates.ModuleDocFragment
+CASES = [("issue", REQUESTED, FRAGMENT.REQUESTED), ("renew", RENEWED, FRAGMENT.RENEWED)]
+
+
+def facts(spec: t.Mapping[str, t.Mapping[str, t.Any]], *names: str) -> dict[str, dict[str, t.Any]]:
+    """Return the facts of each option that are set; an empty list or mapping is a default as well."""
+    return {
+        option: {name: rules[name] for name in names if rules.get(name) not in (None, False)}
+        for option, rules in spec.items()
+    }
+
+
+def test_an_entry_has_each_field_that_is_asked_for() -> None:
+    fields = [field.name for field in dataclasses.fields(CertificateSpec) if field.compare]
+    assert [name for name in REQUESTED if name != "force"] == fields
+    assert set(REQUESTED) - set(RENEWED) == set()
+    assert [name for name, rules in RENEWED.items() if rules.get("required")] == ["name"]
+
+
+def test_an_option_is_what_its_field_is() -> None:
+    assert facts(REQUESTED, "type", "elements", "default", "required", "no_log") == {
+        "name": {"type": "str", "required": True},
+        "dn": {"type": "raw", "required": True},
+        "provider": {"type": "str", "required": True},
+        "key_type": {"type": "str", "default": "RSA"},
+        "key_length": {"type": "int", "default": 2048},
+        "hash_type": {"type": "str", "default": "SHA256"},
+        "info": {"type": "dict", "default": {}},
+        "group_ids": {"type": "list", "elements": "int", "default": []},
+        "subject_alt_name": {"type": "list", "elements": "str", "default": []},
+        "request_code": {"type": "str", "no_log": True},
+        "force": {"type": "bool"},
+    }
+
+
+@pytest.mark.parametrize(("_role", "spec", "fragment"), CASES, ids=["csr", "renew"])
+def test_the_documentation_says_what_the_options_are(_role: str, spec: Spec, fragment: str) -> None:
+    said = yaml.safe_load(fragment)["options"]["certificates"]["suboptions"]
+    names = ("type", "elements", "default", "required")
+    assert facts(said, *names) == facts(spec, *names)
+    assert all(option["description"] for option in said.values())
+
+
+@pytest.mark.parametrize(("role", "spec", "_fragment"), CASES, ids=["issue", "renew"])
+def test_a_role_takes_each_option(role: str, spec: Spec, _fragment: str) -> None:
+    """An entry has no defaults there: what it leaves out may stand in the defaults for all."""
+    text = (ROLES / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
+    entry = yaml.safe_load(text)["argument_specs"]["main"]["options"][f"{role}_certificates"]["options"]
+    names = ("type", "elements", "no_log")
+    assert facts(entry, *names) == facts(spec, *names)
+    assert [name for name, rules in entry.items() if rules.get("required")] == ["name"]

@@ -1,0 +1,189 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What becomes of the entries of a list of certificates, good and bad."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
+    ConfigurationError,
+    RedtrustError,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import DistinguishedName
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.items import (
+    FINALIZED,
+    NAMED,
+    RENEWED,
+    REQUESTED,
+    certificates_spec,
+    finalize_items,
+    renew_items,
+    request_items,
+    settle_items,
+    sign_items,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.specs import Spec
+
+if t.TYPE_CHECKING:
+    from ..conftest import Openssl
+
+
+def read(spec: Spec, **given: t.Any) -> dict[str, t.Any]:
+    """Return the options as AnsibleModule would; fail on what it would refuse."""
+    result = ArgumentSpecValidator(spec).validate(given)
+    assert result.error_messages == []
+    return dict(result.validated_parameters)
+
+
+class TestNames:
+    @pytest.mark.parametrize("name", ["a", "www.example.com", "Jos\u00e9 P\u00e9rez", "*", "a" * 200, "-", "a..b"])
+    def test_fit_for_a_file(self, name: str, tmp_path: Path) -> None:
+        assert settle_items({"certificates": [{"name": name}]})[0].name == name
+        (tmp_path / f"{name}.pem").touch()
+
+    @pytest.mark.parametrize("name", ["", " a", "a ", ".a", "..", "a/b", "a\\b", "a\nb", "a\x00", "a" * 201, "a\x7fb"])
+    def test_not_fit(self, name: str) -> None:
+        with pytest.raises(ConfigurationError, match="is not fit for a file name"):
+            settle_items({"certificates": [{"name": name}]})
+
+
+def entries(options: Spec, *given: dict[str, t.Any], **other: t.Any) -> dict[str, t.Any]:
+    return read(
+        {
+            **certificates_spec(options),
+            "renew_before": {"type": "str"},
+            "force": {"type": "bool", "default": False},
+        },
+        certificates=list(given) or None,
+        **other,
+    )
+
+
+class TestItems:
+    ENTRY: t.ClassVar[dict[str, t.Any]] = {"name": "www", "dn": {"cn": "www", "ou": ["b", "a"]}, "provider": "CA"}
+
+    def test_a_request_as_short_as_can_be(self) -> None:
+        (item,) = request_items(entries(REQUESTED, self.ENTRY))
+        assert (item.name, item.force) == ("www", False)
+        assert item.spec.dn == DistinguishedName((("cn", "www"), ("ou", "b"), ("ou", "a")))
+        assert (item.spec.key_type, item.spec.key_length, item.spec.hash_type) == ("RSA", 2048, "SHA256")
+        assert (item.spec.info, item.spec.group_ids, item.spec.request_code) == ({}, (), None)
+
+    def test_a_request_with_everything(self) -> None:
+        more = {"info": {"a": 1}, "group_ids": [2, 1], "subject_alt_name": ["DNS:a"], "request_code": "canary"}
+        (item,) = request_items(entries(REQUESTED, {**self.ENTRY, **more, "force": True}))
+        assert item.force
+        assert (item.spec.info, item.spec.group_ids, item.spec.subject_alt_name) == ({"a": 1}, (2, 1), ("DNS:a",))
+        assert item.spec.request_code == "canary"
+        assert "canary" not in repr(item)
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"dn": {}}, "www: dn must name at least one attribute"),
+            ({"dn": "cn=www"}, "www: dn must be a list"),
+            ({"dn": {"cn": ""}}, "www: dn has an empty attribute or value"),
+            ({"dn": {"cn": None}}, "www: dn attribute 'cn' must be text, not None"),
+            ({"dn": {"cn": True}}, r"must be text, not True \(quote it in YAML\)"),
+            ({"dn": [{"cn": "x"}]}, "each entry of dn must be a mapping of attribute and value"),
+            ({"provider": ""}, "www: provider is not set"),
+            ({"name": "a/b"}, "name 'a/b' is not fit"),
+        ],
+    )
+    def test_bad_values_are_named(self, change: dict[str, t.Any], message: str) -> None:
+        with pytest.raises(ConfigurationError, match=message):
+            request_items(entries(REQUESTED, {**self.ENTRY, **change}))
+
+    def test_renewals_of_all_or_of_some(self) -> None:
+        everything = renew_items(entries(RENEWED, force=True), lambda: ["a", "b"])
+        assert [(item.name, item.force, item.renew_before.text) for item in everything] == [
+            ("a", True, ""),
+            ("b", True, ""),
+        ]
+        assert [item.adoption() for item in everything] == [None, None]
+        given = ({"name": "a", "renew_before": "50%"}, {"name": "b", "force": True, "request_code": "MINE"})
+        some = renew_items(entries(RENEWED, *given, renew_before="30d"), list)
+        assert [(item.name, item.force, item.renew_before.text) for item in some] == [
+            ("a", False, "50%"),
+            ("b", True, "30d"),
+        ]
+        assert some[0].adoption() is None
+        assert [item.request_code for item in some] == [None, "MINE"]
+
+    def test_adoption_from_a_certificate(self, pki: Openssl, tmp_path: Path) -> None:
+        entry = {"name": "a", "provider": "CA", "certificate_path": str(pki.folder / "leaf.crt")}
+        shown = pki.text("x509", "-in", "leaf.crt", "-noout", "-fingerprint", "-sha1").rpartition("=")[2]
+        (item,) = renew_items(entries(RENEWED, {**entry, "thumbprint": shown.lower()}), list)
+        adoption = item.adoption()
+        assert adoption is not None
+        assert adoption.thumbprint == shown.replace(":", "")
+        assert adoption.certificate == pki.der("leaf")
+        assert adoption.not_valid_after is not None
+        assert ("cn", "Jos\u00e9 P\u00e9rez") in [(name.lower(), value) for name, value in adoption.spec.dn.attributes]
+        (wrong,) = renew_items(entries(RENEWED, {**entry, "thumbprint": "A" * 40}), list)
+        with pytest.raises(ConfigurationError, match="not the one that is given"):
+            wrong.adoption()
+
+    def test_adoption_from_a_thumbprint(self) -> None:
+        entry = {"name": "a", "thumbprint": "\u200e" + "ab " * 20, "dn": {"cn": "a"}, "provider": "CA"}
+        (item,) = renew_items(entries(RENEWED, entry), list)
+        adoption = item.adoption()
+        assert adoption is not None
+        assert (adoption.thumbprint, adoption.certificate) == ("AB" * 20, None)
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [({"provider": None}, "a: provider is not set"), ({"dn": None}, "a: dn must be"), ({"thumbprint": "x"}, "hex")],
+    )
+    def test_adoption_that_lacks_something(self, change: dict[str, t.Any], message: str) -> None:
+        entry = {"name": "a", "thumbprint": "A" * 40, "dn": {"cn": "a"}, "provider": "CA", **change}
+        (item,) = renew_items(entries(RENEWED, entry), list)
+        with pytest.raises(RedtrustError, match=message):
+            item.adoption()
+
+    def test_signing_of_all_or_of_some(self) -> None:
+        assert [item.name for item in sign_items(entries(NAMED), lambda: ["a"])] == ["a"]
+        assert [item.name for item in sign_items(entries(NAMED, {"name": "b"}), list)] == ["b"]
+
+    def test_finalizing_of_all_or_of_some(self, pki: Openssl, tmp_path: Path) -> None:
+        (item,) = finalize_items(entries(FINALIZED), lambda: ["a"])
+        assert (item.name, list(item.certificates())) == ("a", [])
+        path = tmp_path / "late.pem"
+        pem = (pki.folder / "leaf.crt").read_text()
+        given = ({"name": "a", "certificate_path": str(path)}, {"name": "b", "certificate": pem}, {"name": "c"})
+        late, value, neither = finalize_items(entries(FINALIZED, *given), list)
+        assert list(late.certificates()) == list(neither.certificates()) == []
+        path.write_text(pem)
+        assert list(late.certificates()) == list(value.certificates()) == [pki.der("leaf")]
+        path.write_text("rubbish")
+        with pytest.raises(ConfigurationError, match=f"^{re.escape(str(path))}: "):
+            late.certificates()
+        path.unlink()
+        path.mkdir()
+        with pytest.raises(ConfigurationError, match=r"cannot be read \(Is a directory\)"):
+            late.certificates()
+
+    def test_a_path_that_cannot_even_be_looked_at(self, tmp_path: Path) -> None:
+        entry = {"name": "a", "certificate_path": str(tmp_path / ("n" * 300))}
+        (item,) = finalize_items(entries(FINALIZED, entry), list)
+        with pytest.raises(ConfigurationError, match=r"cannot be read \(File name too long\)"):
+            item.certificates()
+
+    def test_a_certificate_is_given_once(self, tmp_path: Path) -> None:
+        entry = {"name": "a", "certificate": "x", "certificate_path": "/x"}
+        (item,) = finalize_items(entries(FINALIZED, entry), list)
+        with pytest.raises(ConfigurationError, match="give certificate or certificate_path, not both"):
+            item.certificates()
+
+    def test_a_certificate_to_adopt_must_be_there(self, tmp_path: Path) -> None:
+        entry = {"name": "a", "provider": "CA", "certificate_path": str(tmp_path / "none.pem")}
+        (item,) = renew_items(entries(RENEWED, entry), list)
+        with pytest.raises(ConfigurationError, match=r"none\.pem cannot be read \(No such file"):
+            item.adoption()
