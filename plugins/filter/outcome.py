@@ -14,7 +14,8 @@ description:
     says what became of each certificate, in the order of the first task.
   - The first failure of a certificate is its cause, whatever a later task says of it.
   - A task that could not run at all is a failure of each certificate that was handed to it.
-  - The roles of this collection use it. It is of use to those who write such tasks themselves.
+  - The roles of this collection use it.
+    It is of use to those who write such tasks themselves.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 positional: _input, steps
@@ -24,7 +25,9 @@ options:
     type: dict
     required: true
   steps:
-    description: The tasks, in their order. What did not run may be left out, or be registered as skipped.
+    description:
+      - The tasks, in their order.
+        What did not run may be left out, or be registered as skipped.
     type: list
     elements: dict
     default: []
@@ -43,10 +46,14 @@ options:
         type: str
         default: ""
   total:
-    description: How many certificates the whole list has. The default is as many as are known.
+    description:
+      - How many certificates the whole list has.
+        The default is as many as are known.
     type: int
   elapsed:
-    description: How long ago the list was begun, in seconds. Without it RV(_value.progress) says nothing of the time.
+    description:
+      - How long ago the list was begun, in seconds.
+        Without it RV(_value.progress) says nothing of the time.
     type: float
     default: 0
   signer:

@@ -10,11 +10,12 @@ name: unquoted
 short_description: Say what YAML has read as something else than text in a list of certificates
 version_added: 0.4.0
 description:
-  - YAML reads C(02341467000120) without quotes as the number 167719469136 and C(NO) as false. What was written cannot
-    be had back.
-  - Returns a sentence that names such values and says to quote them, or an empty text where there is none. The values
-    are looked at where text is meant, in C(name), C(dn), C(subject_alt_name), C(info) and the like.
-  - The modules refuse such values as well. The roles use this filter to refuse them before anything else is done.
+  - YAML reads C(02341467000120) without quotes as the number 167719469136 and C(NO) as false.
+    What was written cannot be had back.
+  - Returns a sentence that names such values and says to quote them, or an empty text where there is none.
+    The values are looked at where text is meant, in C(name), C(dn), C(subject_alt_name), C(info) and the like.
+  - The modules refuse such values as well.
+    The roles use this filter to refuse them before anything else is done.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 options:

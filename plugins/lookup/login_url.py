@@ -11,11 +11,13 @@ short_description: The signed link with which a person signs in to Redtrust
 version_added: 0.3.0
 description:
   - Returns the address of Redtrust's own login page, signed now, for a person to open where nothing can listen on the
-    redirect URL. The person signs in, is sent to O(redirect_url), and pastes the address of that page into
+    redirect URL.
+    The person signs in, is sent to O(redirect_url), and pastes the address of that page into
     O(redtrust.certificate_enroll.redtrust_login#module:temporal_token).
-  - Nothing is sent. The link is good for some minutes only, so look it up where it is shown, and not into a fact.
-  - The link lets nobody in without a password or a certificate. It holds no secret, but a signature that is good for
-    these minutes.
+  - Nothing is sent.
+    The link is good for some minutes only, so look it up where it is shown, and not into a fact.
+  - The link lets nobody in without a password or a certificate.
+    It holds no secret, but a signature that is good for these minutes.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 options:
@@ -28,7 +30,9 @@ options:
     env:
       - name: REDTRUST_HOST
   port:
-    description: Port of the RA API. With O(api_version=4.42) the login page is there as well.
+    description:
+      - Port of the RA API.
+        With O(api_version=4.42) the login page is there as well.
     type: int
     env:
       - name: REDTRUST_PORT
@@ -66,7 +70,9 @@ options:
     env:
       - name: REDTRUST_PARTNER_SECRET_ENCODING
   domain:
-    description: Domain of the user, for example V(local.users). Without it the page asks.
+    description:
+      - Domain of the user, for example V(local.users).
+        Without it the page asks.
     type: str
     env:
       - name: REDTRUST_DOMAIN

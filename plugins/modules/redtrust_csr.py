@@ -11,19 +11,18 @@ module: redtrust_csr
 short_description: Request certificates from Redtrust
 version_added: 0.1.0
 description:
-  - Has Redtrust make a key pair for each certificate that is not there as asked for, and keeps the request code and
-    the
-    certificate signing request (CSR) in the store. The private key never leaves Redtrust.
-  - A certificate that is on its way already is resumed, and one that is there as asked for is left alone. What the
-    CA made
-    of a request is never compared with it.
-  - When what is asked for differs from what was asked for then, the current certificate is replaced. It stays in
-    use until
-    M(redtrust.certificate_enroll.redtrust_finalize) uploads the new one.
+  - Has Redtrust make a key pair for each certificate that is not there as asked for, and keeps the request code and the
+    certificate signing request (CSR) in the store.
+    The private key never leaves Redtrust.
+  - A certificate that is on its way already is resumed, and one that is there as asked for is left alone.
+    What the CA made of a request is never compared with it.
+  - When what is asked for differs from what was asked for then, the current certificate is replaced.
+    It stays in use until M(redtrust.certificate_enroll.redtrust_finalize) uploads the new one.
   - The intent is written down before the request is sent, and the answer before the module ends, so a run may die
     anywhere.
-    A request whose answer was lost is never sent again. The next run makes a new one and the lost one is counted as
-    C(create_unknown), see M(redtrust.certificate_enroll.redtrust_enrollment_info).
+    A request whose answer was lost is never sent again.
+    The next run makes a new one and the lost one is counted as C(create_unknown), see
+    M(redtrust.certificate_enroll.redtrust_enrollment_info).
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -162,7 +161,8 @@ certificates:
       sample: ana-garcia
     action:
       description:
-        - What was done, or in check mode what would be done. One of V(none), V(resume), V(issue) or V(replace).
+        - What was done, or in check mode what would be done.
+          One of V(none), V(resume), V(issue) or V(replace).
       type: str
       returned: always
       sample: issue
@@ -186,18 +186,19 @@ certificates:
     error:
       description:
         - What is known of the error beside RV(certificates[].msg).
-        - C(type) is the kind of error. For one of the service there are also C(step), C(url) without its query,
-          C(status) (the HTTP
-          status), C(error_code) and C(service_message) as the server gave them.
+        - C(type) is the kind of error.
+          For one of the service there are also C(step), C(url) without its query, C(status) (the HTTP status),
+          C(error_code) and C(service_message) as the server gave them.
         - An error that nobody expected is V(InternalError), with the kind of C(exception), the C(place) in the
-          collection and a C(trace) of files, lines and functions. It is the failure of this certificate alone.
+          collection and a C(trace) of files, lines and functions.
+          It is the failure of this certificate alone.
       type: dict
       returned: when RV(certificates[].failed) is V(true)
     state:
       description:
-        - The state of the revision. One of V(intended), V(requested), V(signing), V(issued), V(finalized),
-          V(superseded),
-          V(create_unknown), V(rejected) or V(abandoned).
+        - The state of the revision.
+          One of V(intended), V(requested), V(signing), V(issued), V(finalized), V(superseded), V(create_unknown),
+          V(rejected) or V(abandoned).
       type: str
       returned: when the enrollment is known
       sample: requested
@@ -239,15 +240,17 @@ certificates:
       returned: when the certificate is requested and not signed yet
 stopped:
   description:
-    - Why the server was not asked any more, V(none) where it was. It did not answer three times in a row, or there is
-      no session. Another list need not be begun then.
+    - Why the server was not asked any more, V(none) where it was.
+      It did not answer three times in a row, or there is no session.
+      Another list need not be begun then.
   returned: always
   type: str
   sample: null
   version_added: 0.2.0
 summary:
-  description: How many certificates had each action, how many C(failed), and how many others were C(not_tried)
-    since the server is down.
+  description:
+    - How many certificates had each action, how many C(failed), and how many others were C(not_tried) since the server
+      is down.
   returned: always
   type: dict
   sample: {issue: 1, none: 41}

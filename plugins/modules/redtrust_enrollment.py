@@ -11,8 +11,8 @@ module: redtrust_enrollment
 short_description: Settle by hand what needs a person
 version_added: 0.2.0
 description:
-  - Writes into the store what a person decided about an enrollment that no run can settle by itself. Nothing is sent
-    to the server.
+  - Writes into the store what a person decided about an enrollment that no run can settle by itself.
+    Nothing is sent to the server.
   - M(redtrust.certificate_enroll.redtrust_enrollment_info) shows what needs a person, and why.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
@@ -30,26 +30,32 @@ options:
     required: true
     suboptions:
       name:
-        description: The name of the enrollment. Quote one that is a number.
+        description:
+          - The name of the enrollment.
+            Quote one that is a number.
         type: str
         required: true
   state:
     description:
-      - With V(abandoned) gives up the revision that is on its way, or the one that the CA rejected. The next run asks
-        anew. One whose answer to the request for a key pair is lost stays counted as C(create_unknown).
-      - With V(accepted) takes for settled what has an unknown outcome. Requests for a key pair that had no answer are
-        counted no more, because you looked and removed the keys that lay unused at the server. A certificate that was
-        uploaded without an answer is the one in use, because you saw it there.
+      - With V(abandoned) gives up the revision that is on its way, or the one that the CA rejected.
+        The next run asks anew.
+        One whose answer to the request for a key pair is lost stays counted as C(create_unknown).
+      - With V(accepted) takes for settled what has an unknown outcome.
+        Requests for a key pair that had no answer are counted no more, because you looked and removed the keys that lay
+        unused at the server.
+        A certificate that was uploaded without an answer is the one in use, because you saw it there.
     type: str
     choices: [abandoned, accepted]
     required: true
   comment:
-    description: A few words about what you found. They are kept in the note of the revision.
+    description:
+      - A few words about what you found.
+        They are kept in the note of the revision.
     type: str
   force:
     description:
-      - Abandon even a certificate that was uploaded without an answer. Should it be in use at the server after all,
-        the store knows nothing of it from then on.
+      - Abandon even a certificate that was uploaded without an answer.
+        Should it be in use at the server after all, the store knows nothing of it from then on.
     type: bool
     default: false
 seealso:
@@ -87,7 +93,8 @@ certificates:
       returned: always
     action:
       description:
-        - What was done, or in check mode what would be done. One of V(none), V(abandon) or V(accept).
+        - What was done, or in check mode what would be done.
+          One of V(none), V(abandon) or V(accept).
       type: str
       returned: always
       sample: abandon
@@ -143,15 +150,17 @@ certificates:
       returned: when the enrollment is known
 stopped:
   description:
-    - Why the server was not asked any more, V(none) where it was. It did not answer three times in a row, or there is
-      no session. Another list need not be begun then.
+    - Why the server was not asked any more, V(none) where it was.
+      It did not answer three times in a row, or there is no session.
+      Another list need not be begun then.
   returned: always
   type: str
   sample: null
   version_added: 0.2.0
 summary:
-  description: How many enrollments had each action, how many C(failed), and how many others were C(not_tried)
-    since the server is down.
+  description:
+    - How many enrollments had each action, how many C(failed), and how many others were C(not_tried) since the server
+      is down.
   returned: always
   type: dict
   sample: {abandon: 1}

@@ -11,8 +11,8 @@ module: redtrust_enrollment_info
 short_description: Show what is in the store
 version_added: 0.1.0
 description:
-  - Reads the store and changes nothing. Nothing is asked of the server, which has no way to list requests or
-    certificates.
+  - Reads the store and changes nothing.
+    Nothing is asked of the server, which has no way to list requests or certificates.
   - What a person must look at is in RV(enrollments[].attention), with the next step in words.
     M(redtrust.certificate_enroll.redtrust_enrollment) writes down what the person found.
 author:
@@ -25,7 +25,10 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.store
 options:
   names:
-    description: The enrollments to show. The default is all of O(service). Quote a name that is a number.
+    description:
+      - The enrollments to show.
+        The default is all of O(service).
+        Quote a name that is a number.
     type: list
     elements: str
   states:
@@ -40,8 +43,9 @@ options:
     version_added: 0.2.0
   expires_within:
     description:
-      - Show only enrollments whose current certificate ends within this time. Years of 365 days, weeks, days, hours,
-        minutes and seconds, in that order, such as V(30d), V(12h) or V(1d12h); a number alone counts days.
+      - Show only enrollments whose current certificate ends within this time.
+        Years of 365 days, weeks, days, hours, minutes and seconds, in that order, such as V(30d), V(12h) or V(1d12h); a
+        number alone counts days.
       - Those that have ended already are among them.
     type: str
 """
@@ -84,11 +88,14 @@ enrollments:
       returned: always
     known:
       description:
-        - Whether the store knows it. Only ever V(false) where O(names) has a name that the store does not know.
+        - Whether the store knows it.
+          Only ever V(false) where O(names) has a name that the store does not know.
       type: bool
       returned: always
     unknown_creates:
-      description: How many create calls of it were never answered. As many keys may lie unused on the server.
+      description:
+        - How many create calls of it were never answered.
+          As many keys may lie unused on the server.
       type: int
       returned: always
     current:
@@ -160,8 +167,9 @@ enrollments:
           returned: always
         retry_at:
           description:
-            - Before this time, in UTC (ISO 8601), no run tries again. The first failure may be tried again by the
-              next run; from the second in a row on the wait is 1 hour, then twice as long each time, at most 32 hours.
+            - Before this time, in UTC (ISO 8601), no run tries again.
+              The first failure may be tried again by the next run; from the second in a row on the wait is 1 hour, then
+              twice as long each time, at most 32 hours.
             - It ends when what is asked for changes, or with C(force) of M(redtrust.certificate_enroll.redtrust_csr) or
               M(redtrust.certificate_enroll.redtrust_renew).
           type: str
@@ -175,7 +183,9 @@ enrollments:
           type: str
           returned: always
     attention:
-      description: What a person must look at, the gravest first. Empty where all is as it should be.
+      description:
+        - What a person must look at, the gravest first.
+          Empty where all is as it should be.
       type: list
       elements: dict
       returned: always

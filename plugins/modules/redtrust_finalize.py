@@ -11,31 +11,33 @@ module: redtrust_finalize
 short_description: Upload certificates to Redtrust
 version_added: 0.1.0
 description:
-  - Checks each certificate against its request and uploads it. With that it is in use, and one that it renews is
-    superseded.
-  - Takes what M(redtrust.certificate_enroll.redtrust_sign) left in the store, or a certificate that is given here
-    by those whose CA
-    is reached by their own tasks.
+  - Checks each certificate against its request and uploads it.
+    With that it is in use, and one that it renews is superseded.
+  - Takes what M(redtrust.certificate_enroll.redtrust_sign) left in the store, or a certificate that is given here by
+    those whose CA is reached by their own tasks.
   - The checks are, that the certificate has the key of the request, that its subject fits what was asked for (see
-    O(subject_match)), that
-    it is valid now, and where there is a chain, that each certificate of it is a CA, is valid now and signed the one
-    below.
-  - A certificate of the signer that does not pass is refused, with the reason. Its request is still good, and
-    M(redtrust.certificate_enroll.redtrust_sign) has it signed again in a later run. Should it pass after all, since
-    O(subject_match) is another now, it is uploaded. One that is not valid yet is kept until it is.
-  - A certificate that is given here and does not pass is only refused. The request goes on waiting for another.
-  - The chain is one path upwards, which is found in what the CA handed out. Each certificate on it has the name of the
-    issuer of the one below, compared as RFC 5280, 7.1, asks for. Of several paths it is one that is valid and ends at
-    a root. What is not on the path is left out, and so is what has expired or is not valid yet at its top, most
-    often a root, unless it is the intermediate CA that issued the certificate itself, and a root above it that is no
-    CA by its extensions. A warning names what is left out.
-  - Of several certificates of the key of the request it is the newest that is valid now. It is refused when
-    nothing tells which is the newest.
-  - Whether the algorithm of a signature is a good one is not looked at, so SHA-1 makes no difference. A signature that
-    cannot be checked on this machine, since its algorithm is not known there, is believed with a warning.
+    O(subject_match)), that it is valid now, and where there is a chain, that each certificate of it is a CA, is valid
+    now and signed the one below.
+  - A certificate of the signer that does not pass is refused, with the reason.
+    Its request is still good, and M(redtrust.certificate_enroll.redtrust_sign) has it signed again in a later run.
+    Should it pass after all, since O(subject_match) is another now, it is uploaded.
+    One that is not valid yet is kept until it is.
+  - A certificate that is given here and does not pass is only refused.
+    The request goes on waiting for another.
+  - The chain is one path upwards, which is found in what the CA handed out.
+    Each certificate on it has the name of the issuer of the one below, compared as RFC 5280, 7.1, asks for.
+    Of several paths it is one that is valid and ends at a root.
+    What is not on the path is left out, and so is what has expired or is not valid yet at its top, most often a root,
+    unless it is the intermediate CA that issued the certificate itself, and a root above it that is no CA by its
+    extensions.
+    A warning names what is left out.
+  - Of several certificates of the key of the request it is the newest that is valid now.
+    It is refused when nothing tells which is the newest.
+  - Whether the algorithm of a signature is a good one is not looked at, so SHA-1 makes no difference.
+    A signature that cannot be checked on this machine, since its algorithm is not known there, is believed with a
+    warning.
   - An upload whose answer was lost is repeated with the same certificate, which does no harm.
-  - Writes the certificate and its chain to files when asked to, also later and again when they are not there any
-    more.
+  - Writes the certificate and its chain to files when asked to, also later and again when they are not there any more.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -48,47 +50,56 @@ extends_documentation_fragment:
 options:
   certificates:
     description:
-      - The certificates to upload. The default is every certificate of O(service) in the store.
+      - The certificates to upload.
+        The default is every certificate of O(service) in the store.
     type: list
     elements: dict
     suboptions:
       name:
-        description: The name of the enrollment. Quote one that is a number.
+        description:
+          - The name of the enrollment.
+            Quote one that is a number.
         type: str
         required: true
       certificate:
         description:
-          - The certificate, with its chain if there is one, in any order. PEM, also with newlines written as V(\\n), or
-            base64 of DER, PEM or PKCS#7. Other certificates and PEM blocks may be there as well.
+          - The certificate, with its chain if there is one, in any order.
+            PEM, also with newlines written as V(\\n), or base64 of DER, PEM or PKCS#7.
+            Other certificates and PEM blocks may be there as well.
           - It takes the place of what the signer left in the store.
         type: str
       certificate_path:
         description:
           - Path of a file with the certificate (PEM, DER or PKCS#7), instead of O(certificates[].certificate).
-          - A file that is not there yet means that the CA has not answered yet. The request then goes on waiting.
+          - A file that is not there yet means that the CA has not answered yet.
+            The request then goes on waiting.
         type: path
   subject_match:
     description:
-      - What the subject of a certificate must be. V(contains) has everything that was asked for and may have more,
-        V(equals)
-        has exactly what was asked for in the same order, V(ignore) is not looked at.
+      - What the subject of a certificate must be.
+        V(contains) has everything that was asked for and may have more, V(equals) has exactly what was asked for in the
+        same order, V(ignore) is not looked at.
     type: str
     choices: [contains, equals, ignore]
     default: contains
   upload_format:
     description:
-      - What is uploaded. V(der) is the certificate alone, V(pkcs7) the certificate and its chain in one PKCS#7
-        structure, V(pem) the same as PEM.
+      - What is uploaded.
+        V(der) is the certificate alone, V(pkcs7) the certificate and its chain in one PKCS#7 structure, V(pem) the same
+        as PEM.
         The vendor's page does not say what it takes; V(der) is the reading of this collection.
     type: str
     choices: [der, pkcs7, pem]
     default: der
   directory:
     description:
-      - Path of a directory in which to write C(<name>.pem), and C(<name>-chain.pem) where there is a chain, for
-        each certificate that is in use.
-      - It must exist. Each file is replaced as a whole. O(owner), O(group), O(mode) and the like are for these files.
-      - Quote O(mode), as in V("0644"). A number that cannot be what was written is refused, such as 644.
+      - Path of a directory in which to write C(<name>.pem), and C(<name>-chain.pem) where there is a chain, for each
+        certificate that is in use.
+      - It must exist.
+        Each file is replaced as a whole.
+        O(owner), O(group), O(mode) and the like are for these files.
+      - Quote O(mode), as in V("0644").
+        A number that cannot be what was written is refused, such as 644.
     type: path
   backup:
     description: Whether to keep a copy of a file that is replaced, with a timestamp in its name.
@@ -133,8 +144,8 @@ certificates:
       sample: ana-garcia
     action:
       description:
-        - What was done, or in check mode what would be done. One of V(none), V(finalize) or V(write), which is
-          files alone.
+        - What was done, or in check mode what would be done.
+          One of V(none), V(finalize) or V(write), which is files alone.
       type: str
       returned: always
       sample: finalize
@@ -158,18 +169,19 @@ certificates:
     error:
       description:
         - What is known of the error beside RV(certificates[].msg).
-        - C(type) is the kind of error. For one of the service there are also C(step), C(url) without its query,
-          C(status) (the HTTP
-          status), C(error_code) and C(service_message) as the server gave them.
+        - C(type) is the kind of error.
+          For one of the service there are also C(step), C(url) without its query, C(status) (the HTTP status),
+          C(error_code) and C(service_message) as the server gave them.
         - An error that nobody expected is V(InternalError), with the kind of C(exception), the C(place) in the
-          collection and a C(trace) of files, lines and functions. It is the failure of this certificate alone.
+          collection and a C(trace) of files, lines and functions.
+          It is the failure of this certificate alone.
       type: dict
       returned: when RV(certificates[].failed) is V(true)
     state:
       description:
-        - The state of the revision. One of V(intended), V(requested), V(signing), V(issued), V(finalized),
-          V(superseded),
-          V(create_unknown), V(rejected) or V(abandoned).
+        - The state of the revision.
+          One of V(intended), V(requested), V(signing), V(issued), V(finalized), V(superseded), V(create_unknown),
+          V(rejected) or V(abandoned).
       type: str
       returned: when the enrollment is known
       sample: finalized
@@ -222,15 +234,17 @@ certificates:
       returned: when O(backup) is V(true) and a file was replaced
 stopped:
   description:
-    - Why the server was not asked any more, V(none) where it was. It did not answer three times in a row, or there is
-      no session. Another list need not be begun then.
+    - Why the server was not asked any more, V(none) where it was.
+      It did not answer three times in a row, or there is no session.
+      Another list need not be begun then.
   returned: always
   type: str
   sample: null
   version_added: 0.2.0
 summary:
-  description: How many certificates had each action, how many C(failed), and how many others were C(not_tried)
-    since the server is down.
+  description:
+    - How many certificates had each action, how many C(failed), and how many others were C(not_tried) since the server
+      is down.
   returned: always
   type: dict
   sample: {finalize: 1, none: 41}

@@ -14,13 +14,11 @@ description:
   - Has Redtrust make a key pair for the next revision of each certificate that is due, and keeps the request in the
     store.
     The current certificate stays in use until M(redtrust.certificate_enroll.redtrust_finalize) uploads the new one,
-    which then
-    takes its place with its configuration and associations.
+    which then takes its place with its configuration and associations.
   - A certificate that was issued without this collection is adopted when its PEM is given, or its thumbprint,
-    O(certificates[].dn) and
-    O(certificates[].provider).
-  - The renewal asks for what the current certificate was asked for with. Use
-    M(redtrust.certificate_enroll.redtrust_csr) to ask for something else.
+    O(certificates[].dn) and O(certificates[].provider).
+  - The renewal asks for what the current certificate was asked for with.
+    Use M(redtrust.certificate_enroll.redtrust_csr) to ask for something else.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -173,7 +171,8 @@ certificates:
       sample: ana-garcia
     action:
       description:
-        - What was done, or in check mode what would be done. One of V(none), V(resume), V(renew) or V(adopt).
+        - What was done, or in check mode what would be done.
+          One of V(none), V(resume), V(renew) or V(adopt).
       type: str
       returned: always
       sample: renew
@@ -197,18 +196,19 @@ certificates:
     error:
       description:
         - What is known of the error beside RV(certificates[].msg).
-        - C(type) is the kind of error. For one of the service there are also C(step), C(url) without its query,
-          C(status) (the HTTP
-          status), C(error_code) and C(service_message) as the server gave them.
+        - C(type) is the kind of error.
+          For one of the service there are also C(step), C(url) without its query, C(status) (the HTTP status),
+          C(error_code) and C(service_message) as the server gave them.
         - An error that nobody expected is V(InternalError), with the kind of C(exception), the C(place) in the
-          collection and a C(trace) of files, lines and functions. It is the failure of this certificate alone.
+          collection and a C(trace) of files, lines and functions.
+          It is the failure of this certificate alone.
       type: dict
       returned: when RV(certificates[].failed) is V(true)
     state:
       description:
-        - The state of the revision. One of V(intended), V(requested), V(signing), V(issued), V(finalized),
-          V(superseded),
-          V(create_unknown), V(rejected) or V(abandoned).
+        - The state of the revision.
+          One of V(intended), V(requested), V(signing), V(issued), V(finalized), V(superseded), V(create_unknown),
+          V(rejected) or V(abandoned).
       type: str
       returned: when the enrollment is known
       sample: requested
@@ -250,15 +250,17 @@ certificates:
       returned: when the certificate is requested and not signed yet
 stopped:
   description:
-    - Why the server was not asked any more, V(none) where it was. It did not answer three times in a row, or there is
-      no session. Another list need not be begun then.
+    - Why the server was not asked any more, V(none) where it was.
+      It did not answer three times in a row, or there is no session.
+      Another list need not be begun then.
   returned: always
   type: str
   sample: null
   version_added: 0.2.0
 summary:
-  description: How many certificates had each action, how many C(failed), and how many others were C(not_tried)
-    since the server is down.
+  description:
+    - How many certificates had each action, how many C(failed), and how many others were C(not_tried) since the server
+      is down.
   returned: always
   type: dict
   sample: {renew: 3, none: 97}

@@ -11,18 +11,20 @@ module: redtrust_sign
 short_description: Have the certificate authority sign what is requested
 version_added: 0.1.0
 description:
-  - Hands each request to a signer, which stands for your certificate authority (CA), and keeps the certificate in
-    the store
-    for M(redtrust.certificate_enroll.redtrust_finalize). Nothing is sent to Redtrust.
-  - The subject to certify is the distinguished name that was asked for, never that of the CSR. Redtrust may make a
-    CSR with an empty subject.
-  - A signer may answer "not yet". The request then waits, and is handed over again in the next run.
+  - Hands each request to a signer, which stands for your certificate authority (CA), and keeps the certificate in the
+    store for M(redtrust.certificate_enroll.redtrust_finalize).
+    Nothing is sent to Redtrust.
+  - The subject to certify is the distinguished name that was asked for, never that of the CSR.
+    Redtrust may make a CSR with an empty subject.
+  - A signer may answer "not yet".
+    The request then waits, and is handed over again in the next run.
   - When M(redtrust.certificate_enroll.redtrust_finalize) refuses a certificate, the same request is handed over again
-    in a later run. After the second refusal in a row it waits an hour, then twice as long each time, at most 32 hours;
-    C(force) of M(redtrust.certificate_enroll.redtrust_csr) or M(redtrust.certificate_enroll.redtrust_renew) ends that.
-  - A CA that is reached by your own tasks needs no signer. Take the CSR that
-    M(redtrust.certificate_enroll.redtrust_csr) returns, and give the
-    certificate to M(redtrust.certificate_enroll.redtrust_finalize).
+    in a later run.
+    After the second refusal in a row it waits an hour, then twice as long each time, at most 32 hours; C(force) of
+    M(redtrust.certificate_enroll.redtrust_csr) or M(redtrust.certificate_enroll.redtrust_renew) ends that.
+  - A CA that is reached by your own tasks needs no signer.
+    Take the CSR that M(redtrust.certificate_enroll.redtrust_csr) returns, and give the certificate to
+    M(redtrust.certificate_enroll.redtrust_finalize).
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -195,8 +197,8 @@ certificates:
       sample: ana-garcia
     action:
       description:
-        - What was done, or in check mode what would be done. One of V(none), V(sign) or V(wait), where the signer
-          says that it is not done yet.
+        - What was done, or in check mode what would be done.
+          One of V(none), V(sign) or V(wait), where the signer says that it is not done yet.
       type: str
       returned: always
       sample: sign
@@ -220,18 +222,19 @@ certificates:
     error:
       description:
         - What is known of the error beside RV(certificates[].msg).
-        - C(type) is the kind of error. For one of the service there are also C(step), C(url) without its query,
-          C(status) (the HTTP
-          status), C(error_code) and C(service_message) as the server gave them.
+        - C(type) is the kind of error.
+          For one of the service there are also C(step), C(url) without its query, C(status) (the HTTP status),
+          C(error_code) and C(service_message) as the server gave them.
         - An error that nobody expected is V(InternalError), with the kind of C(exception), the C(place) in the
-          collection and a C(trace) of files, lines and functions. It is the failure of this certificate alone.
+          collection and a C(trace) of files, lines and functions.
+          It is the failure of this certificate alone.
       type: dict
       returned: when RV(certificates[].failed) is V(true)
     state:
       description:
-        - The state of the revision. One of V(intended), V(requested), V(signing), V(issued), V(finalized),
-          V(superseded),
-          V(create_unknown), V(rejected) or V(abandoned).
+        - The state of the revision.
+          One of V(intended), V(requested), V(signing), V(issued), V(finalized), V(superseded), V(create_unknown),
+          V(rejected) or V(abandoned).
       type: str
       returned: when the enrollment is known
       sample: issued
@@ -273,15 +276,17 @@ certificates:
       returned: when the certificate is requested and not signed yet
 stopped:
   description:
-    - Why the server was not asked any more, V(none) where it was. It did not answer three times in a row, or there is
-      no session. Another list need not be begun then.
+    - Why the server was not asked any more, V(none) where it was.
+      It did not answer three times in a row, or there is no session.
+      Another list need not be begun then.
   returned: always
   type: str
   sample: null
   version_added: 0.2.0
 summary:
-  description: How many certificates had each action, how many C(failed), and how many others were C(not_tried)
-    since the server is down.
+  description:
+    - How many certificates had each action, how many C(failed), and how many others were C(not_tried) since the server
+      is down.
   returned: always
   type: dict
   sample: {sign: 1, wait: 2, none: 39}

@@ -11,16 +11,16 @@ module: redtrust_token
 short_description: Have a session at Redtrust, or end it
 version_added: 0.1.0
 description:
-  - With O(state=present) makes sure that there is a session for the tasks that follow. One that is kept is used,
-    and refreshed when two thirds
-    of its life are over, or up to a twelfth of it later; otherwise it logs in.
-  - With O(state=absent) ends the session at the server and forgets it. One whose access token is over is refreshed
-    first, since the server ends none without. Whatever the server says, the session is forgotten.
-  - The other modules log in by themselves when they first need to. This module is for those who want to know
-    beforehand
-    whether the credentials are right, and to end the session.
-  - No token is returned. The session is kept in the file at O(session_path), or with O(session_key) in the store, for
-    other jobs as well.
+  - With O(state=present) makes sure that there is a session for the tasks that follow.
+    One that is kept is used, and refreshed when two thirds of its life are over, or up to a twelfth of it later;
+    otherwise it logs in.
+  - With O(state=absent) ends the session at the server and forgets it.
+    One whose access token is over is refreshed first, since the server ends none without.
+    Whatever the server says, the session is forgotten.
+  - The other modules log in by themselves when they first need to.
+    This module is for those who want to know beforehand whether the credentials are right, and to end the session.
+  - No token is returned.
+    The session is kept in the file at O(session_path), or with O(session_key) in the store, for other jobs as well.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -36,8 +36,8 @@ options:
     default: present
   job_only:
     description:
-      - With O(state=absent), ends only a session that is kept within the job. One that O(session_key) keeps in the
-        store is left to other jobs.
+      - With O(state=absent), ends only a session that is kept within the job.
+        One that O(session_key) keeps in the store is left to other jobs.
       - The playbooks of this collection end their session in this way.
     type: bool
     default: false
@@ -79,16 +79,18 @@ EXAMPLES = r"""
 RETURN = r"""
 action:
   description:
-    - What was done, or in check mode what would be done. V(none) where there was a session already, or none to end;
-      V(login), V(exchange)
-      (of a temporary token), V(certificate) (a login by client certificate), V(refresh), V(logout), or V(forgotten)
-      where the session is not kept any more but the server did not confirm that it is over, which a warning says. In
-      check mode V(login) stands for each way to log in, and V(logout) for both ways to end.
+    - What was done, or in check mode what would be done.
+      V(none) where there was a session already, or none to end; V(login), V(exchange) (of a temporary token),
+      V(certificate) (a login by client certificate), V(refresh), V(logout), or V(forgotten) where the session is not
+      kept any more but the server did not confirm that it is over, which a warning says.
+      In check mode V(login) stands for each way to log in, and V(logout) for both ways to end.
   returned: always
   type: str
   sample: login
 expires_at:
-  description: When the access token ends, in UTC (ISO 8601). The session is refreshed before that.
+  description:
+    - When the access token ends, in UTC (ISO 8601).
+      The session is refreshed before that.
   returned: when O(state=present), not in check mode, and the server says it
   type: str
   sample: "2026-01-31T12:00:00Z"
