@@ -18,6 +18,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 120
+FOLDERS = ("modules", "doc_fragments", "filter", "lookup", "module_utils/_signers")
 PROSE = frozenset({"description", "details", "notes", "returned"})
 
 _BLOCK = re.compile(r'^ *[A-Z_]+ = r"""\n(.*?)^"""$', re.MULTILINE | re.DOTALL)
@@ -28,12 +29,8 @@ _BEGIN = re.compile(r"[\"'(]?[A-Z0-9]")
 
 def files() -> list[Path]:
     """Return every file that documents a plugin or a role."""
-    plugins = (path for kind in ("modules", "doc_fragments", "filter", "lookup") for path in _python(kind))
+    plugins = (path for folder in FOLDERS for path in (ROOT / "plugins" / folder).glob("*.py"))
     return sorted([*plugins, *ROOT.glob("roles/*/meta/argument_specs.yml")])
-
-
-def _python(kind: str) -> c.Iterator[Path]:
-    return (path for path in (ROOT / "plugins" / kind).glob("*.py") if path.name != "__init__.py")
 
 
 def wrapped(path: Path, text: str) -> str:
