@@ -1,41 +1,46 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sum up what became of certificates over several tasks."""
+"""Sum up the results of certificates over several tasks."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: outcome
-short_description: Sum up what became of certificates over several tasks
+short_description: Sum up the results of certificates over several tasks
 version_added: 0.4.0
 description:
-  - Takes what tasks with the modules of this collection registered, one after the other for the same certificates, and
-    says what became of each certificate, in the order of the first task.
-  - The first failure of a certificate is its cause, whatever a later task says of it.
-  - A task that could not run at all is a failure of each certificate that was handed to it.
-  - The roles of this collection use it. It is of use to those who write such tasks themselves.
+  - Takes the registered results of tasks that ran modules of this collection, one after the other, for the same
+    certificates.
+    Returns the outcome of each certificate, in the order of the first task.
+  - The first failure of a certificate counts as its cause.
+    Later results for it do not change that.
+  - A task that could not run at all counts as a failure of each certificate that it was given.
+  - The roles of this collection use it.
+    Use it when you write such tasks yourself.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 positional: _input, steps
 options:
   _input:
-    description: What this filter returned for an earlier part of the same list, or V({}) for the first part.
+    description: The result of this filter for an earlier part of the same list, or V({}) for the first part.
     type: dict
     required: true
   steps:
-    description: The tasks, in their order. What did not run may be left out, or be registered as skipped.
+    description:
+      - The tasks, in their order.
+        A task that did not run may be left out, or be registered as skipped.
     type: list
     elements: dict
     default: []
     suboptions:
       names:
-        description: The names of the certificates that were handed to the task.
+        description: The names of the certificates that the task was given.
         type: list
         elements: str
         required: true
       result:
-        description: What the task registered, or C(ansible_failed_result) for one of your own that failed.
+        description: The registered result of the task, or C(ansible_failed_result) for a task of your own that failed.
         type: dict
         required: true
       task:
@@ -43,24 +48,29 @@ options:
         type: str
         default: ""
   total:
-    description: How many certificates the whole list has. The default is as many as are known.
+    description:
+      - How many certificates the whole list has.
+        The default is the number of certificates in the results.
     type: int
   elapsed:
-    description: How long ago the list was begun, in seconds. Without it RV(_value.progress) says nothing of the time.
+    description:
+      - The time since the list was begun, in seconds.
+        Without it, RV(_value.progress) does not say how much time is left.
     type: float
     default: 0
   signer:
-    description: What signs, the value of O(redtrust.certificate_enroll.redtrust_sign#module:signer) or words of yours.
+    description:
+      - The signer, which is the value of O(redtrust.certificate_enroll.redtrust_sign#module:signer) or a text of yours.
     type: str
     default: ""
   check_mode:
-    description: Whether the tasks only said what they would do.
+    description: Whether the tasks ran in check mode.
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
-- name: Say what became of them
+- name: Show the results
   ansible.builtin.debug:
     msg: "{{ ({} | redtrust.certificate_enroll.outcome(steps)).summary }}"
   vars:
@@ -72,40 +82,48 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What became of the certificates.
+  description: The outcome of the certificates.
   type: dict
   contains:
     results:
-      description: One entry for each certificate, as the last task returned it that did something for it, or failed.
+      description:
+        - One entry for each certificate.
+          It comes from the last task that changed the certificate or failed.
       type: list
       elements: dict
       returned: always
     changed:
-      description: The names of those that are new, uploaded or written to a file.
+      description: The names of the certificates that were uploaded or written to a file.
       type: list
       elements: str
       returned: always
     failed:
-      description: The names of those that failed.
+      description: The names of the certificates that failed.
       type: list
       elements: str
       returned: always
     stopped:
-      description: Why no other certificate should be begun, empty where nothing speaks against it.
+      description:
+        - Why no other certificate should be begun.
+          It is empty if there is no reason.
       type: str
       returned: always
     progress:
-      description: How far the list is, in one sentence.
+      description: The progress of the list, in one sentence.
       type: str
       returned: always
       sample: 1,500 of 2,000 certificates done, 3 failed, 500 left, about 2 min
     summary:
-      description: What became of the list, in lines for a person; in check mode what would be done, and why.
+      description:
+        - The outcome of the list, in lines for a person.
+          In check mode, the changes that would be made, and why.
       type: list
       elements: str
       returned: always
     failure:
-      description: What failed, in one sentence that has each cause once; empty where nothing failed.
+      description:
+        - The failures, in one sentence that names each cause once.
+          It is empty if nothing failed.
       type: str
       returned: always
 """
@@ -126,7 +144,7 @@ def outcome(
     signer: str = "",
     check_mode: bool = False,
 ) -> dict[str, t.Any]:
-    """Return what the documentation says."""
+    """Return the outcome as documented."""
     try:
         parts = [StepResult(step["names"], step["result"], step.get("task", "")) for step in steps]
         known = {name: tuple(before[name]) for name in ("results", "changed", "failed") if name in before}

@@ -1,26 +1,30 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Look up the signed link with which a person signs in to Redtrust."""
+"""Look up the signed link for a person to sign in to Redtrust."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: login_url
-short_description: The signed link with which a person signs in to Redtrust
+short_description: The signed link for a person to sign in to Redtrust
 version_added: 0.3.0
 description:
-  - Returns the address of Redtrust's own login page, signed now, for a person to open where nothing can listen on the
-    redirect URL. The person signs in, is sent to O(redirect_url), and pastes the address of that page into
+  - Returns the signed address of Redtrust's own login page.
+    It is for a person who signs in while nothing can listen on the redirect URL.
+    The person signs in, and Redtrust sends the browser to O(redirect_url).
+    The person then pastes the address of that page into
     O(redtrust.certificate_enroll.redtrust_login#module:temporal_token).
-  - Nothing is sent. The link is good for some minutes only, so look it up where it is shown, and not into a fact.
-  - The link lets nobody in without a password or a certificate. It holds no secret, but a signature that is good for
-    these minutes.
+  - The lookup sends nothing.
+    The link is valid for a few minutes only.
+    Look it up in the task that shows it, and do not keep it in a fact.
+  - The link alone does not sign anybody in, since Redtrust still asks for a password or a certificate.
+    It holds no secret, only a signature that is valid for these minutes.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 options:
   _terms:
-    description: None are taken.
+    description: The lookup takes no terms.
   host:
     description: Host name or address of the Redtrust server, without scheme and port.
     type: str
@@ -28,7 +32,9 @@ options:
     env:
       - name: REDTRUST_HOST
   port:
-    description: Port of the RA API. With O(api_version=4.42) the login page is there as well.
+    description:
+      - Port of the RA API.
+        With O(api_version=4.42) it is the port of the login page too.
     type: int
     env:
       - name: REDTRUST_PORT
@@ -59,19 +65,21 @@ options:
     env:
       - name: REDTRUST_PARTNER_SECRET
   partner_secret_encoding:
-    description: How O(partner_secret) is written, as UTF-8 text, hex digits or base64.
+    description: The encoding of O(partner_secret), which is UTF-8 text, hex digits or base64.
     type: str
     choices: [text, hex, base64]
     default: text
     env:
       - name: REDTRUST_PARTNER_SECRET_ENCODING
   domain:
-    description: Domain of the user, for example V(local.users). Without it the page asks.
+    description:
+      - Domain of the user, for example V(local.users).
+        Without it the login page asks for the domain.
     type: str
     env:
       - name: REDTRUST_DOMAIN
   redirect_url:
-    description: The redirect URL that is registered at the service for O(partner), letter by letter.
+    description: The redirect URL that is registered at the service for O(partner), exactly as it is registered.
     type: str
     required: true
     env:
@@ -79,7 +87,7 @@ options:
 seealso:
   - module: redtrust.certificate_enroll.redtrust_login
   - ref: ansible_collections.redtrust.certificate_enroll.login_role
-    description: Shows the link and asks for what was pasted.
+    description: Shows the link and asks for the address.
 """
 
 EXAMPLES = r"""

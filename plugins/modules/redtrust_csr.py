@@ -11,19 +11,20 @@ module: redtrust_csr
 short_description: Request certificates from Redtrust
 version_added: 0.1.0
 description:
-  - Has Redtrust make a key pair for each certificate that is not there as asked for, and keeps the request code and
-    the
-    certificate signing request (CSR) in the store. The private key never leaves Redtrust.
-  - A certificate that is on its way already is resumed, and one that is there as asked for is left alone. What the
-    CA made
-    of a request is never compared with it.
-  - When what is asked for differs from what was asked for then, the current certificate is replaced. It stays in
-    use until
-    M(redtrust.certificate_enroll.redtrust_finalize) uploads the new one.
-  - The intent is written down before the request is sent, and the answer before the module ends, so a run may die
-    anywhere.
-    A request whose answer was lost is never sent again. The next run makes a new one and the lost one is counted as
-    C(create_unknown), see M(redtrust.certificate_enroll.redtrust_enrollment_info).
+  - Asks Redtrust for a key pair for each certificate that does not exist yet, and keeps the request code and the
+    certificate signing request (CSR) in the store.
+    The private key never leaves Redtrust.
+  - A request that is pending already is resumed.
+    A certificate that exists with the same parameters is not changed.
+    The module compares the parameters with those of the earlier request, never with the certificate that the CA issued.
+  - When the parameters differ from those of the earlier request, the module requests a replacement of the current
+    certificate.
+    The current certificate stays in use until M(redtrust.certificate_enroll.redtrust_finalize) uploads the new one.
+  - The module writes its intent to the store before it sends the request, and the answer before it ends, so a run may
+    die at any point.
+    The module never sends a request again if the answer was lost.
+    The next run makes a new request, and counts the lost one as C(create_unknown), see
+    M(redtrust.certificate_enroll.redtrust_enrollment_info).
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -82,7 +83,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 certificates:
-  description: What became of each certificate, in the order of O(certificates), or by name where that was not given.
+  description: The result of each certificate, in the order of O(certificates), or by name if that option is not set.
   returned: always
   type: list
   elements: dict
@@ -94,7 +95,8 @@ certificates:
       sample: ana-garcia
     action:
       description:
-        - What was done, or in check mode what would be done. One of V(none), V(resume), V(issue) or V(replace).
+        - The action of the module, or in check mode the action that it would take.
+          One of V(none), V(resume), V(issue) or V(replace).
       type: str
       returned: always
       sample: issue
@@ -104,7 +106,7 @@ certificates:
       returned: always
       sample: not in the store yet
     changed:
-      description: Whether anything changed for this certificate.
+      description: Whether the module changed anything for this certificate.
       type: bool
       returned: always
     failed:
@@ -112,24 +114,25 @@ certificates:
       type: bool
       returned: always
     msg:
-      description: What went wrong, for a person.
+      description: The failure, in words for a person.
       type: str
       returned: when RV(certificates[].failed) is V(true)
     error:
       description:
-        - What is known of the error beside RV(certificates[].msg).
-        - C(type) is the kind of error. For one of the service there are also C(step), C(url) without its query,
-          C(status) (the HTTP
-          status), C(error_code) and C(service_message) as the server gave them.
-        - An error that nobody expected is V(InternalError), with the kind of C(exception), the C(place) in the
-          collection and a C(trace) of files, lines and functions. It is the failure of this certificate alone.
+        - Details of the error beside RV(certificates[].msg).
+        - C(type) is the kind of error.
+          An error of the service also has C(step), C(url) without its query, C(status) (the HTTP status), C(error_code)
+          and C(service_message) as the server gave them.
+        - An unexpected error is V(InternalError), with the kind of C(exception), the C(place) in the collection and a
+          C(trace) of files, lines and functions.
+          Only this certificate fails with it.
       type: dict
       returned: when RV(certificates[].failed) is V(true)
     state:
       description:
-        - The state of the revision. One of V(intended), V(requested), V(signing), V(issued), V(finalized),
-          V(superseded),
-          V(create_unknown), V(rejected) or V(abandoned).
+        - The state of the revision.
+          One of V(intended), V(requested), V(signing), V(issued), V(finalized), V(superseded), V(create_unknown),
+          V(rejected) or V(abandoned).
       type: str
       returned: when the enrollment is known
       sample: requested
@@ -144,42 +147,44 @@ certificates:
       returned: when there is a certificate
       sample: 4B1D3F6A0C0E5F2E7A9B8C7D6E5F4A3B2C1D0E9F
     not_valid_before:
-      description: From when on the certificate is valid, in UTC (ISO 8601).
+      description: The beginning of the certificate's validity, in UTC (ISO 8601).
       type: str
       returned: when there is a certificate
       sample: "2026-01-31T12:00:00Z"
     not_valid_after:
-      description: Until when the certificate is valid, in UTC (ISO 8601).
+      description: The end of the certificate's validity, in UTC (ISO 8601).
       type: str
       returned: when there is a certificate
       sample: "2027-01-31T12:00:00Z"
     waiting_since:
-      description: Since when the certificate is on its way, or at the signer, in UTC (ISO 8601).
+      description: The time since when the certificate is pending, or at the signer, in UTC (ISO 8601).
       type: str
-      returned: when it is on its way
+      returned: when the certificate is pending
       sample: "2026-01-31T12:00:00Z"
       version_added: 0.4.0
     dn:
-      description: The distinguished name that was asked for, in order.
+      description: The distinguished name of the request, in order.
       type: list
       elements: dict
       returned: when the enrollment is known
       sample: [{attribute: cn, value: Ana Garcia Lopez}]
     csr:
-      description: The certificate signing request as PEM, for a CA that is reached by your own tasks.
+      description: The certificate signing request as PEM, for a CA that your own tasks reach.
       type: str
       returned: when the certificate is requested and not signed yet
 stopped:
   description:
-    - Why the server was not asked any more, V(none) where it was. It did not answer three times in a row, or there is
-      no session. Another list need not be begun then.
+    - Why the module stopped asking the server, or V(none) if it did not stop.
+      Either the server did not answer three times in a row, or there is no session.
+      It is no use to begin another list then.
   returned: always
   type: str
   sample: null
   version_added: 0.2.0
 summary:
-  description: How many certificates had each action, how many C(failed), and how many others were C(not_tried)
-    since the server is down.
+  description:
+    - How many certificates had each action, how many C(failed), and how many others were C(not_tried) because the
+      server is down.
   returned: always
   type: dict
   sample: {issue: 1, none: 41}

@@ -2,18 +2,18 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Settle by hand what needs a person."""
+"""Settle enrollments that need a person."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: redtrust_enrollment
-short_description: Settle by hand what needs a person
+short_description: Settle enrollments that need a person
 version_added: 0.2.0
 description:
-  - Writes into the store what a person decided about an enrollment that no run can settle by itself. Nothing is sent
-    to the server.
-  - M(redtrust.certificate_enroll.redtrust_enrollment_info) shows what needs a person, and why.
+  - Writes the decision of a person into the store, for an enrollment that no run can settle by itself.
+    The module sends nothing to the server.
+  - M(redtrust.certificate_enroll.redtrust_enrollment_info) shows the enrollments that need a person, and why.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -24,32 +24,38 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.batch
 options:
   certificates:
-    description: The enrollments that are to be settled.
+    description: The enrollments to settle.
     type: list
     elements: dict
     required: true
     suboptions:
       name:
-        description: The name of the enrollment. Quote one that is a number.
+        description:
+          - The name of the enrollment.
+            Quote a name that is a number.
         type: str
         required: true
   state:
     description:
-      - With V(abandoned) gives up the revision that is on its way, or the one that the CA rejected. The next run asks
-        anew. One whose answer to the request for a key pair is lost stays counted as C(create_unknown).
-      - With V(accepted) takes for settled what has an unknown outcome. Requests for a key pair that had no answer are
-        counted no more, because you looked and removed the keys that lay unused at the server. A certificate that was
-        uploaded without an answer is the one in use, because you saw it there.
+      - V(abandoned) gives up the pending revision, or the one that the CA rejected.
+        The next run makes a new request.
+        A revision whose request for a key pair had no answer stays counted as C(create_unknown).
+      - V(accepted) settles a revision with an unknown outcome.
+        Requests for a key pair that had no answer are not counted any more, because you looked at the server and
+        removed the unused keys.
+        A certificate that was uploaded without an answer counts as the one in use, because you saw it at the server.
     type: str
     choices: [abandoned, accepted]
     required: true
   comment:
-    description: A few words about what you found. They are kept in the note of the revision.
+    description:
+      - A few words about the reason.
+        The note of the revision keeps them.
     type: str
   force:
     description:
-      - Abandon even a certificate that was uploaded without an answer. Should it be in use at the server after all,
-        the store knows nothing of it from then on.
+      - Abandon even a certificate that was uploaded without an answer.
+        If the certificate is in use at the server after all, the store does not know it from then on.
     type: bool
     default: false
 seealso:
@@ -65,7 +71,7 @@ EXAMPLES = r"""
     state: abandoned
     comment: the CA knows nothing of it
 
-- name: Count keys no more that were found unused and removed at the server
+- name: Stop counting unused keys that were removed at the server
   redtrust.certificate_enroll.redtrust_enrollment:
     service: redtrust.example.com
     certificates:
@@ -76,7 +82,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 certificates:
-  description: What became of each enrollment, in the order of O(certificates).
+  description: The result of each enrollment, in the order of O(certificates).
   returned: always
   type: list
   elements: dict
@@ -87,7 +93,8 @@ certificates:
       returned: always
     action:
       description:
-        - What was done, or in check mode what would be done. One of V(none), V(abandon) or V(accept).
+        - The action of the module, or in check mode the action that it would take.
+          One of V(none), V(abandon) or V(accept).
       type: str
       returned: always
       sample: abandon
@@ -97,7 +104,7 @@ certificates:
       returned: always
       sample: it was signing
     changed:
-      description: Whether anything changed for this enrollment.
+      description: Whether the module changed anything for this enrollment.
       type: bool
       returned: always
     failed:
@@ -105,14 +112,15 @@ certificates:
       type: bool
       returned: always
     msg:
-      description: What went wrong, for a person.
+      description: The failure, in words for a person.
       type: str
       returned: when RV(certificates[].failed) is V(true)
     error:
       description:
-        - What is known of the error beside RV(certificates[].msg); C(type) is the kind of error.
-        - An error that nobody expected is V(InternalError), with the kind of C(exception), the C(place) in the
-          collection and a C(trace) of files, lines and functions.
+        - Details of the error beside RV(certificates[].msg).
+          C(type) is the kind of error.
+        - An unexpected error is V(InternalError), with the kind of C(exception), the C(place) in the collection and a
+          C(trace) of files, lines and functions.
       type: dict
       returned: when RV(certificates[].failed) is V(true)
     state:
@@ -129,29 +137,31 @@ certificates:
       type: str
       returned: when there is a certificate
     not_valid_before:
-      description: From when on the certificate is valid, in UTC (ISO 8601).
+      description: The beginning of the certificate's validity, in UTC (ISO 8601).
       type: str
       returned: when there is a certificate
     not_valid_after:
-      description: Until when the certificate is valid, in UTC (ISO 8601).
+      description: The end of the certificate's validity, in UTC (ISO 8601).
       type: str
       returned: when there is a certificate
     dn:
-      description: The distinguished name that was asked for, in order.
+      description: The distinguished name of the request, in order.
       type: list
       elements: dict
       returned: when the enrollment is known
 stopped:
   description:
-    - Why the server was not asked any more, V(none) where it was. It did not answer three times in a row, or there is
-      no session. Another list need not be begun then.
+    - Why the module stopped asking the server, or V(none) if it did not stop.
+      Either the server did not answer three times in a row, or there is no session.
+      It is no use to begin another list then.
   returned: always
   type: str
   sample: null
   version_added: 0.2.0
 summary:
-  description: How many enrollments had each action, how many C(failed), and how many others were C(not_tried)
-    since the server is down.
+  description:
+    - How many enrollments had each action, how many C(failed), and how many others were C(not_tried) because the server
+      is down.
   returned: always
   type: dict
   sample: {abandon: 1}

@@ -2,19 +2,19 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Show what is in the store."""
+"""Show the enrollments in the store."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: redtrust_enrollment_info
-short_description: Show what is in the store
+short_description: Show the enrollments in the store
 version_added: 0.1.0
 description:
-  - Reads the store and changes nothing. Nothing is asked of the server, which has no way to list requests or
-    certificates.
-  - What a person must look at is in RV(enrollments[].attention), with the next step in words.
-    M(redtrust.certificate_enroll.redtrust_enrollment) writes down what the person found.
+  - Reads the store and changes nothing.
+    It does not ask the server, which cannot list requests or certificates.
+  - RV(enrollments[].attention) lists the problems that a person must look at, with the next step in words.
+    M(redtrust.certificate_enroll.redtrust_enrollment) writes the decision of that person into the store.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -25,7 +25,10 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.store
 options:
   names:
-    description: The enrollments to show. The default is all of O(service). Quote a name that is a number.
+    description:
+      - The enrollments to show.
+        The default is all enrollments of O(service).
+        Quote a name that is a number.
     type: list
     elements: str
   states:
@@ -40,24 +43,26 @@ options:
     version_added: 0.2.0
   expires_within:
     description:
-      - Show only enrollments whose current certificate ends within this time. Years of 365 days, weeks, days, hours,
-        minutes and seconds, in that order, such as V(30d), V(12h) or V(1d12h); a number alone counts days.
-      - Those that have ended already are among them.
+      - Show only enrollments whose current certificate ends within this time.
+        The time is given in years of 365 days, weeks, days, hours, minutes and seconds, in that order, such as V(30d),
+        V(12h) or V(1d12h).
+        A number alone counts days.
+      - Certificates that have ended already are included.
     type: str
 """
 
 EXAMPLES = r"""
-- name: Show what ends in the next 30 days
+- name: Show the certificates that end in the next 30 days
   redtrust.certificate_enroll.redtrust_enrollment_info:
     service: redtrust.example.com
     expires_within: 30d
   register: soon
 
-- name: Fail when a create call was never answered
+- name: Fail when a request for a key pair had no answer
   ansible.builtin.assert:
     that: soon.unknown_creates == 0
 
-- name: Say what a person must look at, and what to do about it
+- name: Show the enrollments that a person must look at
   redtrust.certificate_enroll.redtrust_enrollment_info:
     service: redtrust.example.com
     needs_attention: true
@@ -84,21 +89,24 @@ enrollments:
       returned: always
     known:
       description:
-        - Whether the store knows it. Only ever V(false) where O(names) has a name that the store does not know.
+        - Whether the store knows the enrollment.
+          It is V(false) only if O(names) has a name that the store does not know.
       type: bool
       returned: always
     unknown_creates:
-      description: How many create calls of it were never answered. As many keys may lie unused on the server.
+      description:
+        - How many requests for a key pair had no answer.
+          The server may have as many unused keys.
       type: int
       returned: always
     current:
       description: The certificate in use, as in RV(enrollments[].revisions).
       type: dict
-      returned: always, V(none) where there is none
+      returned: always, V(none) if there is none
     pending:
-      description: The revision on its way, as in RV(enrollments[].revisions).
+      description: The pending revision, as in RV(enrollments[].revisions).
       type: dict
-      returned: always, V(none) where there is none
+      returned: always, V(none) if there is none
     revisions:
       description: All revisions and attempts, oldest first.
       type: list
@@ -110,7 +118,7 @@ enrollments:
           type: int
           returned: always
         attempt:
-          description: Which attempt at this revision it is.
+          description: The number of the attempt at this revision.
           type: int
           returned: always
         state:
@@ -120,52 +128,53 @@ enrollments:
         thumbprint:
           description: The SHA-1 of the certificate in DER as 40 upper-case hex digits.
           type: str
-          returned: always, V(none) where there is no certificate
+          returned: always, V(none) if there is no certificate
         not_valid_before:
-          description: From when on the certificate is valid, in UTC (ISO 8601).
+          description: The beginning of the certificate's validity, in UTC (ISO 8601).
           type: str
-          returned: always, V(none) where there is no certificate
+          returned: always, V(none) if there is no certificate
         not_valid_after:
-          description: Until when the certificate is valid, in UTC (ISO 8601).
+          description: The end of the certificate's validity, in UTC (ISO 8601).
           type: str
-          returned: always, V(none) where there is no certificate
+          returned: always, V(none) if there is no certificate
         dn:
-          description: The distinguished name that was asked for, in order.
+          description: The distinguished name of the request, in order.
           type: list
           elements: dict
           returned: always
         provider:
-          description: The provider that was asked for.
+          description: The provider of the request.
           type: str
           returned: always
         renews:
-          description: The thumbprint of the certificate that it renews.
+          description: The thumbprint of the certificate that this revision renews.
           type: str
           returned: always, V(none) for a first certificate
         certificate_id:
           description: The number that the server gave the certificate.
           type: str
-          returned: always, V(none) where the server gave none
+          returned: always, V(none) if the server gave none
         adopted:
           description: Whether the certificate was issued without this collection.
           type: bool
           returned: always
         note:
-          description: Why it is in this state, where that needs words.
+          description: Why the revision is in this state, if that needs words.
           type: str
-          returned: always, V(none) where there is nothing to say
+          returned: always, V(none) if there is nothing to say
         failures:
-          description: How many times in a row it has failed.
+          description: How many times in a row the revision has failed.
           type: int
           returned: always
         retry_at:
           description:
-            - Before this time, in UTC (ISO 8601), no run tries again. The first failure may be tried again by the
-              next run; from the second in a row on the wait is 1 hour, then twice as long each time, at most 32 hours.
-            - It ends when what is asked for changes, or with C(force) of M(redtrust.certificate_enroll.redtrust_csr) or
-              M(redtrust.certificate_enroll.redtrust_renew).
+            - The time before which no run tries again, in UTC (ISO 8601).
+              After the first failure the next run may try again.
+              After the second failure in a row the wait is 1 hour, then twice as long each time, at most 32 hours.
+            - The wait ends when the parameters of the request change, or with C(force) of
+              M(redtrust.certificate_enroll.redtrust_csr) or M(redtrust.certificate_enroll.redtrust_renew).
           type: str
-          returned: always, V(none) where nothing waits
+          returned: always, V(none) if nothing waits
         created_at:
           description: When the revision was begun, in UTC (ISO 8601).
           type: str
@@ -175,37 +184,43 @@ enrollments:
           type: str
           returned: always
     attention:
-      description: What a person must look at, the gravest first. Empty where all is as it should be.
+      description:
+        - The problems that a person must look at, the gravest first.
+          The list is empty if all is in order.
       type: list
       elements: dict
       returned: always
       contains:
         kind:
           description:
-            - V(create_unknown), a request for a key pair had no answer; V(expired), the certificate in use has ended;
-              V(interrupted), a run ended while it asked for a key pair; V(rejected), the CA said no for good;
-              V(certificate_refused), its certificate did not pass the checks and the same request is signed again;
-              V(backing_off), it keeps failing; V(upload_unknown), an upload had no answer, or none that settles it;
-              V(waiting), it is on its way.
+            - V(create_unknown) means that a request for a key pair had no answer.
+              V(expired) means that the certificate in use has ended.
+              V(interrupted) means that a run ended while it asked for a key pair.
+              V(rejected) means that the CA rejected the request for good.
+              V(certificate_refused) means that a certificate did not pass the checks, and that the same request will be
+              signed again.
+              V(backing_off) means that the revision keeps failing.
+              V(upload_unknown) means that an upload had no answer, or none that settles it.
+              V(waiting) means that the certificate is pending.
           type: str
           returned: always
           sample: waiting
         since:
-          description: Since when, in UTC (ISO 8601).
+          description: The time since when it is so, in UTC (ISO 8601).
           type: str
-          returned: always, V(none) where that is not known
+          returned: always, V(none) if that is not known
         problem:
-          description: What it is, in words.
+          description: The problem, in words.
           type: str
           returned: always
           sample: it is at the signer
         next_step:
-          description: What to do about it, in words.
+          description: The next step, in words.
           type: str
           returned: always
           sample: run redtrust_sign again, which asks the signer; where the CA takes too long, ask the CA
 attention:
-  description: How many of the enrollments shown have something of each kind, see RV(enrollments[].attention).
+  description: How many of the enrollments shown have a problem of each kind, see RV(enrollments[].attention).
   returned: always
   type: dict
   sample: {waiting: 2, create_unknown: 1}
@@ -215,7 +230,7 @@ summary:
   type: dict
   sample: {finalized: 41, requested: 1}
 unknown_creates:
-  description: How many create calls of the enrollments shown were never answered.
+  description: How many requests for a key pair of the enrollments shown had no answer.
   returned: always
   type: int
   sample: 0

@@ -11,31 +11,35 @@ module: redtrust_finalize
 short_description: Upload certificates to Redtrust
 version_added: 0.1.0
 description:
-  - Checks each certificate against its request and uploads it. With that it is in use, and one that it renews is
-    superseded.
-  - Takes what M(redtrust.certificate_enroll.redtrust_sign) left in the store, or a certificate that is given here
-    by those whose CA
-    is reached by their own tasks.
-  - The checks are, that the certificate has the key of the request, that its subject fits what was asked for (see
-    O(subject_match)), that
-    it is valid now, and where there is a chain, that each certificate of it is a CA, is valid now and signed the one
-    below.
-  - A certificate of the signer that does not pass is refused, with the reason. Its request is still good, and
-    M(redtrust.certificate_enroll.redtrust_sign) has it signed again in a later run. Should it pass after all, since
-    O(subject_match) is another now, it is uploaded. One that is not valid yet is kept until it is.
-  - A certificate that is given here and does not pass is only refused. The request goes on waiting for another.
-  - The chain is one path upwards, which is found in what the CA handed out. Each certificate on it has the name of the
-    issuer of the one below, compared as RFC 5280, 7.1, asks for. Of several paths it is one that is valid and ends at
-    a root. What is not on the path is left out, and so is what has expired or is not valid yet at its top, most
-    often a root, unless it is the intermediate CA that issued the certificate itself, and a root above it that is no
-    CA by its extensions. A warning names what is left out.
-  - Of several certificates of the key of the request it is the newest that is valid now. It is refused when
-    nothing tells which is the newest.
-  - Whether the algorithm of a signature is a good one is not looked at, so SHA-1 makes no difference. A signature that
-    cannot be checked on this machine, since its algorithm is not known there, is believed with a warning.
-  - An upload whose answer was lost is repeated with the same certificate, which does no harm.
-  - Writes the certificate and its chain to files when asked to, also later and again when they are not there any
-    more.
+  - Checks each certificate against its request and uploads it.
+    From then on the certificate is in use, and it supersedes the one that it renews.
+  - Takes the certificate that M(redtrust.certificate_enroll.redtrust_sign) left in the store, or the one that is given
+    here if your own tasks reach the CA.
+  - The certificate must have the key of the request, its subject must match the request (see O(subject_match)), and it
+    must be valid now.
+    If there is a chain, each certificate of the chain must be a CA, be valid now and have signed the one below.
+  - The module refuses a certificate of the signer that does not pass, and gives the reason.
+    Its request stays valid, and M(redtrust.certificate_enroll.redtrust_sign) hands it to the signer again in a later
+    run.
+    If the certificate passes later, because O(subject_match) has changed, the module uploads it.
+    The module keeps a certificate that is not valid yet until it is valid.
+  - The module only refuses a certificate that is given here and does not pass.
+    The request then waits for another certificate.
+  - The chain is one path upwards through the certificates that the CA returned.
+    The subject of each certificate on it is the issuer of the one below, compared by RFC 5280, 7.1.
+    Of several paths, the module takes one that is valid and ends at a root.
+    The module leaves out certificates that are not on the path.
+    It also leaves out certificates at the top of the path that have expired or are not valid yet, most often a root,
+    but never the intermediate CA that issued the certificate itself.
+    It also leaves out a root that is no CA by its extensions.
+    A warning names the certificates that are left out.
+  - If several certificates have the key of the request, the module takes the newest that is valid now.
+    It refuses them if nothing tells which is the newest.
+  - The module does not judge the algorithm of a signature, so it accepts SHA-1.
+    If this machine does not know the algorithm of a signature, the module cannot check it, and accepts it with a
+    warning.
+  - If the answer to an upload is lost, the module repeats it with the same certificate, which does no harm.
+  - Writes the certificate and its chain to files if O(directory) is set, also in later runs when the files are missing.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -48,47 +52,57 @@ extends_documentation_fragment:
 options:
   certificates:
     description:
-      - The certificates to upload. The default is every certificate of O(service) in the store.
+      - The certificates to upload.
+        The default is every certificate of O(service) in the store.
     type: list
     elements: dict
     suboptions:
       name:
-        description: The name of the enrollment. Quote one that is a number.
+        description:
+          - The name of the enrollment.
+            Quote a name that is a number.
         type: str
         required: true
       certificate:
         description:
-          - The certificate, with its chain if there is one, in any order. PEM, also with newlines written as V(\\n), or
-            base64 of DER, PEM or PKCS#7. Other certificates and PEM blocks may be there as well.
-          - It takes the place of what the signer left in the store.
+          - The certificate with its chain, if there is one, in any order.
+            The format is PEM, also with newlines written as V(\\n), or base64 of DER, PEM or PKCS#7.
+            It may contain other certificates and PEM blocks.
+          - It replaces the certificate that the signer left in the store.
         type: str
       certificate_path:
         description:
           - Path of a file with the certificate (PEM, DER or PKCS#7), instead of O(certificates[].certificate).
-          - A file that is not there yet means that the CA has not answered yet. The request then goes on waiting.
+          - If the file does not exist, the CA has not answered yet.
+            The request then waits.
         type: path
   subject_match:
     description:
-      - What the subject of a certificate must be. V(contains) has everything that was asked for and may have more,
-        V(equals)
-        has exactly what was asked for in the same order, V(ignore) is not looked at.
+      - How the subject of a certificate must match the request.
+        With V(contains) it has all attributes of the request and may have more.
+        With V(equals) it has exactly the attributes of the request in the same order.
+        With V(ignore) it is not checked.
     type: str
     choices: [contains, equals, ignore]
     default: contains
   upload_format:
     description:
-      - What is uploaded. V(der) is the certificate alone, V(pkcs7) the certificate and its chain in one PKCS#7
-        structure, V(pem) the same as PEM.
-        The vendor's page does not say what it takes; V(der) is the reading of this collection.
+      - The format of the upload.
+        V(der) is the certificate alone, V(pkcs7) is the certificate and its chain in one PKCS#7 structure, and V(pem)
+        is the same as PEM.
+        The vendor's page does not name the format that the server takes, so V(der) is the reading of this collection.
     type: str
     choices: [der, pkcs7, pem]
     default: der
   directory:
     description:
-      - Path of a directory in which to write C(<name>.pem), and C(<name>-chain.pem) where there is a chain, for
-        each certificate that is in use.
-      - It must exist. Each file is replaced as a whole. O(owner), O(group), O(mode) and the like are for these files.
-      - Quote O(mode), as in V("0644"). A number that cannot be what was written is refused, such as 644.
+      - Path of a directory for C(<name>.pem), and C(<name>-chain.pem) if there is a chain, of each certificate that is
+        in use.
+      - The directory must exist.
+        The module replaces each file as a whole.
+        O(owner), O(group), O(mode) and the like apply to these files.
+      - Quote O(mode), as in V("0644").
+        The module refuses a number without quotes that cannot be the mode that was meant, such as 644.
     type: path
   backup:
     description: Whether to keep a copy of a file that is replaced, with a timestamp in its name.
@@ -121,7 +135,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 certificates:
-  description: What became of each certificate, in the order of O(certificates), or by name where that was not given.
+  description: The result of each certificate, in the order of O(certificates), or by name if that option is not set.
   returned: always
   type: list
   elements: dict
@@ -133,8 +147,8 @@ certificates:
       sample: ana-garcia
     action:
       description:
-        - What was done, or in check mode what would be done. One of V(none), V(finalize) or V(write), which is
-          files alone.
+        - The action of the module, or in check mode the action that it would take.
+          One of V(none), V(finalize) or V(write), which only writes files.
       type: str
       returned: always
       sample: finalize
@@ -144,7 +158,7 @@ certificates:
       returned: always
       sample: signed, to be uploaded
     changed:
-      description: Whether anything changed for this certificate.
+      description: Whether the module changed anything for this certificate.
       type: bool
       returned: always
     failed:
@@ -152,24 +166,25 @@ certificates:
       type: bool
       returned: always
     msg:
-      description: What went wrong, for a person.
+      description: The failure, in words for a person.
       type: str
       returned: when RV(certificates[].failed) is V(true)
     error:
       description:
-        - What is known of the error beside RV(certificates[].msg).
-        - C(type) is the kind of error. For one of the service there are also C(step), C(url) without its query,
-          C(status) (the HTTP
-          status), C(error_code) and C(service_message) as the server gave them.
-        - An error that nobody expected is V(InternalError), with the kind of C(exception), the C(place) in the
-          collection and a C(trace) of files, lines and functions. It is the failure of this certificate alone.
+        - Details of the error beside RV(certificates[].msg).
+        - C(type) is the kind of error.
+          An error of the service also has C(step), C(url) without its query, C(status) (the HTTP status), C(error_code)
+          and C(service_message) as the server gave them.
+        - An unexpected error is V(InternalError), with the kind of C(exception), the C(place) in the collection and a
+          C(trace) of files, lines and functions.
+          Only this certificate fails with it.
       type: dict
       returned: when RV(certificates[].failed) is V(true)
     state:
       description:
-        - The state of the revision. One of V(intended), V(requested), V(signing), V(issued), V(finalized),
-          V(superseded),
-          V(create_unknown), V(rejected) or V(abandoned).
+        - The state of the revision.
+          One of V(intended), V(requested), V(signing), V(issued), V(finalized), V(superseded), V(create_unknown),
+          V(rejected) or V(abandoned).
       type: str
       returned: when the enrollment is known
       sample: finalized
@@ -184,23 +199,23 @@ certificates:
       returned: when there is a certificate
       sample: 4B1D3F6A0C0E5F2E7A9B8C7D6E5F4A3B2C1D0E9F
     not_valid_before:
-      description: From when on the certificate is valid, in UTC (ISO 8601).
+      description: The beginning of the certificate's validity, in UTC (ISO 8601).
       type: str
       returned: when there is a certificate
       sample: "2026-01-31T12:00:00Z"
     not_valid_after:
-      description: Until when the certificate is valid, in UTC (ISO 8601).
+      description: The end of the certificate's validity, in UTC (ISO 8601).
       type: str
       returned: when there is a certificate
       sample: "2027-01-31T12:00:00Z"
     waiting_since:
-      description: Since when the certificate is on its way, or at the signer, in UTC (ISO 8601).
+      description: The time since when the certificate is pending, or at the signer, in UTC (ISO 8601).
       type: str
-      returned: when it is on its way
+      returned: when the certificate is pending
       sample: "2026-01-31T12:00:00Z"
       version_added: 0.4.0
     dn:
-      description: The distinguished name that was asked for, in order.
+      description: The distinguished name of the request, in order.
       type: list
       elements: dict
       returned: when the enrollment is known
@@ -216,21 +231,23 @@ certificates:
       returned: when O(directory) is set and the certificate in use has a chain
       sample: /etc/pki/redtrust/ana-garcia-chain.pem
     backup_files:
-      description: Paths of the copies of what was replaced.
+      description: Paths of the copies of replaced files.
       type: list
       elements: str
       returned: when O(backup) is V(true) and a file was replaced
 stopped:
   description:
-    - Why the server was not asked any more, V(none) where it was. It did not answer three times in a row, or there is
-      no session. Another list need not be begun then.
+    - Why the module stopped asking the server, or V(none) if it did not stop.
+      Either the server did not answer three times in a row, or there is no session.
+      It is no use to begin another list then.
   returned: always
   type: str
   sample: null
   version_added: 0.2.0
 summary:
-  description: How many certificates had each action, how many C(failed), and how many others were C(not_tried)
-    since the server is down.
+  description:
+    - How many certificates had each action, how many C(failed), and how many others were C(not_tried) because the
+      server is down.
   returned: always
   type: dict
   sample: {finalize: 1, none: 41}

@@ -11,16 +11,14 @@ module: redtrust_renew
 short_description: Renew certificates that are due
 version_added: 0.1.0
 description:
-  - Has Redtrust make a key pair for the next revision of each certificate that is due, and keeps the request in the
+  - Asks Redtrust for a key pair for the next revision of each certificate that is due, and keeps the request in the
     store.
-    The current certificate stays in use until M(redtrust.certificate_enroll.redtrust_finalize) uploads the new one,
-    which then
-    takes its place with its configuration and associations.
-  - A certificate that was issued without this collection is adopted when its PEM is given, or its thumbprint,
-    O(certificates[].dn) and
-    O(certificates[].provider).
-  - The renewal asks for what the current certificate was asked for with. Use
-    M(redtrust.certificate_enroll.redtrust_csr) to ask for something else.
+    The current certificate stays in use until M(redtrust.certificate_enroll.redtrust_finalize) uploads the new one.
+    The new one then takes over its configuration and associations.
+  - The module adopts a certificate that was issued without this collection if you give its PEM, or its thumbprint,
+    O(certificates[].dn) and O(certificates[].provider).
+  - The renewal has the same parameters as the request of the current certificate.
+    Use M(redtrust.certificate_enroll.redtrust_csr) to change them.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -59,7 +57,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Request the renewal of everything that has less than half of its life left
+- name: Request the renewal of each certificate that has less than half of its life left
   redtrust.certificate_enroll.redtrust_renew:
     host: redtrust.example.com
     api_version: "4.42"
@@ -78,7 +76,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 certificates:
-  description: What became of each certificate, in the order of O(certificates), or by name where that was not given.
+  description: The result of each certificate, in the order of O(certificates), or by name if that option is not set.
   returned: always
   type: list
   elements: dict
@@ -90,7 +88,8 @@ certificates:
       sample: ana-garcia
     action:
       description:
-        - What was done, or in check mode what would be done. One of V(none), V(resume), V(renew) or V(adopt).
+        - The action of the module, or in check mode the action that it would take.
+          One of V(none), V(resume), V(renew) or V(adopt).
       type: str
       returned: always
       sample: renew
@@ -100,7 +99,7 @@ certificates:
       returned: always
       sample: due since 2026-12-01 12:00 UTC (30 days before its end); valid until 2026-12-31 12:00 UTC
     changed:
-      description: Whether anything changed for this certificate.
+      description: Whether the module changed anything for this certificate.
       type: bool
       returned: always
     failed:
@@ -108,24 +107,25 @@ certificates:
       type: bool
       returned: always
     msg:
-      description: What went wrong, for a person.
+      description: The failure, in words for a person.
       type: str
       returned: when RV(certificates[].failed) is V(true)
     error:
       description:
-        - What is known of the error beside RV(certificates[].msg).
-        - C(type) is the kind of error. For one of the service there are also C(step), C(url) without its query,
-          C(status) (the HTTP
-          status), C(error_code) and C(service_message) as the server gave them.
-        - An error that nobody expected is V(InternalError), with the kind of C(exception), the C(place) in the
-          collection and a C(trace) of files, lines and functions. It is the failure of this certificate alone.
+        - Details of the error beside RV(certificates[].msg).
+        - C(type) is the kind of error.
+          An error of the service also has C(step), C(url) without its query, C(status) (the HTTP status), C(error_code)
+          and C(service_message) as the server gave them.
+        - An unexpected error is V(InternalError), with the kind of C(exception), the C(place) in the collection and a
+          C(trace) of files, lines and functions.
+          Only this certificate fails with it.
       type: dict
       returned: when RV(certificates[].failed) is V(true)
     state:
       description:
-        - The state of the revision. One of V(intended), V(requested), V(signing), V(issued), V(finalized),
-          V(superseded),
-          V(create_unknown), V(rejected) or V(abandoned).
+        - The state of the revision.
+          One of V(intended), V(requested), V(signing), V(issued), V(finalized), V(superseded), V(create_unknown),
+          V(rejected) or V(abandoned).
       type: str
       returned: when the enrollment is known
       sample: requested
@@ -140,42 +140,44 @@ certificates:
       returned: when there is a certificate
       sample: 4B1D3F6A0C0E5F2E7A9B8C7D6E5F4A3B2C1D0E9F
     not_valid_before:
-      description: From when on the certificate is valid, in UTC (ISO 8601).
+      description: The beginning of the certificate's validity, in UTC (ISO 8601).
       type: str
       returned: when there is a certificate
       sample: "2026-01-31T12:00:00Z"
     not_valid_after:
-      description: Until when the certificate is valid, in UTC (ISO 8601).
+      description: The end of the certificate's validity, in UTC (ISO 8601).
       type: str
       returned: when there is a certificate
       sample: "2027-01-31T12:00:00Z"
     waiting_since:
-      description: Since when the certificate is on its way, or at the signer, in UTC (ISO 8601).
+      description: The time since when the certificate is pending, or at the signer, in UTC (ISO 8601).
       type: str
-      returned: when it is on its way
+      returned: when the certificate is pending
       sample: "2026-01-31T12:00:00Z"
       version_added: 0.4.0
     dn:
-      description: The distinguished name that was asked for, in order.
+      description: The distinguished name of the request, in order.
       type: list
       elements: dict
       returned: when the enrollment is known
       sample: [{attribute: cn, value: Ana Garcia Lopez}]
     csr:
-      description: The certificate signing request as PEM, for a CA that is reached by your own tasks.
+      description: The certificate signing request as PEM, for a CA that your own tasks reach.
       type: str
       returned: when the certificate is requested and not signed yet
 stopped:
   description:
-    - Why the server was not asked any more, V(none) where it was. It did not answer three times in a row, or there is
-      no session. Another list need not be begun then.
+    - Why the module stopped asking the server, or V(none) if it did not stop.
+      Either the server did not answer three times in a row, or there is no session.
+      It is no use to begin another list then.
   returned: always
   type: str
   sample: null
   version_added: 0.2.0
 summary:
-  description: How many certificates had each action, how many C(failed), and how many others were C(not_tried)
-    since the server is down.
+  description:
+    - How many certificates had each action, how many C(failed), and how many others were C(not_tried) because the
+      server is down.
   returned: always
   type: dict
   sample: {renew: 3, none: 97}

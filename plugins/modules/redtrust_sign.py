@@ -2,27 +2,30 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Have the certificate authority sign what is requested."""
+"""Have the certificate authority sign requests."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: redtrust_sign
-short_description: Have the certificate authority sign what is requested
+short_description: Have the certificate authority sign requests
 version_added: 0.1.0
 description:
-  - Hands each request to a signer, which stands for your certificate authority (CA), and keeps the certificate in
-    the store
-    for M(redtrust.certificate_enroll.redtrust_finalize). Nothing is sent to Redtrust.
-  - The subject to certify is the distinguished name that was asked for, never that of the CSR. Redtrust may make a
-    CSR with an empty subject.
-  - A signer may answer "not yet". The request then waits, and is handed over again in the next run.
-  - When M(redtrust.certificate_enroll.redtrust_finalize) refuses a certificate, the same request is handed over again
-    in a later run. After the second refusal in a row it waits an hour, then twice as long each time, at most 32 hours;
-    C(force) of M(redtrust.certificate_enroll.redtrust_csr) or M(redtrust.certificate_enroll.redtrust_renew) ends that.
-  - A CA that is reached by your own tasks needs no signer. Take the CSR that
-    M(redtrust.certificate_enroll.redtrust_csr) returns, and give the
-    certificate to M(redtrust.certificate_enroll.redtrust_finalize).
+  - Hands each request to a signer, which represents your certificate authority (CA), and keeps the certificate in the
+    store for M(redtrust.certificate_enroll.redtrust_finalize).
+    The module sends nothing to Redtrust.
+  - The subject of the certificate is the distinguished name of the request in the store, never the subject of the CSR.
+    Redtrust may make a CSR with an empty subject.
+  - A signer may answer "not yet".
+    The request then waits, and the next run hands it to the signer again.
+  - When M(redtrust.certificate_enroll.redtrust_finalize) refuses a certificate, a later run hands the same request to
+    the signer again.
+    After the second refusal in a row the request waits an hour, then twice as long each time, at most 32 hours.
+    C(force) of M(redtrust.certificate_enroll.redtrust_csr) or M(redtrust.certificate_enroll.redtrust_renew) ends the
+    wait.
+  - If your own tasks reach the CA, you need no signer.
+    Take the CSR that M(redtrust.certificate_enroll.redtrust_csr) returns, and give the certificate to
+    M(redtrust.certificate_enroll.redtrust_finalize).
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -51,7 +54,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Sign everything that is requested with a CA on this machine
+- name: Sign all requests with a CA on this machine
   redtrust.certificate_enroll.redtrust_sign:
     service: redtrust.example.com
     signer: local_ca
@@ -75,7 +78,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 certificates:
-  description: What became of each certificate, in the order of O(certificates), or by name where that was not given.
+  description: The result of each certificate, in the order of O(certificates), or by name if that option is not set.
   returned: always
   type: list
   elements: dict
@@ -87,8 +90,8 @@ certificates:
       sample: ana-garcia
     action:
       description:
-        - What was done, or in check mode what would be done. One of V(none), V(sign) or V(wait), where the signer
-          says that it is not done yet.
+        - The action of the module, or in check mode the action that it would take.
+          One of V(none), V(sign) or V(wait), which means that the signer is not done yet.
       type: str
       returned: always
       sample: sign
@@ -98,7 +101,7 @@ certificates:
       returned: always
       sample: requested, to be signed
     changed:
-      description: Whether anything changed for this certificate.
+      description: Whether the module changed anything for this certificate.
       type: bool
       returned: always
     failed:
@@ -106,24 +109,25 @@ certificates:
       type: bool
       returned: always
     msg:
-      description: What went wrong, for a person.
+      description: The failure, in words for a person.
       type: str
       returned: when RV(certificates[].failed) is V(true)
     error:
       description:
-        - What is known of the error beside RV(certificates[].msg).
-        - C(type) is the kind of error. For one of the service there are also C(step), C(url) without its query,
-          C(status) (the HTTP
-          status), C(error_code) and C(service_message) as the server gave them.
-        - An error that nobody expected is V(InternalError), with the kind of C(exception), the C(place) in the
-          collection and a C(trace) of files, lines and functions. It is the failure of this certificate alone.
+        - Details of the error beside RV(certificates[].msg).
+        - C(type) is the kind of error.
+          An error of the service also has C(step), C(url) without its query, C(status) (the HTTP status), C(error_code)
+          and C(service_message) as the server gave them.
+        - An unexpected error is V(InternalError), with the kind of C(exception), the C(place) in the collection and a
+          C(trace) of files, lines and functions.
+          Only this certificate fails with it.
       type: dict
       returned: when RV(certificates[].failed) is V(true)
     state:
       description:
-        - The state of the revision. One of V(intended), V(requested), V(signing), V(issued), V(finalized),
-          V(superseded),
-          V(create_unknown), V(rejected) or V(abandoned).
+        - The state of the revision.
+          One of V(intended), V(requested), V(signing), V(issued), V(finalized), V(superseded), V(create_unknown),
+          V(rejected) or V(abandoned).
       type: str
       returned: when the enrollment is known
       sample: issued
@@ -138,42 +142,44 @@ certificates:
       returned: when there is a certificate
       sample: 4B1D3F6A0C0E5F2E7A9B8C7D6E5F4A3B2C1D0E9F
     not_valid_before:
-      description: From when on the certificate is valid, in UTC (ISO 8601).
+      description: The beginning of the certificate's validity, in UTC (ISO 8601).
       type: str
       returned: when there is a certificate
       sample: "2026-01-31T12:00:00Z"
     not_valid_after:
-      description: Until when the certificate is valid, in UTC (ISO 8601).
+      description: The end of the certificate's validity, in UTC (ISO 8601).
       type: str
       returned: when there is a certificate
       sample: "2027-01-31T12:00:00Z"
     waiting_since:
-      description: Since when the certificate is on its way, or at the signer, in UTC (ISO 8601).
+      description: The time since when the certificate is pending, or at the signer, in UTC (ISO 8601).
       type: str
-      returned: when it is on its way
+      returned: when the certificate is pending
       sample: "2026-01-31T12:00:00Z"
       version_added: 0.4.0
     dn:
-      description: The distinguished name that was asked for, in order.
+      description: The distinguished name of the request, in order.
       type: list
       elements: dict
       returned: when the enrollment is known
       sample: [{attribute: cn, value: Ana Garcia Lopez}]
     csr:
-      description: The certificate signing request as PEM, for a CA that is reached by your own tasks.
+      description: The certificate signing request as PEM, for a CA that your own tasks reach.
       type: str
       returned: when the certificate is requested and not signed yet
 stopped:
   description:
-    - Why the server was not asked any more, V(none) where it was. It did not answer three times in a row, or there is
-      no session. Another list need not be begun then.
+    - Why the module stopped asking the server, or V(none) if it did not stop.
+      Either the server did not answer three times in a row, or there is no session.
+      It is no use to begin another list then.
   returned: always
   type: str
   sample: null
   version_added: 0.2.0
 summary:
-  description: How many certificates had each action, how many C(failed), and how many others were C(not_tried)
-    since the server is down.
+  description:
+    - How many certificates had each action, how many C(failed), and how many others were C(not_tried) because the
+      server is down.
   returned: always
   type: dict
   sample: {sign: 1, wait: 2, none: 39}

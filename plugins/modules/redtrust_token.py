@@ -11,16 +11,18 @@ module: redtrust_token
 short_description: Have a session at Redtrust, or end it
 version_added: 0.1.0
 description:
-  - With O(state=present) makes sure that there is a session for the tasks that follow. One that is kept is used,
-    and refreshed when two thirds
-    of its life are over, or up to a twelfth of it later; otherwise it logs in.
-  - With O(state=absent) ends the session at the server and forgets it. One whose access token is over is refreshed
-    first, since the server ends none without. Whatever the server says, the session is forgotten.
-  - The other modules log in by themselves when they first need to. This module is for those who want to know
-    beforehand
-    whether the credentials are right, and to end the session.
-  - No token is returned. The session is kept in the file at O(session_path), or with O(session_key) in the store, for
-    other jobs as well.
+  - With O(state=present) makes sure that there is a session for the tasks that follow.
+    It uses a kept session, and refreshes it when two thirds of its life are over, or up to a twelfth of its life later.
+    Without a kept session it logs in.
+  - With O(state=absent) ends the session at the server and forgets it.
+    If the access token has expired, the module refreshes the session first, since the server needs a valid token to end
+    it.
+    The module forgets the session even if the server refuses.
+  - The other modules log in by themselves when they first need to.
+    Use this module to check the credentials beforehand, and to end the session.
+  - No token is returned.
+    The module keeps the session in the file at O(session_path), or with O(session_key) in the store, for other jobs
+    too.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -36,8 +38,8 @@ options:
     default: present
   job_only:
     description:
-      - With O(state=absent), ends only a session that is kept within the job. One that O(session_key) keeps in the
-        store is left to other jobs.
+      - With O(state=absent), the module ends only a session that is kept within the job.
+        A session that O(session_key) keeps in the store is left to other jobs.
       - The playbooks of this collection end their session in this way.
     type: bool
     default: false
@@ -79,17 +81,21 @@ EXAMPLES = r"""
 RETURN = r"""
 action:
   description:
-    - What was done, or in check mode what would be done. V(none) where there was a session already, or none to end;
-      V(login), V(exchange)
-      (of a temporary token), V(certificate) (a login by client certificate), V(refresh), V(logout), or V(forgotten)
-      where the session is not kept any more but the server did not confirm that it is over, which a warning says. In
-      check mode V(login) stands for each way to log in, and V(logout) for both ways to end.
+    - The action of the module, or in check mode the action that it would take.
+      V(none) means that there was a session already, or none to end.
+      The others are V(login), V(exchange) (of a temporary token), V(certificate) (a login by client certificate),
+      V(refresh), V(logout) and V(forgotten).
+      V(forgotten) means that the session is not kept any more, but the server did not confirm its end.
+      A warning says so.
+      In check mode V(login) stands for each way to log in, and V(logout) for both ways to end.
   returned: always
   type: str
   sample: login
 expires_at:
-  description: When the access token ends, in UTC (ISO 8601). The session is refreshed before that.
-  returned: when O(state=present), not in check mode, and the server says it
+  description:
+    - When the access token ends, in UTC (ISO 8601).
+      The modules refresh the session before that.
+  returned: when O(state=present), not in check mode, and the server gives the time
   type: str
   sample: "2026-01-31T12:00:00Z"
 """

@@ -1,0 +1,115 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wrap the documentation of plugins and roles by one rule; as a program, rewrite the files that need it.
+
+The rule: a sentence begins a line, and a sentence that is longer than a line fills each line up to 120 columns. Markup
+such as ``M(a.b.c)`` is one word. Text that needs more than one line is an item of a list.
+"""
+
+from __future__ import annotations
+
+import collections.abc as c
+import re
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+WIDTH = 120
+FOLDERS = ("modules", "doc_fragments", "filter", "lookup", "module_utils/_signers")
+PROSE = frozenset({"description", "details", "notes", "returned"})
+
+_BLOCK = re.compile(r'^ *[A-Z_]+ = r"""\n(.*?)^"""$', re.MULTILINE | re.DOTALL)
+_WORD = re.compile(r"(?:[^\sA-Z]|[A-Z](?!\()|[A-Z]\((?:[^)\\]|\\.)*\))+")
+_END = re.compile(r"[.?!][)\"']?$")
+_BEGIN = re.compile(r"[\"'(]?[A-Z0-9]")
+
+
+def files() -> list[Path]:
+    """Return every file that documents a plugin or a role."""
+    plugins = (path for folder in FOLDERS for path in (ROOT / "plugins" / folder).glob("*.py"))
+    return sorted([*plugins, *ROOT.glob("roles/*/meta/argument_specs.yml")])
+
+
+def wrapped(path: Path, text: str) -> str:
+    """Return the text of a file with its documentation wrapped. EXAMPLES stay as they are."""
+    if path.suffix != ".py":
+        return wrapped_yaml(text)
+    for match in reversed(list(_BLOCK.finditer(text))):
+        if not match[0].lstrip().startswith("EXAMPLES"):
+            text = text[: match.start(1)] + wrapped_yaml(match[1]) + text[match.end(1) :]
+    return text
+
+
+def wrapped_yaml(text: str) -> str:
+    """Return YAML with its prose wrapped. Raise ValueError if that would change its meaning."""
+    result = text
+    for node, is_item in reversed(list(_prose(yaml.compose(text)))):
+        before, after = result[: node.start_mark.index], result[node.end_mark.index :]
+        lines = _filled(node.value, WIDTH - node.start_mark.column)
+        margin = " " * node.start_mark.column
+        if len(lines) > 1 and not is_item:
+            before, margin = _with_an_item(before)
+            lines = _filled(node.value, WIDTH - len(margin))
+        result = before + f"\n{margin}".join(lines) + after
+    if _meaning(result) != _meaning(text):
+        raise ValueError("wrapping would change what is said")
+    return result
+
+
+def _prose(node: yaml.Node | None, key: str = "", is_item: bool = False) -> c.Iterator[tuple[yaml.ScalarNode, bool]]:
+    if isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            yield from _prose(value, str(name.value))
+    elif isinstance(node, yaml.SequenceNode) and not node.flow_style:
+        for value in node.value:
+            yield from _prose(value, key, is_item=True)
+    elif isinstance(node, yaml.ScalarNode) and node.style is None and key in PROSE:
+        yield node, is_item
+
+
+def _with_an_item(before: str) -> tuple[str, str]:
+    """Begin an item of a list after a key. Return the text with it, and the margin of the item's further lines."""
+    line = before.rpartition("\n")[2]
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return f"{before.rstrip()}\n{indent}- ", f"{indent}  "
+
+
+def _filled(text: str, width: int) -> list[str]:
+    lines = [""]
+    for word in _WORD.findall(text):
+        ends = _END.search(lines[-1]) and _BEGIN.match(word)
+        if lines[-1] and (ends or len(lines[-1]) + 1 + len(word) > width):
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}".lstrip()
+    return lines
+
+
+def _meaning(text: str) -> object:
+    """Return the content, with a text that stands alone as a list of one."""
+
+    def plain(value: object, key: str = "") -> object:
+        if isinstance(value, dict):
+            return {name: plain(entry, str(name)) for name, entry in value.items()}
+        if isinstance(value, list):
+            return [plain(entry) for entry in value]
+        return [value] if key in PROSE else value
+
+    return plain(yaml.safe_load(text))
+
+
+def main() -> int:
+    """Rewrite what is not wrapped by the rule, and name it."""
+    for path in files():
+        text = path.read_text(encoding="utf-8")
+        if (new := wrapped(path, text)) != text:
+            path.write_text(new, encoding="utf-8")
+            print(path.relative_to(ROOT))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,245 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hold together the text that Ansible makes us write more than once, and find all other text that stands twice.
+
+Ansible has no fragments for RETURN blocks and for the argument specs of roles.
+"""
+
+from __future__ import annotations
+
+import collections.abc as c
+import json
+import re
+import typing as t
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.plugins.loader import fragment_loader
+from ansible.utils.plugin_docs import get_docstring
+
+ROOT = Path(__file__).resolve().parents[2]
+RUN = 12
+COLLECTION = "redtrust.certificate_enroll"
+
+# Pairs of files whose common text is not taken out, and whose options are not reworded, yet.
+NOT_YET = frozenset(
+    {
+        frozenset({"plugins/modules/redtrust_csr.py", "plugins/modules/redtrust_renew.py"}),
+    }
+)
+
+STEPS = ("redtrust_csr", "redtrust_finalize", "redtrust_renew", "redtrust_sign")
+# What may differ between the RETURN blocks of these four modules, and why.
+RETURN_MAY_DIFFER = {
+    "certificates.action.description": "each step has actions of its own",
+    "certificates.action.sample": "each step has actions of its own",
+    "certificates.reason.sample": "the reason belongs to the action",
+    "certificates.state.sample": "each step ends in a state of its own",
+    "summary.sample": "each step has actions of its own",
+}
+RETURN_OF_SOME = {
+    "certificates.csr": "there is none any more when a certificate is uploaded",
+    "certificates.path": "only redtrust_finalize writes files",
+    "certificates.chain_path": "only redtrust_finalize writes files",
+    "certificates.backup_files": "only redtrust_finalize writes files",
+}
+
+ROLES = ("issue", "renew")
+# What may differ between the argument specs of these two roles, apart from the prefix of a variable, and why.
+SPEC_MAY_DIFFER = {
+    "certificates.description": "the role renew looks at certificates that are there",
+    "certificates.name.description": "the role renew takes the name of an enrollment that is there",
+    "certificates.dn.description": "an adopted certificate has a subject already",
+    "certificates.provider.description": "only an adopted certificate needs one",
+    "certificates.force.description": "the role renew has it for all certificates too",
+}
+SPEC_OF_SOME = {
+    "before": "only a renewal is due at a time",
+    "force": "a renewal of everything makes sense, a new request for everything does not",
+    "certificate_defaults": "a renewal takes the parameters of the earlier request",
+    "certificates.renew_before": "only a renewal is due at a time",
+    "certificates.certificate": "adopts a certificate",
+    "certificates.certificate_path": "adopts a certificate",
+    "certificates.thumbprint": "adopts a certificate",
+}
+
+# What may differ between a role and the module that takes the same entries, and why.
+ROLE_MAY_DIFFER = {
+    "force.description": "it names a variable of the role renew",
+    "renew_before.description": "it names a variable of the role renew",
+    "dn.required": "the role issue takes it from issue_certificate_defaults too",
+    "provider.required": "the role issue takes it from issue_certificate_defaults too",
+}
+
+Tree = dict[str, t.Any]
+
+
+def differences(trees: t.Mapping[str, Tree], below: str, differ: t.Container[str], some: t.Container[str]) -> list[str]:
+    """Return where the trees differ, by the path of the field; ``below`` is the key under which a field has fields."""
+    flat = {name: dict(_fields(tree, below)) for name, tree in trees.items()}
+    found = []
+    for path in dict.fromkeys(path for fields in flat.values() for path in fields):
+        there = [name for name in flat if path in flat[name]]
+        if len(there) < len(flat) and path not in some:
+            found.append(f"only {', '.join(there)} has {path}")
+        entries = [flat[name][path] for name in there]
+        unlike = [key for key in dict.fromkeys(key for entry in entries for key in entry) if not _alike(entries, key)]
+        found += [f"{path}.{key} differs between {', '.join(there)}" for key in unlike if f"{path}.{key}" not in differ]
+    return found
+
+
+def _alike(entries: c.Sequence[Tree], key: str) -> bool:
+    return all(entry.get(key) == entries[0].get(key) for entry in entries)
+
+
+def _fields(tree: Tree, below: str, prefix: str = "") -> c.Iterator[tuple[str, Tree]]:
+    for name, entry in tree.items():
+        yield prefix + name, {key: value for key, value in entry.items() if key != below}
+        yield from _fields(entry.get(below, {}), below, f"{prefix}{name}.")
+
+
+def return_block(module: str) -> Tree:
+    match = _RETURN.search((ROOT / "plugins" / "modules" / f"{module}.py").read_text(encoding="utf-8"))
+    return dict(yaml.safe_load(match[1])) if match else {}
+
+
+def role_options(role: str) -> Tree:
+    """Return the options of a role without its prefix, in their names and in what is said of them."""
+    text = (ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
+    other = ROLES[1 - ROLES.index(role)]
+    options = {}
+    for name, option in yaml.safe_load(text)["argument_specs"]["main"]["options"].items():
+        said = json.dumps(option).replace(f"O({role}_", "O(").replace(f"O({other}_", "O(other role: ")
+        options[name.removeprefix(f"{role}_")] = json.loads(said)
+    return options
+
+
+def test_return_blocks_are_the_same_where_they_say_the_same() -> None:
+    blocks = {module: return_block(module) for module in STEPS}
+    assert all(block["certificates"]["contains"] for block in blocks.values())
+    assert differences(blocks, "contains", RETURN_MAY_DIFFER, RETURN_OF_SOME) == []
+
+
+def test_argument_specs_are_the_same_where_they_say_the_same() -> None:
+    specs = {role: role_options(role) for role in ROLES}
+    assert all(spec["local_ca"]["options"] for spec in specs.values())
+    assert differences(specs, "options", SPEC_MAY_DIFFER, SPEC_OF_SOME) == []
+
+
+def module_options(module: str, option: str) -> Tree:
+    """Return the suboptions of an option of a module as a role describes them."""
+    path = ROOT / "plugins" / "modules" / f"{module}.py"
+    documentation = get_docstring(str(path), fragment_loader, collection_name=COLLECTION, plugin_type="module")[0]
+    options = documentation["options"][option]["suboptions"]
+    said = json.dumps({name: _as_in_a_role(entry) for name, entry in options.items()})
+    return dict(json.loads(re.sub(rf"O\((?:{option}(?:\[\])?\.)?(.*?)\)", r"C(\1)", said)))
+
+
+def _as_in_a_role(entry: Tree) -> Tree:
+    """Return what a role repeats of an option. Its defaults are those of the module, and it has one line as a list."""
+    said = entry["description"]
+    said = {"description": said if isinstance(said, list) else [said]}
+    return said | {key: entry[key] for key in ("type", "elements", "choices", "required") if key in entry}
+
+
+@pytest.mark.skipif(bool(NOT_YET), reason="the options of modules are not reworded yet")
+@pytest.mark.parametrize(
+    ("module", "option", "role"),
+    [
+        ("redtrust_csr", "certificates", "issue"),
+        ("redtrust_renew", "certificates", "renew"),
+        ("redtrust_sign", "local_ca", "issue"),
+        ("redtrust_sign", "command", "issue"),
+    ],
+)
+def test_a_role_describes_the_options_of_its_module(module: str, option: str, role: str) -> None:
+    text = (ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
+    options = yaml.safe_load(text)["argument_specs"]["main"]["options"][f"{role}_{option}"]["options"]
+    described = {name: _as_in_a_role(entry) for name, entry in options.items()}
+    trees = {module: module_options(module, option), f"role {role}": described}
+    assert differences(trees, "", ROLE_MAY_DIFFER, ()) == []
+
+
+def test_nothing_is_excepted_that_is_the_same() -> None:
+    blocks = {module: return_block(module) for module in STEPS}
+    specs = {role: role_options(role) for role in ROLES}
+    found = {*differences(blocks, "contains", (), ()), *differences(specs, "options", (), ())}
+    excepted = [*RETURN_MAY_DIFFER, *RETURN_OF_SOME, *SPEC_MAY_DIFFER, *SPEC_OF_SOME]
+    assert len(found) == len(excepted)
+    assert all(any(path in problem.split() for problem in found) for path in excepted)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, []),
+        ({"a": {"type": "int", "sample": 1}}, ["a.type differs between one, two"]),
+        ({"a": {"type": "str"}}, []),
+        ({"a": {"type": "str", "contains": {"b": {"type": "str"}}}}, ["only two has a.b"]),
+        ({"c": {"type": "str"}}, ["only two has c"]),
+    ],
+)
+def test_a_planted_difference_is_found(change: Tree, expected: list[str]) -> None:
+    trees = {"one": {"a": {"type": "str", "sample": 2}}, "two": {"a": {"type": "str", "sample": 2}} | change}
+    assert differences(trees, "contains", {"a.sample"}, ()) == expected
+
+
+_RETURN = re.compile(r'^RETURN = r"""\n(.*?)^"""', re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+HELD = frozenset(f"roles/{role}/meta/argument_specs.yml" for role in ROLES)
+
+
+def text_files() -> dict[str, str]:
+    """Return the text of the files in which nothing may stand twice, without what the tests above hold together."""
+    texts = {}
+    for path in sorted(path for folder in ("plugins", "roles") for path in (ROOT / folder).rglob("*")):
+        name = path.relative_to(ROOT).as_posix()
+        if path.suffix not in (".py", ".yml", ".md", ".j2") or name in HELD:
+            continue
+        texts[name] = path.read_text(encoding="utf-8")
+        if path.stem in STEPS and path.parent.name == "modules":
+            texts[name] = _RETURN.sub("", texts[name])
+    return texts
+
+
+def doubles(texts: t.Mapping[str, str]) -> dict[tuple[str, str], str]:
+    """Return for each pair of files the line with which a run begins that stands in both; blanks do not count."""
+    places: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for name, text in texts.items():
+        lines = [line.strip() for line in _COMMENT.sub("", text).splitlines()]
+        lines = [line for line in lines if line and not (line.startswith("#") and not name.endswith(".md"))]
+        for start in range(len(lines) - RUN + 1):
+            places[tuple(lines[start : start + RUN])].append(name)
+    found: dict[tuple[str, str], str] = {}
+    for run, names in places.items():
+        for other in names[1:]:
+            found.setdefault((names[0], other), run[0])
+    return found
+
+
+def test_nothing_stands_twice() -> None:
+    texts = text_files()
+    assert {"plugins/modules/redtrust_csr.py", "roles/issue/tasks/main.yml", "roles/issue/README.md"} <= texts.keys()
+    found = {pair: line for pair, line in doubles(texts).items() if frozenset(pair) not in NOT_YET}
+    assert found == {}
+
+
+LINES = [f"line {number}" for number in range(RUN)]
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "is_found"),
+    [
+        (LINES, ["before", *LINES, "after"], True),
+        (LINES, [*LINES[:6], "", "  # a comment", *(f"    {line}" for line in LINES[6:])], True),
+        (LINES, [*LINES[:6], "another", *LINES[6:]], False),
+        (LINES[1:], LINES, False),
+        (["# Copyright"] * RUN, ["# Copyright"] * RUN, False),
+        ([*LINES, *LINES], [], True),
+    ],
+)
+def test_a_planted_double_is_found(one: list[str], two: list[str], is_found: bool) -> None:
+    assert bool(doubles({"one.py": "\n".join(one), "two.py": "\n".join(two)})) is is_found

@@ -1,0 +1,117 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hold the documentation of plugins and roles to the rule that tests/tools/wrap.py states."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import wrap
+
+# Files that are not wrapped yet.
+NOT_YET = frozenset(
+    {
+        "plugins/doc_fragments/connection.py",
+        "plugins/doc_fragments/store.py",
+        "plugins/modules/redtrust_csr.py",
+        "plugins/modules/redtrust_login.py",
+        "plugins/modules/redtrust_renew.py",
+        "plugins/modules/redtrust_sign.py",
+    }
+)
+
+
+def problems(path: Path, text: str) -> list[str]:
+    """Return the lines that do not follow the rule."""
+    lines = text.splitlines()
+    too_long = [f"longer than {wrap.WIDTH}: {line}" for line in lines if len(line) > wrap.WIDTH]
+    new = set(wrap.wrapped(path, text).splitlines())
+    return [*too_long, *(f"not wrapped by the rule: {line}" for line in lines if line not in new)]
+
+
+@pytest.mark.parametrize("path", wrap.files(), ids=lambda path: path.relative_to(wrap.ROOT).as_posix())
+def test_the_documentation_is_wrapped(path: Path) -> None:
+    if path.relative_to(wrap.ROOT).as_posix() in NOT_YET:
+        pytest.skip("not wrapped yet")
+    text = path.read_text(encoding="utf-8")
+    assert problems(path, text) == []
+    assert wrap.wrapped(path, text) == text
+
+
+def test_each_kind_of_file_is_read() -> None:
+    names = {path.relative_to(wrap.ROOT).as_posix() for path in wrap.files()}
+    assert {
+        "plugins/doc_fragments/batch.py",
+        "plugins/filter/outcome.py",
+        "plugins/lookup/login_url.py",
+        "plugins/modules/redtrust_csr.py",
+        "roles/login/meta/argument_specs.yml",
+    } <= names
+
+
+WORD = "M(toy.toy.toy_module)"
+SOUND = f"""
+description: Makes a toy.
+options:
+  size:
+    description:
+      - How large it is.
+        The size counts when the toy is made and at no other time, since a toy that is made does not grow any more, see
+        {WORD}.
+      - "A: text in quotes stays as it is, however long it is."
+    sample: A long example. It stays. 1. 2. 3. 4. 5. 6. 7. 8. 9. 10. 11. 12. 13. 14. 15. 16. 17. 18. 19. 20. 21. 22.
+"""
+
+
+def in_python(documentation: str) -> str:
+    return f'EXAMPLES = r"""\ndescription: A. B.\n"""\nDOCUMENTATION = r"""{documentation}"""\n'
+
+
+@pytest.mark.parametrize("path", [Path("toy.py"), Path("toy.yml")])
+def test_what_is_right_passes(path: Path) -> None:
+    text = in_python(SOUND) if path.suffix == ".py" else SOUND
+    assert problems(path, text) == []
+    assert wrap.wrapped(path, text) == text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("is made does not", "is made\n        does not", "a toy that is made"),
+        ("does not grow any more, see\n        ", "does not grow any more, see ", "longer than 120"),
+        ("is.\n        The size", "is. The size", "How large it is. The size"),
+        ("see\n        M(", "\n        see\n        M(", "see"),
+        ("A: text", f"A{'a' * 120}: text", "longer than 120"),
+        ("Makes a toy.", "Makes a toy. Paints it.", "description: Makes a toy. Paints it."),
+        ("Makes a toy.", "Makes\n  a toy.", "description: Makes"),
+    ],
+)
+@pytest.mark.parametrize("path", [Path("toy.py"), Path("toy.yml")])
+def test_a_planted_fault_is_found_and_mended(path: Path, old: str, new: str, expected: str) -> None:
+    assert old in SOUND
+    planted = SOUND.replace(old, new, 1)
+    text = in_python(planted) if path.suffix == ".py" else planted
+    found = problems(path, text)
+    assert found
+    assert any(expected in problem for problem in found)
+    once = wrap.wrapped(path, text)
+    assert wrap.wrapped(path, once) == once
+
+
+def test_text_of_two_lines_becomes_an_item() -> None:
+    assert wrap.wrapped_yaml("a:\n  description: One. Two.\n  type: str\n") == (
+        "a:\n  description:\n    - One.\n      Two.\n  type: str\n"
+    )
+
+
+def test_markup_is_one_word() -> None:
+    text = f"description:\n  - {'a' * 100} C(openssl ca -utf8 -subj) and\n"
+    assert wrap.wrapped_yaml(text) == f"description:\n  - {'a' * 100}\n    C(openssl ca -utf8 -subj) and\n"
+
+
+def test_a_change_of_meaning_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wrap, "_filled", lambda text, _width: text.split()[:1])
+    with pytest.raises(ValueError, match="would change"):
+        wrap.wrapped_yaml("description: One two.\n")
