@@ -52,9 +52,13 @@ class Tokens:
 
 @dataclasses.dataclass(frozen=True)
 class DistinguishedName:
-    """An ordered list of attributes, as the user wrote them; an attribute may repeat."""
+    """An ordered list of attributes, as the user wrote them; an attribute may repeat.
+
+    ``unknown`` holds, for each attribute, the members that a newer release has written beside it.
+    """
 
     attributes: tuple[tuple[str, str], ...]
+    unknown: tuple[t.Mapping[str, t.Any], ...] = dataclasses.field(default=(), compare=False, repr=False)
 
     @classmethod
     def from_option(cls, value: object) -> DistinguishedName:
@@ -74,8 +78,27 @@ class DistinguishedName:
         """Return the wire form of the vendor's page."""
         return [{"attribute": attribute, "value": value} for attribute, value in self.attributes]
 
+    @classmethod
+    def from_stored(cls, entries: t.Sequence[t.Mapping[str, t.Any]]) -> DistinguishedName:
+        """Read what ``to_stored()`` of this or another release returned.
+
+        Raises ConfigurationError, KeyError or TypeError when there is no attribute, or one lacks its name or value.
+        """
+        known = ("attribute", "value")
+        named = cls.from_option([{name: entry[name] for name in known} for entry in entries])
+        return cls(named.attributes, tuple(_without(entry, known) for entry in entries))
+
+    def to_stored(self) -> list[dict[str, t.Any]]:
+        """Return the wire form, and what is unknown as it was read."""
+        unknown = self.unknown or ({},) * len(self.attributes)
+        return [{**members, **entry} for members, entry in zip(unknown, self.to_json())]
+
     def __str__(self) -> str:
         return ", ".join(f"{attribute}={value}" for attribute, value in self.attributes)
+
+
+def _without(members: t.Mapping[str, t.Any], known: t.Iterable[str]) -> dict[str, t.Any]:
+    return {name: value for name, value in members.items() if name not in known}
 
 
 def _dn_pairs(value: object) -> t.Iterator[tuple[str, str]]:
@@ -100,12 +123,17 @@ def _dn_text(attribute: object, value: object) -> str:
     return value
 
 
+# The fields of a spec that have no member of their own in what is stored of it.
+_NOT_STORED = frozenset({"name", "request_code", "unknown"})
+
+
 @dataclasses.dataclass(frozen=True)
 class CertificateSpec:
     """What is asked for under one name: of the service, and in ``subject_alt_name`` of the signer.
 
     ``subject_alt_name`` is written as community.crypto does (``DNS:www.example.com``, ``IP:192.0.2.1``, ...);
-    the service has no field for it.
+    the service has no field for it. ``unknown`` holds the fields that a newer release has written into the store: they
+    are written back as they were read, and make no difference to anything here.
     """
 
     name: str
@@ -118,6 +146,7 @@ class CertificateSpec:
     group_ids: tuple[int, ...] = ()
     subject_alt_name: tuple[str, ...] = ()
     request_code: str | None = dataclasses.field(default=None, repr=False)
+    unknown: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict, compare=False, repr=False)
 
     def asked_for(self) -> dict[str, t.Any]:
         """Return everything that makes a difference to the certificate, as JSON types.
@@ -145,20 +174,25 @@ class CertificateSpec:
         theirs = other.asked_for()
         return [name for name, value in self.asked_for().items() if theirs[name] != value]
 
+    def to_stored(self) -> dict[str, t.Any]:
+        """Return what the store keeps: everything that is asked for, and what is unknown."""
+        return {**self.unknown, **self.asked_for(), "dn": self.dn.to_stored()}
+
     @classmethod
-    def from_json(cls, name: str, data: t.Mapping[str, t.Any]) -> CertificateSpec:
-        """Read what ``asked_for()`` returned."""
-        return cls(
-            name=name,
-            dn=DistinguishedName.from_option(data["dn"]),
-            provider=data["provider"],
-            key_type=data["key_type"],
-            key_length=data["key_length"],
-            hash_type=data["hash_type"],
-            info=data["info"],
-            group_ids=tuple(data["group_ids"]),
-            subject_alt_name=tuple(data["subject_alt_name"]),
-        )
+    def from_stored(cls, name: str, data: t.Mapping[str, t.Any]) -> CertificateSpec:
+        """Read what ``to_stored()`` of this or another release returned; what is missing there has its default.
+
+        Raises ConfigurationError, KeyError or TypeError when the DN or the provider, which have none, cannot be read.
+        """
+        stored = [field for field in dataclasses.fields(cls) if field.name not in _NOT_STORED]
+        fields: dict[str, t.Any] = {
+            field.name: tuple(data[field.name]) if isinstance(field.default, tuple) else data[field.name]
+            for field in stored
+            if field.name in data
+        }
+        fields["provider"] = data["provider"]
+        fields["dn"] = DistinguishedName.from_stored(data["dn"])
+        return cls(name=name, **fields, unknown=_without(data, [field.name for field in stored]))
 
 
 @dataclasses.dataclass(frozen=True)

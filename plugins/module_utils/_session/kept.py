@@ -37,6 +37,9 @@ class KeptSession:
     ``opened_at`` and ``ends_at`` are by the clock of this machine, whatever time it is at the service. ``refused_at``
     is when the service first refused to refresh it. That may be its end, or the fault of one job with a wrong partner
     secret, so it is tried again.
+
+    ``unknown`` holds what a newer release has written beside this. It is kept as long as these tokens are, and ends
+    with them: it may be about them, such as a count of attempts.
     """
 
     tokens: Tokens
@@ -44,6 +47,7 @@ class KeptSession:
     ends_at: dt.datetime | None = None
     unanswered: int = 0
     refused_at: dt.datetime | None = None
+    unknown: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict, repr=False)
 
     @property
     def can_be_refreshed(self) -> bool:
@@ -62,6 +66,7 @@ class KeptSession:
 
     def to_json(self) -> dict[str, t.Any]:
         return {
+            **self.unknown,
             "access_token": self.tokens.access_token,
             "refresh_token": self.tokens.refresh_token,
             "expires_at": self.tokens.expires_at.isoformat() if self.tokens.expires_at else None,
@@ -73,13 +78,19 @@ class KeptSession:
 
     @classmethod
     def from_json(cls, data: t.Mapping[str, t.Any]) -> KeptSession:
-        tokens = Tokens(data["access_token"], data["refresh_token"], _moment(data["expires_at"]))
+        """Read what ``to_json()`` of this or another release returned; what is missing there has its default.
+
+        Raises KeyError, TypeError or ValueError when the access token or the time of the login is missing or damaged.
+        """
+        rest = {**data}
+        expires_at = rest.pop("expires_at", None)
         return cls(
-            tokens,
-            dt.datetime.fromisoformat(data["opened_at"]),
-            _moment(data["ends_at"]),
-            int(data["refreshing"]),  # releases before 0.4.0 kept whether it was so
-            _moment(data.get("refused_at")),  # releases before 0.3.0 did not keep it
+            Tokens(rest.pop("access_token"), rest.pop("refresh_token", None), _moment(expires_at)),
+            dt.datetime.fromisoformat(rest.pop("opened_at")),
+            _moment(rest.pop("ends_at", expires_at)),  # release 0.1.0 took the two for the same
+            int(rest.pop("refreshing", 0)),  # releases before 0.4.0 kept whether it was so
+            _moment(rest.pop("refused_at", None)),
+            unknown=rest,
         )
 
 

@@ -97,7 +97,7 @@ def to_row(revision: Revision, key: Key) -> dict[str, t.Any]:
     row = {column: getattr(revision, column) for column in COLUMNS}
     row.update({column: date_to_text(row[column]) for column in DATES if row[column] is not None})
     row["state"] = str(revision.state)
-    row["spec"] = json.dumps(revision.spec.asked_for())
+    row["spec"] = json.dumps(revision.spec.to_stored())
     row["chain"] = json.dumps([base64.b64encode(certificate).decode() for certificate in revision.chain])
     if revision.request_code is not None:
         row["request_code"] = key.seal(revision.request_code, [row[column] for column in KEY])
@@ -115,7 +115,7 @@ def from_row(values: t.Sequence[t.Any], store: str, key: Key | None) -> Revision
         _require_whole(values)
         row.update({column: date_from_text(row[column]) for column in DATES if row[column] is not None})
         row["state"] = State(row["state"])
-        row["spec"] = CertificateSpec.from_json(row["name"], json.loads(row["spec"]))
+        row["spec"] = CertificateSpec.from_stored(row["name"], json.loads(row["spec"]))
         row["chain"] = tuple(base64.b64decode(text, validate=True) for text in json.loads(row["chain"]))
         row["adopted"] = bool(row["adopted"])
         row["upload_started"] = bool(row["upload_started"])
