@@ -22,12 +22,12 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sessi
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.credentials import (
     Credentials,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.file import SessionFile
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.kept import (
     KeptSession,
-    SessionPlace,
+    SessionStorage,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.store import StoredSession
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session_file import SessionFile
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session_row import SessionRow
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.direct import refusals, steps
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Fault, Ran, Running, Site
@@ -84,13 +84,13 @@ def site_of(appliance: Appliance, new_site: NewSite, place: Place, **options: t.
 
 
 @contextlib.contextmanager
-def kept_place(site: Site) -> t.Iterator[SessionPlace]:
+def kept_place(site: Site) -> t.Iterator[SessionStorage]:
     """Open what keeps the session of a place."""
     names = ("host", "port", "auth_port", "api_version", "partner", "username", "domain", "client_cert")
     params = {name: site.options.get(name) for name in names}
     if site.options.get("session_key"):
         with open_store(str(site.store_path)) as store:
-            yield StoredSession(store, arguments.session_identity(params), KEY, holder="the test")
+            yield SessionRow(store, arguments.session_identity(params), KEY, holder="the test")
         return
     credentials = Credentials(
         username=site.options.get("username"),

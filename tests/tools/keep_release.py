@@ -53,7 +53,7 @@ class Release:
         self.models = self._module("_models")
         self.open_store = self._module("_store.api").open_store
         self.session_file = self._first("SessionFile", "_session.api", "_session_file")
-        self.stored_session = self._first("StoredSession", "_session.api", "_session_store")
+        self.session_row = self._first("SessionRow", "_session.api") or self._first("StoredSession", "_session_store")
         self.kept_session = self._first("KeptSession", "_session.kept", "_kept_session", "_session_file")
         self.credentials = self._first("Credentials", "_session.api", "_credentials", "_session")
 
@@ -147,15 +147,15 @@ def write(release: Release, folder: Path) -> None:
         for group in revisions(release.models):
             store.put(*group)
         store.acquire([f"enrollment/{SERVICE}/issued"], "a run that died", 60.0)
-        if release.stored_session is not None:
-            release.stored_session(store, IDENTITY, SESSION_KEY, holder="a run that logs in").save(kept)
+        if release.session_row is not None:
+            release.session_row(store, IDENTITY, SESSION_KEY, holder="a run that logs in").save(kept)
     credentials = made(release.credentials, **CREDENTIALS)
     release.session_file(str(folder / "session"), credentials.key_material()).save(kept)
     with release.open_store(str(folder / "store.db")) as store:
         rows = [as_json(revision) for found in store.enrollments() for revision in found.revisions]
     contents = {
         "session": kept.to_json(),
-        "session_is_stored": release.stored_session is not None,
+        "session_is_stored": release.session_row is not None,
         "revisions": rows,
     }
     text = json.dumps(contents, indent=1, ensure_ascii=False) + "\n"

@@ -19,7 +19,7 @@ from .._holder import holder
 from .._http.api import REQUESTS_IMPORT_ERROR, HttpsTransport, check_files
 from .._models import Outcome
 from .._service.api import Client, Retry
-from .._session.api import Credentials, Session, SessionFile, SessionPlace, StoredSession
+from .._session.api import Credentials, Session, SessionFile, SessionRow, SessionStorage
 from .._store.api import Store, open_store
 from .._x509.api import CRYPTOGRAPHY_IMPORT_ERROR
 from . import options as arguments
@@ -78,14 +78,14 @@ class Context:
             warn=self.module.warn,
         )
 
-    def _kept_session(self, credentials: Credentials) -> SessionPlace | None:
+    def _kept_session(self, credentials: Credentials) -> SessionStorage | None:
         if credentials.access_token:
             return None
         # Who holds the session refreshes it and, where that fails, logs in.
         patience = 2 * (self.params["retry_timeout"] + self.params["timeout"])
         if credentials.session_key:
             identity = arguments.session_identity(self.params)
-            return StoredSession(self.store, identity, credentials.session_key, holder=holder(), patience=patience)
+            return SessionRow(self.store, identity, credentials.session_key, holder=holder(), patience=patience)
         return SessionFile(self._session_path(), credentials.key_material(), patience=patience)
 
     def names(self) -> list[str]:

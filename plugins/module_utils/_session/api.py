@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 from .credentials import Credentials
-from .file import SessionFile
-from .kept import SessionPlace
+from .kept import SessionStorage
 from .session import Opened, Session
-from .store import StoredSession
+from .session_file import SessionFile
+from .session_row import SessionRow
 
 __all__ = [
     "Credentials",
     "Opened",
     "Session",
     "SessionFile",
-    "SessionPlace",
-    "StoredSession",
+    "SessionRow",
+    "SessionStorage",
 ]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is kept of a session between tasks and jobs, sealed with a key from a credential; and what keeps it."""
+"""A session as it is kept between tasks and jobs, its encryption, and the interface of what stores it."""
 
 from __future__ import annotations
 
@@ -98,39 +98,39 @@ def _moment(text: str | None) -> dt.datetime | None:
     return dt.datetime.fromisoformat(text) if text else None
 
 
-class Seal:
-    """Encrypt sessions with a key that is drawn out of a credential; the salt stands before what is sealed."""
+class SessionCipher:
+    """Encrypts sessions with a key that is derived from a credential. The salt stands before the ciphertext."""
 
     def __init__(self, material: bytes) -> None:
         self._material = material
         self._keys: dict[bytes, Fernet] = {}
 
-    def close(self, session: KeptSession) -> bytes:
-        """Seal a session."""
+    def encrypt(self, session: KeptSession) -> bytes:
+        """Return the salt and the encrypted session."""
         salt = next(iter(self._keys), None) or base64.b64encode(os.urandom(16))
         return salt + b"\n" + self.key(salt).encrypt(json.dumps(session.to_json()).encode())
 
-    def open(self, content: bytes) -> KeptSession | None:
-        """Return what was sealed; None when it was with another credential, or is damaged."""
-        salt, _newline, sealed = content.partition(b"\n")
+    def decrypt(self, content: bytes) -> KeptSession | None:
+        """Return the session; None when another credential encrypted it, or it is damaged."""
+        salt, _newline, encrypted = content.partition(b"\n")
         try:
-            return KeptSession.from_json(json.loads(self.key(salt).decrypt(sealed)))
+            return KeptSession.from_json(json.loads(self.key(salt).decrypt(encrypted)))
         except (InvalidToken, ValueError, KeyError, TypeError):
             return None
 
     def key(self, salt: bytes) -> Fernet:
-        """Return the key for a salt; drawing it out takes a tenth of a second."""
+        """Return the key for a salt; deriving it takes a tenth of a second."""
         if salt not in self._keys:
             key = hashlib.pbkdf2_hmac("sha512", self._material, salt, _KEY_ITERATIONS, dklen=32)
             self._keys[salt] = Fernet(base64.urlsafe_b64encode(key))
         return self._keys[salt]
 
 
-class SessionPlace(abc.ABC):
-    """Where one session is kept; used by one thread at a time.
+class SessionStorage(abc.ABC):
+    """Stores one session; used by one thread at a time.
 
-    What is saved or deleted takes the place of what was loaded last, and of nothing else: StaleRevisionError is
-    raised when another run was first, and then nothing is written.
+    ``save`` and ``delete`` replace the session that was loaded last. They raise StaleRevisionError, and write nothing,
+    when another run has replaced it since.
     """
 
     @abc.abstractmethod

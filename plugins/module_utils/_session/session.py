@@ -25,9 +25,9 @@ from .._errors import RedtrustError, RefusedError, ServiceError, SessionError, S
 from .._models import Tokens
 from .._service.api import Client, ask_login_page
 from .credentials import Credentials
-from .kept import TRIES, KeptSession, SessionPlace
+from .kept import TRIES, KeptSession, SessionStorage
 
-Answer = t.TypeVar("Answer")
+Sent = t.TypeVar("Sent")
 How = t.Literal["given", "kept", "login", "exchange", "certificate", "refresh"]
 Closed = t.Literal["logout", "forgotten"]
 
@@ -62,7 +62,7 @@ class Session:
         self,
         client: Client,
         credentials: Credentials,
-        kept: SessionPlace | None,
+        kept: SessionStorage | None,
         *,
         register: t.Callable[[str], None],
         now: t.Callable[[], dt.datetime],
@@ -132,7 +132,7 @@ class Session:
         """Return whether there is a kept session that could be ended; nothing is sent."""
         return self._kept is not None and self._kept.exists()
 
-    def call(self, send: t.Callable[[Tokens], Answer]) -> Answer:
+    def call(self, send: t.Callable[[Tokens], Sent]) -> Sent:
         """Send with the session's tokens; when they are not accepted, once more with those of a new session.
 
         A request that was refused with 401 was not carried out, so any may be sent again. A service that does
@@ -238,7 +238,7 @@ class Session:
                 return self._timed(session, "kept")
             return self._replaced(self._kept, session, rejected, renew=renew)
 
-    def _replaced(self, kept: SessionPlace, session: KeptSession, rejected: Tokens | None, *, renew: bool) -> Opened:
+    def _replaced(self, kept: SessionStorage, session: KeptSession, rejected: Tokens | None, *, renew: bool) -> Opened:
         """Refresh a session, or log in; else use what is left of it, where that was not refused.
 
         A login comes first where the refresh token would be sent a second time.
@@ -284,7 +284,7 @@ class Session:
         self._register_all(tokens)
         return Opened(tokens, "given")
 
-    def _refresh(self, kept: SessionPlace, session: KeptSession) -> Tokens:
+    def _refresh(self, kept: SessionStorage, session: KeptSession) -> Tokens:
         """Refresh a session.
 
         That it is under way is saved before the token is sent, and stays so unless the service provably did nothing.
@@ -364,7 +364,7 @@ class Session:
             "certificate, or set temporal_token or access_token"
         )
 
-    def _keep(self, kept: SessionPlace, tokens: Tokens, how: How) -> Opened:
+    def _keep(self, kept: SessionStorage, tokens: Tokens, how: How) -> Opened:
         """Save a session before it is used.
 
         Its life is what is left of it at the service, by whose clock it ends; counted from now by that of this machine.

@@ -13,8 +13,8 @@ import time
 import typing as t
 
 from .._errors import StoreError
-from . import rows as _rows
-from .key import Key
+from . import revision_rows
+from .key_file import Key
 
 # "RTCE" in ASCII, in the header of the file: <https://www.sqlite.org/pragma.html#pragma_application_id>.
 APPLICATION_ID = 0x52544345
@@ -30,19 +30,21 @@ Migration = tuple[Step, ...]
 def _seal_codes(connection: sqlite3.Connection, key: Key) -> None:
     """Seal the request codes that are in clear, and drop those that have done their work."""
     connection.execute("UPDATE revisions SET request_code = NULL WHERE state IN ('finalized', 'superseded')")
-    places = f"SELECT rowid, request_code, {', '.join(_rows.KEY)} FROM revisions WHERE request_code IS NOT NULL"  # noqa: S608
-    codes = connection.execute(places).fetchall()
-    sealed = [(key.seal(code, place), rowid) for rowid, code, *place in codes]
+    codes_in_clear = (
+        f"SELECT rowid, request_code, {', '.join(revision_rows.KEY)} FROM revisions WHERE request_code IS NOT NULL"  # noqa: S608
+    )
+    codes = connection.execute(codes_in_clear).fetchall()
+    sealed = [(key.seal(code, row), rowid) for rowid, code, *row in codes]
     connection.executemany("UPDATE revisions SET request_code = ? WHERE rowid = ?", sealed)
 
 
 def _sum_up(connection: sqlite3.Connection, _key: Key) -> None:
     """Give each row its checksum. Few are read at a time: a store may be larger than memory."""
-    columns = ", ".join(_rows.COLUMNS)
+    columns = ", ".join(revision_rows.COLUMNS)
     some = f"SELECT rowid, {columns} FROM revisions WHERE rowid > ? ORDER BY rowid LIMIT 1000"  # noqa: S608
     last = -1
     while rows := connection.execute(some, (last,)).fetchall():
-        sums = [(_rows.checksum(values), rowid) for rowid, *values in rows]
+        sums = [(revision_rows.checksum(values), rowid) for rowid, *values in rows]
         connection.executemany("UPDATE revisions SET checksum = ? WHERE rowid = ?", sums)
         last = rows[-1][0]
 

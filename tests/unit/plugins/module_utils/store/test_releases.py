@@ -21,9 +21,9 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.api import (
     Credentials,
     SessionFile,
-    StoredSession,
+    SessionRow,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import rows
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import revision_rows
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store, open_store
 
 if t.TYPE_CHECKING:
@@ -115,27 +115,27 @@ def test_work_goes_on_in_a_store(kept: Kept) -> None:
 
 def test_a_session_in_a_store_is_read_and_written_back(kept: Kept) -> None:
     with kept.store() as store:
-        place = StoredSession(store, keep_release.IDENTITY, keep_release.SESSION_KEY, holder="this run")
-        assert place.exists() == kept.contents["session_is_stored"]
+        storage = SessionRow(store, keep_release.IDENTITY, keep_release.SESSION_KEY, holder="this run")
+        assert storage.exists() == kept.contents["session_is_stored"]
         for _time in range(2):
-            session = place.load()
+            session = storage.load()
             assert (session is not None) == kept.contents["session_is_stored"]
             if session is not None:
                 assert session.to_json().items() >= kept.contents["session"].items()
-                with place.locked():
-                    place.save(session)
+                with storage.locked():
+                    storage.save(session)
 
 
 def test_a_session_in_a_file_is_read_and_written_back(kept: Kept) -> None:
     material = Credentials(**keep_release.CREDENTIALS).key_material()
     for _time in range(2):
-        place = SessionFile(str(kept.folder / "session"), material)
-        session = place.load()
+        storage = SessionFile(str(kept.folder / "session"), material)
+        session = storage.load()
         assert session is not None
         assert session.to_json().items() >= kept.contents["session"].items()
         assert session.ends_at == session.tokens.expires_at
-        with place.locked():
-            place.save(session)
+        with storage.locked():
+            storage.save(session)
 
 
 class TestNewerRelease:
@@ -152,10 +152,10 @@ class TestNewerRelease:
         with open_store(str(path)) as store:
             store.put(make(state=State.REQUESTED))
         with contextlib.closing(sqlite3.connect(path)) as connection, connection:
-            columns = ", ".join(rows.COLUMNS)
+            columns = ", ".join(revision_rows.COLUMNS)
             connection.execute("UPDATE revisions SET spec = ?", (json.dumps(self.SPEC),))
             stored = connection.execute(f"SELECT {columns} FROM revisions").fetchone()  # noqa: S608
-            connection.execute("UPDATE revisions SET checksum = ?", (rows.checksum(stored),))
+            connection.execute("UPDATE revisions SET checksum = ?", (revision_rows.checksum(stored),))
 
     def stored_spec(self, path: Path) -> dict[str, t.Any]:
         with contextlib.closing(sqlite3.connect(path)) as connection:

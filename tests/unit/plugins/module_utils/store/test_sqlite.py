@@ -18,7 +18,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import State
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import schema
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.key import Key
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.key_file import Key
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
 
 if t.TYPE_CHECKING:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import sqlite3
 import typing as t
 
-from . import rows as _rows
-from . import schema
+from . import revision_rows, schema
 from .base import LEASE_SECONDS, Lease
 
 HELD = "SELECT key, holder, expires_at FROM leases WHERE holder <> ?"
@@ -49,7 +48,7 @@ def acquire(
 
 def _lease(key: str, holder: str, end: str) -> Lease:
     try:
-        return Lease(key, holder, _rows.date_from_text(end))
+        return Lease(key, holder, revision_rows.date_from_text(end))
     except ValueError as exc:
         raise sqlite3.DatabaseError(f"the lease of {key!r} cannot be read") from exc
 

@@ -13,13 +13,13 @@ import typing as t
 from .._errors import LeaseHeldError, RedtrustError, SessionError
 from .._holder import is_gone
 from .._store.api import LEASE_SECONDS, Store
-from .kept import KeptSession, Seal, SessionPlace
+from .kept import KeptSession, SessionCipher, SessionStorage
 
 _LEASE_SECONDS = LEASE_SECONDS
 _POLL = 0.1
 
 
-class StoredSession(SessionPlace):
+class SessionRow(SessionStorage):
     """One session in the store, for all jobs that have its key. ``identity`` says whose it is, and at which service.
 
     The lock is a lease: that of a process that is gone is taken over, at once or after a minute. ``patience`` is in
@@ -39,7 +39,7 @@ class StoredSession(SessionPlace):
     ) -> None:
         self._store = store
         self._key = f"session/{identity}"
-        self._seal = Seal(b"session_key\0" + session_key.encode("utf-8", "surrogateescape"))
+        self._cipher = SessionCipher(b"session_key\0" + session_key.encode("utf-8", "surrogateescape"))
         self._holder = holder
         self._patience = patience
         self._clock = clock
@@ -71,7 +71,7 @@ class StoredSession(SessionPlace):
             self._generation = 0
             return None
         self._generation, sealed = found
-        session = self._seal.open(sealed)
+        session = self._cipher.decrypt(sealed)
         if session is None:
             raise SessionError(
                 "session_key does not open the session that the store keeps, which was left as it is: give the one "
@@ -81,7 +81,7 @@ class StoredSession(SessionPlace):
         return session
 
     def save(self, session: KeptSession) -> None:
-        self._generation = self._store.put_session(self._key, self._seal.close(session), self._generation)
+        self._generation = self._store.put_session(self._key, self._cipher.encrypt(session), self._generation)
 
     def delete(self) -> None:
         self._generation = self._store.put_session(self._key, None, self._generation)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .. import _fault_points, _holder
 from .._errors import SessionError, StaleRevisionError
-from .kept import KeptSession, Seal, SessionPlace
+from .kept import KeptSession, SessionCipher, SessionStorage
 
 _POLL = 0.05
 # The names that files get where the user gives none; only among such is tidied up.
@@ -25,7 +25,7 @@ OWN_NAME = re.compile(r"[0-9a-f]{16}")
 _DAY = 86400.0
 
 
-class SessionFile(SessionPlace):
+class SessionFile(SessionStorage):
     """A private file (0600, in a directory 0700) with one kept session, encrypted.
 
     ``patience`` is in seconds: how long the lock is waited for, which a run holds while it logs in or refreshes.
@@ -43,7 +43,7 @@ class SessionFile(SessionPlace):
         self._path = Path(path)
         self._lock = self._path.with_name(self._path.name + ".lock")
         self._draft = self._path.with_name(self._path.name + ".new")
-        self._seal = Seal(key_material)
+        self._cipher = SessionCipher(key_material)
         self._patience = patience
         self._clock = clock
         self._sleep = sleep
@@ -71,11 +71,11 @@ class SessionFile(SessionPlace):
 
     def load(self) -> KeptSession | None:
         self._loaded = self._read()
-        return None if self._loaded is None else self._seal.open(self._loaded)
+        return None if self._loaded is None else self._cipher.decrypt(self._loaded)
 
     def save(self, session: KeptSession) -> None:
         self._refuse_newer()
-        content = self._seal.close(session)
+        content = self._cipher.encrypt(session)
         is_new = self._loaded is None
         try:
             _fault_points.reach("session before")

@@ -17,10 +17,8 @@ import tempfile
 import typing as t
 
 from .._errors import StoreError
-from . import key as _key
-from . import location, schema
-from . import log as _log
-from .key import Key
+from . import key_file, location, schema, wal
+from .key_file import Key
 
 _SETTINGS = (
     "synchronous = FULL",
@@ -50,14 +48,14 @@ def connected(path: pathlib.Path, patience: float, mode: str = "rw") -> t.Iterat
 
 def key_of(path: pathlib.Path, patience: float) -> Key:
     """Return the key of a store, made if it never had one. Raises StoreError when it is gone, but needed."""
-    place = location.beside(path, location.KEY)
-    found = _key.load(place)
+    key_path = location.beside(path, location.KEY)
+    found = key_file.load(key_path)
     if found is not None:
         return found
     with connected(path, patience) as connection, contextlib.closing(connection):
         if schema.holds_sealed(connection):
             raise StoreError(
-                f"store {path}: its key {place} is missing, and only that opens the request codes in the store; "
+                f"store {path}: its key {key_path} is missing, and only that opens the request codes in the store; "
                 "restore the store and its key from the same backup"
             )
     return _made_key(path)
@@ -65,11 +63,11 @@ def key_of(path: pathlib.Path, patience: float) -> Key:
 
 def _made_key(path: pathlib.Path) -> Key:
     """Return the key of a store; there is one before there is a store, so none is ever without."""
-    place = location.beside(path, location.KEY)
-    _key.make(place)
-    found = _key.load(place)
+    key_path = location.beside(path, location.KEY)
+    key_file.make(key_path)
+    found = key_file.load(key_path)
     if found is None:
-        raise StoreError(f"store {path}: its key {place} was removed while it was being made; run again")
+        raise StoreError(f"store {path}: its key {key_path} was removed while it was being made; run again")
     return found
 
 
@@ -108,8 +106,8 @@ def inspect(path: pathlib.Path, patience: float) -> int:
     and remove it, it leaves undone when it cannot write; a log that is damaged is not even opened.
     """
     log = location.beside(path, "-wal")
-    logged = _log.size(log)
-    if logged and _log.is_damaged(log):
+    logged = wal.size(log)
+    if logged and wal.is_damaged(log):
         raise StoreError(f"store {path}: its log {log} is damaged; {_RESTORE}")
     with connected(path, patience, "ro" if logged else "rw") as connection, contextlib.closing(connection):
         version = schema.recognise(connection, str(path))

@@ -31,22 +31,22 @@ _NONCE_BYTES = 12
 
 
 class Key:
-    """Seals text for one place of the store: what is sealed for one row opens in no other."""
+    """Seals text for one row of the store: it opens in no other row."""
 
     def __init__(self, secret: bytes, path: pathlib.Path) -> None:
         self._secret = secret
         self._path = path
 
-    def seal(self, text: str, place: t.Sequence[object]) -> bytes:
+    def seal(self, text: str, row: t.Sequence[object]) -> bytes:
         """Return a nonce, and the text encrypted with AES-GCM."""
         nonce = os.urandom(_NONCE_BYTES)
-        return nonce + AESGCM(self._secret).encrypt(nonce, text.encode(), _about(place))
+        return nonce + AESGCM(self._secret).encrypt(nonce, text.encode(), _about(row))
 
-    def unseal(self, sealed: bytes, place: t.Sequence[object]) -> str:
-        """Return what was sealed. Raises StoreError when it was not sealed with this key, for this place."""
+    def unseal(self, sealed: bytes, row: t.Sequence[object]) -> str:
+        """Return what was sealed. Raises StoreError when it was not sealed with this key, for this row."""
         nonce, rest = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         try:
-            return AESGCM(self._secret).decrypt(nonce, rest, _about(place)).decode()
+            return AESGCM(self._secret).decrypt(nonce, rest, _about(row)).decode()
         except (InvalidTag, ValueError) as exc:
             raise StoreError(
                 f"store key {self._path}: it does not open a request code in the store, so it is another store's, or "
@@ -54,8 +54,8 @@ class Key:
             ) from exc
 
 
-def _about(place: t.Sequence[object]) -> bytes:
-    return json.dumps(place).encode()
+def _about(row: t.Sequence[object]) -> bytes:
+    return json.dumps(row).encode()
 
 
 def make(path: pathlib.Path) -> None:
