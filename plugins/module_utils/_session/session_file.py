@@ -15,7 +15,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from .. import _fault_points, _holder
+from .. import _fault_points, _holder, _private_files
 from .._errors import SessionError, StaleRevisionError
 from .kept import KeptSession, SessionCipher, SessionStorage
 
@@ -56,7 +56,7 @@ class SessionFile(SessionStorage):
         The lock lives as long as the session. What a writer that was killed has left is removed.
         """
         try:
-            _make_private(self._path.parent)
+            _private_files.make_directory(self._path.parent)
         except OSError as exc:
             raise SessionError(f"session_path: {self._path.parent} cannot be made ({exc.strerror})") from exc
         with self._claimed():
@@ -110,12 +110,10 @@ class SessionFile(SessionStorage):
 
     def _write(self, content: bytes) -> None:
         with _private(self._draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            _private_files.write_through(file, content)
         _fault_points.reach("session written")
         self._draft.replace(self._path)
-        _flush_directory(self._path.parent)
+        _private_files.flush_directory(self._path.parent)
 
     def _claimed(self) -> t.IO[bytes]:
         """Return the locked file, which keeps the lock until it is closed."""
@@ -172,13 +170,6 @@ def _forget_old(path: Path) -> None:
                         found.unlink(missing_ok=True)
 
 
-def _make_private(directory: Path) -> None:
-    """Make a directory and what is missing above it, all for this user alone: the store may lie there as well."""
-    if not directory.is_dir():
-        _make_private(directory.parent)
-        directory.mkdir(mode=0o700, exist_ok=True)
-
-
 def _private(path: Path, flags: int) -> t.IO[bytes]:
     """Open a file that belongs to this user alone; SessionError when something else is in its place."""
     try:
@@ -194,11 +185,3 @@ def _private(path: Path, flags: int) -> t.IO[bytes]:
         os.close(descriptor)
         raise SessionError(f"session_path: {path} is not a private file of this user (0600); remove it")
     return os.fdopen(descriptor, "r+b" if flags & os.O_RDWR else "wb" if flags & os.O_WRONLY else "rb")
-
-
-def _flush_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 import typing as t
 
 from .._errors import LeaseHeldError, RedtrustError, SessionError
 from .._holder import is_gone
-from .._store.api import LEASE_SECONDS, Store
+from .._store.api import LEASE_SECONDS, Store, heartbeat
 from .kept import KeptSession, SessionCipher, SessionStorage
 
 _LEASE_SECONDS = LEASE_SECONDS
@@ -50,14 +49,10 @@ class SessionRow(SessionStorage):
     def locked(self) -> t.Iterator[None]:
         """Hold the lease, renewed while the work goes on."""
         self._acquire()
-        done = threading.Event()
-        heart = threading.Thread(target=self._renew_until, args=(done,), daemon=True)
-        heart.start()
         try:
-            yield
+            with heartbeat(self._renew, _LEASE_SECONDS):
+                yield
         finally:
-            done.set()
-            heart.join()
             with contextlib.suppress(RedtrustError):  # it runs out by itself
                 self._store.release([self._key], self._holder)
 
@@ -99,7 +94,6 @@ class SessionRow(SessionStorage):
                 )
             self._sleep(_POLL)
 
-    def _renew_until(self, done: threading.Event) -> None:
-        while not done.wait(_LEASE_SECONDS / 3):
-            with contextlib.suppress(RedtrustError):  # every write is checked anyway
-                self._store.renew(self._holder, _LEASE_SECONDS)
+    def _renew(self) -> None:
+        with contextlib.suppress(RedtrustError):
+            self._store.renew(self._holder, _LEASE_SECONDS)

@@ -17,6 +17,7 @@ import pathlib
 import tempfile
 import typing as t
 
+from .. import _private_files
 from .._errors import StoreError
 from . import location
 
@@ -65,12 +66,10 @@ def make(path: pathlib.Path) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), 0o600)  # whatever the umask took away
-            file.write(base64.b64encode(os.urandom(_KEY_BYTES)) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+            _private_files.write_through(file, base64.b64encode(os.urandom(_KEY_BYTES)) + b"\n")
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
-        location.flush(path.parent)
+        _private_files.flush_directory(path.parent)
     finally:
         draft.unlink()
 

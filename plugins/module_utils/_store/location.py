@@ -10,6 +10,7 @@ import pathlib
 import stat
 import typing as t
 
+from .. import _private_files
 from .._errors import StoreError
 from . import mounts
 
@@ -39,31 +40,12 @@ def identity(path: pathlib.Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def flush(directory: pathlib.Path) -> None:
-    """Have the names in a directory on the disk."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def make_directory(directory: pathlib.Path) -> None:
-    """Make the directory and those above it, as far as they are missing, for their owner only."""
+    """Make the directory of a store, for its owner alone, where it is missing."""
     try:
-        if not directory.is_dir():
-            make_directory(directory.parent)
-            _make_one(directory)
+        _private_files.make_directory(directory)
     except OSError as exc:
         raise StoreError(f"store: directory {directory} cannot be made ({exc.strerror})") from exc
-
-
-def _make_one(directory: pathlib.Path) -> None:
-    try:
-        directory.mkdir(0o700)
-    except FileExistsError:
-        return  # another process was first
-    directory.chmod(0o700)  # whatever the umask took away
 
 
 def check(path: pathlib.Path, mountinfo: str = mounts.MOUNTINFO) -> bool:

@@ -16,6 +16,7 @@ import sqlite3
 import tempfile
 import typing as t
 
+from .. import _private_files
 from .._errors import StoreError
 from . import key_file, location, schema, wal
 from .key_file import Key
@@ -84,7 +85,7 @@ def create(path: pathlib.Path, patience: float) -> None:
             log_ahead(connection)
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
-        location.flush(path.parent)
+        _private_files.flush_directory(path.parent)
     finally:
         for suffix in ("", *location.SIDECARS):
             location.beside(draft, suffix).unlink(missing_ok=True)
