@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from .credentials import Credentials
 from .kept import SessionStorage
-from .session import Opened, Session
+from .lifetime import Opened
+from .session import Session
 from .session_file import SessionFile
 from .session_row import SessionRow
 
