@@ -22,8 +22,8 @@ def make_directory(directory: Path) -> None:
         if directory.is_dir():
             return  # another process was first
         raise
-    directory.chmod(0o700)  # whatever the umask took away
-    with contextlib.suppress(PermissionError):  # one that this user may write to, but not read
+    directory.chmod(0o700)  # the umask may have taken rights away
+    with contextlib.suppress(PermissionError):  # this user may write to it, but not read it
         flush_directory(directory.parent)
 
 

@@ -45,7 +45,7 @@ class Keeper:
         return Opened(tokens, how) if session.ends_at == session.opened_at else self.lifetimes.opened(session, how)
 
     def replace(self, session: KeptSession, rejected: Tokens | None, *, renew: bool) -> Opened:
-        """Refresh a session, or log in; else use what is left of it, unless ``renew`` is set or it was refused.
+        """Refresh a session, or log in. Else use the session to its end, unless ``renew`` is set or it was refused.
 
         A login comes first where the refresh token would be sent a second time.
         """
@@ -67,13 +67,13 @@ class Keeper:
         return use_to_its_end(self.lifetimes.opened(session, "kept"), found, self.warn)
 
     def may_refresh(self, session: KeptSession, rejected: Tokens | None) -> bool:
-        """Return whether its refresh token may be sent, which is not twice while there is anything to lose."""
+        """Return whether its refresh token may be sent: not a second time, while there is anything to lose."""
         if not session.can_be_refreshed:
             return False
         return not session.unanswered or (self.lifetimes.is_dead(session, rejected) and not self.login.needs_nobody())
 
     def end(self, session: KeptSession) -> None:
-        """End a session at the service; one whose access token is over is refreshed first, if that is allowed."""
+        """End a session at the service. It is refreshed first if its access token is over and a refresh is allowed."""
         tokens, fresh = session.tokens, False
         if session.has_ended(self.lifetimes.now()) and self.may_refresh(session, tokens):
             tokens, fresh = self._fresh(tokens), True
@@ -92,7 +92,7 @@ class Keeper:
     def _refresh(self, session: KeptSession) -> Tokens:
         """Refresh a session.
 
-        That its token is on the way is saved first, and stays so unless the service provably did nothing.
+        The count of tokens without an answer goes up first, and goes back only when the service provably did nothing.
         """
         self.storage.save(dataclasses.replace(session, unanswered=session.unanswered + 1))
         try:
@@ -127,7 +127,7 @@ class Keeper:
             raise SessionError(f"{words}, and the login instead failed: {exc}", ended_at=ended_at) from exc
 
     def _outlook(self, session: KeptSession, failure: ServiceError | None) -> str:
-        """Return what comes next where only a person can log in."""
+        """Return the next step where only a person can log in."""
         ways = self.login.ways()
         refused = isinstance(failure, RefusedError) and failure.is_definite
         if refused or not session.can_be_refreshed:

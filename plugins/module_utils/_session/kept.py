@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A session as it is kept between tasks and jobs, its encryption, and the interface of what stores it."""
+"""A session as it is kept between tasks and jobs, its encryption, and the interface of its storage."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ TRIES = 2
 class KeptSession:
     """A session as it is kept. ``unanswered`` counts how often its refresh token was sent and no answer is known.
 
-    It is counted before the token is sent, so a run that dies meanwhile leaves it so.
+    It goes up before the token is sent, so it is right after a run that dies.
 
-    ``opened_at`` and ``ends_at`` are by the clock of this machine, whatever time it is at the service. ``refused_at``
-    is when the service first refused to refresh it. That may be its end, or the fault of one job with a wrong partner
+    ``opened_at`` and ``ends_at`` are by the clock of this machine, not that of the service. ``refused_at`` is when the
+    service first refused to refresh the session. That may be its end, or the fault of one job with a wrong partner
     secret, so it is tried again.
 
-    ``unknown`` holds what a newer release has written beside this. It is kept as long as these tokens are, and ends
-    with them: it may be about them, such as a count of attempts.
+    ``unknown`` holds the members that a newer release has written. They are kept as long as these tokens are, and end
+    with them: they may be about them, such as a count of attempts.
     """
 
     tokens: Tokens
@@ -78,7 +78,7 @@ class KeptSession:
 
     @classmethod
     def from_json(cls, data: t.Mapping[str, t.Any]) -> KeptSession:
-        """Read what ``to_json()`` of this or another release returned; what is missing there has its default.
+        """Read the result of ``to_json()``, of this or another release. A missing member has its default.
 
         Raises KeyError, TypeError or ValueError when the access token or the time of the login is missing or damaged.
         """
@@ -135,7 +135,7 @@ class SessionStorage(abc.ABC):
 
     @abc.abstractmethod
     def locked(self) -> contextlib.AbstractContextManager[None]:
-        """Keep all other runs from logging in and refreshing; an error says who holds it when that takes too long."""
+        """Hold the lock that all runs take to log in and to refresh. An error names its holder after a while."""
 
     @abc.abstractmethod
     def exists(self) -> bool:
@@ -143,7 +143,7 @@ class SessionStorage(abc.ABC):
 
     @abc.abstractmethod
     def load(self) -> KeptSession | None:
-        """Return the kept session, None when there is none of use."""
+        """Return the kept session, None when there is none that can be read."""
 
     @abc.abstractmethod
     def save(self, session: KeptSession) -> None:

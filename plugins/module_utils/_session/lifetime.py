@@ -19,11 +19,11 @@ How = t.Literal["given", "kept", "login", "exchange", "certificate", "refresh"]
 
 # A session is refreshed when two thirds of its life are over: early enough that it never ends under a request, late
 # enough that a short job needs no refresh. Each process draws how much later it does so, up to three quarters: of the
-# processes that share a session the one with the smallest draw refreshes, and when the time of the others comes they
-# find a fresh one. Else all would queue up for the lock in the same moment.
+# processes that share a session the one with the smallest draw refreshes. The others find a fresh session when their
+# time comes. Otherwise all would queue up for the lock in the same moment.
 _REFRESH_AT = 2 / 3
 _SPREAD = 1 / 12
-# A session is not believed to live longer, whatever the service says.
+# No session is believed to live longer.
 _LONGEST_LIFE = dt.timedelta(days=3650)
 
 
@@ -57,7 +57,7 @@ class Lifetimes:
     def begin(self, tokens: Tokens, service_time: dt.datetime) -> KeptSession:
         """Return the session that begins now.
 
-        Its end is known by the clock of the service. What is left until then is counted from now by that of this
+        The service tells its end by its own clock. The time that is left is counted from now by the clock of this
         machine.
         """
         now = self.now()

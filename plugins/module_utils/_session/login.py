@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Log in with what the caller has given."""
+"""Log in with the credentials of the caller."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Login:
         self._register = register
 
     def is_possible(self) -> bool:
-        """Return whether there is something to log in with."""
+        """Return whether the credentials allow a login."""
         return bool(self._credentials.temporal_token) or self.needs_nobody()
 
     def needs_nobody(self) -> bool:
@@ -31,7 +31,7 @@ class Login:
         return bool(self._credentials.username or self._credentials.by_certificate)
 
     def names_a_user(self) -> bool:
-        """Return whether user and password are what is logged in with."""
+        """Return whether a login is by user name and password."""
         return bool(self._credentials.username) and not self._credentials.temporal_token
 
     def log_in(self) -> tuple[Tokens, How]:
@@ -46,7 +46,7 @@ class Login:
         raise SessionError(f"there is no session and nothing to log in with: {self.ways()}")
 
     def ways(self) -> str:
-        """Return what a user can do to log in, in words."""
+        """Return the ways to log in, for a message."""
         if self._client.contract.login is not None:
             return "set username and password, temporal_token, or access_token"
         if self._credentials.session_key:

@@ -31,8 +31,8 @@ Closed = t.Literal["logout", "forgotten"]
 class Session:
     """The session of one module run; usable from several threads.
 
-    ``register`` is told every token before it is used, so that nothing can print it. A login that failed is
-    not tried again by the next thread: that would lock an account. ``now`` is the clock of this machine.
+    ``register`` is called with every token before the token is used, so that nothing can print it. A login that
+    failed is not tried again by the next thread: that would lock an account. ``now`` is the clock of this machine.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Session:
     def renew(self) -> Opened:
         """Refresh the kept session, however much of its life is left, or log in; raises as ``open`` does.
 
-        For those who keep a session alive: the next run may come when it is over.
+        This is for a schedule that keeps a session alive: its next run may come when the session is over.
         """
         if self._keeper is None:
             raise SessionError("access_token belongs to a session that somebody else keeps: leave it out to keep one")
@@ -76,7 +76,7 @@ class Session:
             return self._opened
 
     def sign_in(self, temporal_token: str) -> Opened:
-        """Begin a new session with a temporary token and keep it, in the place of any other; raises as ``open`` does.
+        """Begin a new session with a temporary token, which replaces any kept one; raises as ``open`` does.
 
         The storage is locked and read first, since the token works once.
         """
@@ -89,14 +89,14 @@ class Session:
             return self._opened
 
     def needs_person(self) -> bool:
-        """Return whether nothing that is kept or given can lead to a session; nothing is sent."""
+        """Return whether only a person can begin a session; nothing is sent."""
         session = self._keeper.storage.load() if self._keeper else None
         if session is not None and session.can_be_refreshed and not session.refused_at:
             return False
         return not (self._credentials.username or self._credentials.access_token)
 
     def is_kept(self) -> bool:
-        """Return whether there is a session that could be used as it is; nothing is sent."""
+        """Return whether there is a session that can be used as it is; nothing is sent."""
         if self._keeper is None:
             return True
         session = self._keeper.storage.load()
@@ -107,7 +107,7 @@ class Session:
         return not self._lifetimes.is_due(session)
 
     def is_there(self) -> bool:
-        """Return whether there is a kept session that could be ended; nothing is sent."""
+        """Return whether there is a kept session to end; nothing is sent."""
         return self._keeper is not None and self._keeper.storage.exists()
 
     def call(self, send: t.Callable[[Tokens], Sent]) -> Sent:
@@ -128,9 +128,9 @@ class Session:
             raise
 
     def close(self) -> Closed | None:
-        """End the kept session at the service and forget it; say what became of it, None where there was none.
+        """End the kept session at the service and forget it. Return how it ended, None where there was none.
 
-        It is forgotten whatever the service says. What the service did not confirm is a warning: it may live on there.
+        It is forgotten in any case. A warning says when the service did not confirm the end: it may live on there.
         """
         if self._keeper is None or not self.is_there():
             return None
@@ -161,14 +161,14 @@ class Session:
                 raise self._failure
             held = self._opened
             if held is None or held.tokens == rejected or self._lifetimes.monotonic() >= held.refresh_at:
-                # It stays where an error that nobody expected ends this: the next thread does not repeat what did.
+                # This stays if an unexpected error ends the attempt: the next thread does not repeat it.
                 self._failure = SessionError("an error that nobody expected ended the attempt to have a session")
                 self._opened = held = self._another(held, rejected)
                 self._failure = None
             return held
 
     def _another(self, held: Opened | None, rejected: Tokens | None) -> Opened:
-        """Obtain a session. One that is only about to end is used until it does, if there is no other."""
+        """Obtain a session. If there is no other, one that is about to end is used until it does."""
         try:
             return self._obtain(held.tokens if held else None, rejected)
         except RedtrustError as exc:
@@ -179,7 +179,7 @@ class Session:
             return use_to_its_end(held, exc, self._warn)
 
     def _obtain(self, over: Tokens | None, rejected: Tokens | None, *, renew: bool = False) -> Opened:
-        """Return another session than the one that is over, or is about to be; with ``renew`` never the kept one.
+        """Return another session than ``over``, which is over or about to be; with ``renew`` never the kept one.
 
         ``rejected`` are tokens that the service does not accept.
         """

@@ -20,7 +20,7 @@ from .._errors import SessionError, StaleRevisionError
 from .kept import KeptSession, SessionCipher, SessionStorage
 
 _POLL = 0.05
-# The names that files get where the user gives none; only among such is tidied up.
+# The names of files where the user gives none. Only files with such names are tidied up.
 OWN_NAME = re.compile(r"[0-9a-f]{16}")
 _DAY = 86400.0
 
@@ -28,7 +28,7 @@ _DAY = 86400.0
 class SessionFile(SessionStorage):
     """A private file (0600, in a directory 0700) with one kept session, encrypted.
 
-    ``patience`` is in seconds: how long the lock is waited for, which a run holds while it logs in or refreshes.
+    A run holds a lock while it logs in or refreshes; ``patience`` is how long others wait for it, in seconds.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class SessionFile(SessionStorage):
     def locked(self) -> t.Iterator[None]:
         """Hold the lock between processes; it ends with the process, however that ends.
 
-        The lock lives as long as the session. What a writer that was killed has left is removed.
+        The file of the lock is removed with the session, and so is the draft of a writer that was killed.
         """
         try:
             _private_files.make_directory(self._path.parent)
@@ -95,7 +95,7 @@ class SessionFile(SessionStorage):
         self._loaded = None
 
     def _refuse_newer(self) -> None:
-        """Refuse to change what is not there as it was read: a run that was held can wake up long after its time."""
+        """Raise StaleRevisionError when the file has changed since it was read: a run may have been held for long."""
         if self._read() != self._loaded:
             raise StaleRevisionError(
                 f"session_path: {self._path} was changed by another run meanwhile; nothing was written, run again"
@@ -140,7 +140,7 @@ class SessionFile(SessionStorage):
 
 
 def _claim(lock: t.IO[bytes], path: Path) -> bool:
-    """Lock a file that is open and write into it who has it; False when another has it, or has removed it since."""
+    """Lock an open file and write its holder into it; False when another run has the lock, or has removed the file."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         mine, there = os.fstat(lock.fileno()), path.lstat()
@@ -148,14 +148,14 @@ def _claim(lock: t.IO[bytes], path: Path) -> bool:
         return False
     if (mine.st_dev, mine.st_ino) != (there.st_dev, there.st_ino):
         return False
-    with contextlib.suppress(OSError):  # a full disk: then the words are missing, the lock is not
+    with contextlib.suppress(OSError):  # a full disk: the lock holds without the words as well
         os.ftruncate(lock.fileno(), 0)
         os.pwrite(lock.fileno(), _holder.holder().encode("utf-8", "replace"), 0)
     return True
 
 
 def _forget_old(path: Path) -> None:
-    """Remove sessions of other jobs beside this one that were not used for a day: those jobs ended without a logout."""
+    """Remove the sessions of other jobs that were not used for a day: those jobs ended without a logout."""
     names = {found.name[:16] for found in path.parent.iterdir() if OWN_NAME.fullmatch(found.name.partition(".")[0])}
     for name in sorted(names - {path.name}):
         lock = path.with_name(name + ".lock")
@@ -171,7 +171,7 @@ def _forget_old(path: Path) -> None:
 
 
 def _private(path: Path, flags: int) -> t.IO[bytes]:
-    """Open a file that belongs to this user alone; SessionError when something else is in its place."""
+    """Open a file that belongs to this user alone. Raises SessionError when the path is anything else."""
     try:
         descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     except FileNotFoundError:

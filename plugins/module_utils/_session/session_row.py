@@ -19,10 +19,10 @@ _POLL = 0.1
 
 
 class SessionRow(SessionStorage):
-    """One session in the store, for all jobs that have its key. ``identity`` says whose it is, and at which service.
+    """One session in the store, for all jobs that have its key. ``identity`` stands for its user and service.
 
-    The lock is a lease: that of a process that is gone is taken over, at once or after a minute. ``patience`` is in
-    seconds: how long that of one that lives is waited for.
+    The lock is a lease. The lease of a process that is gone is taken over, at once or after a minute. ``patience`` is
+    how long the lease of a process that lives is waited for, in seconds.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class SessionRow(SessionStorage):
         return self.load() is not None
 
     def load(self) -> KeptSession | None:
-        """Return the kept session. Raises SessionError when this key does not open it, so that nobody overwrites it."""
+        """Return the kept session. Raises SessionError when this key does not open it: nobody overwrites it."""
         found = self._store.session(self._key)
         if found is None:
             self._generation = 0

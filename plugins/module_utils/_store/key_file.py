@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The key of a store: a private file beside it, with which the request codes in the store are sealed.
+"""The key of a store, in a private file beside it. It seals the request codes in the store.
 
 It is made once, before the store is, and never changed. A copy of the store alone gives nobody a request code.
 """
@@ -44,7 +44,7 @@ class Key:
         return nonce + AESGCM(self._secret).encrypt(nonce, text.encode(), _about(row))
 
     def unseal(self, sealed: bytes, row: t.Sequence[object]) -> str:
-        """Return what was sealed. Raises StoreError when it was not sealed with this key, for this row."""
+        """Return the text. Raises StoreError when it was not sealed with this key, for this row."""
         nonce, rest = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         try:
             return AESGCM(self._secret).decrypt(nonce, rest, _about(row)).decode()
@@ -65,7 +65,7 @@ def make(path: pathlib.Path) -> None:
     draft = pathlib.Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), 0o600)  # whatever the umask took away
+            os.fchmod(file.fileno(), 0o600)  # the umask may have taken rights away
             _private_files.write_through(file, base64.b64encode(os.urandom(_KEY_BYTES)) + b"\n")
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)

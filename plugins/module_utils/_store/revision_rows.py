@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A revision as a row of SQL, and back; who calls holds the transaction."""
+"""Revisions as rows of SQL, and back. The caller holds the transaction."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def date_to_text(value: dt.datetime) -> str:
 
 
 def date_from_text(text: str) -> dt.datetime:
-    """Read what ``date_to_text()`` wrote."""
+    """Read the result of ``date_to_text()``."""
     return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 

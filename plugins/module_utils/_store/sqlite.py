@@ -24,7 +24,7 @@ from .key_file import Key
 _DAMAGED = "it is damaged; keep a copy of it and restore a backup"
 _FULL = "look for a full or failing disk, then run again"
 _CLOSED = "make the file and its directory readable and writable"
-# What SQLite says (the beginning of it), and what to do about it.
+# The beginnings of SQLite's messages, and the next step for each.
 _ADVICE = (
     ("database is locked", "another process keeps it locked; look for a job that hangs, then run again"),
     ("locking protocol", "another process keeps it locked; look for a job that hangs, then run again"),
@@ -140,7 +140,7 @@ class SqliteStore(Store):
 
     @contextlib.contextmanager
     def _transaction(self, verb: str) -> t.Iterator[sqlite3.Connection]:
-        """Commit what is done inside, or nothing of it; ``verb`` names it to those that make it fail."""
+        """Commit all writes inside, or none of them; ``verb`` is part of the names of its fault points."""
         if self._read_only:
             raise StoreError(f"store {self._path}: it was opened to be read only; nothing was written")
         with self._explained():
@@ -181,7 +181,7 @@ class SqliteStore(Store):
         return connection
 
     def _inspect(self) -> None:
-        """Look at what is there before anything is written, and remember which files those are."""
+        """Check the files before anything is written, and remember which files they are."""
         self._refuse_replaced("")
         version = sqlite_file.inspect(self._path, self._patience)
         if self._read_only:
@@ -202,7 +202,7 @@ class SqliteStore(Store):
                 sqlite_file.create(self._path, self._patience)
 
     def _refuse_replaced(self, *suffixes: str) -> None:
-        """Raise StoreError when a file is no longer the one that was opened: what is written would be lost with it."""
+        """Raise StoreError when a file is no longer the one that was opened: the old one takes all writes with it."""
         for path in (location.beside(self._path, suffix) for suffix in suffixes):
             found = location.identity(path)
             known = self._known.get(path, found)
@@ -216,7 +216,7 @@ class SqliteStore(Store):
 
     @contextlib.contextmanager
     def _explained(self) -> t.Iterator[None]:
-        """Turn what SQLite, the system and the codec say into a StoreError that names the file."""
+        """Turn errors of SQLite, the system and the codec into a StoreError that names the file."""
         try:
             yield
         except sqlite3.Error as exc:

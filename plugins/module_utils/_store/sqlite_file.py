@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The file of a SQLite store: how it is made, opened and known to be whole.
+"""Make, open and check the file of a SQLite store.
 
 It is made under another name and then linked to its own, so that neither a crash nor many first runs at once
-leave half a store. What is committed is on the disk (``synchronous=FULL``).
+leave half a store. A transaction is on the disk once it is committed (``synchronous=FULL``).
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _RESTORE = "keep a copy of it and restore a backup"
 
 @contextlib.contextmanager
 def connected(path: pathlib.Path, patience: float, mode: str = "rw") -> t.Iterator[sqlite3.Connection]:
-    """Open a file that exists, and close it again if what is done inside fails.
+    """Open a file that exists. The connection stays open unless the block inside fails.
 
-    Transactions begin and end only where the code says so. What is overwritten leaves nothing behind.
+    Transactions begin and end only where the code says so. Overwritten content leaves nothing behind in the file.
     """
     uri = f"{path.as_uri()}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None, check_same_thread=False)
@@ -48,7 +48,7 @@ def connected(path: pathlib.Path, patience: float, mode: str = "rw") -> t.Iterat
 
 
 def key_of(path: pathlib.Path, patience: float) -> Key:
-    """Return the key of a store, made if it never had one. Raises StoreError when it is gone, but needed."""
+    """Return the key of a store; make it if the store never had one. Raises StoreError when it is gone, but needed."""
     key_path = location.beside(path, location.KEY)
     found = key_file.load(key_path)
     if found is not None:
@@ -63,7 +63,7 @@ def key_of(path: pathlib.Path, patience: float) -> Key:
 
 
 def _made_key(path: pathlib.Path) -> Key:
-    """Return the key of a store; there is one before there is a store, so none is ever without."""
+    """Return the key of a store. It is made before the store, so no store is ever without one."""
     key_path = location.beside(path, location.KEY)
     key_file.make(key_path)
     found = key_file.load(key_path)
@@ -79,7 +79,7 @@ def create(path: pathlib.Path, patience: float) -> None:
     os.close(descriptor)
     draft = pathlib.Path(name)
     try:
-        draft.chmod(0o600)  # whatever the umask took away
+        draft.chmod(0o600)  # the umask may have taken rights away
         with connected(draft, patience) as connection, contextlib.closing(connection):
             schema.upgrade(connection, key)
             log_ahead(connection)
@@ -92,7 +92,7 @@ def create(path: pathlib.Path, patience: float) -> None:
 
 
 def log_ahead(connection: sqlite3.Connection) -> None:
-    """Switch the file to WAL, where it is not (a copy made with VACUUM INTO); another process may be doing it."""
+    """Switch a file to WAL that is not (a copy made with VACUUM INTO); another process may do so at the same time."""
     try:
         connection.execute("PRAGMA journal_mode = WAL")
     except sqlite3.OperationalError as exc:
@@ -103,8 +103,8 @@ def log_ahead(connection: sqlite3.Connection) -> None:
 def inspect(path: pathlib.Path, patience: float) -> int:
     """Return the version of the store in a file. Raises StoreError when it is not one, or not whole.
 
-    Nothing is written. What SQLite would do by itself when it closes a file with a log, to bring the log into the file
-    and remove it, it leaves undone when it cannot write; a log that is damaged is not even opened.
+    Nothing is written. SQLite would bring a log into the file and remove it when it closes the file, so a file with a
+    log is opened to be read only. One with a damaged log is not opened at all.
     """
     log = location.beside(path, "-wal")
     logged = wal.size(log)
@@ -125,8 +125,7 @@ def inspect(path: pathlib.Path, patience: float) -> int:
 def _refuse_cut(connection: sqlite3.Connection, path: pathlib.Path) -> None:
     """Raise StoreError when the last page is not whole: SQLite would fill it up with zeros and go on.
 
-    Pages that are missing altogether SQLite sees by itself. With something in the log the file is not looked
-    at: it is being written, or will be mended from the log.
+    SQLite finds missing pages by itself. A file with a log is not checked: it is being written, or the log mends it.
     """
     if path.stat().st_size % int(schema.pragma(connection, "page_size")):
         raise StoreError(f"store {path}: its end is missing; {_RESTORE}")

@@ -9,11 +9,11 @@ that was issued would be issued a second time. But SQLite begins a transaction o
 Where a whole transaction follows the frame that does not fit, that frame was whole once, and the log is damaged.
 The format: <https://www.sqlite.org/fileformat2.html#walformat>.
 
-Nothing simpler keeps that promise. SQLite has no check for it: ``integrity_check`` looks at what SQLite has accepted,
-and the checksums in our rows cannot miss a row. The number of frames that it accepts is known only once the log is
-open, and without the checksums the remains of a torn transaction look like damage. A checkpoint after each commit costs
-two more flushes, and leaves the log as it is while another process reads. With a rollback journal there is no such log,
-but then those who read and those who write wait for each other.
+Nothing simpler keeps that promise. SQLite has no check for it: ``integrity_check`` sees only the frames that it
+accepts. The checksum of a row does not tell that a later row is missing. The number of frames that SQLite accepts is
+known only once the log is open, and without the checksums the remains of a torn transaction look like damage. A
+checkpoint after each commit costs two more flushes, and leaves the log as it is while another process reads. With a
+rollback journal there is no such log, but then readers and writers wait for each other.
 """
 
 from __future__ import annotations
