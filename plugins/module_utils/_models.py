@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the collection talks about, as frozen dataclasses.
+"""The things of this field as frozen dataclasses: specs, revisions, enrollments, outcomes.
 
 Nothing here does I/O. Fields that hold a secret are left out of ``repr``.
 """
@@ -52,9 +52,13 @@ class Tokens:
 
 @dataclasses.dataclass(frozen=True)
 class DistinguishedName:
-    """An ordered list of attributes, as the user wrote them; an attribute may repeat."""
+    """An ordered list of attributes, as the user wrote them; an attribute may repeat.
+
+    ``unknown`` holds, for each attribute, the members that a newer release has written beside it.
+    """
 
     attributes: tuple[tuple[str, str], ...]
+    unknown: tuple[t.Mapping[str, t.Any], ...] = dataclasses.field(default=(), compare=False, repr=False)
 
     @classmethod
     def from_option(cls, value: object) -> DistinguishedName:
@@ -74,8 +78,27 @@ class DistinguishedName:
         """Return the wire form of the vendor's page."""
         return [{"attribute": attribute, "value": value} for attribute, value in self.attributes]
 
+    @classmethod
+    def from_stored(cls, entries: t.Sequence[t.Mapping[str, t.Any]]) -> DistinguishedName:
+        """Read the result of ``to_stored()``, of this or another release.
+
+        Raises ConfigurationError, KeyError or TypeError when there is no attribute, or one lacks its name or value.
+        """
+        known = ("attribute", "value")
+        named = cls.from_option([{name: entry[name] for name in known} for entry in entries])
+        return cls(named.attributes, tuple(_without(entry, known) for entry in entries))
+
+    def to_stored(self) -> list[dict[str, t.Any]]:
+        """Return the wire form, with the unknown members as they were read."""
+        unknown = self.unknown or ({},) * len(self.attributes)
+        return [{**members, **entry} for members, entry in zip(unknown, self.to_json())]
+
     def __str__(self) -> str:
         return ", ".join(f"{attribute}={value}" for attribute, value in self.attributes)
+
+
+def _without(members: t.Mapping[str, t.Any], known: t.Iterable[str]) -> dict[str, t.Any]:
+    return {name: value for name, value in members.items() if name not in known}
 
 
 def _dn_pairs(value: object) -> t.Iterator[tuple[str, str]]:
@@ -100,12 +123,17 @@ def _dn_text(attribute: object, value: object) -> str:
     return value
 
 
+# The fields of a spec that have no member of their own in its stored form.
+_NOT_STORED = frozenset({"name", "request_code", "unknown"})
+
+
 @dataclasses.dataclass(frozen=True)
 class CertificateSpec:
-    """What is asked for under one name: of the service, and in ``subject_alt_name`` of the signer.
+    """The certificate that is asked for under one name: of the service, with ``subject_alt_name`` of the signer.
 
     ``subject_alt_name`` is written as community.crypto does (``DNS:www.example.com``, ``IP:192.0.2.1``, ...);
-    the service has no field for it.
+    the service has no field for it. ``unknown`` holds the fields that a newer release has written into the store: they
+    are written back as they were read, and make no difference to anything here.
     """
 
     name: str
@@ -118,11 +146,12 @@ class CertificateSpec:
     group_ids: tuple[int, ...] = ()
     subject_alt_name: tuple[str, ...] = ()
     request_code: str | None = dataclasses.field(default=None, repr=False)
+    unknown: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict, compare=False, repr=False)
 
     def asked_for(self) -> dict[str, t.Any]:
-        """Return everything that makes a difference to the certificate, as JSON types.
+        """Return every property of the certificate, as JSON types.
 
-        The request code is not part of it: it names a request, not a property of the certificate.
+        The request code is no property of the certificate: it names a request.
         """
         return {
             "dn": self.dn.to_json(),
@@ -136,7 +165,7 @@ class CertificateSpec:
         }
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 in hex over what is asked for: equal exactly when nothing differs."""
+        """Return a SHA-256 in hex over ``asked_for()``: equal exactly when nothing differs."""
         text = json.dumps(self.asked_for(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -145,25 +174,31 @@ class CertificateSpec:
         theirs = other.asked_for()
         return [name for name, value in self.asked_for().items() if theirs[name] != value]
 
+    def to_stored(self) -> dict[str, t.Any]:
+        """Return the form that the store keeps: ``asked_for()`` with the unknown members."""
+        return {**self.unknown, **self.asked_for(), "dn": self.dn.to_stored()}
+
     @classmethod
-    def from_json(cls, name: str, data: t.Mapping[str, t.Any]) -> CertificateSpec:
-        """Read what ``asked_for()`` returned."""
-        return cls(
-            name=name,
-            dn=DistinguishedName.from_option(data["dn"]),
-            provider=data["provider"],
-            key_type=data["key_type"],
-            key_length=data["key_length"],
-            hash_type=data["hash_type"],
-            info=data["info"],
-            group_ids=tuple(data["group_ids"]),
-            subject_alt_name=tuple(data["subject_alt_name"]),
-        )
+    def from_stored(cls, name: str, data: t.Mapping[str, t.Any]) -> CertificateSpec:
+        """Read the result of ``to_stored()``, of this or another release. A missing field has its default.
+
+        Raises ConfigurationError, KeyError or TypeError when a field cannot be read, or has no default: the DN and the
+        provider.
+        """
+        stored = [field for field in dataclasses.fields(cls) if field.name not in _NOT_STORED]
+        fields: dict[str, t.Any] = {
+            field.name: tuple(data[field.name]) if isinstance(field.default, tuple) else data[field.name]
+            for field in stored
+            if field.name in data
+        }
+        fields["provider"] = data["provider"]
+        fields["dn"] = DistinguishedName.from_stored(data["dn"])
+        return cls(name=name, **fields, unknown=_without(data, [field.name for field in stored]))
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What csr/create gave: the request code (a secret) and the CSR in DER."""
+    """The answer to csr/create: the request code (a secret) and the CSR in DER."""
 
     request_code: str = dataclasses.field(repr=False)
     csr: bytes
@@ -171,7 +206,7 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Finalized:
-    """What csr/finalize gave. Generation 4.33 promises an HTTP status only, so all may be unknown."""
+    """The answer to csr/finalize. Generation 4.33 promises an HTTP status only, so all may be unknown."""
 
     certificate_id: str | None = None
     thumbprint: str | None = None
@@ -252,12 +287,12 @@ class Enrollment:
 
     @property
     def latest(self) -> Revision | None:
-        """Return the revision that was begun last, whatever became of it."""
+        """Return the revision that was begun last, in any state."""
         return self.revisions[-1] if self.revisions else None
 
     @property
     def unknown_creates(self) -> int:
-        """Return how many create calls had no answer: as many keys may lie orphaned on the server."""
+        """Return how many create calls had no answer. As many keys may lie orphaned on the server."""
         return sum(1 for revision in self.revisions if revision.state is State.CREATE_UNKNOWN)
 
     def next_revision(self, spec: CertificateSpec) -> Revision:
@@ -290,9 +325,9 @@ class Enrollment:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of one certificate in one step; one entry of a module's ``certificates`` result.
+    """The result of one step for one certificate; one entry of a module's ``certificates`` result.
 
-    ``revision`` is the one that the step was about, ``in_use`` the finalized one, before or because of it.
+    ``revision`` is the one that the step worked on. ``in_use`` is the finalized one after the step.
     """
 
     name: str

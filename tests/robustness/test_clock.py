@@ -17,8 +17,8 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sessi
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.credentials import (
     Credentials,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.file import SessionFile
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session import Session
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session_file import SessionFile
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.direct import SPEC, Machine, refusals, steps
 
 if t.TYPE_CHECKING:

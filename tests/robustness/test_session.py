@@ -23,12 +23,12 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sessi
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.credentials import (
     Credentials,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.file import SessionFile
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.kept import (
     KeptSession,
-    SessionPlace,
+    SessionStorage,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.store import StoredSession
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session_file import SessionFile
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session_row import SessionRow
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.direct import refusals, steps
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Fault, Ran, Running, Site
@@ -85,13 +85,13 @@ def site_of(appliance: Appliance, new_site: NewSite, place: Place, **options: t.
 
 
 @contextlib.contextmanager
-def kept_place(site: Site) -> t.Iterator[SessionPlace]:
+def kept_place(site: Site) -> t.Iterator[SessionStorage]:
     """Open what keeps the session of a place."""
     if site.options.get("session_key"):
         given = {name: value for name, value in site.options.items() if name in CONNECTION}
         params = ArgumentSpecValidator(CONNECTION).validate(given).validated_parameters
         with open_store(str(site.store_path)) as store:
-            yield StoredSession(store, Connection.read(params).stored_session, KEY, holder="the test")
+            yield SessionRow(store, Connection.read(params).stored_session, KEY, holder="the test")
         return
     credentials = Credentials(
         username=site.options.get("username"),

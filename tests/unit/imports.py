@@ -17,6 +17,7 @@ LAYERS = (
     "_fault_points",
     "_secrets",
     "_holder",
+    "_private_files",
     "_error_codes",
     "_errors",
     "_clock",

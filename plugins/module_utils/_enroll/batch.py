@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import datetime as dt
 import functools
-import threading
 import time
 import typing as t
 from collections import Counter
@@ -18,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from .._errors import ConfigurationError, InternalError, LeaseHeldError, NotTriedError, RedtrustError, StoreError
 from .._holder import is_gone
 from .._models import Enrollment, Outcome
-from .._store.api import LEASE_SECONDS, Lease, Store
+from .._store.api import LEASE_SECONDS, Lease, Store, heartbeat
 from .attempt import attempt
 from .backoff import after_internal_error
 from .step import Decided, Item, Plan, Step
@@ -180,23 +179,13 @@ def _leased(items: t.Sequence[Item], store: Store, options: BatchOptions) -> t.I
     keys = {_key(options.service, item.name): item.name for item in items}
     others = store.acquire(list(keys), options.holder, LEASE_SECONDS, is_gone)
     mine = [key for key in keys if key not in others]
-    done = threading.Event()
-    heart = threading.Thread(target=_renew_until, args=(done, store, options.holder), daemon=True)
-    if mine:
-        heart.start()
+    renew = functools.partial(store.renew, options.holder, LEASE_SECONDS)
     try:
-        yield {keys[key]: lease for key, lease in others.items()}
+        with heartbeat(lambda: attempt(renew), LEASE_SECONDS) if mine else contextlib.nullcontext():
+            yield {keys[key]: lease for key, lease in others.items()}
     finally:
-        done.set()
         if mine:
-            heart.join()
             store.release(mine, options.holder)
-
-
-def _renew_until(done: threading.Event, store: Store, holder: str) -> None:
-    """Keep the leases alive. A renewal that fails is left to the next: every write is checked anyway."""
-    while not done.wait(LEASE_SECONDS / 3):
-        attempt(lambda: store.renew(holder, LEASE_SECONDS))
 
 
 def _key(service: str, name: str) -> str:

@@ -15,7 +15,7 @@ from .._holder import holder
 from .._http.api import HttpsTransport, check_files
 from .._models import Outcome
 from .._service.api import Client, Retry
-from .._session.api import Session, SessionFile, SessionPlace, StoredSession
+from .._session.api import Session, SessionFile, SessionRow, SessionStorage
 from .._store.api import Store, open_store
 from .masked import MaskedModule
 from .options import Connection, Limits, StoreOptions
@@ -129,14 +129,14 @@ class Context:
             warn=self.module.warn,
         )
 
-    def _kept_session(self) -> SessionPlace | None:
+    def _kept_session(self) -> SessionStorage | None:
         connection, credentials = self.connection, self.connection.credentials
         if credentials.access_token:
             return None
         # The process that holds the session refreshes it and, where that fails, logs in.
         patience = 2 * (connection.retry_timeout + connection.transport.timeout)
         if credentials.session_key:
-            return StoredSession(
+            return SessionRow(
                 self.store, connection.stored_session, credentials.session_key, holder=holder(), patience=patience
             )
         return SessionFile(self._session_path(), credentials.key_material(), patience=patience)

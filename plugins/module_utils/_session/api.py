@@ -1,21 +1,22 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who we are at a server, and for how long: credentials, tokens, and where a session is kept."""
+"""The session of a run at one service: credentials, tokens, and the storage that keeps it for the next run."""
 
 from __future__ import annotations
 
 from .credentials import Credentials
-from .file import SessionFile
-from .kept import SessionPlace
-from .session import Opened, Session
-from .store import StoredSession
+from .kept import SessionStorage
+from .lifetime import Opened
+from .session import Session
+from .session_file import SessionFile
+from .session_row import SessionRow
 
 __all__ = [
     "Credentials",
     "Opened",
     "Session",
     "SessionFile",
-    "SessionPlace",
-    "StoredSession",
+    "SessionRow",
+    "SessionStorage",
 ]

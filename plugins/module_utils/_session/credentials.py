@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a caller can log in with, and what the key of a kept session is made from."""
+"""The credentials of a caller, which also give the key of a kept session."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import re
 
 from .._errors import ConfigurationError
 
-# In characters. The key of a session in the store is drawn out of it and of nothing else.
+# In characters. The key of a session in the store is derived from it and from nothing else.
 _SHORTEST_KEY = 16
 
 
 @dataclasses.dataclass(frozen=True)
 class Credentials:
-    """What the caller can log in with."""
+    """The means of the caller to log in. Raises ConfigurationError when they cannot be right."""
 
     username: str | None = None
     password: str | None = dataclasses.field(default=None, repr=False)
@@ -41,11 +41,11 @@ class Credentials:
 
     @property
     def by_certificate(self) -> str | None:
-        """The redirect URL with which a login by client certificate is asked for; None where none is meant."""
+        """The redirect URL for a login by client certificate; None where the caller has no such login."""
         return self.redirect_url if self.client_cert and self.partner_secret else None
 
     def key_material(self) -> bytes:
-        """Return what the key of a kept session is made from: lasting credentials before the temporary token."""
+        """Return the secret for the key of a kept session: lasting credentials before the temporary token."""
         lasting = [self.partner_secret or b"", (self.username or "").encode(), (self.password or "").encode()]
         if self.partner_secret or self.password:
             return b"\0".join(lasting)

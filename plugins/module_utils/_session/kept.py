@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is kept of a session between tasks and jobs, sealed with a key from a credential; and what keeps it."""
+"""A session as it is kept between tasks and jobs, its encryption, and the interface of its storage."""
 
 from __future__ import annotations
 
@@ -32,11 +32,14 @@ TRIES = 2
 class KeptSession:
     """A session as it is kept. ``unanswered`` counts how often its refresh token was sent and no answer is known.
 
-    It is counted before the token is sent, so a run that dies meanwhile leaves it so.
+    It goes up before the token is sent, so it is right after a run that dies.
 
-    ``opened_at`` and ``ends_at`` are by the clock of this machine, whatever time it is at the service. ``refused_at``
-    is when the service first refused to refresh it. That may be its end, or the fault of one job with a wrong partner
+    ``opened_at`` and ``ends_at`` are by the clock of this machine, not that of the service. ``refused_at`` is when the
+    service first refused to refresh the session. That may be its end, or the fault of one job with a wrong partner
     secret, so it is tried again.
+
+    ``unknown`` holds the members that a newer release has written. They are kept as long as these tokens are, and end
+    with them: they may be about them, such as a count of attempts.
     """
 
     tokens: Tokens
@@ -44,6 +47,7 @@ class KeptSession:
     ends_at: dt.datetime | None = None
     unanswered: int = 0
     refused_at: dt.datetime | None = None
+    unknown: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict, repr=False)
 
     @property
     def can_be_refreshed(self) -> bool:
@@ -62,6 +66,7 @@ class KeptSession:
 
     def to_json(self) -> dict[str, t.Any]:
         return {
+            **self.unknown,
             "access_token": self.tokens.access_token,
             "refresh_token": self.tokens.refresh_token,
             "expires_at": self.tokens.expires_at.isoformat() if self.tokens.expires_at else None,
@@ -73,13 +78,19 @@ class KeptSession:
 
     @classmethod
     def from_json(cls, data: t.Mapping[str, t.Any]) -> KeptSession:
-        tokens = Tokens(data["access_token"], data["refresh_token"], _moment(data["expires_at"]))
+        """Read the result of ``to_json()``, of this or another release. A missing member has its default.
+
+        Raises KeyError, TypeError or ValueError when the access token or the time of the login is missing or damaged.
+        """
+        rest = {**data}
+        expires_at = rest.pop("expires_at", None)
         return cls(
-            tokens,
-            dt.datetime.fromisoformat(data["opened_at"]),
-            _moment(data["ends_at"]),
-            int(data["refreshing"]),  # releases before 0.4.0 kept whether it was so
-            _moment(data.get("refused_at")),  # releases before 0.3.0 did not keep it
+            Tokens(rest.pop("access_token"), rest.pop("refresh_token", None), _moment(expires_at)),
+            dt.datetime.fromisoformat(rest.pop("opened_at")),
+            _moment(rest.pop("ends_at", expires_at)),  # release 0.1.0 took the two for the same
+            int(rest.pop("refreshing", 0)),  # releases before 0.4.0 kept whether it was so
+            _moment(rest.pop("refused_at", None)),
+            unknown=rest,
         )
 
 
@@ -87,44 +98,44 @@ def _moment(text: str | None) -> dt.datetime | None:
     return dt.datetime.fromisoformat(text) if text else None
 
 
-class Seal:
-    """Encrypt sessions with a key that is drawn out of a credential; the salt stands before what is sealed."""
+class SessionCipher:
+    """Encrypts sessions with a key that is derived from a credential. The salt stands before the ciphertext."""
 
     def __init__(self, material: bytes) -> None:
         self._material = material
         self._keys: dict[bytes, Fernet] = {}
 
-    def close(self, session: KeptSession) -> bytes:
-        """Seal a session."""
+    def encrypt(self, session: KeptSession) -> bytes:
+        """Return the salt and the encrypted session."""
         salt = next(iter(self._keys), None) or base64.b64encode(os.urandom(16))
         return salt + b"\n" + self.key(salt).encrypt(json.dumps(session.to_json()).encode())
 
-    def open(self, content: bytes) -> KeptSession | None:
-        """Return what was sealed; None when it was with another credential, or is damaged."""
-        salt, _newline, sealed = content.partition(b"\n")
+    def decrypt(self, content: bytes) -> KeptSession | None:
+        """Return the session; None when another credential encrypted it, or it is damaged."""
+        salt, _newline, encrypted = content.partition(b"\n")
         try:
-            return KeptSession.from_json(json.loads(self.key(salt).decrypt(sealed)))
+            return KeptSession.from_json(json.loads(self.key(salt).decrypt(encrypted)))
         except (InvalidToken, ValueError, KeyError, TypeError):
             return None
 
     def key(self, salt: bytes) -> Fernet:
-        """Return the key for a salt; drawing it out takes a tenth of a second."""
+        """Return the key for a salt; deriving it takes a tenth of a second."""
         if salt not in self._keys:
             key = hashlib.pbkdf2_hmac("sha512", self._material, salt, _KEY_ITERATIONS, dklen=32)
             self._keys[salt] = Fernet(base64.urlsafe_b64encode(key))
         return self._keys[salt]
 
 
-class SessionPlace(abc.ABC):
-    """Where one session is kept; used by one thread at a time.
+class SessionStorage(abc.ABC):
+    """Stores one session; used by one thread at a time.
 
-    What is saved or deleted takes the place of what was loaded last, and of nothing else: StaleRevisionError is
-    raised when another run was first, and then nothing is written.
+    ``save`` and ``delete`` replace the session that was loaded last. They raise StaleRevisionError, and write nothing,
+    when another run has replaced it since.
     """
 
     @abc.abstractmethod
     def locked(self) -> contextlib.AbstractContextManager[None]:
-        """Keep all other runs from logging in and refreshing; an error says who holds it when that takes too long."""
+        """Hold the lock that all runs take to log in and to refresh. An error names its holder after a while."""
 
     @abc.abstractmethod
     def exists(self) -> bool:
@@ -132,7 +143,7 @@ class SessionPlace(abc.ABC):
 
     @abc.abstractmethod
     def load(self) -> KeptSession | None:
-        """Return the kept session, None when there is none of use."""
+        """Return the kept session, None when there is none that can be read."""
 
     @abc.abstractmethod
     def save(self, session: KeptSession) -> None:

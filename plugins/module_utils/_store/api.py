@@ -1,15 +1,16 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where enrollments are kept between runs."""
+"""The store: enrollments, leases and kept sessions between runs."""
 
 from __future__ import annotations
 
 from .base import LEASE_SECONDS, Lease, Store
+from .heartbeat import heartbeat
 from .mounts import is_on_volume
 from .sqlite import SqliteStore
 
-__all__ = ["LEASE_SECONDS", "Lease", "Store", "is_on_volume", "open_store"]
+__all__ = ["LEASE_SECONDS", "Lease", "Store", "heartbeat", "is_on_volume", "open_store"]
 
 
 def open_store(path: str, read_only: bool = False) -> Store:

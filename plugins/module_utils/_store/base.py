@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a store does, whatever keeps it."""
+"""The interface of a store, and the rules that every kind of store follows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEASE_SECONDS = 60.0
 
 @dataclasses.dataclass(frozen=True)
 class Lease:
-    """The right of one holder to work on what ``key`` names, until ``expires_at`` by the clock of the store."""
+    """The right of one holder to work on the thing named ``key``, until ``expires_at`` by the clock of the store."""
 
     key: str
     holder: str
@@ -30,7 +30,7 @@ class Lease:
 
     @property
     def advice(self) -> str:
-        """Say until when it holds, and what to do about it."""
+        """Return a sentence with the end of the lease and the next step."""
         end = self.expires_at.astimezone(dt.timezone.utc)
         return (
             f"end that process if it hangs; unless it lives, this can be had after {end:%Y-%m-%dT%H:%M:%SZ}: run again"
@@ -38,7 +38,7 @@ class Lease:
 
 
 def never(_holder: str) -> bool:
-    """Know of no holder that it is gone."""
+    """Take every holder for alive."""
     return False
 
 
@@ -73,11 +73,11 @@ class Store(abc.ABC):
     def acquire(
         self, keys: t.Iterable[str], holder: str, seconds: float, is_gone: t.Callable[[str], bool] = never
     ) -> dict[str, Lease]:
-        """Take the leases, or extend one's own, to ``seconds`` from now; return those that others hold.
+        """Take the leases for ``seconds`` from now, or extend one's own; return those that others hold.
 
-        All that can be had are taken, among them those of others that are over, and those of holders that
-        ``is_gone`` knows to be so. It is asked once for each of them, and may take its time. From now on no lease of
-        another lasts longer than LEASE_SECONDS, or ``seconds`` if that is more, whatever the clock was before.
+        A lease of another holder is taken when it is over, or when ``is_gone`` says that its holder is. ``is_gone`` is
+        called once for each holder, and may take its time. Leases of others are cut to LEASE_SECONDS, or to ``seconds``
+        if that is more: a longer one was dated by a wrong clock.
         """
 
     @abc.abstractmethod
@@ -93,11 +93,11 @@ class Store(abc.ABC):
 
     @abc.abstractmethod
     def session(self, key: str) -> tuple[int, bytes] | None:
-        """Return the generation of a kept session and what it was sealed to, None when there is none."""
+        """Return the generation of a kept session and its ciphertext, None when there is none."""
 
     @abc.abstractmethod
     def put_session(self, key: str, sealed: bytes | None, generation: int) -> int:
-        """Keep a session, or with None forget it, over the generation that was read; 0 where there was none.
+        """Write a session over the generation that was read, 0 where there was none; None forgets it.
 
         Returns the generation to go on from, which is 0 once it is forgotten. Raises StaleRevisionError when
         another run was first, even one that has forgotten it and kept a new one.
@@ -120,14 +120,14 @@ class Store(abc.ABC):
 
 
 def makes_room_first(revision: Revision) -> int:
-    """Sort revisions so that "at most one" holds after each write: what leaves a state before what enters it."""
+    """Sort revisions so that "at most one" holds after each write: those that leave a state come first."""
     if revision.state in PENDING:
         return 2
     return 1 if revision.state is State.FINALIZED else 0
 
 
 def stale(revision: Revision, stored: Enrollment) -> StaleRevisionError:
-    """Return the error that says who was first."""
+    """Return the error for a revision that another run has changed first."""
     what = f"{revision.label}, attempt {revision.attempt}"
     rows = {(row.revision, row.attempt): row for row in stored.revisions}
     row = rows.get((revision.revision, revision.attempt))

@@ -10,6 +10,7 @@ import pathlib
 import stat
 import typing as t
 
+from .. import _private_files
 from .._errors import StoreError
 from . import mounts
 
@@ -26,12 +27,12 @@ def real_path(path: str) -> pathlib.Path:
 
 
 def beside(path: pathlib.Path, suffix: str) -> pathlib.Path:
-    """Return where that lies which belongs to the file: one of SIDECARS for what SQLite keeps, or KEY."""
+    """Return the path of a file that belongs to a store: ``suffix`` is KEY, or one of SIDECARS for those of SQLite."""
     return path.with_name(path.name + suffix)
 
 
 def identity(path: pathlib.Path) -> tuple[int, int] | None:
-    """Return what tells a file from one that takes its place, None when there is none."""
+    """Return device and inode, which another file of the same name does not have; None when there is no file."""
     try:
         found = path.lstat()
     except FileNotFoundError:
@@ -39,39 +40,20 @@ def identity(path: pathlib.Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def flush(directory: pathlib.Path) -> None:
-    """Have the names in a directory on the disk."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def make_directory(directory: pathlib.Path) -> None:
-    """Make the directory and those above it, as far as they are missing, for their owner only."""
+    """Make the directory of a store, for its owner alone, where it is missing."""
     try:
-        if not directory.is_dir():
-            make_directory(directory.parent)
-            _make_one(directory)
+        _private_files.make_directory(directory)
     except OSError as exc:
         raise StoreError(f"store: directory {directory} cannot be made ({exc.strerror})") from exc
 
 
-def _make_one(directory: pathlib.Path) -> None:
-    try:
-        directory.mkdir(0o700)
-    except FileExistsError:
-        return  # another process was first
-    directory.chmod(0o700)  # whatever the umask took away
-
-
 def check(path: pathlib.Path, mountinfo: str = mounts.MOUNTINFO) -> bool:
-    """Return whether a store may be in the file ``path``, which may be trusted with all around it.
+    """Return whether there is a file ``path`` that may be a store.
 
-    Raises StoreError when it may not be: ``path`` or its directory can be changed by others, it is not a plain
-    file, is empty, or lies on a network file system. A store is never empty, not even while it is made; one
-    that is has lost what it knew, and going on from nothing would issue everything a second time.
+    Raises StoreError when the file, its directory or the files beside it cannot be trusted: others can change them, one
+    is not a plain file, the file is empty, or it lies on a network file system. A store is never empty, not even while
+    it is made. An empty one has lost its content, and a run that began anew would issue everything a second time.
     """
     try:
         _refuse_network(path, mountinfo)
@@ -105,9 +87,10 @@ def _check_directory(path: pathlib.Path, found: os.stat_result) -> None:
 
 
 def check_file(path: pathlib.Path) -> int | None:
-    """Return the size in bytes, None when there is no such file. Never opens it: SQLite holds locks that a close drops.
+    """Return the size in bytes, None when there is no such file.
 
-    See "How To Corrupt An SQLite Database File", 2.2 (<https://www.sqlite.org/howtocorrupt.html>).
+    The file is never opened: closing it would drop the locks that SQLite holds on it. See "How To
+    Corrupt An SQLite Database File", 2.2 (<https://www.sqlite.org/howtocorrupt.html>).
     """
     try:
         found = path.lstat()
@@ -139,7 +122,8 @@ def _kind(mode: int) -> str:
 def _refuse_orphan(path: pathlib.Path) -> bool:
     """Refuse a log without its database: SQLite would play it back into a new one.
 
-    The log is made after the database, so it is looked for first and the database a second time.
+    Another process may be making both. It makes the log after the database, so the log is looked for first, and the
+    database once more after that.
     """
     logs = [log for log in (beside(path, "-wal"), beside(path, "-journal")) if os.path.lexists(log)]
     if logs and not os.path.lexists(path):

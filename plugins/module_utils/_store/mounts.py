@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the kernel says about the file system that holds a path: whether machines share it, whether it is a volume.
+"""Ask the kernel about the file system that holds a path: whether machines share it, whether it is a volume.
 
 SQLite's log needs shared memory, so "all processes using a database must be on the same host computer"
 (<https://www.sqlite.org/wal.html>). Two sources are asked. ``statfs`` gives the magic number of the file system itself.
@@ -101,7 +101,7 @@ def shared_kind(path: pathlib.Path, mountinfo: str = MOUNTINFO) -> str | None:
     ``path`` is absolute and resolved, and need not be there yet. Where the kernel says nothing there is nothing to
     judge by.
     """
-    magic = _magic(_nearest(path))  # asked first: it has an automounter mount what is not there yet
+    magic = _magic(_nearest(path))  # asked first: this makes an automounter mount the file system
     kind = mount_of(str(path), _read(mountinfo)).kind
     if magic in SHARED_MAGIC:
         return SHARED_MAGIC[magic]
@@ -138,7 +138,7 @@ def _read(mountinfo: str) -> str:
 
 
 def _magic(path: pathlib.Path) -> int | None:
-    """Return what statfs(2) says in f_type, which os.statvfs leaves out; None where it cannot be asked.
+    """Return f_type of statfs(2), which os.statvfs leaves out; None where it cannot be asked.
 
     It is the first field of the struct on Linux, a long everywhere but on s390.
     """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tables in SQLite and how a file is brought to the newest form of them."""
+"""The tables in SQLite, and the upgrade of a file to their newest form."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import time
 import typing as t
 
 from .._errors import StoreError
-from . import rows as _rows
-from .key import Key
+from . import revision_rows
+from .key_file import Key
 
 # "RTCE" in ASCII, in the header of the file: <https://www.sqlite.org/pragma.html#pragma_application_id>.
 APPLICATION_ID = 0x52544345
@@ -30,25 +30,27 @@ Migration = tuple[Step, ...]
 def _seal_codes(connection: sqlite3.Connection, key: Key) -> None:
     """Seal the request codes that are in clear, and drop those that have done their work."""
     connection.execute("UPDATE revisions SET request_code = NULL WHERE state IN ('finalized', 'superseded')")
-    places = f"SELECT rowid, request_code, {', '.join(_rows.KEY)} FROM revisions WHERE request_code IS NOT NULL"  # noqa: S608
-    codes = connection.execute(places).fetchall()
-    sealed = [(key.seal(code, place), rowid) for rowid, code, *place in codes]
+    codes_in_clear = (
+        f"SELECT rowid, request_code, {', '.join(revision_rows.KEY)} FROM revisions WHERE request_code IS NOT NULL"  # noqa: S608
+    )
+    codes = connection.execute(codes_in_clear).fetchall()
+    sealed = [(key.seal(code, row), rowid) for rowid, code, *row in codes]
     connection.executemany("UPDATE revisions SET request_code = ? WHERE rowid = ?", sealed)
 
 
 def _sum_up(connection: sqlite3.Connection, _key: Key) -> None:
     """Give each row its checksum. Few are read at a time: a store may be larger than memory."""
-    columns = ", ".join(_rows.COLUMNS)
+    columns = ", ".join(revision_rows.COLUMNS)
     some = f"SELECT rowid, {columns} FROM revisions WHERE rowid > ? ORDER BY rowid LIMIT 1000"  # noqa: S608
     last = -1
     while rows := connection.execute(some, (last,)).fetchall():
-        sums = [(_rows.checksum(values), rowid) for rowid, *values in rows]
+        sums = [(revision_rows.checksum(values), rowid) for rowid, *values in rows]
         connection.executemany("UPDATE revisions SET checksum = ? WHERE rowid = ?", sums)
         last = rows[-1][0]
 
 
 # Entry n brings a file from version n to n + 1. One that was released is never changed: append instead. An empty
-# one has the file written anew, so that nothing of what the entry before has overwritten is left in it.
+# entry writes the file anew, so that nothing is left in it that the entry before has overwritten.
 # The states in the indices are those of PENDING and FINALIZED; a test holds the two together.
 MIGRATIONS: tuple[Migration, ...] = (
     (
@@ -101,9 +103,9 @@ MIGRATIONS: tuple[Migration, ...] = (
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> t.Iterator[None]:
-    """Commit what is done inside, or nothing of it.
+    """Commit all writes inside, or none of them.
 
-    The write lock is taken at once: one that is taken only at the first write cannot be waited for.
+    The write lock is taken at once: SQLite does not wait for one that is taken only at the first write.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -139,7 +141,7 @@ def recognise(connection: sqlite3.Connection, path: str, migrations: t.Sequence[
 
 
 def require_newest(version: int, path: str) -> None:
-    """Raise StoreError when a file would have to be upgraded first, which a reader must not do."""
+    """Raise StoreError when a file needs an upgrade, which a reader must not do."""
     if version < len(MIGRATIONS):
         raise StoreError(
             f"store {path}: an older release of redtrust.certificate_enroll wrote it (schema {version}); the next run "
@@ -148,7 +150,7 @@ def require_newest(version: int, path: str) -> None:
 
 
 def upgrade(connection: sqlite3.Connection, key: Key, migrations: t.Sequence[Migration] = MIGRATIONS) -> None:
-    """Apply what is missing, one transaction per version. Another process may do the same at the same time."""
+    """Apply the missing migrations, one transaction each. Another process may do the same at the same time."""
     version = int(pragma(connection, "user_version"))
     while version < len(migrations):
         if not migrations[version]:
@@ -171,9 +173,9 @@ def _migrate(connection: sqlite3.Connection, key: Key, migration: Migration) -> 
 
 
 def _write_anew(connection: sqlite3.Connection) -> None:
-    """Leave only what is stored now in the file, and nothing in the log.
+    """Rewrite the file without the remains of older content, and empty the log.
 
-    SQLite waits for those who read and write by itself, but not for another that empties the log.
+    SQLite waits for readers and writers by itself, but not for another process that empties the log.
     """
     connection.execute("VACUUM")
     end = time.monotonic() + int(pragma(connection, "busy_timeout")) / 1000

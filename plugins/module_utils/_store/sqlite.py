@@ -17,15 +17,14 @@ import typing as t
 from .. import _fault_points
 from .._errors import ConfigurationError, StoreError
 from .._models import Enrollment, Revision
-from . import file, leases, location, mounts, schema, sessions
-from . import key as _key
-from . import rows as _rows
+from . import lease_rows, location, mounts, revision_rows, schema, session_rows, sqlite_file
 from .base import Lease, Store, makes_room_first, never, stale
+from .key_file import Key
 
 _DAMAGED = "it is damaged; keep a copy of it and restore a backup"
 _FULL = "look for a full or failing disk, then run again"
 _CLOSED = "make the file and its directory readable and writable"
-# What SQLite says (the beginning of it), and what to do about it.
+# The beginnings of SQLite's messages, and the next step for each.
 _ADVICE = (
     ("database is locked", "another process keeps it locked; look for a job that hangs, then run again"),
     ("locking protocol", "another process keeps it locked; look for a job that hangs, then run again"),
@@ -61,7 +60,7 @@ class SqliteStore(Store):
         self._own = threading.local()
         self._lock = threading.Lock()
         self._opened: list[sqlite3.Connection] | None = []
-        self._key: _key.Key | None = None
+        self._key: Key | None = None
         self._known: dict[pathlib.Path, tuple[int, int]] = {}
         exists = location.check(self._path, mountinfo)
         if not exists and not read_only:
@@ -72,19 +71,21 @@ class SqliteStore(Store):
 
     def enrollments(self, service: str | None = None, names: t.Sequence[str] | None = None) -> list[Enrollment]:
         if names is None:
-            rows = self._select(_rows.SELECT) if service is None else self._select(_rows.SELECT_SERVICE, service)
-            return list(self._read(rows).values())
+            if service is None:
+                return self._read(self._select(revision_rows.SELECT))
+            return self._read(self._select(revision_rows.SELECT_SERVICE, service))
         if service is None:
             raise ConfigurationError("names were given without the service that they belong to")
-        rows = [row for part in _rows.chunks(names) for row in self._select(_rows.SELECT_NAMES, service, *part)]
-        found = self._read(rows)
-        return [found.get((service, name), Enrollment(service, name)) for name in names]
+        chunks = revision_rows.chunks(names)
+        rows = [row for chunk in chunks for row in self._select(revision_rows.SELECT_NAMES, service, *chunk)]
+        found = {enrollment.name: enrollment for enrollment in self._read(rows)}
+        return [found.get(name, Enrollment(service, name)) for name in names]
 
     def put(self, *revisions: Revision) -> tuple[Revision, ...]:
         if not revisions:
             return ()
         with self._transaction(f"put {revisions[0].state}") as connection:
-            now = _rows.date_from_text(schema.clock(connection))
+            now = revision_rows.date_from_text(schema.clock(connection))
             stored = [_next_generation(revision, now) for revision in revisions]
             for revision in sorted(stored, key=makes_room_first):
                 self._write(connection, revision)
@@ -94,25 +95,25 @@ class SqliteStore(Store):
         self, keys: t.Iterable[str], holder: str, seconds: float, is_gone: t.Callable[[str], bool] = never
     ) -> dict[str, Lease]:
         wanted = frozenset(keys)
-        rivals = leases.rivals(self._select(leases.HELD, holder), wanted)
+        rivals = lease_rows.rivals(self._select(lease_rows.HELD, holder), wanted)
         gone = [rival for rival in rivals if is_gone(rival)]
         with self._transaction("acquire") as connection:
-            return leases.acquire(connection, wanted, holder, seconds, gone)
+            return lease_rows.acquire(connection, wanted, holder, seconds, gone)
 
     def renew(self, holder: str, seconds: float) -> int:
         with self._transaction("renew") as connection:
-            return leases.renew(connection, holder, seconds)
+            return lease_rows.renew(connection, holder, seconds)
 
     def release(self, keys: t.Iterable[str], holder: str) -> None:
         with self._transaction("release") as connection:
-            leases.release(connection, keys, holder)
+            lease_rows.release(connection, keys, holder)
 
     def session(self, key: str) -> tuple[int, bytes] | None:
-        return next(iter(self._select(sessions.SELECT, key)), None)
+        return next(iter(self._select(session_rows.SELECT, key)), None)
 
     def put_session(self, key: str, sealed: bytes | None, generation: int) -> int:
         with self._transaction("session") as connection:
-            return sessions.put(connection, key, sealed, generation)
+            return session_rows.put(connection, key, sealed, generation)
 
     def close(self) -> None:
         with self._lock:
@@ -123,19 +124,8 @@ class SqliteStore(Store):
 
     def _write(self, connection: sqlite3.Connection, revision: Revision) -> None:
         """Insert or update one row. ``revision`` has its new generation already."""
-        row = _rows.to_row(revision, self._own_key())
         before = revision.generation - 1
-        try:
-            if before:
-                values = [row[column] for column in (*_rows.CHANGEABLE, *_rows.KEY)]
-                count = connection.execute(_rows.UPDATE, (*values, before)).rowcount
-            else:
-                count = connection.execute(_rows.INSERT, [row[column] for column in _rows.STORED]).rowcount
-        except sqlite3.IntegrityError as exc:
-            if not str(exc).startswith("UNIQUE"):
-                raise
-            count = 0
-        if count == 0:
+        if not revision_rows.write(connection, revision_rows.to_row(revision, self._own_key()), before):
             asked = dataclasses.replace(revision, generation=before)
             raise stale(asked, self.enrollment(revision.service, revision.name))
 
@@ -145,12 +135,12 @@ class SqliteStore(Store):
                 return []
             return self._connection().execute(statement, values).fetchall()
 
-    def _read(self, rows: t.Iterable[tuple[t.Any, ...]]) -> dict[tuple[str, str], Enrollment]:
-        return _rows.enrollments(rows, str(self._path), self._key)
+    def _read(self, rows: t.Iterable[tuple[t.Any, ...]]) -> list[Enrollment]:
+        return revision_rows.enrollments(rows, str(self._path), self._key)
 
     @contextlib.contextmanager
     def _transaction(self, verb: str) -> t.Iterator[sqlite3.Connection]:
-        """Commit what is done inside, or nothing of it; ``verb`` names it to those that make it fail."""
+        """Commit all writes inside, or none of them; ``verb`` is part of the names of its fault points."""
         if self._read_only:
             raise StoreError(f"store {self._path}: it was opened to be read only; nothing was written")
         with self._explained():
@@ -182,25 +172,25 @@ class SqliteStore(Store):
     def _open(self) -> sqlite3.Connection:
         if not self._opened:
             self._inspect()
-        with file.connected(self._path, self._patience) as connection:
+        with sqlite_file.connected(self._path, self._patience) as connection:
             if self._read_only:
                 connection.execute("PRAGMA query_only = ON")
             else:
                 schema.upgrade(connection, self._own_key())
-                file.log_ahead(connection)
+                sqlite_file.log_ahead(connection)
         return connection
 
     def _inspect(self) -> None:
-        """Look at what is there before anything is written, and remember which files those are."""
+        """Check the files before anything is written, and remember which files they are."""
         self._refuse_replaced("")
-        version = file.inspect(self._path, self._patience)
+        version = sqlite_file.inspect(self._path, self._patience)
         if self._read_only:
             schema.require_newest(version, str(self._path))
         else:
-            self._key = file.key_of(self._path, self._patience)
+            self._key = sqlite_file.key_of(self._path, self._patience)
             self._refuse_replaced(location.KEY)
 
-    def _own_key(self) -> _key.Key:
+    def _own_key(self) -> Key:
         if self._key is None:
             raise StoreError(f"store {self._path}: it was opened to be read only; nothing was written")
         return self._key
@@ -209,10 +199,10 @@ class SqliteStore(Store):
         location.make_directory(self._path.parent)
         if not location.check(self._path, self._mountinfo):
             with self._explained():
-                file.create(self._path, self._patience)
+                sqlite_file.create(self._path, self._patience)
 
     def _refuse_replaced(self, *suffixes: str) -> None:
-        """Raise StoreError when a file is no longer the one that was opened: what is written would be lost with it."""
+        """Raise StoreError when a file is no longer the one that was opened: the old one takes all writes with it."""
         for path in (location.beside(self._path, suffix) for suffix in suffixes):
             found = location.identity(path)
             known = self._known.get(path, found)
@@ -226,7 +216,7 @@ class SqliteStore(Store):
 
     @contextlib.contextmanager
     def _explained(self) -> t.Iterator[None]:
-        """Turn what SQLite, the system and the codec say into a StoreError that names the file."""
+        """Turn errors of SQLite, the system and the codec into a StoreError that names the file."""
         try:
             yield
         except sqlite3.Error as exc:

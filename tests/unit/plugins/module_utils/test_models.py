@@ -96,10 +96,55 @@ class TestSpec:
         assert SPEC.differences(other) == []
         assert SPEC.fingerprint() == other.fingerprint()
 
-    def test_it_comes_back_from_json(self) -> None:
+    def test_it_comes_back_from_the_store(self) -> None:
         spec = dataclasses.replace(SPEC, **CHANGES)
-        back = CertificateSpec.from_json("www", json.loads(json.dumps(spec.asked_for())))
+        back = CertificateSpec.from_stored("www", json.loads(json.dumps(spec.to_stored())))
         assert back == spec
+
+    def test_the_store_keeps_every_field_but_the_name_and_the_secret(self) -> None:
+        fields = {field.name for field in dataclasses.fields(CertificateSpec)}
+        assert SPEC.to_stored().keys() == SPEC.asked_for().keys() == fields - {"name", "request_code", "unknown"}
+
+    @pytest.mark.parametrize("name", sorted(CHANGES.keys() - {"dn", "provider"}))
+    def test_what_is_missing_in_the_store_has_its_default(self, name: str) -> None:
+        stored = dataclasses.replace(SPEC, **CHANGES).to_stored()
+        del stored[name]
+        found = CertificateSpec.from_stored("www", stored)
+        default = CertificateSpec("www", SPEC.dn, "CA")
+        assert getattr(found, name) == getattr(default, name)
+
+    def test_what_is_unknown_in_the_store_is_written_back_and_makes_no_difference(self) -> None:
+        stored = SPEC.to_stored()
+        more = {**stored, "usage": {"purposes": ["sign"]}, "dn": [{**entry, "order": 7} for entry in stored["dn"]]}
+        found = CertificateSpec.from_stored("www", more)
+        assert found.to_stored() == more
+        assert dataclasses.replace(found, info={}).to_stored() == {**more, "info": {}}
+        assert found.asked_for() == stored
+        assert found == SPEC
+        assert SPEC.differences(found) == []
+        assert SPEC.fingerprint() == found.fingerprint()
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            {"dn": []},
+            {"dn": None},
+            {"dn": {"cn": "www"}},
+            {"dn": [{"attribute": "cn"}]},
+            {"dn": [{"attribute": "cn", "value": ""}]},
+            {"group_ids": None},
+        ],
+    )
+    def test_a_member_that_cannot_be_read_is_no_default(self, damage: dict[str, t.Any]) -> None:
+        with pytest.raises((ConfigurationError, KeyError, TypeError)):
+            CertificateSpec.from_stored("www", {**SPEC.to_stored(), **damage})
+
+    @pytest.mark.parametrize("name", ["dn", "provider"])
+    def test_what_has_no_default_must_be_in_the_store(self, name: str) -> None:
+        stored = SPEC.to_stored()
+        del stored[name]
+        with pytest.raises(KeyError, match=name):
+            CertificateSpec.from_stored("www", stored)
 
 
 class TestEnrollment:

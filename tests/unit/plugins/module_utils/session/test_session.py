@@ -34,8 +34,8 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sessi
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.credentials import (
     Credentials,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.file import SessionFile
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session import Session
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session_file import SessionFile
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
     AnsweringTransport,
     Reply,

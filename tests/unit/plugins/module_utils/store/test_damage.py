@@ -23,7 +23,7 @@ import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import PENDING, Enrollment, State
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import log as _log
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import wal
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store, open_store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
 
@@ -265,12 +265,12 @@ class TestLog:
         return lay(tmp_path, samples["killed"].files).with_name(LOG)
 
     def test_one_that_is_whole(self, log: Path) -> None:
-        assert not _log.is_damaged(log)
-        assert _log.size(log) == len(log.read_bytes())
+        assert not wal.is_damaged(log)
+        assert wal.size(log) == len(log.read_bytes())
 
     def test_one_that_is_not_there(self, tmp_path: Path) -> None:
-        assert not _log.is_damaged(tmp_path / LOG)
-        assert _log.size(tmp_path / LOG) == 0
+        assert not wal.is_damaged(tmp_path / LOG)
+        assert wal.size(tmp_path / LOG) == 0
 
     def test_the_rest_of_an_earlier_use_is_no_damage(self, log: Path) -> None:
         """After a checkpoint SQLite begins a log anew, over what is in it."""
@@ -284,7 +284,7 @@ class TestLog:
         connection.close()
         assert len(fresh) < len(content) - 2 * FRAME
         log.write_bytes(fresh + content[len(fresh) :])
-        assert not _log.is_damaged(log)
+        assert not wal.is_damaged(log)
 
     def test_a_transaction_that_was_torn_is_no_damage(self, log: Path, samples: dict[str, Sample]) -> None:
         """A machine that fails leaves any part of the last one: all that counts is in the ones before."""
@@ -293,7 +293,7 @@ class TestLog:
         for frame in range(start, len(content), FRAME):
             for torn in (content[:frame] + bytes(FRAME), content[: frame + 24] + bytes(4096)):
                 log.write_bytes(torn + content[len(torn) :])
-                assert not _log.is_damaged(log)
+                assert not wal.is_damaged(log)
 
     def test_what_is_left_of_a_torn_one_behind_the_next_is_no_damage(
         self, log: Path, samples: dict[str, Sample]
@@ -307,4 +307,4 @@ class TestLog:
             store.put_session("session/a", b"one page", 0)
             assert log.stat().st_size == len(torn)
             shutil.copy(log, log.with_name("copy"))
-        assert not _log.is_damaged(log.with_name("copy"))
+        assert not wal.is_damaged(log.with_name("copy"))

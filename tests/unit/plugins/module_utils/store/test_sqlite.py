@@ -18,7 +18,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import State
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import schema
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.key import Key
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.key_file import Key
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
 
 if t.TYPE_CHECKING:
@@ -56,10 +56,18 @@ def filled(path: Path, make: MakeRevision) -> Path:
     return path
 
 
-def test_what_is_committed_is_on_the_disk_and_readers_do_not_wait(path: Path) -> None:
-    with SqliteStore(str(path)) as store:
-        values = [schema.pragma(store._connection(), name) for name in ("journal_mode", "synchronous", "foreign_keys")]
-    assert values == ["wal", 2, 1]
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("trusted_schema", 0), ("cell_size_check", 1)],
+)
+@pytest.mark.parametrize("read_only", [False, True])
+def test_what_is_committed_is_on_the_disk_and_readers_do_not_wait(
+    path: Path, read_only: bool, name: str, value: object
+) -> None:
+    """Each connection is as careful as SQLite can be; 2 is FULL."""
+    open_store(str(path)).close()
+    with SqliteStore(str(path), read_only=read_only) as store:
+        assert schema.pragma(store._connection(), name) == value
 
 
 def test_an_empty_file_has_lost_what_it_knew(path: Path) -> None:

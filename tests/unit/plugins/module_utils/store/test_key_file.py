@@ -18,10 +18,9 @@ import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Revision, State
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import rows as _rows
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import schema
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import revision_rows, schema
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store, open_store
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.key import Key
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.key_file import Key
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
 
 if t.TYPE_CHECKING:
@@ -278,13 +277,13 @@ def fill_first_release(connection: sqlite3.Connection, make: MakeRevision) -> No
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
     connection.execute("PRAGMA user_version = 1")
-    columns = [column for column in _rows.COLUMNS if column not in ("failures", "retry_at")]
+    columns = [column for column in revision_rows.COLUMNS if column not in ("failures", "retry_at")]
     insert = f"INSERT INTO revisions ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
-    then = _rows.date_from_text("2026-01-01T00:00:00Z")
+    then = revision_rows.date_from_text("2026-01-01T00:00:00Z")
     pending = [(str(number), State.ISSUED) for number in range(60)]
     for name, state in [("done", State.FINALIZED), ("old", State.SUPERSEDED), *pending]:
         revision = make(name, state=state, generation=4, certificate=bytes(1500), created_at=then, updated_at=then)
-        row = {**_rows.to_row(revision, KEY), "request_code": f"{CODE} of {name}"}
+        row = {**revision_rows.to_row(revision, KEY), "request_code": f"{CODE} of {name}"}
         connection.execute(insert, [row[column] for column in columns])
     connection.execute("DELETE FROM revisions WHERE name LIKE '3_'")
     connection.execute("UPDATE revisions SET request_code = NULL WHERE name LIKE '4_'")

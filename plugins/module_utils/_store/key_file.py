@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The key of a store: a private file beside it, with which the request codes in the store are sealed.
+"""The key of a store, in a private file beside it. It seals the request codes in the store.
 
 It is made once, before the store is, and never changed. A copy of the store alone gives nobody a request code.
 """
@@ -17,6 +17,7 @@ import pathlib
 import tempfile
 import typing as t
 
+from .. import _private_files
 from .._errors import StoreError
 from . import location
 
@@ -31,22 +32,22 @@ _NONCE_BYTES = 12
 
 
 class Key:
-    """Seals text for one place of the store: what is sealed for one row opens in no other."""
+    """Seals text for one row of the store: it opens in no other row."""
 
     def __init__(self, secret: bytes, path: pathlib.Path) -> None:
         self._secret = secret
         self._path = path
 
-    def seal(self, text: str, place: t.Sequence[object]) -> bytes:
+    def seal(self, text: str, row: t.Sequence[object]) -> bytes:
         """Return a nonce, and the text encrypted with AES-GCM."""
         nonce = os.urandom(_NONCE_BYTES)
-        return nonce + AESGCM(self._secret).encrypt(nonce, text.encode(), _about(place))
+        return nonce + AESGCM(self._secret).encrypt(nonce, text.encode(), _about(row))
 
-    def unseal(self, sealed: bytes, place: t.Sequence[object]) -> str:
-        """Return what was sealed. Raises StoreError when it was not sealed with this key, for this place."""
+    def unseal(self, sealed: bytes, row: t.Sequence[object]) -> str:
+        """Return the text. Raises StoreError when it was not sealed with this key, for this row."""
         nonce, rest = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         try:
-            return AESGCM(self._secret).decrypt(nonce, rest, _about(place)).decode()
+            return AESGCM(self._secret).decrypt(nonce, rest, _about(row)).decode()
         except (InvalidTag, ValueError) as exc:
             raise StoreError(
                 f"store key {self._path}: it does not open a request code in the store, so it is another store's, or "
@@ -54,8 +55,8 @@ class Key:
             ) from exc
 
 
-def _about(place: t.Sequence[object]) -> bytes:
-    return json.dumps(place).encode()
+def _about(row: t.Sequence[object]) -> bytes:
+    return json.dumps(row).encode()
 
 
 def make(path: pathlib.Path) -> None:
@@ -64,13 +65,11 @@ def make(path: pathlib.Path) -> None:
     draft = pathlib.Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), 0o600)  # whatever the umask took away
-            file.write(base64.b64encode(os.urandom(_KEY_BYTES)) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+            os.fchmod(file.fileno(), 0o600)  # the umask may have taken rights away
+            _private_files.write_through(file, base64.b64encode(os.urandom(_KEY_BYTES)) + b"\n")
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
-        location.flush(path.parent)
+        _private_files.flush_directory(path.parent)
     finally:
         draft.unlink()
 

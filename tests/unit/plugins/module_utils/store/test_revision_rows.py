@@ -21,9 +21,9 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     Revision,
     State,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import rows
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import revision_rows
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store, open_store
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.key import Key
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.key_file import Key
 
 if t.TYPE_CHECKING:
     from .conftest import MakeRevision
@@ -104,52 +104,52 @@ def test_any_revision_comes_back_as_it_was(shared: Store, revision: Revision) ->
 @given(first=DATES, second=DATES)
 def test_dates_sort_as_text(first: dt.datetime | None, second: dt.datetime | None) -> None:
     if first and second:
-        assert (rows.date_to_text(first) < rows.date_to_text(second)) == (first < second)
+        assert (revision_rows.date_to_text(first) < revision_rows.date_to_text(second)) == (first < second)
 
 
 def test_dates_are_iso_8601_in_utc() -> None:
     noon = dt.datetime(2026, 11, 23, 12, 0, 0, 5, dt.timezone(dt.timedelta(hours=2)))
-    assert rows.date_to_text(noon) == "2026-11-23T10:00:00.000005Z"
+    assert revision_rows.date_to_text(noon) == "2026-11-23T10:00:00.000005Z"
 
 
 def test_every_field_has_its_column() -> None:
-    assert set(rows.COLUMNS) == {field.name for field in dataclasses.fields(Revision)}
+    assert set(revision_rows.COLUMNS) == {field.name for field in dataclasses.fields(Revision)}
 
 
 @pytest.mark.parametrize(
     ("column", "value"), [("state", "melted"), ("spec", "{}"), ("chain", "[1]"), ("updated_at", "then")]
 )
 def test_a_row_of_another_release_names_store_and_row(make: MakeRevision, column: str, value: str) -> None:
-    row = rows.to_row(make(revision=7, request_code="R-SECRET"), KEY)
+    row = revision_rows.to_row(make(revision=7, request_code="R-SECRET"), KEY)
     row[column] = value
     del row["checksum"]
-    values = [*row.values(), rows.checksum(row.values())]
+    values = [*row.values(), revision_rows.checksum(row.values())]
     with pytest.raises(StoreError, match=r"^store /s: the row of 'www', revision 7.*newer release") as caught:
-        rows.from_row(values, "/s", KEY)
+        revision_rows.from_row(values, "/s", KEY)
     assert "R-SECRET" not in str(caught.value)
 
 
-@pytest.mark.parametrize("column", [column for column in rows.STORED if column not in ("name", "revision")])
+@pytest.mark.parametrize("column", [column for column in revision_rows.STORED if column not in ("name", "revision")])
 def test_a_value_that_changes_by_itself_is_an_error(make: MakeRevision, column: str) -> None:
-    row = rows.to_row(make(), KEY)
+    row = revision_rows.to_row(make(), KEY)
     row[column] = "x" if row[column] is None else None
     with pytest.raises(StoreError, match="checksum"):
-        rows.from_row(list(row.values()), "/s", KEY)
+        revision_rows.from_row(list(row.values()), "/s", KEY)
 
 
 @settings(database=None)
 @given(first=VALUES, second=VALUES)
 def test_a_checksum_is_that_of_one_row_only(first: list[object], second: list[object]) -> None:
     alike = [(type(value), value) for value in first] == [(type(value), value) for value in second]
-    assert (rows.checksum(first) == rows.checksum(second)) == alike
+    assert (revision_rows.checksum(first) == revision_rows.checksum(second)) == alike
 
 
 def test_a_request_code_opens_in_its_own_row_only(make: MakeRevision) -> None:
-    row = rows.to_row(make(request_code="R-SECRET"), KEY)
-    assert rows.from_row(list(row.values()), "/s", KEY).request_code == "R-SECRET"
-    assert rows.from_row(list(row.values()), "/s", None).request_code is None
-    other = rows.to_row(make(attempt=2), KEY) | {"request_code": row["request_code"]}
+    row = revision_rows.to_row(make(request_code="R-SECRET"), KEY)
+    assert revision_rows.from_row(list(row.values()), "/s", KEY).request_code == "R-SECRET"
+    assert revision_rows.from_row(list(row.values()), "/s", None).request_code is None
+    other = revision_rows.to_row(make(attempt=2), KEY) | {"request_code": row["request_code"]}
     del other["checksum"]
     with pytest.raises(StoreError, match=r"store key /s.key.*same backup") as caught:
-        rows.from_row([*other.values(), rows.checksum(other.values())], "/s", KEY)
+        revision_rows.from_row([*other.values(), revision_rows.checksum(other.values())], "/s", KEY)
     assert "R-SECRET" not in str(caught.value)

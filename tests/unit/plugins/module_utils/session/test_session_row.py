@@ -21,13 +21,13 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     StaleRevisionError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Tokens
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import store as _session_store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import session_row
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.credentials import (
     Credentials,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.kept import KeptSession
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session import Session
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.store import StoredSession
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session_row import SessionRow
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store, open_store
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
     AnsweringTransport,
@@ -53,47 +53,47 @@ def store(path: Path) -> t.Iterator[Store]:
         yield opened
 
 
-def place(store: Store, key: str = KEY, identity: str = "me", **options: t.Any) -> StoredSession:
-    return StoredSession(store, identity, key, **{"holder": _holder.holder(), **options})
+def storage(store: Store, key: str = KEY, identity: str = "me", **options: t.Any) -> SessionRow:
+    return SessionRow(store, identity, key, **{"holder": _holder.holder(), **options})
 
 
 class TestKeeping:
     def test_what_is_saved_is_loaded_by_all_who_have_the_key(self, store: Store, path: Path) -> None:
-        one = place(store)
+        one = storage(store)
         assert one.load() is None
         assert not one.exists()
         one.save(SESSION)
         assert one.load() == SESSION
         with open_store(str(path)) as later, open_store(str(path), read_only=True) as looking:
-            assert place(later).load() == place(looking).load() == SESSION
-            assert place(later).exists()
+            assert storage(later).load() == storage(looking).load() == SESSION
+            assert storage(later).exists()
 
     def test_one_for_each_service_and_user(self, store: Store) -> None:
-        place(store).save(SESSION)
-        assert place(store, identity="other").load() is None
+        storage(store).save(SESSION)
+        assert storage(store, identity="other").load() is None
 
     def test_nothing_is_there_in_clear(self, store: Store, path: Path) -> None:
-        place(store).save(SESSION)
+        storage(store).save(SESSION)
         for found in path.parent.iterdir():
             assert b"canary" not in found.read_bytes()
 
     def test_another_key_opens_nothing_and_changes_nothing(self, store: Store) -> None:
-        place(store).save(SESSION)
+        storage(store).save(SESSION)
         for act in ("load", "exists"):
             with pytest.raises(SessionError, match="does not open the session that the store keeps, which was left as"):
-                getattr(place(store, "another key of sixteen"), act)()
-        assert place(store).load() == SESSION
+                getattr(storage(store, "another key of sixteen"), act)()
+        assert storage(store).load() == SESSION
 
     def test_a_damaged_one_is_not_overwritten_either(self, store: Store, path: Path) -> None:
-        place(store).save(SESSION)
+        storage(store).save(SESSION)
         with sqlite3.connect(path) as connection:
             connection.execute("UPDATE sessions SET sealed = x'00'")
         connection.close()
         with pytest.raises(SessionError, match="row with the key session/me"):
-            place(store).load()
+            storage(store).load()
 
     def test_forgetting(self, store: Store) -> None:
-        one = place(store)
+        one = storage(store)
         one.save(SESSION)
         one.delete()
         assert not one.exists()
@@ -101,7 +101,7 @@ class TestKeeping:
         assert one.load() == SESSION
 
     def test_one_who_is_late_overwrites_nothing(self, store: Store) -> None:
-        late, other = place(store), place(store)
+        late, other = storage(store), storage(store)
         other.save(SESSION)
         late.load()
         newer = KeptSession(Tokens("newer"), NOW)
@@ -109,7 +109,7 @@ class TestKeeping:
         for act in (late.delete, lambda: late.save(SESSION)):
             with pytest.raises(StaleRevisionError, match="another run was first; nothing was written"):
                 act()
-        assert place(store).load() == newer
+        assert storage(store).load() == newer
         other.delete()
         other.save(newer)
         with pytest.raises(StaleRevisionError):
@@ -121,7 +121,7 @@ class TestLease:
         inside: list[int] = []
 
         def work() -> None:
-            with place(store, sleep=lambda _seconds: None).locked():
+            with storage(store, sleep=lambda _seconds: None).locked():
                 inside.append(1)
                 assert len(inside) == 1
                 inside.pop()
@@ -136,9 +136,9 @@ class TestLease:
     def test_who_holds_it_is_said_when_patience_ends(self, store: Store) -> None:
         clock = iter(range(0, 10000, 10))
         slept: list[float] = []
-        other = place(store, patience=100.0, clock=lambda: float(next(clock)), sleep=slept.append)
+        other = storage(store, patience=100.0, clock=lambda: float(next(clock)), sleep=slept.append)
         with (
-            place(store, holder="the first one").locked(),
+            storage(store, holder="the first one").locked(),
             pytest.raises(LeaseHeldError, match=r"^the first one is logging in .* had after 20..-..-..T..:..:..Z: run"),
             other.locked(),
         ):
@@ -149,8 +149,8 @@ class TestLease:
 
     def test_that_of_a_process_that_is_gone_is_taken_over(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         store.acquire(["session/me"], "gone", 1000.0)
-        monkeypatch.setattr(_session_store, "is_gone", lambda holder: holder == "gone")
-        with place(store).locked():
+        monkeypatch.setattr(session_row, "is_gone", lambda holder: holder == "gone")
+        with storage(store).locked():
             pass
 
     def test_one_that_a_wrong_clock_has_dated_far_ahead_is_over_within_a_minute(self, store: Store, path: Path) -> None:
@@ -167,7 +167,7 @@ class TestLease:
                 minute = "strftime('%Y-%m-%dT%H:%M:%f000Z', expires_at, '-61 seconds')"
                 connection.execute(f"UPDATE leases SET expires_at = {minute}")  # noqa: S608
 
-        with place(store, clock=lambda: 0.0, sleep=sleep).locked():
+        with storage(store, clock=lambda: 0.0, sleep=sleep).locked():
             pass
         assert len(slept) == 1
 
@@ -181,9 +181,9 @@ class TestLease:
             renewed.set()
             return count
 
-        monkeypatch.setattr(_session_store, "_LEASE_SECONDS", 0.03)
+        monkeypatch.setattr(session_row, "_LEASE_SECONDS", 0.03)
         monkeypatch.setattr(store, "renew", renew)
-        with place(store).locked():
+        with storage(store).locked():
             assert renewed.wait(30)
 
 
@@ -193,7 +193,7 @@ class TestUnattended:
     def session(self, store: Store, transport: AnsweringTransport, now: dt.datetime, tkn: str | None = None) -> Session:
         credentials = Credentials(session_key=KEY, temporal_token=tkn)
         one = client(transport, "4.33", clock=now.timestamp)
-        return Session(one, credentials, place(store), register=lambda _token: None, now=lambda: now)
+        return Session(one, credentials, storage(store), register=lambda _token: None, now=lambda: now)
 
     def test_a_job_after_the_other(self, store: Store) -> None:
         numbers = iter(range(1, 9))

@@ -6,24 +6,23 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 import typing as t
 
 from .._errors import LeaseHeldError, RedtrustError, SessionError
 from .._holder import is_gone
-from .._store.api import LEASE_SECONDS, Store
-from .kept import KeptSession, Seal, SessionPlace
+from .._store.api import LEASE_SECONDS, Store, heartbeat
+from .kept import KeptSession, SessionCipher, SessionStorage
 
 _LEASE_SECONDS = LEASE_SECONDS
 _POLL = 0.1
 
 
-class StoredSession(SessionPlace):
-    """One session in the store, for all jobs that have its key. ``identity`` says whose it is, and at which service.
+class SessionRow(SessionStorage):
+    """One session in the store, for all jobs that have its key. ``identity`` stands for its user and service.
 
-    The lock is a lease: that of a process that is gone is taken over, at once or after a minute. ``patience`` is in
-    seconds: how long that of one that lives is waited for.
+    The lock is a lease. The lease of a process that is gone is taken over, at once or after a minute. ``patience`` is
+    how long the lease of a process that lives is waited for, in seconds.
     """
 
     def __init__(
@@ -39,7 +38,7 @@ class StoredSession(SessionPlace):
     ) -> None:
         self._store = store
         self._key = f"session/{identity}"
-        self._seal = Seal(b"session_key\0" + session_key.encode("utf-8", "surrogateescape"))
+        self._cipher = SessionCipher(b"session_key\0" + session_key.encode("utf-8", "surrogateescape"))
         self._holder = holder
         self._patience = patience
         self._clock = clock
@@ -50,14 +49,10 @@ class StoredSession(SessionPlace):
     def locked(self) -> t.Iterator[None]:
         """Hold the lease, renewed while the work goes on."""
         self._acquire()
-        done = threading.Event()
-        heart = threading.Thread(target=self._renew_until, args=(done,), daemon=True)
-        heart.start()
         try:
-            yield
+            with heartbeat(self._renew, _LEASE_SECONDS):
+                yield
         finally:
-            done.set()
-            heart.join()
             with contextlib.suppress(RedtrustError):  # it runs out by itself
                 self._store.release([self._key], self._holder)
 
@@ -65,13 +60,13 @@ class StoredSession(SessionPlace):
         return self.load() is not None
 
     def load(self) -> KeptSession | None:
-        """Return the kept session. Raises SessionError when this key does not open it, so that nobody overwrites it."""
+        """Return the kept session. Raises SessionError when this key does not open it: nobody overwrites it."""
         found = self._store.session(self._key)
         if found is None:
             self._generation = 0
             return None
         self._generation, sealed = found
-        session = self._seal.open(sealed)
+        session = self._cipher.decrypt(sealed)
         if session is None:
             raise SessionError(
                 "session_key does not open the session that the store keeps, which was left as it is: give the one "
@@ -81,7 +76,7 @@ class StoredSession(SessionPlace):
         return session
 
     def save(self, session: KeptSession) -> None:
-        self._generation = self._store.put_session(self._key, self._seal.close(session), self._generation)
+        self._generation = self._store.put_session(self._key, self._cipher.encrypt(session), self._generation)
 
     def delete(self) -> None:
         self._generation = self._store.put_session(self._key, None, self._generation)
@@ -99,7 +94,6 @@ class StoredSession(SessionPlace):
                 )
             self._sleep(_POLL)
 
-    def _renew_until(self, done: threading.Event) -> None:
-        while not done.wait(_LEASE_SECONDS / 3):
-            with contextlib.suppress(RedtrustError):  # every write is checked anyway
-                self._store.renew(self._holder, _LEASE_SECONDS)
+    def _renew(self) -> None:
+        with contextlib.suppress(RedtrustError):
+            self._store.renew(self._holder, _LEASE_SECONDS)

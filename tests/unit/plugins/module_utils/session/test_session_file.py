@@ -24,9 +24,9 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     StaleRevisionError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Tokens
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import file as _session_file
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.file import SessionFile
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import session_file
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.kept import KeptSession
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session_file import SessionFile
 
 NOW = dt.datetime(2026, 6, 1, tzinfo=dt.timezone.utc)
 HOUR = dt.timedelta(hours=1)
@@ -108,7 +108,7 @@ def test_a_damaged_file_is_no_session(file: SessionFile, path: Path, content: by
 @pytest.mark.parametrize("content", [b"[]", b"{}", b"null", b"{", b'{"expires_at": 7}', b"\xff"])
 def test_a_session_of_another_kind_is_none(file: SessionFile, path: Path, content: bytes) -> None:
     salt = path.read_bytes().partition(b"\n")[0]
-    path.write_bytes(salt + b"\n" + file._seal.key(salt).encrypt(content))
+    path.write_bytes(salt + b"\n" + file._cipher.key(salt).encrypt(content))
     assert file.load() is None
 
 
@@ -277,11 +277,11 @@ class TestLock:
         path = tmp_path / "lock"
         with path.open("w+b") as old:
             path.unlink()
-            assert not _session_file._claim(old, path)
+            assert not session_file._claim(old, path)
             path.touch()
-            assert not _session_file._claim(old, path)
+            assert not session_file._claim(old, path)
         with path.open("r+b") as new:
-            assert _session_file._claim(new, path)
+            assert session_file._claim(new, path)
 
 
 class TestLeftovers:
@@ -347,7 +347,7 @@ def test_the_key_is_drawn_out_with_a_salt_of_its_own(tmp_path: Path) -> None:
     salt, other = ((tmp_path / name).read_bytes().partition(b"\n")[0] for name in "ab")
     assert salt != other
     with pytest.raises(InvalidToken):
-        second._seal.key(other).decrypt((tmp_path / "a").read_bytes().partition(b"\n")[2])
+        second._cipher.key(other).decrypt((tmp_path / "a").read_bytes().partition(b"\n")[2])
 
 
 @pytest.mark.parametrize(("minutes", "due"), [(-60, False), (0, False), (119, False), (120, True), (500, True)])

@@ -3,10 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether the log of a SQLite store (its ``-wal`` file) is whole.
 
-SQLite takes the first frame of a log that does not fit for its end, since a machine that fails may leave such a frame.
-So a bit that has flipped would make all that was committed after it vanish without a word. But SQLite begins a
-transaction only when the one before is on the disk: where a whole transaction comes after the frame that does not
-fit, that frame was whole once, and the log is damaged. The format: <https://www.sqlite.org/fileformat2.html#walformat>.
+SQLite takes the first frame of a log that does not fit for the end of the log, since a machine that fails may leave
+such a frame. So a bit that flips there makes everything vanish that was committed later, without a word: a certificate
+that was issued would be issued a second time. But SQLite begins a transaction only when the one before is on the disk.
+Where a whole transaction follows the frame that does not fit, that frame was whole once, and the log is damaged.
+The format: <https://www.sqlite.org/fileformat2.html#walformat>.
+
+Nothing simpler keeps that promise. SQLite has no check for it: ``integrity_check`` sees only the frames that it
+accepts. The checksum of a row does not tell that a later row is missing. The number of frames that SQLite accepts is
+known only once the log is open, and without the checksums the remains of a torn transaction look like damage. A
+checkpoint after each commit costs two more flushes, and leaves the log as it is while another process reads. With a
+rollback journal there is no such log, but then readers and writers wait for each other.
 """
 
 from __future__ import annotations

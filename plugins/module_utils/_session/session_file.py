@@ -15,20 +15,20 @@ import time
 import typing as t
 from pathlib import Path
 
-from .. import _fault_points, _holder
+from .. import _fault_points, _holder, _private_files
 from .._errors import SessionError, StaleRevisionError
-from .kept import KeptSession, Seal, SessionPlace
+from .kept import KeptSession, SessionCipher, SessionStorage
 
 _POLL = 0.05
-# The names that files get where the user gives none; only among such is tidied up.
+# The names of files where the user gives none. Only files with such names are tidied up.
 OWN_NAME = re.compile(r"[0-9a-f]{16}")
 _DAY = 86400.0
 
 
-class SessionFile(SessionPlace):
+class SessionFile(SessionStorage):
     """A private file (0600, in a directory 0700) with one kept session, encrypted.
 
-    ``patience`` is in seconds: how long the lock is waited for, which a run holds while it logs in or refreshes.
+    A run holds a lock while it logs in or refreshes; ``patience`` is how long others wait for it, in seconds.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class SessionFile(SessionPlace):
         self._path = Path(path)
         self._lock = self._path.with_name(self._path.name + ".lock")
         self._draft = self._path.with_name(self._path.name + ".new")
-        self._seal = Seal(key_material)
+        self._cipher = SessionCipher(key_material)
         self._patience = patience
         self._clock = clock
         self._sleep = sleep
@@ -53,10 +53,10 @@ class SessionFile(SessionPlace):
     def locked(self) -> t.Iterator[None]:
         """Hold the lock between processes; it ends with the process, however that ends.
 
-        The lock lives as long as the session. What a writer that was killed has left is removed.
+        The file of the lock is removed with the session, and so is the draft of a writer that was killed.
         """
         try:
-            _make_private(self._path.parent)
+            _private_files.make_directory(self._path.parent)
         except OSError as exc:
             raise SessionError(f"session_path: {self._path.parent} cannot be made ({exc.strerror})") from exc
         with self._claimed():
@@ -71,11 +71,11 @@ class SessionFile(SessionPlace):
 
     def load(self) -> KeptSession | None:
         self._loaded = self._read()
-        return None if self._loaded is None else self._seal.open(self._loaded)
+        return None if self._loaded is None else self._cipher.decrypt(self._loaded)
 
     def save(self, session: KeptSession) -> None:
         self._refuse_newer()
-        content = self._seal.close(session)
+        content = self._cipher.encrypt(session)
         is_new = self._loaded is None
         try:
             _fault_points.reach("session before")
@@ -95,7 +95,7 @@ class SessionFile(SessionPlace):
         self._loaded = None
 
     def _refuse_newer(self) -> None:
-        """Refuse to change what is not there as it was read: a run that was held can wake up long after its time."""
+        """Raise StaleRevisionError when the file has changed since it was read: a run may have been held for long."""
         if self._read() != self._loaded:
             raise StaleRevisionError(
                 f"session_path: {self._path} was changed by another run meanwhile; nothing was written, run again"
@@ -110,12 +110,10 @@ class SessionFile(SessionPlace):
 
     def _write(self, content: bytes) -> None:
         with _private(self._draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            _private_files.write_through(file, content)
         _fault_points.reach("session written")
         self._draft.replace(self._path)
-        _flush_directory(self._path.parent)
+        _private_files.flush_directory(self._path.parent)
 
     def _claimed(self) -> t.IO[bytes]:
         """Return the locked file, which keeps the lock until it is closed."""
@@ -142,7 +140,7 @@ class SessionFile(SessionPlace):
 
 
 def _claim(lock: t.IO[bytes], path: Path) -> bool:
-    """Lock a file that is open and write into it who has it; False when another has it, or has removed it since."""
+    """Lock an open file and write its holder into it; False when another run has the lock, or has removed the file."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         mine, there = os.fstat(lock.fileno()), path.lstat()
@@ -150,14 +148,14 @@ def _claim(lock: t.IO[bytes], path: Path) -> bool:
         return False
     if (mine.st_dev, mine.st_ino) != (there.st_dev, there.st_ino):
         return False
-    with contextlib.suppress(OSError):  # a full disk: then the words are missing, the lock is not
+    with contextlib.suppress(OSError):  # a full disk: the lock holds without the words as well
         os.ftruncate(lock.fileno(), 0)
         os.pwrite(lock.fileno(), _holder.holder().encode("utf-8", "replace"), 0)
     return True
 
 
 def _forget_old(path: Path) -> None:
-    """Remove sessions of other jobs beside this one that were not used for a day: those jobs ended without a logout."""
+    """Remove the sessions of other jobs that were not used for a day: those jobs ended without a logout."""
     names = {found.name[:16] for found in path.parent.iterdir() if OWN_NAME.fullmatch(found.name.partition(".")[0])}
     for name in sorted(names - {path.name}):
         lock = path.with_name(name + ".lock")
@@ -172,15 +170,8 @@ def _forget_old(path: Path) -> None:
                         found.unlink(missing_ok=True)
 
 
-def _make_private(directory: Path) -> None:
-    """Make a directory and what is missing above it, all for this user alone: the store may lie there as well."""
-    if not directory.is_dir():
-        _make_private(directory.parent)
-        directory.mkdir(mode=0o700, exist_ok=True)
-
-
 def _private(path: Path, flags: int) -> t.IO[bytes]:
-    """Open a file that belongs to this user alone; SessionError when something else is in its place."""
+    """Open a file that belongs to this user alone. Raises SessionError when the path is anything else."""
     try:
         descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     except FileNotFoundError:
@@ -194,11 +185,3 @@ def _private(path: Path, flags: int) -> t.IO[bytes]:
         os.close(descriptor)
         raise SessionError(f"session_path: {path} is not a private file of this user (0600); remove it")
     return os.fdopen(descriptor, "r+b" if flags & os.O_RDWR else "wb" if flags & os.O_WRONLY else "rb")
-
-
-def _flush_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A revision as a row of SQL, and back; the statements that need no dialect."""
+"""Revisions as rows of SQL, and back. The caller holds the transaction."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import base64
 import datetime as dt
 import hashlib
 import json
+import sqlite3
 import typing as t
 
 from .._errors import ConfigurationError, StoreError
 from .._models import CertificateSpec, Enrollment, Revision, State
-from .key import Key
+from .key_file import Key
 
 KEY = ("service", "name", "revision", "attempt")
 DATES = ("not_valid_before", "not_valid_after", "signing_since", "retry_at", "created_at", "updated_at")
@@ -50,8 +51,8 @@ CHUNK = 500
 SELECT = f"SELECT {', '.join(STORED)} FROM revisions"  # noqa: S608
 SELECT_SERVICE = f"{SELECT} WHERE service = ?"
 SELECT_NAMES = f"{SELECT} WHERE service = ? AND name IN ({', '.join('?' * CHUNK)})"
-INSERT = f"INSERT INTO revisions ({', '.join(STORED)}) VALUES ({', '.join('?' * len(STORED))})"  # noqa: S608
-UPDATE = (
+_INSERT = f"INSERT INTO revisions ({', '.join(STORED)}) VALUES ({', '.join('?' * len(STORED))})"  # noqa: S608
+_UPDATE = (
     f"UPDATE revisions SET {', '.join(f'{column} = ?' for column in CHANGEABLE)}"  # noqa: S608
     f" WHERE {' AND '.join(f'{column} = ?' for column in KEY)} AND generation = ?"
 )
@@ -74,7 +75,7 @@ def date_to_text(value: dt.datetime) -> str:
 
 
 def date_from_text(text: str) -> dt.datetime:
-    """Read what ``date_to_text()`` wrote."""
+    """Read the result of ``date_to_text()``."""
     return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
@@ -97,7 +98,7 @@ def to_row(revision: Revision, key: Key) -> dict[str, t.Any]:
     row = {column: getattr(revision, column) for column in COLUMNS}
     row.update({column: date_to_text(row[column]) for column in DATES if row[column] is not None})
     row["state"] = str(revision.state)
-    row["spec"] = json.dumps(revision.spec.asked_for())
+    row["spec"] = json.dumps(revision.spec.to_stored())
     row["chain"] = json.dumps([base64.b64encode(certificate).decode() for certificate in revision.chain])
     if revision.request_code is not None:
         row["request_code"] = key.seal(revision.request_code, [row[column] for column in KEY])
@@ -115,7 +116,7 @@ def from_row(values: t.Sequence[t.Any], store: str, key: Key | None) -> Revision
         _require_whole(values)
         row.update({column: date_from_text(row[column]) for column in DATES if row[column] is not None})
         row["state"] = State(row["state"])
-        row["spec"] = CertificateSpec.from_json(row["name"], json.loads(row["spec"]))
+        row["spec"] = CertificateSpec.from_stored(row["name"], json.loads(row["spec"]))
         row["chain"] = tuple(base64.b64decode(text, validate=True) for text in json.loads(row["chain"]))
         row["adopted"] = bool(row["adopted"])
         row["upload_started"] = bool(row["upload_started"])
@@ -134,13 +135,26 @@ def _require_whole(values: t.Sequence[t.Any]) -> None:
         raise ValueError("its checksum is another")
 
 
-def enrollments(rows: t.Iterable[t.Sequence[t.Any]], store: str, key: Key | None) -> dict[tuple[str, str], Enrollment]:
+def write(connection: sqlite3.Connection, row: t.Mapping[str, t.Any], before: int) -> bool:
+    """Insert a row, or update that of the generation ``before``; return False when another run was first."""
+    try:
+        if before:
+            values = [row[column] for column in (*CHANGEABLE, *KEY)]
+            return connection.execute(_UPDATE, (*values, before)).rowcount > 0
+        connection.execute(_INSERT, [row[column] for column in STORED])
+    except sqlite3.IntegrityError as exc:
+        if not str(exc).startswith("UNIQUE"):
+            raise
+        return False
+    return True
+
+
+def enrollments(rows: t.Iterable[t.Sequence[t.Any]], store: str, key: Key | None) -> list[Enrollment]:
     """Group rows by service and name, sorted; the revisions of each are sorted, too."""
     found: dict[tuple[str, str], list[Revision]] = {}
     for row in rows:
         revision = from_row(row, store, key)
         found.setdefault((revision.service, revision.name), []).append(revision)
-    return {
-        key: Enrollment(*key, tuple(sorted(found[key], key=lambda revision: (revision.revision, revision.attempt))))
-        for key in sorted(found)
-    }
+    for revisions in found.values():
+        revisions.sort(key=lambda revision: (revision.revision, revision.attempt))
+    return [Enrollment(*named, tuple(found[named])) for named in sorted(found)]

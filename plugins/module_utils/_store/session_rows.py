@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kept sessions as rows of SQL; who calls holds the transaction.
+"""Kept sessions as rows of SQL. The caller holds the transaction.
 
-A session that is forgotten leaves its row, empty: its generation must not begin anew, or a run that read the one
-before could write over the one after.
+A session that is forgotten leaves its row, empty. Its generation must not begin anew, or a run that read the old
+session could write over the next one.
 """
 
 from __future__ import annotations
