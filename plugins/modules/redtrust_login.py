@@ -162,155 +162,38 @@ ended_at:
   sample: "2026-01-31T12:00:00Z"
 """
 
-import dataclasses
-import datetime as dt
-import select
-import sys
 import typing as t
 
-from ..module_utils._errors import ConfigurationError, ServiceError, SessionError
-from ..module_utils._holder import is_in_job, job_number
-from ..module_utils._holder import place as place_of_job
 from ..module_utils._module.api import Context, Result, error_facts, run, timestamp
 from ..module_utils._module.api import options as arguments
-from ..module_utils._service.api import Breaker, Place, ask_login_page, jwt_person, landing_address
-from ..module_utils._session.api import Opened
-from ..module_utils._sign_in.api import About, Listener, SignIn, could_not_answer
-
-Found = dict[str, t.Any]
+from ..module_utils._sign_in.api import Login, LoginOptions, LoginResult
 
 
 def work(context: Context) -> Result:
-    """Have a session: the kept one, one that needs nobody, or one that a person begins."""
-    params = context.params
-    if not 0 < params["login_timeout"] <= 86400:
-        raise ConfigurationError(f"login_timeout is in seconds, at most 86400, not {params['login_timeout']:g}")
-    if params["force"] and params["state"] == "kept":
-        raise ConfigurationError("force is for state=present; state=kept refreshes in any case")
-    url = arguments.redirect_url_of(params)
-    found = {"url": landing_address(url)} if url else {}
-    if context.check_mode:
-        action = _predicted(context)
-        return Result(action != "none", {"action": action, **found})
-    if params["state"] == "kept":
-        return _kept(context, url, found)
-    try:
-        return _present(context, found)
-    except ServiceError as exc:
-        return Result(changed=False, values={**found, "error": error_facts(exc)}, failure=_told(exc))
+    """Have a session, or say what would be done."""
+    login = Login(_options(context.params), context.session(), context.client, context.now)
+    return _shown(login.predict() if context.check_mode else login.run())
 
 
-def _predicted(context: Context) -> str:
-    """Return what would be done; nothing is sent."""
-    if context.params["state"] == "kept":
-        return "refresh" if context.session().is_there() else "none"
-    is_kept = context.session().is_kept() and not context.params["force"] and not context.params["temporal_token"]
-    return "none" if is_kept else "login"
-
-
-def _kept(context: Context, url: str | None, found: Found) -> Result:
-    session = context.session()
-    session.is_there()  # an error says that session_key is not the one it was kept with
-    try:
-        opened = session.renew()
-    except SessionError as exc:
-        if not session.needs_person():
-            raise
-        when = f"the session had ended by {exc.ended_at}: " if exc.ended_at else ""
-        values = {**found, **exc.details(), "reason": str(exc), "error": error_facts(exc)}
-        words = f"a person has to sign in: {_next_step(context, url)}; {when}{exc}"
-        return Result(changed=False, values=values, failure=words)
-    return _done(opened.how, opened, found)
-
-
-def _next_step(context: Context, url: str | None) -> str:
-    """Return what somebody has to do who can sign in. In the container of a job nothing listens for a browser."""
-    if is_in_job():
-        return f'launch the job template "{context.params["job_template"]}"'
-    return f"run the role login and open {landing_address(url)}" if url else "run the role login"
-
-
-def _present(context: Context, found: Found) -> Result:
-    params = context.params
-    if params["temporal_token"]:
-        token = str(arguments.credentials_of(params).temporal_token)
-        return _done("exchange", context.session().sign_in(token), found)
-    if params["force"]:
-        return _anew(context, {**found, "reason": "force is set"})
-    try:
-        opened = context.session().open()
-    except SessionError as exc:
-        return _anew(context, {**found, **exc.details(), "reason": str(exc)})
-    return _done(opened.how, opened, found)
-
-
-def _done(action: str, opened: Opened, found: Found) -> Result:
-    action = "none" if action in ("given", "kept") else action
-    values = {"action": action, "expires_at": timestamp(opened.tokens.expires_at), **found}
-    return Result(action != "none", values)
-
-
-def _anew(context: Context, found: Found) -> Result:
-    """Begin a new session: with a certificate if that is enough, else have a person sign in."""
-    params, client = context.params, context.client
-    url = arguments.redirect_url_of(params)
-    if url is None:
-        raise ConfigurationError(f"redirect_url is not set, so nobody can sign in; {found['reason']}")
-    place = arguments.place_of(params) if params["wait"] else None
-    context.session().is_there()  # an error says, before anybody is asked, that session_key is not the one
-    # Also the proof that the link is good for something, before anybody is asked to follow it.
-    token = ask_login_page(client, url, params["domain"])
-    if token:
-        return _done("certificate", context.session().sign_in(token), found)
-    if place is None:
-        link = client.login_link(url, params["domain"])
-        return Result(changed=False, values={"action": "needed", "login_url": link, **found})
-    return _by_person(context, url, place, found)
-
-
-def _by_person(context: Context, url: str, place: Place, found: Found) -> Result:
-    params, client = context.params, context.client
-
-    def exchange(token: str) -> Opened:
-        client.breaker = Breaker()  # whoever tries again may do so as often as time allows
-        return context.session().sign_in(token)
-
-    sign_in = SignIn(
-        url,
-        lambda: client.login_link(url, params["domain"]),
-        exchange,
-        about=About(params["host"], str(params["partner"]).strip().upper(), place_of_job(), job_number()),
-        person=lambda opened: jwt_person(opened.tokens.access_token) or "",
-        until=context.now() + dt.timedelta(seconds=params["login_timeout"]),
+def _options(params: t.Mapping[str, t.Any]) -> LoginOptions:
+    return LoginOptions(
+        host=params["host"],
+        partner=str(params["partner"]),
+        redirect_url=arguments.redirect_url_of(params),
+        temporal_token=arguments.credentials_of(params).temporal_token,
+        place=lambda: arguments.place_of(params),
+        **{name: params[name] for name in ("domain", "state", "force", "wait", "login_timeout", "job_template")},
     )
-    Listener(place, sign_in).wait(params["login_timeout"], _is_awaited)
-    attempts = [_told(failure) for failure in sign_in.failures]
-    if sign_in.failure:
-        raise sign_in.failure
-    if sign_in.result:
-        warnings = [f"an attempt to sign in failed before one succeeded: {words}" for words in attempts[-3:]]
-        return dataclasses.replace(_done("login", sign_in.result, found), warnings=warnings)
-    last = f"; the last one who tried failed: {attempts[-1]}" if attempts else ""
-    words = f"nobody signed in at {sign_in.address} within {params['login_timeout']:g} seconds{last}"
-    return Result(changed=False, values={**found, "error": error_facts(SessionError(words))}, failure=words)
 
 
-def _told(failure: ServiceError) -> str:
-    """Return what became of an attempt. A server in trouble has refused nobody."""
-    if not could_not_answer(failure):
-        return str(failure)
-    words = str(failure).replace("the service refused", "Redtrust could not answer", 1)
-    return f"{words}: sign in again in some minutes, and look at that server if this stays so"
-
-
-def _is_awaited() -> bool:
-    """Return whether anybody still reads what this module will say: a play that is interrupted leaves it behind."""
-    watch = select.poll()
-    try:
-        watch.register(sys.stdout.fileno(), 0)
-    except (OSError, ValueError):  # it is no file, so nobody can be seen to leave
-        return True
-    return not watch.poll(0)
+def _shown(login: LoginResult) -> Result:
+    names = ("action", "url", "login_url", "reason", "ended_at")
+    values = {name: getattr(login, name) for name in names if getattr(login, name) is not None}
+    if login.opened:
+        values["expires_at"] = timestamp(login.opened.tokens.expires_at)
+    if login.error:
+        values["error"] = error_facts(login.error)
+    return Result(login.changed, values, warnings=login.warnings, failure=login.failure)
 
 
 def main() -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from .credentials import Credentials
 from .file import SessionFile
 from .kept import SessionPlace
-from .session import Opened, Session
+from .session import How, Opened, Session
 from .store import StoredSession
 
 __all__ = [
     "Credentials",
+    "How",
     "Opened",
     "Session",
     "SessionFile",
