@@ -164,7 +164,8 @@ ended_at:
 
 import typing as t
 
-from ..module_utils._module.api import Context, Result, error_facts, run, timestamp
+from ..module_utils._clock import timestamp
+from ..module_utils._module.api import Context, Result, error_facts, run
 from ..module_utils._module.api import options as arguments
 from ..module_utils._sign_in.api import Login, LoginOptions, LoginResult
 

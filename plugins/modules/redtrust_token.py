@@ -94,7 +94,8 @@ expires_at:
   sample: "2026-01-31T12:00:00Z"
 """
 
-from ..module_utils._module.api import Context, Result, run, timestamp
+from ..module_utils._clock import timestamp
+from ..module_utils._module.api import Context, Result, run
 from ..module_utils._module.api import options as arguments
 
 

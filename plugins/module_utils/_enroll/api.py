@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from .attempt import attempt
 from .attention import attention
-from .batch import BatchOptions, predict, run_batch, utc_now
+from .batch import BatchOptions, predict, run_batch
 from .finalize import FinalizeItem, FinalizeStep
 from .policy import RenewBefore
 from .request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
@@ -40,5 +40,4 @@ __all__ = [
     "attention",
     "predict",
     "run_batch",
-    "utc_now",
 ]

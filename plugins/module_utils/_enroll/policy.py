@@ -10,7 +10,7 @@ import datetime as dt
 import re
 import typing as t
 
-from .._clock import parse_duration
+from .._clock import parse_duration, to_the_minute
 from .._errors import (
     AnswerInvalidError,
     AnswerLostError,
@@ -177,7 +177,7 @@ def _decide_due(current: Revision, renew_before: RenewBefore, now: dt.datetime, 
     if current.not_valid_after is None:
         return Decision("renew", "when its certificate ends is not known")
     due = renew_before.due(current.not_valid_before, current.not_valid_after, _obtained(current))
-    when = f"{_day(due.at)} ({due.rule}); {_validity(current, now)}"
+    when = f"{to_the_minute(due.at)} ({due.rule}); {_validity(current, now)}"
     warnings = (due.warning,) if due.warning else ()
     if due.at <= now:
         return Decision("renew", f"due since {when}", warnings=warnings)
@@ -206,7 +206,7 @@ def _decide_pending(
             gives_up=pending.moved(State.CREATE_UNKNOWN, note=note, failures=pending.failures),
         )
     if pending.state is State.ISSUED and pending.not_valid_after is not None and pending.not_valid_after <= now:
-        note = f"its certificate ended at {_day(pending.not_valid_after)} before it was uploaded"
+        note = f"its certificate ended at {to_the_minute(pending.not_valid_after)} before it was uploaded"
         return Decision(again, note, gives_up=pending.moved(State.ABANDONED, note=note))
     changed = spec.differences(pending.spec)
     if changed and (pending.state is State.REQUESTED or (pending.failures and not pending.upload_started)):
@@ -229,7 +229,8 @@ def _hurried(pending: Revision, now: dt.datetime) -> Revision | None:
     """
     begin = pending.not_valid_before
     if pending.state is State.ISSUED and not pending.upload_started and begin is not None and begin > now:
-        note = f"the certificate {pending.thumbprint} is not valid before {_day(begin)}, and force asks for another"
+        when = to_the_minute(begin)
+        note = f"the certificate {pending.thumbprint} is not valid before {when}, and force asks for another"
         return dataclasses.replace(_sent_back(pending), retry_at=None, note=note)
     return dataclasses.replace(pending, retry_at=None) if _is_waiting(pending, now) else None
 
@@ -259,7 +260,7 @@ def refuse_waiting(revision: Revision, now: dt.datetime) -> None:
     if _is_waiting(revision, now):
         raise BackingOffError(
             f"it failed {revision.failures} times in a row ({revision.note or 'for no known reason'}): it is tried "
-            f"again from {_day(t.cast('dt.datetime', revision.retry_at))} on, or at once when redtrust_csr or "
+            f"again from {to_the_minute(t.cast('dt.datetime', revision.retry_at))} on, or at once when redtrust_csr or "
             "redtrust_renew has force, or when what is asked for changes"
         )
 
@@ -299,7 +300,7 @@ def when_signed_again(refused: Revision, now: dt.datetime) -> str:
     """Return the next step after a refusal in words."""
     if not _is_waiting(refused, now):
         return "mend the CA: the next run has the same request signed again"
-    when = _day(t.cast("dt.datetime", refused.retry_at))
+    when = to_the_minute(t.cast("dt.datetime", refused.retry_at))
     return (
         f"mend the CA: the same request is signed again from {when} on, or at once when redtrust_csr or redtrust_renew "
         "has force"
@@ -345,7 +346,7 @@ def _validity(revision: Revision, now: dt.datetime) -> str:
     end = revision.not_valid_after
     if end is None:
         return "when it ends is not known"
-    return f"valid until {_day(end)}" if end > now else f"expired since {_day(end)}"
+    return f"valid until {to_the_minute(end)}" if end > now else f"expired since {to_the_minute(end)}"
 
 
 def _span(duration: dt.timedelta) -> str:
@@ -354,7 +355,3 @@ def _span(duration: dt.timedelta) -> str:
         if duration.total_seconds() >= 2 * seconds:
             return f"{duration.total_seconds() / seconds:.1f}".removesuffix(".0") + f" {unit}"
     return f"{duration.total_seconds():.0f} seconds"
-
-
-def _day(moment: dt.datetime) -> str:
-    return moment.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")

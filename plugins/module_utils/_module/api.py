@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from . import options, report
 from .files import CertificateFiles
-from .results import Result, batch_result, enrollment_facts, error_facts, timestamp
+from .results import Result, batch_result, enrollment_facts, error_facts
 from .role import RoleOutcome, Step, outcome_of
 from .run import Context, run
 from .yaml_values import check_values
@@ -26,5 +26,4 @@ __all__ = [
     "outcome_of",
     "report",
     "run",
-    "timestamp",
 ]

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ansible.module_utils.basic import missing_required_lib
 
-from .._enroll.api import BatchOptions, Item, Step, predict, run_batch, utc_now
+from .._clock import utc_now
+from .._enroll.api import BatchOptions, Item, Step, predict, run_batch
 from .._errors import ConfigurationError, RedtrustError
 from .._holder import holder
 from .._http.api import REQUESTS_IMPORT_ERROR, HttpsTransport, check_files

@@ -19,12 +19,14 @@ import json
 import re
 import typing as t
 
+from .._clock import parse_timestamp
 from .._errors import ConfigurationError
 from .._models import Finalized, Request, Tokens
 from .._x509.api import normalize_thumbprint, parse_csr
 
 _DATE = re.compile(
-    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?",
+    r"(?P<day>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d{1,9}))?\s*"
+    r"(?:Z|(?P<hours>[+-]\d\d):?(?P<minutes>\d\d))?",
     re.IGNORECASE | re.ASCII,
 )
 # The first that is there counts: the name to sign in with, then others of the person.
@@ -117,9 +119,11 @@ def what_upload_lacks(finalized: Finalized) -> str | None:
 def parse_date(text: t.Any) -> dt.datetime:
     """Read a .NET date-time: up to seven fractional digits, with Z, with an offset, or with none (then UTC)."""
     match = _DATE.fullmatch(text.strip()) if isinstance(text, str) else None
-    with contextlib.suppress(ValueError, OverflowError):
+    with contextlib.suppress(ValueError):
         if match:
-            return _moment(*match.groups())
+            fraction = (match["fraction"] or "").ljust(6, "0")[:6]
+            offset = f"{match['hours']}:{match['minutes']}" if match["hours"] else "Z"
+            return parse_timestamp(f"{match['day']}T{match['time']}.{fraction}{offset}")
     shown = _short(repr(text)) if isinstance(text, str) else _kind(text)
     raise ValueError(f"expiration is {shown}, not a date and time")
 
@@ -159,20 +163,6 @@ def _thumbprint(told: str) -> str:
         return normalize_thumbprint(told)
     except ConfigurationError:
         return _short(_text(told))
-
-
-def _moment(day: str, time: str, fraction: str | None, zone: str | None) -> dt.datetime:
-    moment = dt.datetime.fromisoformat(f"{day}T{time}")
-    moment += dt.timedelta(microseconds=int((fraction or "0").ljust(6, "0")[:6]))
-    return (moment - _offset(zone)).replace(tzinfo=dt.timezone.utc)
-
-
-def _offset(zone: str | None) -> dt.timedelta:
-    if not zone or zone in "Zz":
-        return dt.timedelta(0)
-    digits = zone[1:].replace(":", "")
-    size = dt.timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return -size if zone[0] == "-" else size
 
 
 def _json(body: bytes) -> t.Any:

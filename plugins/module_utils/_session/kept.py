@@ -15,6 +15,7 @@ import json
 import os
 import typing as t
 
+from .._clock import parse_timestamp
 from .._models import Tokens
 
 try:  # noqa: SIM105
@@ -76,7 +77,7 @@ class KeptSession:
         tokens = Tokens(data["access_token"], data["refresh_token"], _moment(data["expires_at"]))
         return cls(
             tokens,
-            dt.datetime.fromisoformat(data["opened_at"]),
+            parse_timestamp(data["opened_at"]),
             _moment(data["ends_at"]),
             int(data["refreshing"]),  # releases before 0.4.0 kept whether it was so
             _moment(data.get("refused_at")),  # releases before 0.3.0 did not keep it
@@ -84,7 +85,7 @@ class KeptSession:
 
 
 def _moment(text: str | None) -> dt.datetime | None:
-    return dt.datetime.fromisoformat(text) if text else None
+    return parse_timestamp(text) if text else None
 
 
 class Seal:

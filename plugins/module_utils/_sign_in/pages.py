@@ -13,6 +13,7 @@ import html
 import re
 import typing as t
 
+from .._clock import timestamp
 from .words import JOB_AT, JOB_SAYS, NUMBERED_JOB, PERSON, REDTRUST_SAYS, SIGN_IN, TEXTS, TRY_AGAIN, UNTIL, Kind
 
 __all__ = ("CONTENT_SECURITY_POLICY", "LANGUAGES", "About", "Kind", "More", "language_of", "page")
@@ -200,7 +201,7 @@ def _until(language: str, more: More) -> t.Iterator[str]:
     if more.until is None or more.now is None:
         return
     shape = "%H:%M:%S UTC" if more.until.date() == more.now.date() else "%Y-%m-%d %H:%M:%S UTC"
-    time = f'<time datetime="{more.until:%Y-%m-%dT%H:%M:%SZ}">{more.until.strftime(shape)}</time>'
+    time = f'<time datetime="{timestamp(more.until)}">{more.until.strftime(shape)}</time>'
     left = _duration(max((more.until - more.now).total_seconds(), 0))
     yield f'<p class="until">{UNTIL[language].format(time=time, left=left)}</p>'
 

@@ -21,6 +21,7 @@ import threading
 import typing as t
 from urllib.parse import urlsplit
 
+from .._clock import utc_now
 from .._errors import ConfigurationError, RedtrustError, RefusedError, ServiceError
 from .._service.api import START, is_host_of, landing_address, token_in
 from . import pages
@@ -214,8 +215,7 @@ class SignIn(t.Generic[Session]):
             "Content-Type": "text/html; charset=utf-8",
             "Vary": "Accept-Language, Cookie",
         }
-        now = dt.datetime.now(dt.timezone.utc)
-        more = dataclasses.replace(more or pages.More(), until=self._until, now=now)
+        more = dataclasses.replace(more or pages.More(), until=self._until, now=utc_now())
         return PageAnswer(status, headers, pages.page(kind, language, self._about, more))
 
     def _mark(self, request: PageRequest) -> _Mark | None:

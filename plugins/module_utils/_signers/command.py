@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import math
 import os
@@ -13,6 +12,7 @@ import shutil
 import typing as t
 from pathlib import Path
 
+from .._clock import utc_now
 from .._errors import ConfigurationError, RedtrustError, SignerError, SignerRejectedError
 from .._x509.api import chain_warnings, csr_pem, openssl_subject, order_chain, parse_certificates, rfc4514
 from .base import Signed, Signer, SigningOrder
@@ -78,7 +78,7 @@ class CommandSigner(Signer):
         raise SignerError(f"{self._argv[0]} ended with {how}: {_reason(completed)}")
 
     def _signed(self, completed: Completed, order: SigningOrder) -> Signed:
-        now = dt.datetime.now(dt.timezone.utc)
+        now = utc_now()
         try:
             printed = parse_certificates(completed.stdout)
             certificate, chain = order_chain(printed, order.csr, now)

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 
+from .._clock import timestamp
 from .._errors import ConfigurationError, GateError, SignerError, SignerRejectedError
 from .._x509.api import (
     Certificate,
@@ -114,8 +115,8 @@ class LocalCa(Signer):
         ends = since + self._profile.validity
         if ends > ca_ends:
             raise SignerError(
-                f"the certificate would be valid until {ends:%Y-%m-%d %H:%M:%S} UTC, but the CA itself ends at "
-                f"{ca_ends:%Y-%m-%d %H:%M:%S} UTC: renew the CA, or set a shorter validity"
+                f"the certificate would be valid until {timestamp(ends)}, but the CA itself ends at "
+                f"{timestamp(ca_ends)}: renew the CA, or set a shorter validity"
             )
         return max(since - self._profile.backdate, ca_begins), ends
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 import typing as t
 
+from .._clock import parse_timestamp
 from .._errors import ConfigurationError, StoreError
 from .._models import CertificateSpec, Enrollment, Revision, State
 from .key import Key
@@ -75,7 +76,7 @@ def date_to_text(value: dt.datetime) -> str:
 
 def date_from_text(text: str) -> dt.datetime:
     """Read what ``date_to_text()`` wrote."""
-    return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return parse_timestamp(text)
 
 
 def checksum(values: t.Iterable[object]) -> bytes:
