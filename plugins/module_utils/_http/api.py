@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from .failures import shown
-from .tls import show
+from .tls import use_certificate
 from .transport import (
     REDIRECTS,
     REQUESTS_IMPORT_ERROR,
@@ -27,6 +26,5 @@ __all__ = [
     "Transport",
     "TransportOptions",
     "check_files",
-    "show",
-    "shown",
+    "use_certificate",
 ]

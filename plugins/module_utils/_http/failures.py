@@ -11,6 +11,7 @@ import typing as t
 from urllib.parse import unquote
 
 from .._errors import AnswerInvalidError, AnswerLostError, NotSentError, ServiceError, TlsError
+from .._printable import brief
 from .._secrets import Secrets
 from .connection import Bounds, TooLargeError
 from .tls import advice, turned_down
@@ -22,7 +23,6 @@ try:
 except ImportError:
     pass  # told by REQUESTS_IMPORT_ERROR
 
-MAX_WORDS = 300
 PROXY_ADVICE = (
     "proxy (or HTTPS_PROXY) must be an address such as http://proxy.example.com:3128, or with a user "
     "http://user:password@proxy.example.com:3128, where / is written as %2F, : as %3A, @ as %40 and # as %23"
@@ -36,7 +36,7 @@ def explained(
 ) -> tuple[type[ServiceError], str]:
     """Return which error this is, and its sentence; ``left`` says that the request may have reached the service."""
     cause = _innermost(exc)
-    words = shown(hide(_hidden(proxy).hide(_words(cause))))
+    words = brief(hide(_hidden(proxy).hide(_words(cause))))
     if bounds.heard_nothing() and turned_down(cause):
         return TlsError, f"TLS was not agreed, nothing was carried out ({words}): {advice(cause)}"
     if isinstance(exc, TooLargeError):
@@ -47,16 +47,6 @@ def explained(
     if left:
         return AnswerLostError, f"the request was sent, the answer did not come ({words})"
     return _not_sent(exc, cause, words)
-
-
-def shown(text: str) -> str:
-    """Return a text of the other end, or of the library, as it may be printed.
-
-    A long one is not: a part of a secret that it repeats could not be told from other texts.
-    """
-    if len(text) > MAX_WORDS:
-        return f"a text of {len(text)} characters"
-    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def is_proxy(address: str) -> bool:

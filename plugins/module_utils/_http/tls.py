@@ -63,7 +63,7 @@ def client_context(
     if ca_path:
         _trust(context, ca_path)
     if client_cert:
-        show(context, client_cert, client_key, client_key_passphrase, options=CLIENT_OPTIONS)
+        use_certificate(context, client_cert, client_key, client_key_passphrase, options=CLIENT_OPTIONS)
     if not validate_certs:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -96,7 +96,7 @@ def _trust(context: ssl.SSLContext, path: str) -> None:
         raise ConfigurationError(f"ca_path: {path} has no CA certificate in PEM form ({_words(exc)})") from exc
 
 
-def show(
+def use_certificate(
     context: ssl.SSLContext,
     certificate: str,
     key: str | None,
@@ -104,7 +104,7 @@ def show(
     *,
     options: tuple[str, str, str],
 ) -> None:
-    """Have a context show a certificate; ``options`` are the names under which the three were given.
+    """Have a context use a certificate and its key; ``options`` are the names of the three options.
 
     Raises ConfigurationError, which never shows the passphrase.
     """

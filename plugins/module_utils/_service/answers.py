@@ -22,6 +22,7 @@ import typing as t
 from .._clock import parse_timestamp
 from .._errors import ConfigurationError
 from .._models import Finalized, Request, Tokens
+from .._printable import brief, printable
 from .._x509.api import normalize_thumbprint, parse_csr
 
 _DATE = re.compile(
@@ -29,6 +30,8 @@ _DATE = re.compile(
     r"(?:Z|(?P<hours>[+-]\d\d):?(?P<minutes>\d\d))?",
     re.IGNORECASE | re.ASCII,
 )
+# In characters: of a value that should have been another one.
+_BRIEF = 50
 # The first that is there counts: the name to sign in with, then others of the person.
 _PERSON_CLAIMS = ("preferred_username", "unique_name", "username", "upn", "name", "email", "emailaddress", "sub")
 # What means nothing to anybody: digits, or those of a UUID.
@@ -124,7 +127,7 @@ def parse_date(text: t.Any) -> dt.datetime:
             fraction = (match["fraction"] or "").ljust(6, "0")[:6]
             offset = f"{match['hours']}:{match['minutes']}" if match["hours"] else "Z"
             return parse_timestamp(f"{match['day']}T{match['time']}.{fraction}{offset}")
-    shown = _short(repr(text)) if isinstance(text, str) else _kind(text)
+    shown = brief(repr(text), _BRIEF) if isinstance(text, str) else _kind(text)
     raise ValueError(f"expiration is {shown}, not a date and time")
 
 
@@ -162,7 +165,7 @@ def _thumbprint(told: str) -> str:
     try:
         return normalize_thumbprint(told)
     except ConfigurationError:
-        return _short(_text(told))
+        return brief(_text(told), _BRIEF)
 
 
 def _json(body: bytes) -> t.Any:
@@ -184,7 +187,7 @@ def _text(value: t.Any, hide: t.Callable[[str], str] = str) -> str:
     if value is None:
         return ""
     text = hide(str(value)) if isinstance(value, (str, int, float)) else _kind(value)
-    return "".join(char if char.isprintable() else " " if char.isspace() else "?" for char in text[:500])
+    return printable(text[:500])
 
 
 def _kind(value: t.Any) -> str:
@@ -194,10 +197,5 @@ def _kind(value: t.Any) -> str:
 
 def _names(given: t.Mapping[str, t.Any]) -> str:
     """Return the names of members as they came: what else becomes of one that is a secret is not masked."""
-    shown = (_short(name) if name.isprintable() else "one that cannot be printed" for name in sorted(given)[:10])
+    shown = (brief(name, _BRIEF) if name.isprintable() else "one that cannot be printed" for name in sorted(given)[:10])
     return ", ".join(shown) or "nothing"
-
-
-def _short(text: str) -> str:
-    """Return a text if it is short. A part of a secret could not be told from other texts, so none is shown."""
-    return text if len(text) <= 50 else f"a text of {len(text)} characters"

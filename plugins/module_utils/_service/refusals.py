@@ -10,7 +10,8 @@ from urllib.parse import urljoin, urlsplit
 
 from .._error_codes import meaning_of
 from .._errors import RefusedError, UnauthorizedError
-from .._http.api import HttpResponse, shown
+from .._http.api import HttpResponse
+from .._printable import brief
 from .answers import Envelope
 from .contract import Endpoint
 
@@ -92,7 +93,7 @@ def _place(target: str | None, hide: t.Callable[[str], str]) -> str:
         masked = urlsplit(hide(target))
     except ValueError:
         return "what is no address"
-    return shown(f"{masked.scheme}://{masked.netloc.rpartition('@')[2]}")
+    return brief(f"{masked.scheme}://{masked.netloc.rpartition('@')[2]}")
 
 
 def _target(base: str, location: str) -> str | None:

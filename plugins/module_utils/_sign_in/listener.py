@@ -19,7 +19,7 @@ import time
 import typing as t
 
 from .._errors import ConfigurationError
-from .._http.api import show
+from .._http.api import use_certificate
 from .._service.api import Place
 from .sign_in import PageRequest, SignIn
 
@@ -237,5 +237,7 @@ def _context(place: Place) -> ssl.SSLContext | None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    show(context, place.certificate_path, place.private_key_path, place.private_key_passphrase, options=_OPTIONS)
+    use_certificate(
+        context, place.certificate_path, place.private_key_path, place.private_key_passphrase, options=_OPTIONS
+    )
     return context

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .._clock import utc_now
 from .._errors import ConfigurationError, RedtrustError, SignerError, SignerRejectedError
+from .._printable import printable
 from .._x509.api import chain_warnings, csr_pem, openssl_subject, order_chain, parse_certificates, rfc4514
 from .base import Signed, Signer, SigningOrder
 from .process import Completed, run
@@ -124,6 +125,6 @@ def _encoded(name: str, value: str) -> bytes:
 def _reason(completed: Completed) -> str:
     """Return the last lines of standard error on one line, without anything that a terminal would obey."""
     lines = completed.stderr.decode("utf-8", "replace").split("\n")
-    readable = ("".join(char if char.isprintable() else " " for char in line).strip() for line in lines)
+    readable = (printable(line).strip() for line in lines)
     last = [line for line in readable if line][-_REASON_LINES:]
     return " | ".join(last)[-_REASON_LENGTH:] or "it said nothing on standard error"
