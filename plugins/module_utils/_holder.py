@@ -38,7 +38,7 @@ def is_in_job() -> bool:
     return bool(job_number() or os.environ.get("AWX_HOST"))
 
 
-def place() -> str:
+def user_at_host() -> str:
     """Return user and host of this process, as people write them."""
     try:
         user = getpass.getuser()

@@ -44,7 +44,7 @@ class Secrets:
             self._index(form)
 
     def hide(self, text: str) -> str:
-        """Return the text with a mask in the place of each secret."""
+        """Return the text with a mask instead of each secret."""
         shown: list[str] = []
         end = 0
         for start, stop in sorted(self._spans(text)):
@@ -72,10 +72,10 @@ class Secrets:
 
     def _spans(self, text: str) -> c.Iterator[tuple[int, int]]:
         """Return begin and end of each occurrence, in no order."""
-        for place in range(0, len(text) - _STEP + 1, _STEP):
-            for form, offset in self._pieces.get(text[place : place + _STEP], ()):
-                if offset <= place and text.startswith(form, place - offset):
-                    yield place - offset, place - offset + len(form)
+        for at in range(0, len(text) - _STEP + 1, _STEP):
+            for form, offset in self._pieces.get(text[at : at + _STEP], ()):
+                if offset <= at and text.startswith(form, at - offset):
+                    yield at - offset, at - offset + len(form)
         for form in tuple(self._short):
             yield from (found.span() for found in re.finditer(re.escape(form), text))
 

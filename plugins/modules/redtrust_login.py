@@ -182,7 +182,7 @@ def _options(params: t.Mapping[str, t.Any]) -> LoginOptions:
         partner=str(params["partner"]),
         redirect_url=arguments.redirect_url_of(params),
         temporal_token=arguments.credentials_of(params).temporal_token,
-        place=lambda: arguments.place_of(params),
+        listen_options=lambda: arguments.listen_options_of(params),
         **{name: params[name] for name in ("domain", "state", "force", "wait", "login_timeout", "job_template")},
     )
 

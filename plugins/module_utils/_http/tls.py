@@ -111,12 +111,12 @@ def use_certificate(
     certificate_option, key_option, passphrase_option = options
     asked = []
 
-    def answer() -> str:
+    def given_passphrase() -> str:
         asked.append(True)
         return passphrase or ""
 
     try:
-        context.load_cert_chain(certificate, key, answer)
+        context.load_cert_chain(certificate, key, given_passphrase)
     except (OSError, ValueError) as exc:  # a passphrase of more than 1024 bytes is a ValueError
         name, path = (key_option, key) if key else (certificate_option, certificate)
         if asked and passphrase:

@@ -21,8 +21,9 @@ from .._enroll.api import Adoption, FinalizeItem, RenewBefore, RenewItem, Reques
 from .._errors import ConfigurationError
 from .._http.api import TransportOptions
 from .._models import CertificateSpec, DistinguishedName
-from .._service.api import CONTRACTS, Address, Contract, Partner, Place, check_redirect_url, pasted_token
+from .._service.api import CONTRACTS, Address, Contract, Partner, check_redirect_url, pasted_token
 from .._session.api import Credentials
+from .._sign_in.api import ListenOptions
 from .._signers.api import DIGESTS, CommandSigner, LocalCa, Profile, Signer
 from .._x509.api import certificate_facts, normalize_thumbprint, parse_certificates
 from .paths import STORE_DEFAULT
@@ -262,9 +263,9 @@ def credentials_of(params: Params) -> Credentials:
     )
 
 
-def place_of(params: Params) -> Place:
+def listen_options_of(params: Params) -> ListenOptions:
     """Return where to listen for a person: where the redirect URL leads, unless told otherwise."""
-    return Place.at(
+    return ListenOptions.at(
         params["redirect_url"],
         address=params["listen_address"],
         port=params["listen_port"],

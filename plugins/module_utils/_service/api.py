@@ -9,20 +9,18 @@ from .answers import jwt_person
 from .client import Address, Client
 from .contract import CONTRACTS, Contract
 from .login_page import ask_login_page
-from .redirect_url import START, Place, check_redirect_url, is_host_of, landing_address
+from .redirect_url import check_redirect_url, is_host_of, landing_address, port_of
 from .retry import Breaker, Retry
 from .signing import Partner
 from .temporal_token import pasted_token, token_in
 
 __all__ = [
     "CONTRACTS",
-    "START",
     "Address",
     "Breaker",
     "Client",
     "Contract",
     "Partner",
-    "Place",
     "Retry",
     "ask_login_page",
     "check_redirect_url",
@@ -30,5 +28,6 @@ __all__ = [
     "jwt_person",
     "landing_address",
     "pasted_token",
+    "port_of",
     "token_in",
 ]

@@ -66,8 +66,8 @@ def _foreign(
     """Return the words for an answer that is not the service's, and what to look at; None where it is."""
     status = response.status
     if 300 <= status < 400:
-        place = _place(_target(url, response.headers.get("location", "")), hide)
-        return f"the answer redirects to {place} (HTTP {status}), which is not followed, so nothing was done", LOOK_AT
+        site = _site(_target(url, response.headers.get("location", "")), hide)
+        return f"the answer redirects to {site} (HTTP {status}), which is not followed, so nothing was done", LOOK_AT
     if endpoint.is_page or (envelope and (envelope.error_code or envelope.message_type)):
         return None
     stripped = endpoint.verb == "GET" and (400 <= status < 500 or status == 501) and status not in _NOT_OF_THE_BODY
@@ -85,7 +85,7 @@ def _what(body: bytes, envelope: Envelope | None) -> str:
     return "a page in HTML" if is_page(body) else "text that is no JSON"
 
 
-def _place(target: str | None, hide: t.Callable[[str], str]) -> str:
+def _site(target: str | None, hide: t.Callable[[str], str]) -> str:
     """Return host and port; the whole address is masked first, since what follows them may be the rest of a secret."""
     if target is None:
         return "what is no address"

@@ -13,7 +13,7 @@ import typing as t
 
 from .._errors import AnswerLostError, NotSentError, NotTriedError, RefusedError, ServiceError, TlsError
 
-Answer = t.TypeVar("Answer")
+Value = t.TypeVar("Value")
 
 # Statuses of a service, or of what stands before it, that cannot serve now.
 _BUSY = (429, 502, 503, 504)
@@ -90,12 +90,12 @@ class Retry:
 
     def call(
         self,
-        send: t.Callable[[], Answer],
+        send: t.Callable[[], Value],
         *,
         repeatable: bool,
         when_busy: bool = False,
         breaker: Breaker | None = None,
-    ) -> Answer:
+    ) -> Value:
         """Send until it succeeds, may not be repeated (``may_repeat``), or the deadline would be passed.
 
         A breaker that opens ends the pauses: then the failure stands as well.

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from .flow import Login, LoginOptions, LoginResult
+from .listen_options import ListenOptions
 
 __all__ = [
+    "ListenOptions",
     "Login",
     "LoginOptions",
     "LoginResult",

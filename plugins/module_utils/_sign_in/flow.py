@@ -12,10 +12,10 @@ import sys
 import typing as t
 
 from .._errors import ConfigurationError, RedtrustError, ServiceError, SessionError
-from .._holder import is_in_job, job_number
-from .._holder import place as place_of_job
-from .._service.api import Breaker, Client, Place, ask_login_page, jwt_person, landing_address
+from .._holder import is_in_job, job_number, user_at_host
+from .._service.api import Breaker, Client, ask_login_page, jwt_person, landing_address
 from .._session.api import How, Opened, Session
+from .listen_options import ListenOptions
 from .listener import Listener
 from .pages import About
 from .sign_in import SignIn, could_not_answer
@@ -40,7 +40,7 @@ _TOLD_ATTEMPTS = 3
 class LoginOptions:
     """The options of a login.
 
-    ``login_timeout`` is in seconds. ``place`` says where to listen; it is called only when a person has to sign in.
+    ``login_timeout`` is in seconds. ``listen_options`` is called only when a person has to sign in.
     """
 
     host: str
@@ -53,7 +53,7 @@ class LoginOptions:
     wait: bool
     login_timeout: float
     job_template: str
-    place: t.Callable[[], Place]
+    listen_options: t.Callable[[], ListenOptions]
 
     def check(self) -> None:
         """Raise ConfigurationError where the options contradict each other."""
@@ -112,7 +112,7 @@ class Login:
     session: Session
     client: Client
     now: t.Callable[[], dt.datetime]
-    listen: t.Callable[[Place, SignIn[Opened]], Listening] = Listener
+    listen: t.Callable[[ListenOptions, SignIn[Opened]], Listening] = Listener
 
     def predict(self) -> LoginResult:
         """Return what would be done; nothing is sent."""
@@ -166,23 +166,23 @@ class Login:
         url = options.redirect_url
         if url is None:
             raise ConfigurationError(f"redirect_url is not set, so nobody can sign in; {reason}")
-        place = options.place() if options.wait else None
+        where = options.listen_options() if options.wait else None
         self.session.is_there()  # raises, before anybody is asked, where session_key is not the right one
         # This also proves that the service takes the link, before anybody is asked to follow it.
         token = ask_login_page(self.client, url, options.domain)
         if token:
             result = self._done(self.session.sign_in(token), action="certificate")
-        elif place is None:
+        elif where is None:
             result = self._result(action="needed", login_url=self.client.login_link(url, options.domain))
         else:
-            result = self._by_person(url, place)
+            result = self._by_person(url, where)
         return dataclasses.replace(result, reason=reason, ended_at=ended_at)
 
-    def _by_person(self, url: str, place: Place) -> LoginResult:
+    def _by_person(self, url: str, where: ListenOptions) -> LoginResult:
         """Listen until a person has signed in, or the time is over."""
         timeout = self.options.login_timeout
         sign_in = self._sign_in(url)
-        self.listen(place, sign_in).wait(timeout, is_awaited)
+        self.listen(where, sign_in).wait(timeout, is_awaited)
         if sign_in.failure:
             raise sign_in.failure
         attempts = [_sentence(failure) for failure in sign_in.failures]
@@ -200,7 +200,7 @@ class Login:
             url,
             lambda: self.client.login_link(url, options.domain),
             self._exchange,
-            about=About(options.host, options.partner.strip().upper(), place_of_job(), job_number()),
+            about=About(options.host, options.partner.strip().upper(), user_at_host(), job_number()),
             person=lambda opened: jwt_person(opened.tokens.access_token) or "",
             until=self.now() + dt.timedelta(seconds=options.login_timeout),
         )

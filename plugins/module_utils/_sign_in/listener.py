@@ -20,7 +20,7 @@ import typing as t
 
 from .._errors import ConfigurationError
 from .._http.api import use_certificate
-from .._service.api import Place
+from .listen_options import ListenOptions
 from .sign_in import PageRequest, SignIn
 
 # In seconds: from the connection to the whole request, TLS included.
@@ -34,28 +34,28 @@ _OPTIONS = ("certificate_path", "private_key_path", "private_key_passphrase")
 
 
 class Listener(http.server.ThreadingHTTPServer):
-    """Serve a sign-in. Raises ConfigurationError where the place cannot be had."""
+    """Serve a sign-in. Raises ConfigurationError where it cannot listen there."""
 
     daemon_threads = True
     allow_reuse_port = False
     request_queue_size = 32
 
-    def __init__(self, place: Place, sign_in: SignIn[t.Any]) -> None:
+    def __init__(self, options: ListenOptions, sign_in: SignIn[t.Any]) -> None:
         self.sign_in = sign_in
-        self._context = _context(place)
+        self._context = _context(options)
         self._mutex = threading.Lock()
         self._open: set[socket.socket] = set()
         self._idle: dict[socket.socket, float] = {}
         self._answering: set[threading.Thread] = set()
         self._over = False
         self._crash: BaseException | None = None
-        self.address_family = socket.AF_INET6 if ":" in place.address else socket.AF_INET
+        self.address_family = socket.AF_INET6 if ":" in options.address else socket.AF_INET
         try:
-            super().__init__((place.address, place.port), http.server.BaseHTTPRequestHandler)
+            super().__init__((options.address, options.port), http.server.BaseHTTPRequestHandler)
         except OSError as exc:
             raise ConfigurationError(
-                f"cannot listen on {place.address} port {place.port} ({exc.strerror}): another sign-in may be waiting "
-                "there; let it end, or set listen_address and listen_port"
+                f"cannot listen on {options.address} port {options.port} ({exc.strerror}): another sign-in may be "
+                "waiting there; let it end, or set listen_address and listen_port"
             ) from exc
 
     def wait(self, seconds: float, is_wanted: t.Callable[[], bool] = lambda: True) -> None:
@@ -231,13 +231,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return joined
 
 
-def _context(place: Place) -> ssl.SSLContext | None:
+def _context(options: ListenOptions) -> ssl.SSLContext | None:
     """Return the rules for TLS; raises ConfigurationError."""
-    if not place.certificate_path:
+    if not options.certificate_path:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     use_certificate(
-        context, place.certificate_path, place.private_key_path, place.private_key_passphrase, options=_OPTIONS
+        context, options.certificate_path, options.private_key_path, options.private_key_passphrase, options=_OPTIONS
     )
     return context

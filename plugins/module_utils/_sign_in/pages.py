@@ -93,11 +93,11 @@ _BAD: tuple[Kind, ...] = (*_AGAIN, "failed", "over")
 
 @dataclasses.dataclass(frozen=True)
 class About:
-    """What each page is about: a server, a partner, and the job that waits, by its number or else by its place."""
+    """What each page is about: a server, a partner, and the job that waits, by its number or else by its owner."""
 
     service: str
     partner: str
-    place: str
+    owner: str
     number: str | None = None
 
     def title(self) -> str:
@@ -111,7 +111,7 @@ class About:
 
     @property
     def _name(self) -> str:
-        return _clipped(self.number or self.place)
+        return _clipped(self.number or self.owner)
 
 
 @dataclasses.dataclass(frozen=True)

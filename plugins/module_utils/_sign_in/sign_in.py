@@ -13,9 +13,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import hashlib
-import hmac
-import os
 import re
 import threading
 import typing as t
@@ -23,11 +20,12 @@ from urllib.parse import urlsplit
 
 from .._clock import utc_now
 from .._errors import ConfigurationError, RedtrustError, RefusedError, ServiceError
-from .._service.api import START, is_host_of, landing_address, token_in
+from .._service.api import is_host_of, landing_address, token_in
 from . import pages
+from .listen_options import START
+from .marks import Mark, Marks
 
-Session = t.TypeVar("Session")
-Mark = t.Literal["seen", "started"]
+Kept = t.TypeVar("Kept")
 
 # An answer may show who signs in where, and an address may hold a token: neither is kept or handed on.
 _HEADERS = {
@@ -49,7 +47,7 @@ class PageRequest:
 
 
 @dataclasses.dataclass(frozen=True)
-class PageAnswer:
+class PageResponse:
     """What it gets."""
 
     status: int
@@ -57,15 +55,7 @@ class PageAnswer:
     body: bytes = b""
 
 
-@dataclasses.dataclass(frozen=True)
-class _Mark:
-    """What a browser's cookie says: how far it has come, and which browser it is."""
-
-    kind: Mark
-    browser: str
-
-
-class SignIn(t.Generic[Session]):
+class SignIn(t.Generic[Kept]):
     """One sign-in by whoever comes first. Usable from several threads.
 
     ``link`` makes the signed link, now; ``exchange`` turns the token into a session that is kept. ``done`` is set when
@@ -77,14 +67,14 @@ class SignIn(t.Generic[Session]):
         self,
         redirect_url: str,
         link: t.Callable[[], str],
-        exchange: t.Callable[[str], Session],
+        exchange: t.Callable[[str], Kept],
         *,
         about: pages.About,
-        person: t.Callable[[Session], str] = lambda _session: "",
+        person: t.Callable[[Kept], str] = lambda _session: "",
         until: dt.datetime | None = None,
     ) -> None:
         self.done = threading.Event()
-        self.result: Session | None = None
+        self.result: Kept | None = None
         self.failure: RedtrustError | None = None
         self.failures: list[ServiceError] = []
         self._link = link
@@ -94,16 +84,12 @@ class SignIn(t.Generic[Session]):
         self._until = until
         self._mutex = threading.Lock()
         self._over = False
-        self._key = os.urandom(32)
+        self._marks = Marks(redirect_url)
         self._untold: set[str] = set()
         self._winner: str | None = None
         self._redirect_url = redirect_url
         self.address = landing_address(redirect_url)
-        parts = urlsplit(redirect_url)
-        self._path = parts.path or "/"
-        self._secure = parts.scheme == "https"
-        # Cookies are shared by all ports of a host, and so by all who listen there.
-        self._cookie = ("__Host-" if self._secure else "") + f"redtrust_login_{parts.port or 0}"
+        self._path = urlsplit(redirect_url).path or "/"
 
     def stop(self) -> None:
         """Begin nothing more; wait for what has begun."""
@@ -114,13 +100,13 @@ class SignIn(t.Generic[Session]):
         """Return whether each browser that was shown a button knows that the sign-in is over."""
         return not self._untold
 
-    def answer(self, request: PageRequest) -> PageAnswer:
+    def answer(self, request: PageRequest) -> PageResponse:
         """Answer a browser."""
         path, _mark, query = request.target.partition("?")
         if not is_host_of(self._redirect_url, request.headers.get("host", "")):
             return self._page("wrong_address", 421, request, pages.More(address=self.address))
         if _is_guess(request):
-            return PageAnswer(503, _HEADERS)
+            return PageResponse(503, _HEADERS)
         if request.method == "POST" and path == START:
             return self._start(request)
         if request.method not in ("GET", "HEAD") or path not in (self._path, START):
@@ -131,7 +117,7 @@ class SignIn(t.Generic[Session]):
         if request.method == "GET" and path == self._path and "tkn=" in query.lower():
             return self._callback(request, query)
         mark = self._mark(request)
-        if mark and mark.kind == "started" and request.headers.get("sec-fetch-site", "") != "none":
+        if mark and mark.stage == "started" and request.headers.get("sec-fetch-site", "") != "none":
             return self._page("no_token", 200, request)
         return self._with_mark(self._page("sign_in", 200, request), request)
 
@@ -139,7 +125,7 @@ class SignIn(t.Generic[Session]):
     def _is_over(self) -> bool:
         return self._over or self.done.is_set()
 
-    def _too_late(self, request: PageRequest) -> PageAnswer:
+    def _too_late(self, request: PageRequest) -> PageResponse:
         """Say what came of it, to each browser as it concerns it."""
         mark = self._mark(request)
         if mark:
@@ -150,32 +136,29 @@ class SignIn(t.Generic[Session]):
             return self._welcome(request, self.result)
         return self._page("elsewhere", 410, request)
 
-    def _with_mark(self, answer: PageAnswer, request: PageRequest) -> PageAnswer:
+    def _with_mark(self, answer: PageResponse, request: PageRequest) -> PageResponse:
         """Let the browser press the button of this page, unless it may already, or does not look at it."""
         if request.method == "HEAD" or self._mark(request):
             return answer
-        return self._marked(answer, _Mark("seen", os.urandom(16).hex()))
+        return self._marked(answer, self._marks.new())
 
-    def _marked(self, answer: PageAnswer, mark: _Mark) -> PageAnswer:
+    def _marked(self, answer: PageResponse, mark: Mark) -> PageResponse:
         self._untold.add(mark.browser)
-        value = f"{mark.kind}.{mark.browser}"
-        secure = "; Secure" if self._secure else ""
-        cookie = f"{self._cookie}={value}.{self._seal(value)}; Path=/; HttpOnly; SameSite=Lax{secure}"
-        return dataclasses.replace(answer, headers={**answer.headers, "Set-Cookie": cookie})
+        return dataclasses.replace(answer, headers={**answer.headers, "Set-Cookie": self._marks.cookie(mark)})
 
-    def _start(self, request: PageRequest) -> PageAnswer:
+    def _start(self, request: PageRequest) -> PageResponse:
         """Send the browser to Redtrust. The link is signed now, since the service takes it for some minutes only."""
         if self._is_over:
             return self._too_late(request)
         mark = self._mark(request)
         if mark is None:
             return self._with_mark(self._page("not_from_here", 403, request), request)
-        answer = PageAnswer(303, {**_HEADERS, "Location": self._link()})
-        return self._marked(answer, _Mark("started", mark.browser))
+        answer = PageResponse(303, {**_HEADERS, "Location": self._link()})
+        return self._marked(answer, Mark("started", mark.browser))
 
-    def _callback(self, request: PageRequest, query: str) -> PageAnswer:
+    def _callback(self, request: PageRequest, query: str) -> PageResponse:
         mark = self._mark(request)
-        if mark is None or mark.kind != "started":
+        if mark is None or mark.stage != "started":
             return self._with_mark(self._page("not_from_here", 403, request), request)
         try:
             token = token_in(query)
@@ -188,7 +171,7 @@ class SignIn(t.Generic[Session]):
                 return self._too_late(request)
             return self._signed_in(request, token, mark)
 
-    def _signed_in(self, request: PageRequest, token: str, mark: _Mark) -> PageAnswer:
+    def _signed_in(self, request: PageRequest, token: str, mark: Mark) -> PageResponse:
         try:
             self.result = self._exchange(token)
         except ServiceError as exc:
@@ -204,10 +187,12 @@ class SignIn(t.Generic[Session]):
         self.done.set()
         return self._welcome(request, self.result)
 
-    def _welcome(self, request: PageRequest, session: Session) -> PageAnswer:
+    def _welcome(self, request: PageRequest, session: Kept) -> PageResponse:
         return self._page("signed_in", 200, request, pages.More(person=self._person(session)))
 
-    def _page(self, kind: pages.Kind, status: int, request: PageRequest, more: pages.More | None = None) -> PageAnswer:
+    def _page(
+        self, kind: pages.Kind, status: int, request: PageRequest, more: pages.More | None = None
+    ) -> PageResponse:
         language = pages.language_of(request.headers.get("accept-language", ""))
         headers = {
             **_HEADERS,
@@ -216,25 +201,10 @@ class SignIn(t.Generic[Session]):
             "Vary": "Accept-Language, Cookie",
         }
         more = dataclasses.replace(more or pages.More(), until=self._until, now=utc_now())
-        return PageAnswer(status, headers, pages.page(kind, language, self._about, more))
+        return PageResponse(status, headers, pages.page(kind, language, self._about, more))
 
-    def _mark(self, request: PageRequest) -> _Mark | None:
-        """Return the mark that the browser has from this sign-in; the further one where it has several.
-
-        Read as RFC 6265, 5.4 has browsers write it. Other applications on this host have cookies of any form, and may
-        even have one of this name.
-        """
-        found: dict[str, _Mark] = {}
-        for pair in request.headers.get("cookie", "").split(";"):
-            name, _equals, text = pair.strip().partition("=")
-            value, _dot, seal = text.rpartition(".")
-            kind, _dot, browser = value.partition(".")
-            if name == self._cookie and hmac.compare_digest(seal.encode(), self._seal(value).encode()):
-                found[kind] = _Mark("started" if kind == "started" else "seen", browser)
-        return found.get("started") or found.get("seen")
-
-    def _seal(self, value: str) -> str:
-        return hmac.new(self._key, value.encode(), hashlib.sha256).hexdigest()
+    def _mark(self, request: PageRequest) -> Mark | None:
+        return self._marks.find(request.headers.get("cookie", ""))
 
 
 def _is_guess(request: PageRequest) -> bool:

@@ -29,7 +29,6 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.
     HttpRequest,
     HttpResponse,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.redirect_url import Place
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.signing import Partner
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import kept as _kept_session
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.credentials import Credentials
@@ -41,9 +40,10 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sign_
     LoginResult,
     is_awaited,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sign_in.listen_options import ListenOptions
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sign_in.sign_in import (
-    PageAnswer,
     PageRequest,
+    PageResponse,
     SignIn,
 )
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
@@ -73,7 +73,7 @@ class Browser:
         self._sign_in = sign_in
         self._headers = {"host": "127.0.0.1:8765"}
 
-    def ask(self, target: str, method: str = "GET") -> PageAnswer:
+    def ask(self, target: str, method: str = "GET") -> PageResponse:
         answer = self._sign_in.answer(PageRequest(method, target, dict(self._headers)))
         if cookie := answer.headers.get("Set-Cookie"):
             self._headers["cookie"] = cookie.partition(";")[0]
@@ -105,7 +105,7 @@ class Desk:
         self.credentials = Credentials(partner_secret=PARTNER.secret, redirect_url=URL)
         self.api_version = "4.33"
         self.visit: Visit = lambda _browser: None
-        self.listened: list[tuple[Place, float]] = []
+        self.listened: list[tuple[ListenOptions, float]] = []
         self.sign_in: SignIn[Opened] | None = None
 
     def triple(self, _request: object) -> HttpResponse:
@@ -123,7 +123,7 @@ class Desk:
             wait=True,
             login_timeout=300.0,
             job_template="Redtrust: sign in",
-            place=lambda: Place.at(URL),
+            listen_options=lambda: ListenOptions.at(URL),
         )
         service = client(self.transport, self.api_version, partner=PARTNER, clock=self.now.timestamp)
         session = Session(
@@ -136,15 +136,15 @@ class Desk:
         )
         return Login(dataclasses.replace(options, **changes), session, service, lambda: self.now, self.listen)
 
-    def listen(self, place: Place, sign_in: SignIn[Opened]) -> Desk:
+    def listen(self, where: ListenOptions, sign_in: SignIn[Opened]) -> Desk:
         self.sign_in = sign_in
-        self.place = place
+        self.where = where
         return self
 
     def wait(self, seconds: float, is_wanted: t.Callable[[], bool]) -> None:
         assert is_wanted()
         assert self.sign_in is not None
-        self.listened.append((self.place, seconds))
+        self.listened.append((self.where, seconds))
         self.visit(Browser(self.sign_in))
         self.sign_in.stop()
 
@@ -263,7 +263,7 @@ class TestWithoutAPerson:
         assert (result.action, result.reason, desk.steps()) == ("certificate", None, ["login_request", "exchange"])
 
     def test_nothing_listens_where_nobody_is_to_be_waited_for(self, desk: Desk) -> None:
-        result = desk.run(wait=False, place=lambda: pytest.fail("nobody is listened for"))
+        result = desk.run(wait=False, listen_options=lambda: pytest.fail("nobody is listened for"))
         assert (result.action, result.changed, result.opened, result.failure) == ("needed", False, None, None)
         assert str(result.login_url).startswith(f"{LINK}?Consumer=RA_API&Domain=local.users&RedirectUrl=http")
         assert str(result.reason).startswith(NO_SESSION)
@@ -276,7 +276,7 @@ class TestWithoutAPerson:
 
     def test_an_address_that_cannot_be_listened_on_is_told_before_anything_is_sent(self, desk: Desk) -> None:
         with pytest.raises(ConfigurationError, match="listen_port"):
-            desk.run(place=lambda: Place.at(URL, port=0))
+            desk.run(listen_options=lambda: ListenOptions.at(URL, port=0))
         assert desk.steps() == []
 
     def test_a_link_that_the_service_does_not_take_is_told_before_anybody_is_asked(self, desk: Desk) -> None:
@@ -308,7 +308,7 @@ class TestAPerson:
         assert str(result.reason).startswith(NO_SESSION)
         assert result.opened is not None
         assert (desk.exchanged(), result.opened.tokens.access_token) == (["canary"], "access-1")
-        assert desk.listened == [(Place("127.0.0.1", 8765), 300.0)]
+        assert desk.listened == [(ListenOptions("127.0.0.1", 8765), 300.0)]
         assert links[0].startswith(f"{LINK}?Consumer=RA_API&Domain=local.users&RedirectUrl=http")
         assert desk.run().action == "none"
 
