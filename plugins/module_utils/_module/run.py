@@ -19,7 +19,7 @@ from .._errors import ConfigurationError, RedtrustError
 from .._holder import holder
 from .._http.api import REQUESTS_IMPORT_ERROR, HttpsTransport, check_files
 from .._models import Outcome
-from .._service.api import Client, Retry
+from .._service.api import Calls, Client, Retry
 from .._session.api import Credentials, Session, SessionFile, SessionPlace, StoredSession
 from .._store.api import Store, open_store
 from .._x509.api import CRYPTOGRAPHY_IMPORT_ERROR
@@ -129,16 +129,15 @@ class Context:
             )
         if partner:
             self.register(partner.secret)
-        return Client(
-            contract,
+        calls = Calls(
             arguments.address_of(self.params),
             HttpsTransport(options, hide=self.module.secrets.hide),
             partner=partner,
             secrets=self.module.secrets,
-            finalized_codes=arguments.finalized_codes_of(self.params),
             retry=Retry(deadline=self.params["retry_timeout"]),
             warn=self.module.warn,
         )
+        return Client(contract, calls, arguments.finalized_codes_of(self.params))
 
     def _session_path(self) -> str:
         """Return where the session is kept: as asked for, else beside the store, for this user and AWX job."""

@@ -5,19 +5,21 @@
 
 from __future__ import annotations
 
+from .address import Address
 from .answers import jwt_person
-from .client import Address, Client
+from .calls import Calls
+from .client import Client
 from .contract import CONTRACTS, Contract
 from .login_page import ask_login_page
 from .redirect_url import check_redirect_url, is_host_of, landing_address, port_of
-from .retry import Breaker, Retry
+from .retry import Retry
 from .signing import Partner
 from .temporal_token import pasted_token, token_in
 
 __all__ = [
     "CONTRACTS",
     "Address",
-    "Breaker",
+    "Calls",
     "Client",
     "Contract",
     "Partner",

@@ -50,10 +50,15 @@ class Breaker:
 
     def __init__(self, threshold: int = 3) -> None:
         self._threshold = threshold
-        self._failures = 0
-        self._ended = False
         self._mutex = threading.Lock()
-        self.reason = "the service is down"
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was reported."""
+        with self._mutex:
+            self._failures = 0
+            self._ended = False
+            self.reason = "the service is down"
 
     def is_open(self) -> bool:
         """Return whether the service is not to be asked any more."""

@@ -13,7 +13,7 @@ import typing as t
 
 from .._errors import ConfigurationError, RedtrustError, ServiceError, SessionError
 from .._holder import is_in_job, job_number, user_at_host
-from .._service.api import Breaker, Client, ask_login_page, jwt_person, landing_address
+from .._service.api import Client, ask_login_page, jwt_person, landing_address
 from .._session.api import How, Opened, Session
 from .listen_options import ListenOptions
 from .listener import Listener
@@ -206,7 +206,7 @@ class Login:
         )
 
     def _exchange(self, token: str) -> Opened:
-        self.client.breaker = Breaker()  # a person may try again as often as time allows
+        self.client.breaker.reset()  # a person may try again as often as time allows
         return self.session.sign_in(token)
 
     def _next_step(self) -> str:
