@@ -9,9 +9,11 @@ import datetime as dt
 import time
 import typing as t
 
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.options import (
+    TransportOptions,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     HttpsTransport,
-    TransportOptions,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
     CertificateSpec,

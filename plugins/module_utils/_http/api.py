@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .options import TransportOptions, check_files
 from .tls import use_certificate
 from .transport import (
     REDIRECTS,
@@ -13,8 +14,6 @@ from .transport import (
     HttpResponse,
     HttpsTransport,
     Transport,
-    TransportOptions,
-    check_files,
 )
 
 __all__ = [

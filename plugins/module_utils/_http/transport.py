@@ -18,18 +18,16 @@ import http.cookiejar
 import io
 import json
 import re
-import ssl
 import threading
 import time
 import traceback
 import typing as t
-from pathlib import Path
 
 from .. import _fault_points
-from .._errors import AnswerInvalidError, AnswerLostError, ConfigurationError, NotSentError
+from .._errors import AnswerInvalidError, AnswerLostError, NotSentError
 from .connection import Adapter, Bounds, TooLargeError
 from .failures import PROXY_ADVICE, explained, is_proxy
-from .tls import client_context
+from .options import TransportOptions
 
 try:
     import requests
@@ -86,29 +84,6 @@ class Transport(t.Protocol):
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request once. Raises NotSentError, AnswerLostError or AnswerInvalidError."""
-
-
-@dataclasses.dataclass(frozen=True)
-class TransportOptions:
-    """How to reach the service. ``timeout`` is in seconds, for one request and its whole answer."""
-
-    validate_certs: bool = True
-    ca_path: str | None = None
-    client_cert: str | None = None
-    client_key: str | None = None
-    client_key_passphrase: str | None = dataclasses.field(default=None, repr=False)
-    proxy: str | None = dataclasses.field(default=None, repr=False)
-    timeout: float = 30.0
-
-    def context(self, ca_path: str | None) -> ssl.SSLContext:
-        """Return the rules for TLS, with these CA certificates. Raises ConfigurationError."""
-        return client_context(
-            validate_certs=self.validate_certs,
-            ca_path=ca_path,
-            client_cert=self.client_cert,
-            client_key=self.client_key,
-            client_key_passphrase=self.client_key_passphrase,
-        )
 
 
 class HttpsTransport:
@@ -253,26 +228,3 @@ def _read(request: HttpRequest, answer: requests.Response) -> bytes:
     if re.fullmatch("[0-9]{1,18}", announced) and int(announced) != len(content):
         raise AnswerLostError(f"the answer broke off after {len(content)} of {announced} bytes", **request.where)
     return bytes(content)
-
-
-def check_files(options: TransportOptions) -> None:
-    """Raise ConfigurationError when a file that TLS needs, or the proxy, cannot be used; nothing is sent before."""
-    for name in ("ca_path", "client_cert", "client_key"):
-        path = getattr(options, name)
-        try:
-            if path and _is_empty(path):
-                raise ConfigurationError(f"{name}: {path} is empty")
-        except OSError as exc:
-            raise ConfigurationError(f"{name}: {path} cannot be read ({exc.strerror})") from exc
-    if options.client_key and not options.client_cert:
-        raise ConfigurationError("client_key needs client_cert")
-    if options.client_key_passphrase and not options.client_cert:
-        raise ConfigurationError("client_key_passphrase needs client_cert")
-    if options.proxy and not is_proxy(options.proxy):
-        raise ConfigurationError(PROXY_ADVICE)
-    options.context(options.ca_path)
-
-
-def _is_empty(path: str) -> bool:
-    with Path(path).open("rb") as file:
-        return not file.read(1)
