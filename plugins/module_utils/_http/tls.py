@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What TLS needs, and what it means when TLS is not agreed."""
+"""Set up TLS, and explain to the operator why it was not agreed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typing as t
 
 from .._errors import ConfigurationError
 
-# Alerts with which a server turns a client's certificate down, or asks for one (RFC 8446, section 6.2).
+# Alerts with which a server refuses a client certificate, or asks for one (RFC 8446, section 6.2).
 _ABOUT_THE_CLIENT = {
     "CERTIFICATE_REQUIRED": "the server wants a client certificate: set client_cert and client_key",
     "CERTIFICATE_REVOKED": "the server says that client_cert is revoked: ask for another one",
@@ -25,7 +25,7 @@ _ABOUT_THE_CLIENT = {
 }
 _ALERT = re.compile(rf"ALERT_({'|'.join(_ABOUT_THE_CLIENT)})$")
 
-# What openssl finds wrong with the server's certificate (X509_V_ERR_...).
+# Faults that openssl finds in the server's certificate (X509_V_ERR_...).
 _ABOUT_THE_SERVER = {
     9: "the server's certificate is not valid yet: compare the clocks of the two machines",
     10: "the server's certificate has expired: have it renewed",
@@ -71,13 +71,13 @@ def client_context(
 
 
 def turned_down(exc: BaseException) -> str | None:
-    """Return what to do when the server does not accept the client's certificate; None when it is not about that."""
+    """Return the advice where the server refused the client certificate; None where that is not the cause."""
     alert = _ALERT.search(str(getattr(exc, "reason", None) or ""))
     return _ABOUT_THE_CLIENT[alert[1]] if alert else None
 
 
 def advice(exc: BaseException) -> str | None:
-    """Return what to do about a handshake that failed, where there is more to say than openssl does."""
+    """Return the advice about a handshake that failed; None where openssl says enough."""
     code = getattr(exc, "verify_code", 0)
     if code in _UNKNOWN_ISSUER:
         return _UNKNOWN_ISSUER_ADVICE

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One Redtrust server: what each generation of its API expects, and a client for it."""
+"""One Redtrust server: the generations of its API as data, and a client for them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Send the calls of one service: signed, tried again where that may be, a no of the service as an error."""
+"""Send calls to one service: sign them, try again where that is safe, and raise its refusals as errors."""
 
 from __future__ import annotations
 
@@ -30,9 +30,8 @@ _SECRET_MEMBERS = ("password", "temporalToken", "refreshToken", "requestCode")
 class Calls:
     """Send calls to one service. Usable from several threads.
 
-    Every request is signed anew when a partner is given. Where a failure allows it, a call is sent again within the
-    deadline of ``retry``. Once ``breaker`` is open nothing is sent any more. ``warn`` is told once when the clocks
-    differ.
+    With a partner each attempt gets a signature of its own. ``retry`` says how long a call is tried again after a
+    failure that allows it. An open ``breaker`` stops all calls. ``warn`` gets one sentence when the clocks differ.
     """
 
     def __init__(
@@ -56,7 +55,7 @@ class Calls:
         self._transport = transport
 
     def now(self) -> dt.datetime:
-        """Return the time at the service, as far as its answers have told."""
+        """Return the time at the service, by the dates of its answers."""
         return self._clock.now()
 
     def login_url(self, page: str, redirect_url: str, domain: str | None) -> str:
@@ -67,9 +66,9 @@ class Calls:
         return self._partner.login_url(page, redirect_url=redirect_url, timestamp=timestamp, domain=domain)
 
     def get_page(self, endpoint: Endpoint, url: str, cookies: t.Mapping[str, str] | None) -> tuple[HttpResponse, bool]:
-        """Get a page, signed, as it is: a redirect is not followed, and a refusal is an answer.
+        """Get a page. No redirect is followed, and a refusal below 500 is returned like any other page.
 
-        Also return whether the answer shows that the request was sent with a wrong time.
+        Also return whether the answer shows that the request was signed with a wrong time.
         """
 
         def send() -> tuple[HttpResponse, bool]:
@@ -86,7 +85,7 @@ class Calls:
         return self.persist(endpoint, send)
 
     def check_page(self, endpoint: Endpoint, response: HttpResponse) -> None:
-        """Raise RefusedError, in the service's own words, where a page is a refusal."""
+        """Raise RefusedError, with the words of the service, where a page is a refusal."""
         try:
             self._check(endpoint, response, self._envelope_or_none(response))
         except ServiceError as exc:
@@ -101,20 +100,20 @@ class Calls:
         *,
         bearer: str | None = None,
     ) -> Parsed:
-        """Send a call as often as may be, and return what ``parse`` makes of its data; raises a ServiceError."""
+        """Send a call, again where that is safe, and parse its data; raises a ServiceError."""
 
         def send() -> Parsed:
             response, _envelope = self.send(endpoint, body, bearer)
             try:
                 return parse(parse_envelope(response.body).data)
             except (ValueError, ConfigurationError) as exc:
-                # Without the error it comes from, whose words may hold what the service has repeated.
+                # Without its cause: that message may hold a secret that the service repeated.
                 raise self.invalid(endpoint, response, str(exc)) from None
 
         return self.persist(endpoint, send)
 
     def persist(self, endpoint: Endpoint, send: t.Callable[[], Parsed]) -> Parsed:
-        """Send as often as may be, unless the service is plainly down; the breaker learns what became of it."""
+        """Send, again where that is safe, unless the service is plainly down; report the result to the breaker."""
 
         def once() -> Parsed:
             if self.breaker.is_open():
@@ -138,8 +137,8 @@ class Calls:
     ) -> tuple[HttpResponse, Envelope | None]:
         """Send once; raise RefusedError when the status or the envelope says no.
 
-        Send once more what was refused when only the refusal has shown that the time of the signature was wrong:
-        what is refused was not carried out.
+        A refusal may be the first answer to show that the time of the signature was wrong. Then the request is sent
+        once more: the refused one was not carried out.
         """
         response, mistimed = self._sent(endpoint, body, bearer)
         if mistimed and self._partner and response.status in (401, 403):
@@ -162,7 +161,7 @@ class Calls:
     def _sent(
         self, endpoint: Endpoint, body: t.Mapping[str, t.Any] | None, bearer: str | None
     ) -> tuple[HttpResponse, bool]:
-        """Return the answer, and whether it shows that the request was sent with a wrong time."""
+        """Return the answer, and whether it shows that the request was signed with a wrong time."""
         for secret in (bearer, *((body or {}).get(name) for name in _SECRET_MEMBERS)):
             self.secrets.add(secret)
         sending = self._clock.sending()
@@ -179,14 +178,14 @@ class Calls:
         return headers
 
     def _envelope_or_none(self, response: HttpResponse) -> Envelope | None:
-        """Read the envelope where there is one: a proxy answers HTML, and finalize may answer nothing."""
+        """Return the envelope, None without one: a proxy answers HTML, and finalize may answer nothing."""
         try:
             return parse_envelope(response.body, self.secrets.hide)
         except ValueError:
             return None
 
     def _check(self, endpoint: Endpoint, response: HttpResponse, envelope: Envelope | None) -> None:
-        """Raise RefusedError when the status or the envelope says no, in the service's own words."""
+        """Raise RefusedError, with the words of the service, when the status or the envelope says no."""
         refused = refusal(
             endpoint,
             self.address.url(endpoint),

@@ -26,7 +26,7 @@ from .upload import Upload
 class Client:
     """Speak one generation of the service. Usable from several threads; all methods raise the ServiceErrors.
 
-    ``finalized_codes`` are the error codes that, after an upload without an answer, say that it had been carried out.
+    ``finalized_codes``: after an upload without an answer, these error codes confirm that it was carried out.
     """
 
     def __init__(self, contract: Contract, calls: Calls, finalized_codes: t.Iterable[str] = ()) -> None:
@@ -36,11 +36,11 @@ class Client:
 
     @property
     def breaker(self) -> Breaker:
-        """What is known of whether the service is down."""
+        """The record of whether the service is down."""
         return self._calls.breaker
 
     def now(self) -> dt.datetime:
-        """Return the time at the service, as far as its answers have told."""
+        """Return the time at the service, by the dates of its answers."""
         return self._calls.now()
 
     def login(self, username: str, password: str, domain: str | None) -> Tokens:
@@ -54,18 +54,18 @@ class Client:
         return self._calls.call(self.contract.login, body, parse_tokens)
 
     def login_link(self, redirect_url: str, domain: str | None) -> str:
-        """Return the address at which a person signs in, signed now: the service takes it for some minutes only."""
+        """Return the address at which a person signs in. Its signature is made now and lasts for some minutes."""
         return self._calls.login_url(self._calls.address.login_page(self.contract), redirect_url, domain)
 
     def visit(self, url: str, cookies: t.Mapping[str, str] | None = None) -> tuple[HttpResponse, bool]:
-        """Get a page of the login, signed, as it is: a redirect is not followed, and a refusal is an answer.
+        """Get a page of the login. No redirect is followed, and a refusal below 500 is returned like any other page.
 
-        Also return whether the answer shows that the request was sent with a wrong time.
+        Also return whether the answer shows that the request was signed with a wrong time.
         """
         return self._calls.get_page(_page(url), url, cookies)
 
     def check_page(self, url: str, response: HttpResponse) -> None:
-        """Raise RefusedError, in the service's own words, where the answer to ``visit`` is no page to sign in at."""
+        """Raise RefusedError, with the words of the service, where the answer to ``visit`` is a refusal."""
         self._calls.check_page(_page(url), response)
 
     def exchange(self, temporal_token: str) -> Tokens:
@@ -80,7 +80,7 @@ class Client:
         return self._calls.call(self.contract.refresh, body, parse_tokens, bearer=tokens.access_token)
 
     def logout(self, tokens: Tokens) -> None:
-        """End the session at the service. A status is enough where nothing comes with it."""
+        """End the session at the service. An empty answer with a good status is enough."""
         endpoint = self.contract.logout
 
         def send() -> None:
@@ -93,7 +93,7 @@ class Client:
     def create(self, tokens: Tokens, spec: CertificateSpec, renews: str | None = None) -> Request:
         """Have a key pair made and get its CSR; ``renews`` is the thumbprint of the certificate to replace.
 
-        Each call makes a key, so it is only ever repeated when the request provably never left.
+        Each call makes a key, so it is repeated only when the request provably never left.
         """
         endpoint = self.contract.renew if renews else self.contract.create
         return self._calls.call(endpoint, self._create_body(spec, renews), parse_request, bearer=tokens.access_token)
@@ -103,8 +103,9 @@ class Client:
     ) -> Finalized:
         """Upload the certificate of a request. May be repeated with the same request and certificate.
 
-        ``lost`` says that an earlier upload had no answer. After one, here or earlier, only a confirmation or one of
-        ``finalized_codes`` counts as done (contract, readings). An error says by ``unanswered`` that one was lost here.
+        ``lost``: an earlier upload had no answer. After such an upload, here or earlier, only a confirmation or one of
+        ``finalized_codes`` counts as done (contract, readings). An error has ``unanswered`` set where one was lost
+        here.
         """
         endpoint = self.contract.finalize
         body = {"dataInB64": data_in_b64, "provider": provider, "requestCode": request_code}
@@ -122,7 +123,7 @@ class Client:
     def _stored(
         self, endpoint: Endpoint, response: HttpResponse, envelope: Envelope | None
     ) -> Finalized | AnswerLostError:
-        """Read what was stored; return the error where the answer does not say that our certificate was."""
+        """Return the stored certificate, or the error where the answer does not confirm ours."""
         if not self.contract.confirms_upload and is_page(response.body):
             raise self._calls.invalid(endpoint, response, "a page")
         stored = self._masked(parse_finalized(envelope.data if envelope else None))
@@ -139,7 +140,7 @@ class Client:
         )
 
     def _masked(self, finalized: Finalized) -> Finalized:
-        """Hide what the service repeats where it should say what it stored: our own store keeps that."""
+        """Mask secrets that the service repeats in these fields: our own store keeps the fields."""
         number, thumbprint = finalized.certificate_id, finalized.thumbprint
         if thumbprint and not re.fullmatch(r"[0-9A-Fa-f]{40}", thumbprint):
             thumbprint = self._calls.secrets.hide(thumbprint)
@@ -148,7 +149,7 @@ class Client:
         )
 
     def check(self, spec: CertificateSpec) -> None:
-        """Raise ConfigurationError when this generation has no field for something that is asked for."""
+        """Raise ConfigurationError when this generation lacks a field that the certificate needs."""
         if spec.group_ids and not self.contract.knows_group_ids:
             raise ConfigurationError(f"group_ids needs api_version 4.42, not {self.contract.api_version}")
 

@@ -63,7 +63,7 @@ def is_host_of(redirect_url: str, host: str) -> bool:
 
 
 def leads_to(address: str, redirect_url: str) -> bool:
-    """Return whether an address is the registered one, whatever its query."""
+    """Return whether an address is the registered one, but for its query."""
     try:
         return _without_query(urlsplit(address)) == _without_query(urlsplit(redirect_url))
     except ValueError:

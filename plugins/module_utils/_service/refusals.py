@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell a no of the service from one of what stands before it, in words for the operator. Pure."""
+"""Tell a refusal of the service from one of a proxy before it, in words for the operator. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def refusal(
     wait: float | None,
     hide: t.Callable[[str], str],
 ) -> RefusedError | None:
-    """Return the error where the status or the envelope says no. ``wait`` is what the answer asks for, in seconds."""
+    """Return the error where the status or the envelope says no. ``wait`` is the pause that it asks for, in seconds."""
     if response.status < 300 and not (envelope and envelope.refuses):
         return None
     foreign = _foreign(endpoint, url, response, envelope, hide)
@@ -63,7 +63,7 @@ def _of_the_service(response: HttpResponse, envelope: Envelope | None) -> tuple[
 def _foreign(
     endpoint: Endpoint, url: str, response: HttpResponse, envelope: Envelope | None, hide: t.Callable[[str], str]
 ) -> tuple[str, str] | None:
-    """Return the words for an answer that is not the service's, and what to look at; None where it is."""
+    """Return the sentence about an answer of somebody else, and the advice; None where the service itself answers."""
     status = response.status
     if 300 <= status < 400:
         site = _site(_target(url, response.headers.get("location", "")), hide)
@@ -86,7 +86,7 @@ def _what(body: bytes, envelope: Envelope | None) -> str:
 
 
 def _site(target: str | None, hide: t.Callable[[str], str]) -> str:
-    """Return host and port; the whole address is masked first, since what follows them may be the rest of a secret."""
+    """Return scheme, host and port. The whole address is masked first: a secret may end in the path."""
     if target is None:
         return "what is no address"
     try:
@@ -97,7 +97,7 @@ def _site(target: str | None, hide: t.Callable[[str], str]) -> str:
 
 
 def _target(base: str, location: str) -> str | None:
-    """Return where a redirect leads; None where that is no address."""
+    """Return the target of a redirect; None where it is no address."""
     try:
         target = urljoin(base, location)
         urlsplit(target).port  # noqa: B018
