@@ -77,7 +77,7 @@ def parse_timestamp(text: str) -> dt.datetime:
 def parse_duration(option: str, text: str, *, instead: str = "") -> dt.timedelta:
     """Return a duration such as ``90d``, ``1y``, ``12h`` or ``1d12h``; y is 365 days and m is minutes.
 
-    ``instead`` is what the option takes besides, in words. Raises ConfigurationError that names the option.
+    ``instead`` names the other values that the option takes. Raises ConfigurationError that names the option.
     """
     counts = _DURATION.fullmatch(text.strip())
     parts = zip(counts.groups(), _UNITS.values()) if counts and text.strip() else ()
@@ -108,14 +108,14 @@ def http_date(text: str | None) -> float | None:
 
 @dataclasses.dataclass(frozen=True)
 class Sending:
-    """When a request was sent: ``time`` is what was taken for the time, in UNIX seconds, ``at`` the monotonic clock."""
+    """The moment of a request: ``time`` in UNIX seconds as it was signed, ``at`` by the monotonic clock."""
 
     time: float
     at: float
 
 
 class ServiceClock:
-    """What time it is at the service; until an answer has told, what it is here. Usable from several threads.
+    """The time at the service; before the first answer, the time of this machine. Usable from several threads.
 
     ``warn`` is called once, with a sentence, when the two differ by more than a minute.
     """
@@ -146,9 +146,9 @@ class ServiceClock:
         return Sending(there if abs(there - here) > TOLERANCE else here, at)
 
     def heard(self, sending: Sending, date: str | None) -> bool:
-        """Take note of the Date of an answer; return whether it shows that the request was sent with a wrong time.
+        """Note the Date of an answer; return whether it shows that the request was signed with a wrong time.
 
-        Date may be from any moment between sending and now, so an answer that took long shows nothing.
+        Date may be of any moment between sending and now, so a slow answer proves nothing.
         """
         told = http_date(date)
         if told is None:

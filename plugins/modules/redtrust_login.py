@@ -11,21 +11,20 @@ module: redtrust_login
 short_description: Sign in to Redtrust with a browser, and stay signed in
 version_added: 0.3.0
 description:
-  - With O(state=present) makes sure that there is a session. One that is kept is used, and refreshed where it is time
-    for that; a user with a certificate is logged in without anybody's help. Otherwise a person has to sign in.
-  - For that person a page is served at the address of O(redirect_url). Its button leads to Redtrust's own page, with a
-    link that is signed at that moment, and Redtrust sends the browser back to O(redirect_url). The temporary token is
-    exchanged at once, the session kept, and the page says that the window can be closed.
-  - It listens on one address, for one sign-in, until O(login_timeout) is over. A browser that did not begin at this
-    page is refused. The pages need no JavaScript. They speak English, Spanish, and the Portuguese of Brazil and of
+  - With O(state=present) it makes sure that there is a session. It uses the kept session, and refreshes it when that is
+    due. It logs in a user with a certificate without the help of a person. Otherwise a person has to sign in.
+  - For that person it serves a page at the address of O(redirect_url). The button of the page leads to Redtrust's own
+    page, with a link that is signed at that moment, and Redtrust sends the browser back to O(redirect_url). The module
+    exchanges the temporary token at once and keeps the session. Then the page says that the window can be closed.
+  - It listens on one address, for one sign-in, until O(login_timeout) is over. It refuses a browser that did not begin
+    at this page. The pages need no JavaScript. They are in English, Spanish, and the Portuguese of Brazil and of
     Portugal.
-  - Who comes too late is told so. After a sign-in the address answers for 5 seconds, and for up to 30 seconds while
-    another browser that has the page open was not told yet. Where nobody signed in it answers for 30 seconds after
-    O(login_timeout). The task ends after that.
-  - The redirect URL is asked for at the service before anybody is bothered, so one that is not registered is told at
-    once.
-  - With O(state=kept) the kept session is refreshed, and nobody is waited for. This is for a schedule, which has to
-    run more often than the session ends.
+  - A browser that comes too late gets a page that says so. After a sign-in the address answers for 5 seconds, and for
+    up to 30 seconds while another browser still shows the button. Without a sign-in it answers for 30 seconds after
+    O(login_timeout). Then the task ends.
+  - It asks the service for the login page before it waits, so an address that is not registered fails at once.
+  - With O(state=kept) it refreshes the kept session and waits for no person. This is for a schedule, which has to run
+    more often than the session ends.
   - The role P(redtrust.certificate_enroll.login#role) shows the address to open while this module waits.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
@@ -37,23 +36,23 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - With V(present) there should be a session, with the help of a person if need be.
-      - With V(kept) the session that there is should live on. Where only a person can help, the task fails.
+      - With V(present) there should be a session. A person may have to sign in for it.
+      - With V(kept) the existing session should live on. Where only a person can help, the task fails.
     type: str
     choices: [present, kept]
     default: present
   force:
-    description: Whether to sign in anew although there is a session. Only with O(state=present).
+    description: Whether to begin a new session although there is one. Only with O(state=present).
     type: bool
     default: false
   wait:
     description:
-      - Whether to wait for a person. With V(false) nothing is listened on; RV(action) is then V(needed), and
-        RV(login_url) is the link with which somebody can sign in.
+      - Whether to wait for a person. With V(false) the module does not listen; RV(action) is then V(needed), and
+        RV(login_url) is the link with which a person can sign in.
     type: bool
     default: true
   login_timeout:
-    description: For how many seconds a person is waited for, at most 86400. The page says until when that is.
+    description: How many seconds to wait for a person, at most 86400. The page shows the end of that time.
     type: float
     default: 300
   job_template:
@@ -75,18 +74,18 @@ options:
   certificate_path:
     description:
       - Path of a PEM file with the certificate for HTTPS, which may hold its chain and its key as well.
-      - Without it plain HTTP is spoken, and only on an address of this machine itself such as V(127.0.0.1).
+      - Without it the module speaks plain HTTP, and only on an address of this machine itself such as V(127.0.0.1).
     type: path
   private_key_path:
     description: Path of a PEM file with the key of O(certificate_path).
     type: path
   private_key_passphrase:
-    description: Passphrase of that key, where it has one.
+    description: Passphrase of O(private_key_path), where the key has one.
     type: str
 """
 
 EXAMPLES = r"""
-- name: Have a person sign in for all later jobs, which give the same session_key
+- name: Have a person sign in for all later jobs with the same session_key
   redtrust.certificate_enroll.redtrust_login:
     host: redtrust.example.com
     partner: CA_EXAMPLE
@@ -94,7 +93,7 @@ EXAMPLES = r"""
     redirect_url: http://127.0.0.1:8765/callback
     session_key: "{{ redtrust_session_key }}"
 
-- name: Sign in with what a person has copied out of the browser
+- name: Sign in with the address that a person has copied out of the browser
   redtrust.certificate_enroll.redtrust_login:
     host: redtrust.example.com
     partner: CA_EXAMPLE
@@ -126,7 +125,7 @@ EXAMPLES = r"""
 RETURN = r"""
 action:
   description:
-    - What was done, or in check mode what would be done. V(none) where there was a session already, V(refresh),
+    - The action that was taken, or would be taken in check mode. V(none) where there was a session already, V(refresh),
       V(login) (a person has signed in), V(exchange) (of O(temporal_token)), V(certificate) (a login by client
       certificate), or V(needed) with O(wait=false).
     - In check mode V(login) stands for each way to log in.
@@ -145,8 +144,8 @@ url:
   sample: http://127.0.0.1:8765/callback
 login_url:
   description:
-    - The link to Redtrust's own page, signed when the task ran. The server takes it for some minutes only, and it lets
-      nobody in without a password.
+    - The link to Redtrust's own page, signed when the task ran. The server takes it for some minutes only. The link
+      alone lets nobody in.
   returned: when RV(action) is V(needed)
   type: str
   sample: https://redtrust.example.com:8083/authclient/auth/loginrequest?Consumer=RA_API&...

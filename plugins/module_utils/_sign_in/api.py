@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A person at a browser: the pages, the listener, the sign-in from page to token, and the login as a whole."""
+"""A login, for which a person may have to sign in with a browser: its flow, the listener and the pages."""
 
 from __future__ import annotations
 

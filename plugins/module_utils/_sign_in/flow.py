@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Have a session: the kept one, a new one that needs nobody, or one for which a person signs in."""
+"""Log in: use the kept session, begin one without a person, or have a person sign in."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ACTIONS: t.Mapping[How, Action] = {
 }
 # In seconds: one day.
 _LONGEST_TIMEOUT = 86400
-# Failed attempts that are told after one that succeeded: the last ones.
+# After a success, warnings tell of so many failed attempts, the last ones.
 _TOLD_ATTEMPTS = 3
 
 
@@ -91,15 +91,15 @@ class Listening(t.Protocol):
     """A listener as the flow needs it."""
 
     def wait(self, seconds: float, is_wanted: t.Callable[[], bool]) -> None:
-        """Serve the sign-in until it is done, the time is over or nobody wants it any more."""
+        """Serve the sign-in until it is done, the time is over, or the caller does not want it any more."""
 
 
 def is_awaited() -> bool:
-    """Return whether somebody still reads the output of this process. An interrupted play leaves its module behind."""
+    """Return whether the output of this process still has a reader. An interrupted play leaves its module behind."""
     watch = select.poll()
     try:
         watch.register(sys.stdout.fileno(), 0)
-    except (OSError, ValueError):  # it is no file, so nobody can be seen to leave
+    except (OSError, ValueError):  # it is no file, so its reader cannot be seen to leave
         return True
     return not watch.poll(0)
 
@@ -115,7 +115,7 @@ class Login:
     listen: t.Callable[[ListenOptions, SignIn[Opened]], Listening] = Listener
 
     def predict(self) -> LoginResult:
-        """Return what would be done; nothing is sent."""
+        """Return the action that ``run`` would take; nothing is sent."""
         options = self.options
         options.check()
         if options.state == "kept":
@@ -136,8 +136,8 @@ class Login:
             return self._result(failure=_sentence(exc), error=exc)
 
     def _keep(self) -> LoginResult:
-        """Refresh the kept session, or log in where that needs nobody."""
-        self.session.is_there()  # raises where session_key is not the one with which the session was kept
+        """Refresh the kept session, or log in where that needs no person."""
+        self.session.is_there()  # raises where session_key does not open the kept session
         try:
             opened = self.session.renew()
         except SessionError as exc:
@@ -167,8 +167,8 @@ class Login:
         if url is None:
             raise ConfigurationError(f"redirect_url is not set, so nobody can sign in; {reason}")
         where = options.listen_options() if options.wait else None
-        self.session.is_there()  # raises, before anybody is asked, where session_key is not the right one
-        # This also proves that the service takes the link, before anybody is asked to follow it.
+        self.session.is_there()  # raises where session_key does not open the kept session, before a person is asked
+        # This also proves that the service takes the link, before a person is asked to follow it.
         token = ask_login_page(self.client, url, options.domain)
         if token:
             result = self._done(self.session.sign_in(token), action="certificate")
@@ -210,7 +210,7 @@ class Login:
         return self.session.sign_in(token)
 
     def _next_step(self) -> str:
-        """Return what somebody has to do who can sign in. In the container of a job nothing listens for a browser."""
+        """Return the next step for the person who signs in. In the container of a job nothing listens for a browser."""
         if is_in_job():
             return f'launch the job template "{self.options.job_template}"'
         url = self.options.redirect_url

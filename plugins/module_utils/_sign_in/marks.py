@@ -30,7 +30,7 @@ class Marks:
         parts = urlsplit(redirect_url)
         self._key = os.urandom(32)
         self._secure = parts.scheme == "https"
-        # Cookies are shared by all ports of a host, and so by all who listen there.
+        # All ports of a host share their cookies, so the name has the port.
         self._name = ("__Host-" if self._secure else "") + f"redtrust_login_{parts.port or 0}"
 
     def new(self) -> Mark:

@@ -1,12 +1,12 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the address to which Redtrust sends a person back answers: the landing page, the start, the callback.
+"""Answer the requests of a sign-in: the landing page, its button, and the callback from Redtrust.
 
-It knows no socket, so everything that matters can be tried without one. A browser gets a mark, in a cookie that only it
-and this sign-in can have made: ``seen`` with the landing page, ``started`` when the button is pressed. A callback
-without the second is refused, since anybody can send a browser to an address with a token of their own in it; and the
-button is not believed without the first, since another site can press it, but not with a SameSite=Lax cookie.
+There is no socket here, so a test needs none. Each browser gets a mark in a signed cookie: ``seen`` with the landing
+page, ``started`` with the press of the button. A callback without ``started`` is refused, since any site can send a
+browser here with a token of its own. A press without ``seen`` is refused as well: another site can press the button,
+but the browser does not send a SameSite=Lax cookie along then.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .marks import Mark, Marks
 
 Kept = t.TypeVar("Kept")
 
-# An answer may show who signs in where, and an address may hold a token: neither is kept or handed on.
+# A page may show a name, and an address may hold a token: no cache keeps them, and no other site gets them.
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": pages.CONTENT_SECURITY_POLICY,
@@ -39,7 +39,7 @@ _HEADERS = {
 
 @dataclasses.dataclass(frozen=True)
 class PageRequest:
-    """What a browser asked for. ``target`` is the path with its query; header names are in lower case."""
+    """A request of a browser. ``target`` is the path with its query; header names are in lower case."""
 
     method: str
     target: str
@@ -48,7 +48,7 @@ class PageRequest:
 
 @dataclasses.dataclass(frozen=True)
 class PageResponse:
-    """What it gets."""
+    """The response to it."""
 
     status: int
     headers: t.Mapping[str, str]
@@ -56,11 +56,11 @@ class PageResponse:
 
 
 class SignIn(t.Generic[Kept]):
-    """One sign-in by whoever comes first. Usable from several threads.
+    """One sign-in, by the first person who succeeds. Usable from several threads.
 
-    ``link`` makes the signed link, now; ``exchange`` turns the token into a session that is kept. ``done`` is set when
-    there is nothing more to wait for: ``result`` is what the exchange gave, or ``failure`` says why there is none.
-    ``failures`` are those of attempts after which another may be made. ``until`` is when the time is over, in UTC.
+    ``link`` returns a link with a signature of this moment; ``exchange`` turns the token into a kept session. ``done``
+    is set at the end: then there is a ``result`` of the exchange, or a ``failure``. ``failures`` are attempts after
+    which another one may succeed. ``until`` is the end of the time, in UTC.
     """
 
     def __init__(
@@ -92,12 +92,12 @@ class SignIn(t.Generic[Kept]):
         self._path = urlsplit(redirect_url).path or "/"
 
     def stop(self) -> None:
-        """Begin nothing more; wait for what has begun."""
+        """Begin no exchange any more; wait for one in progress."""
         with self._mutex:
             self._over = True
 
     def is_told(self) -> bool:
-        """Return whether each browser that was shown a button knows that the sign-in is over."""
+        """Return whether each browser that saw the button has since seen that the sign-in is over."""
         return not self._untold
 
     def answer(self, request: PageRequest) -> PageResponse:
@@ -113,7 +113,7 @@ class SignIn(t.Generic[Kept]):
             return self._page("not_found", 404, request)
         if self._is_over:
             return self._too_late(request)
-        # Whoever asks with HEAD wants to know whether something is there, and not to use up a token.
+        # A HEAD asks whether there is a page; it must not use up a token.
         if request.method == "GET" and path == self._path and "tkn=" in query.lower():
             return self._callback(request, query)
         mark = self._mark(request)
@@ -126,7 +126,7 @@ class SignIn(t.Generic[Kept]):
         return self._over or self.done.is_set()
 
     def _too_late(self, request: PageRequest) -> PageResponse:
-        """Say what came of it, to each browser as it concerns it."""
+        """Return the page about the end: to the browser that signed in, or to another one."""
         mark = self._mark(request)
         if mark:
             self._untold.discard(mark.browser)
@@ -137,7 +137,7 @@ class SignIn(t.Generic[Kept]):
         return self._page("elsewhere", 410, request)
 
     def _with_mark(self, answer: PageResponse, request: PageRequest) -> PageResponse:
-        """Let the browser press the button of this page, unless it may already, or does not look at it."""
+        """Add the mark with which the browser may press the button, unless it has one or shows no page."""
         if request.method == "HEAD" or self._mark(request):
             return answer
         return self._marked(answer, self._marks.new())
@@ -147,7 +147,7 @@ class SignIn(t.Generic[Kept]):
         return dataclasses.replace(answer, headers={**answer.headers, "Set-Cookie": self._marks.cookie(mark)})
 
     def _start(self, request: PageRequest) -> PageResponse:
-        """Send the browser to Redtrust. The link is signed now, since the service takes it for some minutes only."""
+        """Send the browser to Redtrust. The link is signed now: the service takes it for some minutes only."""
         if self._is_over:
             return self._too_late(request)
         mark = self._mark(request)
@@ -208,14 +208,14 @@ class SignIn(t.Generic[Kept]):
 
 
 def _is_guess(request: PageRequest) -> bool:
-    """Return whether a browser asks only because it guesses that somebody will want to see it."""
+    """Return whether a browser only loads the page in advance."""
     names = ("sec-purpose", "purpose", "x-purpose", "x-moz")
     words = " ".join(request.headers.get(name, "") for name in names).lower()
     return "prefetch" in words or "prerender" in words or "preview" in words
 
 
 def could_not_answer(error: ServiceError) -> bool:
-    """Return whether the service is in trouble, or has too much to do: it has refused nobody."""
+    """Return whether the service is in trouble or too busy, which is no refusal."""
     return (error.status or 0) >= 500 or error.status == 429
 
 
@@ -228,7 +228,7 @@ def _refusal(error: ServiceError) -> tuple[pages.Kind, int]:
 
 
 def _more(error: ServiceError) -> pages.More:
-    """Return what there is to say about it: the status and the code in each language, and words."""
+    """Return the details of a failed exchange: status and code for each language, and words."""
     if (error.status or 0) < 400 and not isinstance(error, RefusedError):
         return pages.More(words=str(error))
     code = error.error_code if error.error_code and re.fullmatch(r"[\w.-]{1,80}", error.error_code) else None
