@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Times as the collection reads them: the one grammar of durations, and the clock of the service.
+"""Times: how they are written and read, the grammar of durations, and the clock of the service.
 
-The clock of the service is known by the Date of its answers. The clock of this machine may be wrong, and may jump in
-the middle of a run; the monotonic clock does neither, but tells no date. So what an answer says is pinned to the
+The Date of its answers tells the clock of the service. The clock of this machine may be wrong, and may jump in the
+middle of a run. The monotonic clock does neither, but tells no date. So the time in an answer is pinned to the
 monotonic clock. All clocks are passed in.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import email.utils
 import re
 import threading
 import time
@@ -22,9 +23,6 @@ from ._errors import ConfigurationError
 # In seconds. Below it the clock of this machine counts: an answer may be on its way for a while, and Date is rounded.
 TOLERANCE = 60.0
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, (\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT", re.ASCII)
-
 _UNITS = {
     "y": dt.timedelta(days=365),
     "w": dt.timedelta(weeks=1),
@@ -34,14 +32,52 @@ _UNITS = {
     "s": dt.timedelta(seconds=1),
 }
 _DURATION = re.compile(r"\s*".join(rf"(?:([0-9]{{1,6}})\s*{unit})?" for unit in _UNITS))
-# What is longer leads beyond the dates that a computer knows.
+# A longer one leads beyond the dates that a computer knows.
 _LONGEST = 2000 * _UNITS["y"]
+
+
+def utc_now() -> dt.datetime:
+    """Return the time by the clock of this machine."""
+    return dt.datetime.now(tz=dt.timezone.utc)
+
+
+@t.overload
+def timestamp(moment: dt.datetime) -> str: ...
+
+
+@t.overload
+def timestamp(moment: dt.datetime | None) -> str | None: ...
+
+
+def timestamp(moment: dt.datetime | None) -> str | None:
+    """Return a time as results and messages have it: UTC, ISO 8601, whole seconds; None for none."""
+    return f"{_in_utc(moment).isoformat(timespec='seconds')}Z" if moment else None
+
+
+def to_the_minute(moment: dt.datetime) -> str:
+    """Return a time as reasons have it, for which seconds are of no interest: UTC, whole minutes."""
+    return f"{_in_utc(moment).isoformat(' ', 'minutes')} UTC"
+
+
+def _in_utc(moment: dt.datetime) -> dt.datetime:
+    return moment.astimezone(dt.timezone.utc).replace(tzinfo=None)
+
+
+def parse_timestamp(text: str) -> dt.datetime:
+    """Read ISO 8601 with up to six fractional digits; without an offset it is UTC. Raises ValueError."""
+    moment = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=dt.timezone.utc)
+    try:
+        return moment.astimezone(dt.timezone.utc)
+    except OverflowError as exc:
+        raise ValueError(f"{text} is beyond the dates that a computer knows") from exc
 
 
 def parse_duration(option: str, text: str, *, instead: str = "") -> dt.timedelta:
     """Return a duration such as ``90d``, ``1y``, ``12h`` or ``1d12h``; y is 365 days and m is minutes.
 
-    ``instead`` is what the option takes besides, in words. Raises ConfigurationError that names the option.
+    ``instead`` names the other values that the option takes. Raises ConfigurationError that names the option.
     """
     counts = _DURATION.fullmatch(text.strip())
     parts = zip(counts.groups(), _UNITS.values()) if counts and text.strip() else ()
@@ -55,32 +91,31 @@ def parse_duration(option: str, text: str, *, instead: str = "") -> dt.timedelta
 
 
 def http_date(text: str | None) -> float | None:
-    """Read a date of HTTP in UNIX seconds; None for what is none.
+    """Read a date of HTTP in UNIX seconds; return None for anything else.
 
     Of the three forms in RFC 9110, 5.6.7 only the one that may still be sent is read.
     """
-    match = _HTTP_DATE.fullmatch((text or "").strip())
-    if match is None or match[2] not in _MONTHS or not 1970 <= int(match[3]) < 9999:
-        return None
-    day, hour, minute, second = map(int, match.group(1, 4, 5, 6))
-    month = _MONTHS.index(match[2]) + 1
+    date = (text or "").strip()
     try:
-        moment = dt.datetime(int(match[3]), month, day, hour, minute, second, tzinfo=dt.timezone.utc)
-    except ValueError:
+        moment = email.utils.parsedate_to_datetime(date)
+        written = email.utils.format_datetime(moment, usegmt=True)
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return moment.timestamp()
+    # The library reads other forms as well. It writes this one alone; the day of the week is of no use here.
+    is_http = written[3:] == date[3:] and 1970 <= moment.year < 9999
+    return moment.timestamp() if is_http else None
 
 
 @dataclasses.dataclass(frozen=True)
 class Sending:
-    """When a request was sent: ``time`` is what was taken for the time, in UNIX seconds, ``at`` the monotonic clock."""
+    """The moment of a request: ``time`` in UNIX seconds as it was signed, ``at`` by the monotonic clock."""
 
     time: float
     at: float
 
 
 class ServiceClock:
-    """What time it is at the service; until an answer has told, what it is here. Usable from several threads.
+    """The time at the service; before the first answer, the time of this machine. Usable from several threads.
 
     ``warn`` is called once, with a sentence, when the two differ by more than a minute.
     """
@@ -111,9 +146,9 @@ class ServiceClock:
         return Sending(there if abs(there - here) > TOLERANCE else here, at)
 
     def heard(self, sending: Sending, date: str | None) -> bool:
-        """Take note of the Date of an answer; return whether it shows that the request was sent with a wrong time.
+        """Note the Date of an answer; return whether it shows that the request was signed with a wrong time.
 
-        Date may be from any moment between sending and now, so an answer that took long shows nothing.
+        Date may be of any moment between sending and now, so a slow answer proves nothing.
         """
         told = http_date(date)
         if told is None:

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is known of the error codes of the service. Pure.
+"""The meaning of the error codes of the service, as far as it is known. Pure.
 
-The pages of the RA API list none. These are from the vendor's Administration API; that the RA API has the same ones is
-a reading. No word of ``message`` decides anything: it comes in Spanish, Catalan or English.
+The pages of the RA API list no codes. These are from the vendor's Administration API; that the RA API has the same ones
+is a reading. No word of ``message`` decides anything: it comes in Spanish, Catalan or English.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import typing as t
 
 @dataclasses.dataclass(frozen=True)
 class Meaning:
-    """What a code says beside the service's own words.
+    """The meaning of a code beyond the words of the service.
 
-    ``advice`` is what to do. ``not_done``: whatever the status, nothing was carried out. ``concerns_all``: no other
-    certificate would go through either. ``passes``: it is over after some time.
+    ``advice`` is the next step. ``not_done``: nothing was carried out, even where the status leaves that open.
+    ``concerns_all``: no other certificate would go through either. ``passes``: it ends by itself.
     """
 
     advice: str = ""
@@ -62,10 +62,10 @@ _UNKNOWN = Meaning()
 
 
 def canonical(code: str) -> str:
-    """Return a code as it is compared."""
+    """Return a code in the form for comparisons."""
     return code.strip().upper()
 
 
 def meaning_of(code: str | None) -> Meaning:
-    """Return what is known of a code, which is nothing for most of them."""
+    """Return the meaning of a code; an empty one for most of them."""
     return _MEANINGS.get(canonical(code or ""), _UNKNOWN)

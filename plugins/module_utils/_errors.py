@@ -50,7 +50,7 @@ class ServiceError(RedtrustError):
     """A step at the service did not succeed.
 
     ``step`` is the step's name as in the documentation (``login``, ``create``, ...); ``url`` has no query, so
-    it can hold no credential. ``foreign``: what answered does not speak as the service does. ``unanswered``
+    it can hold no credential. ``foreign``: something before the service answered, such as a proxy. ``unanswered``
     is set where an earlier attempt of the same call may have been carried out.
     """
 
@@ -90,7 +90,7 @@ class ServiceError(RedtrustError):
         return meaning_of(self.error_code).concerns_all
 
     def mask(self, hide: t.Callable[[str], str]) -> None:
-        """Hide what the service or a library repeats of what was sent, wherever it does."""
+        """Mask the secrets of the request that the service or a library repeats."""
         self.args = tuple(hide(argument) for argument in self.args)
         self.url = hide(self.url)
         self.error_code = self.error_code and hide(self.error_code)
@@ -135,22 +135,22 @@ class AnswerInvalidError(ServiceError):
 
 
 class RefusedError(ServiceError):
-    """The service understood the request and said no, or what stands before it did."""
+    """The service understood the request and said no, or a proxy before it did."""
 
     @property
     def not_done(self) -> bool:
-        """Whether the status says so: below 500, or 503 where it says when to come back; or the code."""
+        """Whether the status or the code says so: below 500, or 503 with a time to come back."""
         told = (self.status or 0) < 500 or (self.status == 503 and self.retry_after is not None)
         return told or meaning_of(self.error_code).not_done
 
     @property
     def is_busy(self) -> bool:
-        """Whether a whole answer says that it cannot be served now."""
+        """Whether a whole answer says that the service has no time for it now."""
         return self.status in (429, 503) or meaning_of(self.error_code).passes
 
     @property
     def is_definite(self) -> bool:
-        """Whether the service itself has looked at it and will not do it."""
+        """Whether the service itself has decided not to do it."""
         return self.not_done and not (self.is_busy or self.foreign)
 
 
@@ -205,7 +205,7 @@ class LeaseHeldError(StoreError):
 
 
 class InternalError(RedtrustError):
-    """An exception that nobody expected was raised while one item was worked on.
+    """An unexpected exception was raised while one item was worked on.
 
     ``exception`` is the name of its kind, ``place`` where in the collection it came from, ``trace`` the places on the
     way there, the innermost last: files, lines and functions, never a value.

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The words that name this run to others, such as who waits for a lease, and whether its process is gone."""
+"""Name this run to others, such as those that wait for its lease, and tell whether a named process is gone."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _NAMED = re.compile(r"\(pid (?P<pid>\d+),.* process (?P<machine>[0-9a-f-]+/\d+)/
 
 
 def holder() -> str:
-    """Return the words that name this run: host, pid, AWX job, and what tells it from every other run.
+    """Return a name of this run that no other run has, with host, pid and AWX job.
 
-    A pid comes again, and means something else in another container. So the boot of the machine, the namespace
-    of pids and the start of the process (in clock ticks since boot) are part of it, where the system shows them.
+    A pid is used again, and is another process in another container. So the name has the boot of the machine, the
+    namespace of pids and the start of the process (in clock ticks since boot), where the system shows them.
     """
     job = f"job {job_number()}, " if job_number() else ""
     machine, start = _machine(), _start(os.getpid())
@@ -29,7 +29,7 @@ def holder() -> str:
 
 
 def job_number() -> str | None:
-    """Return the number of the AWX job in which this runs; None outside of one."""
+    """Return the number of the AWX job in which this runs; None outside of AWX."""
     return os.environ.get("JOB_ID") or None
 
 
@@ -38,7 +38,7 @@ def is_in_job() -> bool:
     return bool(job_number() or os.environ.get("AWX_HOST"))
 
 
-def place() -> str:
+def user_at_host() -> str:
     """Return user and host of this process, as people write them."""
     try:
         user = getpass.getuser()
@@ -48,9 +48,9 @@ def place() -> str:
 
 
 def is_gone(words: str) -> bool:
-    """Return whether the process that these words name is known to be over.
+    """Return whether the named process is known to be over.
 
-    One on another machine, in another container or from before a reboot cannot be judged, and counts as alive.
+    A process on another machine, in another container or from before a reboot cannot be judged, and counts as alive.
     """
     named = _NAMED.search(words)
     if named is None or named["machine"] != _machine():
@@ -66,7 +66,7 @@ def is_gone(words: str) -> bool:
 
 
 def _machine() -> str | None:
-    """Return what is the same for processes that see the same pids: the boot, and the namespace of the pids."""
+    """Return the boot and the namespace of pids: they are the same for processes that see the same pids."""
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         namespace = re.search(r"\d+", str((_PROC / "self/ns/pid").readlink()))
@@ -76,7 +76,7 @@ def _machine() -> str | None:
 
 
 def _start(pid: int) -> str | None:
-    """Return when a process began, "over" for one that only waits to be reaped, None where that cannot be seen.
+    """Return the start of a process, "over" for a zombie, None where it cannot be seen.
 
     The fields are those of proc_pid_stat(5): the name, in brackets, may hold anything; then state, ..., the 22nd.
     """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keep secrets out of texts, in each form in which a service, a library or Python may have written them. Pure."""
+"""Mask secrets in texts, in each form in which a service, a library or Python may write them. Pure."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from urllib.parse import quote, quote_plus
 
 MASK = "********"
 
-# A form that is shorter stands in too many texts by chance; the secret itself is hidden at any length.
+# A shorter form occurs in too many texts by chance; the secret itself is masked at any length.
 _SHORTEST_FORM = 6
-# Texts are looked at in steps of this size, so a search takes the same time for one secret and for a thousand.
+# A search looks at a text in steps of this size, so it takes the same time for one secret and for a thousand.
 _STEP = 4
-# What is at least as long holds a whole step, wherever it begins.
+# A form of this length holds a whole step at any offset.
 _LONG = 2 * _STEP - 1
-# What .NET's own encoder escapes in JSON beside what must be (System.Text.Encodings.Web.JavaScriptEncoder.Default).
+# .NET escapes these in JSON as well (System.Text.Encodings.Web.JavaScriptEncoder.Default).
 _DOTNET_ESCAPED = "\"&'+<>`"
 
 
@@ -35,7 +35,7 @@ class Secrets:
         self._pieces: dict[str, list[tuple[str, int]]] = {}
 
     def add(self, secret: str | bytes | None) -> None:
-        """Hide this from now on, and the parts of it if it is a JWT; nothing is no secret."""
+        """Mask this secret from now on, and the parts of it if it is a JWT; an empty one is ignored."""
         if not secret or secret in self._known:
             return
         self._known.add(secret)
@@ -44,7 +44,7 @@ class Secrets:
             self._index(form)
 
     def hide(self, text: str) -> str:
-        """Return the text with a mask in the place of each secret."""
+        """Return the text with a mask instead of each secret."""
         shown: list[str] = []
         end = 0
         for start, stop in sorted(self._spans(text)):
@@ -54,7 +54,7 @@ class Secrets:
         return "".join([*shown, text[end:]])
 
     def hide_in(self, value: t.Any) -> t.Any:
-        """Return JSON types with masks in their texts. Names stay, as with Ansible: none comes from outside."""
+        """Return JSON types with masks in their texts. Names stay, as in Ansible: none of them comes from outside."""
         if isinstance(value, str):
             return self.hide(value)
         if isinstance(value, c.Mapping):
@@ -72,16 +72,16 @@ class Secrets:
 
     def _spans(self, text: str) -> c.Iterator[tuple[int, int]]:
         """Return begin and end of each occurrence, in no order."""
-        for place in range(0, len(text) - _STEP + 1, _STEP):
-            for form, offset in self._pieces.get(text[place : place + _STEP], ()):
-                if offset <= place and text.startswith(form, place - offset):
-                    yield place - offset, place - offset + len(form)
+        for at in range(0, len(text) - _STEP + 1, _STEP):
+            for form, offset in self._pieces.get(text[at : at + _STEP], ()):
+                if offset <= at and text.startswith(form, at - offset):
+                    yield at - offset, at - offset + len(form)
         for form in tuple(self._short):
             yield from (found.span() for found in re.finditer(re.escape(form), text))
 
 
 def forms_of(secret: str | bytes) -> set[str]:
-    """Return the ways in which a secret may stand in a text; itself, whatever its length."""
+    """Return the forms of a secret in texts: the secret itself at any length, other forms unless they are short."""
     raw = secret.encode("utf-8", "surrogateescape") if isinstance(secret, str) else secret
     text = raw.decode("utf-8", "surrogateescape")
     forms = {*_escaped(text), *_encoded(raw)}
@@ -129,7 +129,7 @@ def _quoted(raw: bytes) -> c.Iterator[str]:
 
 
 def _base64(raw: bytes) -> c.Iterator[str]:
-    """Return it as base64, and what of it does not depend on neighbours when it stands within a longer text."""
+    """Return it as base64, and the middle of it as it is within a longer base64 text."""
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         yield encode(raw).decode()
         for before in range(3):

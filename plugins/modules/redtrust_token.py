@@ -100,7 +100,8 @@ expires_at:
   sample: "2026-01-31T12:00:00Z"
 """
 
-from ..module_utils._module.api import CONNECTION, STORE, Context, Result, Spec, run, timestamp
+from ..module_utils._clock import timestamp
+from ..module_utils._module.api import CONNECTION, STORE, Context, Result, Spec, run
 
 
 def work(context: Context) -> Result:

@@ -139,11 +139,13 @@ def test_somebody_who_has_only_a_keyboard_cancels_and_tries_again(
         take_picture(someone, "landing-phone")
         someone.type("Tab", "Enter")
         someone.sees("Sign in to Redtrust")
+        someone.is_in("User")
         someone.type("demo", "Tab", "Tab", "Tab", "Tab", "Enter")  # password, domain, Sign in, Cancel
         someone.sees(ENGLISH.not_signed_in)
         assert not run.is_over()
         someone.type("Tab", "Enter")
         someone.sees("Sign in to Redtrust")
+        someone.is_in("User")
         someone.type("demo", "Tab", PASSWORD, "Enter")
         someone.sees(ENGLISH.signed_in)
         assert run.wait() == 0, run.said()

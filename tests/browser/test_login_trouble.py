@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -76,11 +77,12 @@ def test_whoever_comes_after_the_other_is_told_as_well(desk: Desk, visitor: NewV
         assert desk.has_one_session()
         second.press("Sign in")
         second.sees("Alguém já iniciou sessão")
-        assert not run.is_over()
-        third.press("Iniciar sesión")
-        third.sees("Alguien ya ha iniciado sesión")
         first.page.reload()
         first.sees("You are signed in")
+        assert not run.is_over()
+        # the last one, since nothing more is waited for then
+        third.press("Iniciar sesión")
+        third.sees("Alguien ya ha iniciado sesión")
         assert run.wait() == 0, run.said()
         desk.until_gone(run)
     assert desk.statuses("exchange") == [200]
@@ -109,7 +111,7 @@ def test_of_two_people_one_signs_in_and_the_other_is_told(desk: Desk, visitor: N
 def test_somebody_slow_gets_a_link_of_that_moment(desk: Desk, visitor: NewVisitor) -> None:
     """The page has been open for longer than the server takes a link, and so has Redtrust's, once."""
     someone = visitor()
-    window = 4
+    window = 10  # in seconds, also for the browser from the button to Redtrust
     with desk.waits(desk.url()) as run:
         someone.open(desk.url())
         opened = time.time()
@@ -132,15 +134,15 @@ def test_somebody_slow_gets_a_link_of_that_moment(desk: Desk, visitor: NewVisito
 
 def test_the_play_fails_when_nobody_comes_in_time(desk: Desk, visitor: NewVisitor) -> None:
     someone = visitor()
-    with desk.waits(desk.url(), login_timeout=6) as run:
+    with desk.waits(desk.url(), login_timeout=15) as run:
         someone.open(desk.url())
         someone.button("Sign in").wait_for()
-        assert re.search(r"The job waits until [0-9:]{8} UTC, [0-6] s from now\.", someone.text())
+        assert re.search(r"The job waits until [0-9:]{8} UTC, 1?[0-9] s from now\.", someone.text())
         desk.until(lambda: someone.reloads().startswith("The time to sign in is over"), run)
         assert not run.is_over()
         assert run.wait() == 2
         desk.until_gone(run)
-        assert f"nobody signed in at {desk.url()} within 6 seconds" in run.said()
+        assert f"nobody signed in at {desk.url()} within 15 seconds" in run.said()
     assert desk.statuses("exchange") == []
     assert desk.sessions() == []
 
@@ -172,7 +174,8 @@ def lose(run: Run) -> None:
     """Kill all of Ansible, but for the module."""
     for process in run.processes():
         if not process.is_module:
-            os.kill(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it ended with the one before
+                os.kill(process.pid, signal.SIGKILL)
 
 
 @pytest.mark.usefixtures("interruptible")

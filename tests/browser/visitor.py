@@ -99,8 +99,13 @@ class Visitor:
                 self.page.keyboard.type(key)
 
     def sees(self, heading: str) -> None:
-        """Wait until the page has this heading."""
+        """Wait until a page with this heading is there as a whole: a heading is seen before the button below it."""
         self.page.get_by_role("heading", level=1, name=heading, exact=True).wait_for()
+        self.page.wait_for_load_state()
+
+    def is_in(self, label: str) -> None:
+        """Wait until a field has the keyboard. A page that gives it to one does so only when it is drawn."""
+        self.page.get_by_label(label, exact=True).and_(self.page.locator(":focus")).wait_for()
 
     def text(self) -> str:
         """Return what there is to read."""

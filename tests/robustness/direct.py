@@ -9,15 +9,17 @@ import datetime as dt
 import time
 import typing as t
 
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.options import (
+    TransportOptions,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     HttpsTransport,
-    TransportOptions,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
     CertificateSpec,
     DistinguishedName,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.client import Address, Client
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.api import Address, Calls, Client
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.contract import CONTRACTS
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.signing import Partner
@@ -49,8 +51,7 @@ class Machine:
 
     def client(self, appliance: Appliance, retry: Retry | None = None, timeout: float = 10.0) -> Client:
         facts = appliance.facts
-        return Client(
-            CONTRACTS[appliance.version],
+        calls = Calls(
             Address(facts["host"], facts["port"], facts["auth_port"]),
             HttpsTransport(TransportOptions(ca_path=facts["ca_path"], timeout=timeout)),
             partner=Partner(facts["partner"], facts["partner_secret"].encode()),
@@ -59,6 +60,7 @@ class Machine:
             monotonic=self.monotonic,
             warn=self.warnings.append,
         )
+        return Client(CONTRACTS[appliance.version], calls)
 
 
 def steps(appliance: Appliance) -> dict[str, int]:

@@ -26,12 +26,14 @@ from hypothesis import strategies as st
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import RedtrustError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http import connection as _connection
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.options import (
+    TransportOptions,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     MAX_ANSWER_BYTES,
     MAX_HEAD_BYTES,
     READ_AHEAD,
     HttpsTransport,
-    TransportOptions,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
     CertificateSpec,
@@ -41,7 +43,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     Tokens,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._secrets import Secrets
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.client import Address, Client
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.api import Address, Calls, Client
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.contract import CONTRACTS
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.signing import Partner
@@ -139,14 +141,8 @@ class World:
         if answer.end == "trickle":
             transport = self._transport(timeout=60.0, clock=lambda: float(next(self._clock)))
         address = Address("127.0.0.1", self.server.port, self.server.port)
-        return Client(
-            CONTRACTS[version],
-            address,
-            transport,
-            partner=PARTNER,
-            retry=Retry(deadline=0.0),
-            secrets=self._secrets,
-        )
+        calls = Calls(address, transport, partner=PARTNER, retry=Retry(deadline=0.0), secrets=self._secrets)
+        return Client(CONTRACTS[version], calls)
 
     def _transport(self, timeout: float, **more: t.Any) -> HttpsTransport:
         return HttpsTransport(TransportOptions(ca_path=self._ca, timeout=timeout), hide=self._secrets.hide, **more)

@@ -15,16 +15,18 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import TlsError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.options import (
+    TransportOptions,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     HttpsTransport,
-    TransportOptions,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
     CertificateSpec,
     DistinguishedName,
     Tokens,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.client import Address, Client
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.api import Address, Calls, Client
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.contract import CONTRACTS
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance, started
@@ -106,7 +108,7 @@ def client(server: Appliance, pauses: list[float] | None = None, **options: t.An
     ticks = itertools.count()
     retry = Retry(deadline=5.0, clock=lambda: float(next(ticks)), sleep=(pauses if pauses is not None else []).append)
     address = Address(facts["host"], facts["port"], facts["auth_port"])
-    return Client(CONTRACTS["4.42"], address, HttpsTransport(TransportOptions(**chosen)), retry=retry)
+    return Client(CONTRACTS["4.42"], Calls(address, HttpsTransport(TransportOptions(**chosen)), retry=retry))
 
 
 def is_refused(server: Appliance, says: str, **options: t.Any) -> None:

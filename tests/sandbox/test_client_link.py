@@ -11,7 +11,7 @@ import urllib.parse
 
 import pytest
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.client import Address
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.api import Address
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.contract import CONTRACTS
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.signing import Partner
 from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance

@@ -15,6 +15,7 @@ ABSOLUTE = "ansible_collections.redtrust.certificate_enroll.plugins."
 # Each of these knows only those above it, and of a package only its api.
 LAYERS = (
     "_fault_points",
+    "_printable",
     "_secrets",
     "_holder",
     "_private_files",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from .attempt import attempt
 from .attention import attention
-from .batch import BatchOptions, predict, run_batch, utc_now
+from .batch import BatchOptions, predict, run_batch
 from .due import RenewBefore
 from .finalize import FinalizeItem, FinalizeStep
 from .request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
@@ -43,5 +43,4 @@ __all__ = [
     "attention",
     "predict",
     "run_batch",
-    "utc_now",
 ]

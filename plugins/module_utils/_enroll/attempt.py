@@ -13,7 +13,7 @@ import typing as t
 from pathlib import PurePath
 
 from .._errors import InternalError, RedtrustError
-from .._http.api import shown
+from .._printable import brief
 
 Done = t.TypeVar("Done")
 
@@ -60,7 +60,7 @@ def _internal_error(exc: BaseException, hide: t.Callable[[str], str]) -> Interna
     place = _place(*(ours or frames)[-1]) if frames else "an unknown place"
     # str() of an exception may fail in turn; this does not
     text = "".join(traceback.format_exception_only(type(exc), exc)).partition(": ")[2].strip()
-    words = shown(hide(text.encode("utf-8", "backslashreplace").decode()))
+    words = brief(hide(text.encode("utf-8", "backslashreplace").decode()))
     return InternalError(
         f"an error that nobody expected, {type(exc).__name__}{f' ({words})' if words else ''}, at {place}: this is a "
         "mistake in the collection, please report it with that place",

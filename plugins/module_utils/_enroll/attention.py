@@ -9,6 +9,7 @@ import dataclasses
 import datetime as dt
 import typing as t
 
+from .._clock import timestamp
 from .._models import Enrollment, Revision, State
 from .backoff import waits_until, when_signed_again
 
@@ -50,7 +51,7 @@ def attention(enrollment: Enrollment, now: dt.datetime) -> list[Attention]:
 def _unknown_creates(enrollment: Enrollment) -> t.Iterator[Attention]:
     lost = [revision for revision in enrollment.revisions if revision.state is State.CREATE_UNKNOWN]
     if lost:
-        when = ", ".join(_second(revision.created_at) for revision in lost)
+        when = ", ".join(timestamp(revision.created_at) or "at an unknown time" for revision in lost)
         yield Attention(
             "create_unknown",
             lost[0].created_at,
@@ -67,7 +68,7 @@ def _expired(enrollment: Enrollment, now: dt.datetime) -> t.Iterator[Attention]:
         yield Attention(
             "expired",
             current.not_valid_after,
-            f"the certificate in use ended at {_second(current.not_valid_after)}",
+            f"the certificate in use ended at {timestamp(current.not_valid_after)}",
             "renew it with redtrust_renew, and see why that did not happen in time",
         )
 
@@ -91,7 +92,7 @@ def _on_its_way(pending: Revision, now: dt.datetime) -> Attention:
         return Attention(
             "waiting",
             pending.updated_at,
-            f"it is signed and not uploaded, as it is not valid before {_second(pending.not_valid_before)}",
+            f"it is signed and not uploaded, as it is not valid before {timestamp(pending.not_valid_before)}",
             "run redtrust_finalize after that; if it should be valid now, mend the clock of the CA, then run "
             "redtrust_csr or redtrust_renew with force to have the same request signed again",
         )
@@ -104,7 +105,7 @@ def _unknown_upload(pending: Revision, now: dt.datetime) -> Attention:
     """Describe an upload with an unknown outcome; the note has the last answer of the service."""
     why = pending.note or "the run that uploaded it ended before the answer was written down"
     until = waits_until(pending, now)
-    waits = f"nothing is tried before {_second(until)}; then " if until else ""
+    waits = f"nothing is tried before {timestamp(until)}; then " if until else ""
     return Attention(
         "upload_unknown",
         pending.updated_at,
@@ -145,7 +146,7 @@ def _refused(pending: Revision, now: dt.datetime) -> Attention:
 def _failing(revision: Revision, now: dt.datetime) -> Attention:
     times = "once" if revision.failures == 1 else f"{revision.failures} times in a row"
     until = waits_until(revision, now)
-    when = f"nothing is tried before {_second(until)}" if until else "the next run tries again"
+    when = f"nothing is tried before {timestamp(until)}" if until else "the next run tries again"
     return Attention(
         "backing_off",
         revision.updated_at,
@@ -154,7 +155,3 @@ def _failing(revision: Revision, now: dt.datetime) -> Attention:
         if until
         else "mend the cause, then run again",
     )
-
-
-def _second(moment: dt.datetime | None) -> str:
-    return moment.astimezone(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else "at an unknown time"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 
+from .._clock import to_the_minute
 from .._errors import (
     AnswerInvalidError,
     AnswerLostError,
@@ -32,7 +33,7 @@ def refuse_waiting(revision: Revision, now: dt.datetime) -> None:
     if until is not None:
         raise BackingOffError(
             f"it failed {revision.failures} times in a row ({revision.note or 'for no known reason'}): it is tried "
-            f"again from {day(until)} on, or at once when redtrust_csr or "
+            f"again from {to_the_minute(until)} on, or at once when redtrust_csr or "
             "redtrust_renew has force, or when what is asked for changes"
         )
 
@@ -76,7 +77,7 @@ def when_signed_again(refused: Revision, now: dt.datetime) -> str:
     if until is None:
         return "mend the CA: the next run has the same request signed again"
     return (
-        f"mend the CA: the same request is signed again from {day(until)} on, or at once when redtrust_csr or "
+        f"mend the CA: the same request is signed again from {to_the_minute(until)} on, or at once when redtrust_csr or "
         "redtrust_renew has force"
     )
 
@@ -105,8 +106,3 @@ def after_internal_error(enrollment: Enrollment, error: InternalError, now: dt.d
     if pending.state is State.INTENDED:
         pending = dataclasses.replace(pending, state=State.CREATE_UNKNOWN)
     return after_failure(pending, error, now)
-
-
-def day(moment: dt.datetime) -> str:
-    """Return a moment to the minute, in UTC, for a message."""
-    return moment.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")

@@ -14,6 +14,7 @@ import typing as t
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+from .._clock import utc_now
 from .._errors import ConfigurationError, InternalError, LeaseHeldError, NotTriedError, RedtrustError, StoreError
 from .._holder import is_gone
 from .._models import Enrollment, Outcome
@@ -25,11 +26,6 @@ from .step import Decided, Item, Plan, Step
 _LONGEST_POLL = 1.0
 
 Hide = t.Callable[[str], str]
-
-
-def utc_now() -> dt.datetime:
-    """Return the time of this machine."""
-    return dt.datetime.now(tz=dt.timezone.utc)
 
 
 @dataclasses.dataclass(frozen=True)

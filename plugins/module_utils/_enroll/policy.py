@@ -9,9 +9,10 @@ import dataclasses
 import datetime as dt
 import typing as t
 
+from .._clock import to_the_minute
 from .._errors import PolicyError
 from .._models import Action, CertificateSpec, Enrollment, Revision, State
-from .backoff import day, refuse_waiting, sent_back, waits_until
+from .backoff import refuse_waiting, sent_back, waits_until
 from .due import RenewBefore
 
 
@@ -82,7 +83,7 @@ def _decide_due(current: Revision, renew_before: RenewBefore, now: dt.datetime, 
     if current.not_valid_after is None:
         return Decision("renew", "when its certificate ends is not known", asks_for=current.spec)
     due = renew_before.due(current.not_valid_before, current.not_valid_after, _obtained(current))
-    when = f"{day(due.at)} ({due.rule}); {_validity(current, now)}"
+    when = f"{to_the_minute(due.at)} ({due.rule}); {_validity(current, now)}"
     warnings = (due.warning,) if due.warning else ()
     if due.at <= now:
         return Decision("renew", f"due since {when}", asks_for=current.spec, warnings=warnings)
@@ -126,7 +127,7 @@ def _given_up(pending: Revision, changed: t.Sequence[str], now: dt.datetime) -> 
         note = "the run that asked for it ended before the answer was written down"
         return pending.moved(State.CREATE_UNKNOWN, note=note, failures=pending.failures)
     if pending.state is State.ISSUED and pending.not_valid_after is not None and pending.not_valid_after <= now:
-        note = f"its certificate ended at {day(pending.not_valid_after)} before it was uploaded"
+        note = f"its certificate ended at {to_the_minute(pending.not_valid_after)} before it was uploaded"
         return pending.moved(State.ABANDONED, note=note)
     if changed and (pending.state is State.REQUESTED or (pending.failures and not pending.upload_started)):
         so_far = f"it failed ({pending.note})" if pending.failures else "the store has no certificate for the request"
@@ -142,7 +143,8 @@ def _hurried(pending: Revision, now: dt.datetime) -> Revision | None:
     """
     begin = pending.not_valid_before
     if pending.state is State.ISSUED and not pending.upload_started and begin is not None and begin > now:
-        note = f"the certificate {pending.thumbprint} is not valid before {day(begin)}, and force asks for another"
+        when = to_the_minute(begin)
+        note = f"the certificate {pending.thumbprint} is not valid before {when}, and force asks for another"
         return dataclasses.replace(sent_back(pending), retry_at=None, note=note)
     return dataclasses.replace(pending, retry_at=None) if waits_until(pending, now) else None
 
@@ -180,4 +182,4 @@ def _validity(revision: Revision, now: dt.datetime) -> str:
     end = revision.not_valid_after
     if end is None:
         return "when it ends is not known"
-    return f"valid until {day(end)}" if end > now else f"expired since {day(end)}"
+    return f"valid until {to_the_minute(end)}" if end > now else f"expired since {to_the_minute(end)}"

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from .failures import shown
-from .tls import show
+from .options import TransportOptions, check_files
+from .tls import use_certificate
 from .transport import (
     REDIRECTS,
     REQUESTS_IMPORT_ERROR,
@@ -14,8 +14,6 @@ from .transport import (
     HttpResponse,
     HttpsTransport,
     Transport,
-    TransportOptions,
-    check_files,
 )
 
 __all__ = [
@@ -27,6 +25,5 @@ __all__ = [
     "Transport",
     "TransportOptions",
     "check_files",
-    "show",
-    "shown",
+    "use_certificate",
 ]

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connections of the HTTP library that stay within bounds, whatever the other end does.
+"""Connections of the HTTP library with a limit of time and size for the whole exchange.
 
-The library knows a time-out for each read only, and no limit for what comes before a body. Here each read and each
-write may take what is left of the time of its exchange, and whatever is read counts: TLS handshakes, proxies, interim
-answers and headers included. The name lookup alone takes as long as the system's resolver lets it.
+The library has a time-out for each read only, and no limit for the bytes before a body. Here each read and each write
+may take the time that is left to its exchange, and every byte counts: TLS handshakes, proxies, interim answers and
+headers included. Only the lookup of a name takes as long as the resolver of the system allows.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ except ImportError:  # told by REQUESTS_IMPORT_ERROR
 
 
 class TooLargeError(Exception):
-    """More came off the wire than is taken."""
+    """The other end sent more bytes than the limit."""
 
 
 class Bounds:
-    """What the exchange that runs may still use, and how far it has come. For one thread.
+    """The limits of the running exchange, and its progress. For one thread.
 
-    ``started`` says that the request began to leave over an agreed connection.
+    ``started``: the request began to leave over a connection whose TLS was agreed.
     """
 
     def __init__(self, clock: t.Callable[[], float], timeout: float) -> None:
@@ -44,7 +44,7 @@ class Bounds:
         self.begin("", 0.0, 0)
 
     def begin(self, step: str, deadline: float, allowance: int) -> None:
-        """Begin an exchange: until a time of the clock, and with so many bytes at first."""
+        """Begin an exchange with a deadline of the clock and a first allowance of bytes."""
         self.step = step
         self.deadline = deadline
         self.started = False
@@ -53,7 +53,7 @@ class Bounds:
         self._allowance = allowance
 
     def allow(self, more: int) -> None:
-        """Let so many more bytes come."""
+        """Raise the limit by so many bytes."""
         self._allowance += more
 
     def is_over(self) -> bool:
@@ -68,22 +68,22 @@ class Bounds:
         return left
 
     def count(self, size: int) -> None:
-        """Count what came off the wire; raises TooLargeError."""
+        """Count received bytes; raises TooLargeError."""
         self._received += size
         if self._received > self._allowance:
             raise TooLargeError
 
     def agreed(self) -> None:
-        """Take note that this exchange has a connection of its own."""
+        """Note that this exchange has a new connection, with TLS agreed."""
         self._received_before_tls = self._received
 
     def heard_nothing(self) -> bool:
-        """Return whether nothing came over a connection of its own yet: then an alert can only end its handshake."""
+        """Return whether nothing came over the new connection yet: then an alert can only end its handshake."""
         return self._received == self._received_before_tls
 
 
 class _PlainSocket(socket.socket):
-    """What a proxy is asked over, and TLS agreed."""
+    """The socket below TLS: it carries the request to a proxy, and the handshake."""
 
     bounds: Bounds
 
@@ -105,7 +105,7 @@ class _PlainSocket(socket.socket):
 
 
 class _TlsSocket(ssl.SSLSocket):
-    """What is sent and received over TLS. Each operation below is one to the clock, however small its pieces come."""
+    """The socket above TLS. Each operation has one time limit, however small the pieces in which its bytes come."""
 
     bounds: Bounds
 
@@ -131,7 +131,7 @@ class _TlsSocket(ssl.SSLSocket):
 
 
 class _Connection(HTTPSConnection):
-    """One connection; it tells the bounds how far the request has come."""
+    """One connection; it reports its progress to the bounds."""
 
     def __init__(self, *arguments: t.Any, bounds: Bounds, **options: t.Any) -> None:
         super().__init__(*arguments, **options)
@@ -149,7 +149,7 @@ class _Connection(HTTPSConnection):
         try:
             super().send(data)
         except (ConnectionResetError, ssl.SSLEOFError) as exc:
-            # The library reads on after a broken pipe: the other end may have said why before it hung up.
+            # After a broken pipe the library reads on: the other end may have said why before it hung up.
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from exc
 
     def getresponse(self) -> t.Any:
@@ -178,7 +178,7 @@ class _Pool(HTTPSConnectionPool):
     ConnectionCls = _Connection
 
     def _put_conn(self, conn: t.Any) -> None:
-        """Keep a connection only where nothing follows the answer: it would be taken for the next one."""
+        """Keep a connection only where nothing follows the answer: those bytes would be read as the next answer."""
         if conn is not None and getattr(conn.sock, "pending", int)():
             conn.close()
         super()._put_conn(conn)
@@ -208,7 +208,7 @@ class Adapter(HTTPAdapter):
         return manager
 
     def cert_verify(self, conn: t.Any, _url: str, verify: t.Any, _cert: t.Any) -> None:
-        """Leave what is trusted to the context."""
+        """Leave the choice of trusted certificates to the context."""
         conn.cert_reqs = "CERT_REQUIRED" if verify else "CERT_NONE"
 
     def _bounded(self, context: ssl.SSLContext) -> ssl.SSLContext:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Turn what the HTTP library raises into one of our errors, in words for the operator and without a secret. Pure."""
+"""Turn errors of the HTTP library into our own, with a sentence for the operator and without a secret. Pure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typing as t
 from urllib.parse import unquote
 
 from .._errors import AnswerInvalidError, AnswerLostError, NotSentError, ServiceError, TlsError
+from .._printable import brief
 from .._secrets import Secrets
 from .connection import Bounds, TooLargeError
 from .tls import advice, turned_down
@@ -22,21 +23,20 @@ try:
 except ImportError:
     pass  # told by REQUESTS_IMPORT_ERROR
 
-MAX_WORDS = 300
 PROXY_ADVICE = (
     "proxy (or HTTPS_PROXY) must be an address such as http://proxy.example.com:3128, or with a user "
     "http://user:password@proxy.example.com:3128, where / is written as %2F, : as %3A, @ as %40 and # as %23"
 )
-# Such a server does not say which of these it is.
+# The server does not say which of these is the cause.
 ENDED_ADVICE = "it starts or stops, does not speak TLS 1.2 or later, or wants another client_cert"
 
 
 def explained(
     exc: Exception, bounds: Bounds, *, left: bool, proxy: str | None, hide: t.Callable[[str], str]
 ) -> tuple[type[ServiceError], str]:
-    """Return which error this is, and its sentence; ``left`` says that the request may have reached the service."""
+    """Return the kind of error and its sentence; ``left``: the request may have reached the service."""
     cause = _innermost(exc)
-    words = shown(hide(_hidden(proxy).hide(_words(cause))))
+    words = brief(hide(_hidden(proxy).hide(_words(cause))))
     if bounds.heard_nothing() and turned_down(cause):
         return TlsError, f"TLS was not agreed, nothing was carried out ({words}): {advice(cause)}"
     if isinstance(exc, TooLargeError):
@@ -49,16 +49,6 @@ def explained(
     return _not_sent(exc, cause, words)
 
 
-def shown(text: str) -> str:
-    """Return a text of the other end, or of the library, as it may be printed.
-
-    A long one is not: a part of a secret that it repeats could not be told from other texts.
-    """
-    if len(text) > MAX_WORDS:
-        return f"a text of {len(text)} characters"
-    return "".join(char if char.isprintable() else "?" for char in text)
-
-
 def is_proxy(address: str) -> bool:
     """Return whether this is the address of a proxy that can be used; without a scheme, http is meant."""
     try:
@@ -69,7 +59,7 @@ def is_proxy(address: str) -> bool:
 
 
 def _not_sent(exc: Exception, cause: Exception, words: str) -> tuple[type[ServiceError], str]:
-    # A connection that ends in the middle of the handshake is a server that stops or starts, not one that disagrees.
+    # A server that stops or starts ends the connection in the middle of the handshake; it does not disagree.
     ended = isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
     if not ended and (isinstance(exc, requests.exceptions.SSLError) or isinstance(cause, ssl.SSLError)):
         told = advice(cause)
@@ -86,7 +76,7 @@ def _not_sent(exc: Exception, cause: Exception, words: str) -> tuple[type[Servic
 
 
 def _hidden(proxy: str | None) -> Secrets:
-    """Return what a proxy may repeat of its own address and must not be shown."""
+    """Return the secrets in the address of a proxy, which the proxy may repeat."""
     known = Secrets()
     login = (urllib3.util.parse_url(proxy).auth if proxy else None) or ""
     for secret in (login.partition(":")[2], unquote(login), unquote(login.partition(":")[2])):
@@ -95,7 +85,7 @@ def _hidden(proxy: str | None) -> Secrets:
 
 
 def _innermost(exc: Exception) -> Exception:
-    """Return what the libraries have wrapped, several times."""
+    """Return the first cause: the libraries wrap it several times."""
     for _depth in range(8):
         inner = next((part for part in exc.args if isinstance(part, Exception)), None)
         inner = getattr(exc, "reason", None) if isinstance(getattr(exc, "reason", None), Exception) else inner
@@ -106,6 +96,6 @@ def _innermost(exc: Exception) -> Exception:
 
 
 def _words(exc: Exception) -> str:
-    """Return what an error says, in one line and without the name of the object that says it."""
+    """Return the message of an error, without the name of the object that raised it."""
     text = str(exc).rpartition(": ")[2] if re.match(r"<.* object at 0x|HTTPS?Connection", str(exc)) else str(exc)
     return text or type(exc).__name__

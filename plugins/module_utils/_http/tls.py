@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What TLS needs, and what it means when TLS is not agreed."""
+"""Set up TLS, and explain to the operator why it was not agreed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typing as t
 
 from .._errors import ConfigurationError
 
-# Alerts with which a server turns a client's certificate down, or asks for one (RFC 8446, section 6.2).
+# Alerts with which a server refuses a client certificate, or asks for one (RFC 8446, section 6.2).
 _ABOUT_THE_CLIENT = {
     "CERTIFICATE_REQUIRED": "the server wants a client certificate: set client_cert and client_key",
     "CERTIFICATE_REVOKED": "the server says that client_cert is revoked: ask for another one",
@@ -25,7 +25,7 @@ _ABOUT_THE_CLIENT = {
 }
 _ALERT = re.compile(rf"ALERT_({'|'.join(_ABOUT_THE_CLIENT)})$")
 
-# What openssl finds wrong with the server's certificate (X509_V_ERR_...).
+# Faults that openssl finds in the server's certificate (X509_V_ERR_...).
 _ABOUT_THE_SERVER = {
     9: "the server's certificate is not valid yet: compare the clocks of the two machines",
     10: "the server's certificate has expired: have it renewed",
@@ -63,7 +63,7 @@ def client_context(
     if ca_path:
         _trust(context, ca_path)
     if client_cert:
-        show(context, client_cert, client_key, client_key_passphrase, options=CLIENT_OPTIONS)
+        use_certificate(context, client_cert, client_key, client_key_passphrase, options=CLIENT_OPTIONS)
     if not validate_certs:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -71,13 +71,13 @@ def client_context(
 
 
 def turned_down(exc: BaseException) -> str | None:
-    """Return what to do when the server does not accept the client's certificate; None when it is not about that."""
+    """Return the advice where the server refused the client certificate; None where that is not the cause."""
     alert = _ALERT.search(str(getattr(exc, "reason", None) or ""))
     return _ABOUT_THE_CLIENT[alert[1]] if alert else None
 
 
 def advice(exc: BaseException) -> str | None:
-    """Return what to do about a handshake that failed, where there is more to say than openssl does."""
+    """Return the advice about a handshake that failed; None where openssl says enough."""
     code = getattr(exc, "verify_code", 0)
     if code in _UNKNOWN_ISSUER:
         return _UNKNOWN_ISSUER_ADVICE
@@ -96,7 +96,7 @@ def _trust(context: ssl.SSLContext, path: str) -> None:
         raise ConfigurationError(f"ca_path: {path} has no CA certificate in PEM form ({_words(exc)})") from exc
 
 
-def show(
+def use_certificate(
     context: ssl.SSLContext,
     certificate: str,
     key: str | None,
@@ -104,19 +104,19 @@ def show(
     *,
     options: tuple[str, str, str],
 ) -> None:
-    """Have a context show a certificate; ``options`` are the names under which the three were given.
+    """Have a context use a certificate and its key; ``options`` are the names of the three options.
 
     Raises ConfigurationError, which never shows the passphrase.
     """
     certificate_option, key_option, passphrase_option = options
     asked = []
 
-    def answer() -> str:
+    def given_passphrase() -> str:
         asked.append(True)
         return passphrase or ""
 
     try:
-        context.load_cert_chain(certificate, key, answer)
+        context.load_cert_chain(certificate, key, given_passphrase)
     except (OSError, ValueError) as exc:  # a passphrase of more than 1024 bytes is a ValueError
         name, path = (key_option, key) if key else (certificate_option, certificate)
         if asked and passphrase:

@@ -1,14 +1,13 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Send one HTTPS request and bring back one answer, bounded in size and time.
+"""Send one HTTPS request and return its answer, within limits of size and time.
 
-What went wrong is told apart by one question: can the request have reached the service? The body is handed
-to the HTTP library piece by piece, so as long as its first piece was not asked for, it cannot.
+One question tells failures apart: can the request have reached the service? The HTTP library takes the body piece by
+piece; before it asks for the first piece, the answer is no.
 
-What is bounded: the time of one request and its whole answer; 64 KiB of all that comes before the
-body of an answer, what a proxy says and interim answers included; 1 MiB of body; 64 KiB of what divides a body into
-chunks. Nothing of an answer is unpacked, and no cookie is kept.
+The limits: the time of one request with its whole answer; 64 KiB before the body of an answer, the words of a proxy and
+interim answers included; 1 MiB of body; 64 KiB of chunk headers. No answer is unpacked, and no cookie is kept.
 """
 
 from __future__ import annotations
@@ -18,18 +17,16 @@ import http.cookiejar
 import io
 import json
 import re
-import ssl
 import threading
 import time
 import traceback
 import typing as t
-from pathlib import Path
 
 from .. import _fault_points
-from .._errors import AnswerInvalidError, AnswerLostError, ConfigurationError, NotSentError
+from .._errors import AnswerInvalidError, AnswerLostError, NotSentError
 from .connection import Adapter, Bounds, TooLargeError
 from .failures import PROXY_ADVICE, explained, is_proxy
-from .tls import client_context
+from .options import TransportOptions
 
 try:
     import requests
@@ -43,13 +40,13 @@ else:
 # The largest answer of the contract is a CSR with its envelope, a few KiB.
 MAX_ANSWER_BYTES = 1024 * 1024
 MAX_HEAD_BYTES = 64 * 1024
-# How far the library reads ahead of the line that it wants.
+# The library reads ahead of the line that it wants, by so many bytes.
 READ_AHEAD = 8192
 REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class Where(t.TypedDict):
-    """What names a request in an error: the step, and the URL without its query."""
+    """The name of a request in an error: its step, and its URL without the query."""
 
     step: str
     url: str
@@ -67,13 +64,13 @@ class HttpRequest:
 
     @property
     def where(self) -> Where:
-        """Return what names the request in an error."""
+        """The name of the request in an error."""
         return {"step": self.step, "url": self.url.partition("?")[0]}
 
 
 @dataclasses.dataclass(frozen=True)
 class HttpResponse:
-    """One answer. Header names are in lower case; ``cookies`` are those that it sets."""
+    """One answer. Header names are in lower case; ``cookies`` are the ones that it sets."""
 
     status: int
     headers: t.Mapping[str, str]
@@ -82,41 +79,18 @@ class HttpResponse:
 
 
 class Transport(t.Protocol):
-    """The seam of the tests: whatever brings back an answer, or raises a ServiceError."""
+    """Sends requests; the seam at which tests play a script."""
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request once. Raises NotSentError, AnswerLostError or AnswerInvalidError."""
 
 
-@dataclasses.dataclass(frozen=True)
-class TransportOptions:
-    """How to reach the service. ``timeout`` is in seconds, for one request and its whole answer."""
-
-    validate_certs: bool = True
-    ca_path: str | None = None
-    client_cert: str | None = None
-    client_key: str | None = None
-    client_key_passphrase: str | None = dataclasses.field(default=None, repr=False)
-    proxy: str | None = dataclasses.field(default=None, repr=False)
-    timeout: float = 30.0
-
-    def context(self, ca_path: str | None) -> ssl.SSLContext:
-        """Return the rules for TLS, with these CA certificates. Raises ConfigurationError."""
-        return client_context(
-            validate_certs=self.validate_certs,
-            ca_path=ca_path,
-            client_cert=self.client_cert,
-            client_key=self.client_key,
-            client_key_passphrase=self.client_key_passphrase,
-        )
-
-
 class HttpsTransport:
     """Send requests with the requests library; one kept connection for each thread.
 
-    A redirect is handed on as it is: nothing is ever sent elsewhere. The environment is asked for proxies only: a
-    .netrc, REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE change nothing.
-    ``hide`` masks secrets in a text of the other end before that is taken apart.
+    A redirect is returned like any other answer, so nothing is ever sent elsewhere. Of the environment only the proxies
+    count: a .netrc, REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE change nothing. ``hide`` masks the secrets in the words of
+    the other end.
     """
 
     def __init__(
@@ -151,7 +125,7 @@ class HttpsTransport:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError, TooLargeError) as exc:
             left = body.asked_for if request.body is not None else bounds.started
             kind, words = explained(exc, bounds, left=left, proxy=proxy, hide=self._hide)
-            # Without the library's own error: its words may hold what the other end has repeated.
+            # Without the library's own error: its message may hold a secret that the other end repeated.
             raise kind(words, **request.where) from None
         _fault_points.reach(f"{request.step} received")
         return response
@@ -159,7 +133,7 @@ class HttpsTransport:
     def _begun(
         self, session: requests.Session, request: HttpRequest, body: _Body, proxy: str | None
     ) -> requests.Response:
-        """Send a request and return its answer, whose body is not read yet."""
+        """Send a request and return its answer before the body is read."""
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Content-Type": "application/json"}
         return session.request(
             request.verb,
@@ -180,10 +154,10 @@ class HttpsTransport:
             session = requests.Session()
             session.trust_env = False
             session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=()))
-            # Else requests reads the whole body of a redirect, unpacked and without a limit, and rewinds ours.
+            # Otherwise requests reads the whole body of a redirect, unpacked and without a limit, and rewinds ours.
             session.get_redirect_target = lambda _answer: None  # type: ignore[method-assign,assignment]
             trusted = self._options.ca_path or requests.utils.DEFAULT_CA_BUNDLE_PATH
-            # A proxy does not get to see the client certificate.
+            # A proxy does not see the client certificate.
             anonymous = dataclasses.replace(
                 self._options, client_cert=None, client_key=None, client_key_passphrase=None
             )
@@ -193,7 +167,7 @@ class HttpsTransport:
         return kept
 
     def _proxy(self, request: HttpRequest) -> str | None:
-        """Return the address of the proxy; raises NotSentError when it is none."""
+        """Return the address of the proxy, None without one; raises NotSentError when it is malformed."""
         chosen = self._options.proxy or requests.utils.select_proxy(
             request.url, requests.utils.get_environ_proxies(request.url)
         )
@@ -236,9 +210,9 @@ def _check_headers(request: HttpRequest) -> None:
 
 
 def _read(request: HttpRequest, answer: requests.Response) -> bytes:
-    """Read the body as it comes off the wire; nothing is unpacked, so nothing can swell."""
+    """Read the body as it comes; it is never unpacked, so it cannot swell."""
     if answer.status_code < 200:
-        # The one that is meant may still come, and must not be taken for the answer to another request.
+        # The final answer may still come. The next request must not take it for its own.
         raise AnswerInvalidError(f"HTTP {answer.status_code} is not an answer", **request.where)
     if answer.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
         raise AnswerInvalidError("the answer is compressed though that was not asked for", **request.where)
@@ -253,26 +227,3 @@ def _read(request: HttpRequest, answer: requests.Response) -> bytes:
     if re.fullmatch("[0-9]{1,18}", announced) and int(announced) != len(content):
         raise AnswerLostError(f"the answer broke off after {len(content)} of {announced} bytes", **request.where)
     return bytes(content)
-
-
-def check_files(options: TransportOptions) -> None:
-    """Raise ConfigurationError when a file that TLS needs, or the proxy, cannot be used; nothing is sent before."""
-    for name in ("ca_path", "client_cert", "client_key"):
-        path = getattr(options, name)
-        try:
-            if path and _is_empty(path):
-                raise ConfigurationError(f"{name}: {path} is empty")
-        except OSError as exc:
-            raise ConfigurationError(f"{name}: {path} cannot be read ({exc.strerror})") from exc
-    if options.client_key and not options.client_cert:
-        raise ConfigurationError("client_key needs client_cert")
-    if options.client_key_passphrase and not options.client_cert:
-        raise ConfigurationError("client_key_passphrase needs client_cert")
-    if options.proxy and not is_proxy(options.proxy):
-        raise ConfigurationError(PROXY_ADVICE)
-    options.context(options.ca_path)
-
-
-def _is_empty(path: str) -> bool:
-    with Path(path).open("rb") as file:
-        return not file.read(1)

@@ -20,8 +20,8 @@ from .items import (
     settle_items,
     sign_items,
 )
-from .options import Connection, Server, listening_place
-from .results import Result, batch_result, enrollment_facts, error_facts, timestamp
+from .options import Connection, Server, listen_options
+from .results import Result, batch_result, enrollment_facts, error_facts
 from .role import RoleOutcome, StepResult, outcome_of
 from .run import run
 from .selection import SELECTION, Selection
@@ -56,7 +56,7 @@ __all__ = [
     "enrollment_facts",
     "error_facts",
     "finalize_items",
-    "listening_place",
+    "listen_options",
     "outcome_of",
     "renew_items",
     "report",
@@ -64,5 +64,4 @@ __all__ = [
     "run",
     "settle_items",
     "sign_items",
-    "timestamp",
 ]

@@ -9,12 +9,13 @@ import functools
 import typing as t
 from pathlib import Path
 
-from .._enroll.api import BatchOptions, Decided, Item, Step, predict, run_batch, utc_now
+from .._clock import utc_now
+from .._enroll.api import BatchOptions, Decided, Item, Step, predict, run_batch
 from .._errors import ConfigurationError
 from .._holder import holder
 from .._http.api import HttpsTransport, check_files
 from .._models import Outcome
-from .._service.api import Client, Retry
+from .._service.api import Calls, Client, Retry
 from .._session.api import Session, SessionFile, SessionRow, SessionStorage
 from .._store.api import Store, open_store
 from .masked import MaskedModule
@@ -118,16 +119,15 @@ class Context:
             )
         if server.partner:
             self.register(server.partner.secret)
-        return Client(
-            server.contract,
+        calls = Calls(
             server.address,
             HttpsTransport(connection.transport, hide=self.module.secrets.hide),
             partner=server.partner,
             secrets=self.module.secrets,
-            finalized_codes=connection.finalized_codes,
             retry=Retry(deadline=connection.retry_timeout),
             warn=self.module.warn,
         )
+        return Client(server.contract, calls, connection.finalized_codes)
 
     def _kept_session(self) -> SessionStorage | None:
         connection, credentials = self.connection, self.connection.credentials

@@ -14,8 +14,9 @@ import typing as t
 
 from .._errors import ConfigurationError
 from .._http.api import TransportOptions
-from .._service.api import CONTRACTS, Address, Contract, Partner, Place, check_redirect_url, pasted_token
+from .._service.api import CONTRACTS, Address, Contract, Partner, check_redirect_url, pasted_token
 from .._session.api import Credentials
+from .._sign_in.api import ListenOptions
 
 Params = t.Mapping[str, t.Any]
 
@@ -112,9 +113,9 @@ class Limits:
         return cls(workers, wait_timeout)
 
 
-def listening_place(params: Params) -> Place:
+def listen_options(params: Params) -> ListenOptions:
     """Return where to listen for a person: where the redirect URL leads, unless told otherwise."""
-    return Place.at(
+    return ListenOptions.at(
         params["redirect_url"],
         address=params["listen_address"],
         port=params["listen_port"],

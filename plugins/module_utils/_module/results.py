@@ -11,6 +11,7 @@ import json
 import typing as t
 from collections import Counter
 
+from .._clock import timestamp
 from .._enroll.api import attempt, attention
 from .._errors import NotTriedError, RedtrustError, ServiceError, SessionError
 from .._models import PENDING, Enrollment, Outcome, Revision, State
@@ -123,11 +124,6 @@ def _revision_facts(revision: Revision) -> dict[str, t.Any]:
         "created_at": timestamp(revision.created_at),
         "updated_at": timestamp(revision.updated_at),
     }
-
-
-def timestamp(moment: dt.datetime | None) -> str | None:
-    """Return a time as it stands in results: UTC, ISO 8601, whole seconds."""
-    return moment.astimezone(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
 
 
 def error_facts(error: Exception) -> dict[str, t.Any]:

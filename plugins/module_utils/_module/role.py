@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from .._printable import printable
 from .report import Entry
 
 # The actions after which a certificate is new to those who use it.
@@ -158,4 +159,4 @@ def words_of(result: t.Mapping[str, t.Any]) -> str:
     lines = [line.strip() for line in printed.splitlines() if line.strip()][-_LAST_LINES:]
     message = " ".join(str(result.get("msg") or "").split())
     words = ": ".join(part for part in (message, " | ".join(lines)) if part) or "it did not say why"
-    return "".join(char if char.isprintable() else " " for char in words)[:_LONGEST_WORDS]
+    return printable(words)[:_LONGEST_WORDS]

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read what the service answers: bytes in, models out. Pure.
+"""Read the answers of the service: bytes in, models out. Pure.
 
 The service runs on .NET: keys may come in another case, an answer may start with a byte order mark, dates
-have up to seven fractional digits. Everything here raises ``ValueError`` with a sentence that says what came
-instead; it never repeats a token or a request code.
+have up to seven fractional digits. Every reader raises ``ValueError`` with a sentence about the value that came
+instead. The sentence never repeats a token or a request code.
 """
 
 from __future__ import annotations
@@ -19,17 +19,22 @@ import json
 import re
 import typing as t
 
+from .._clock import parse_timestamp
 from .._errors import ConfigurationError
 from .._models import Finalized, Request, Tokens
+from .._printable import brief, printable
 from .._x509.api import normalize_thumbprint, parse_csr
 
 _DATE = re.compile(
-    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?",
+    r"(?P<day>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d{1,9}))?\s*"
+    r"(?:Z|(?P<hours>[+-]\d\d):?(?P<minutes>\d\d))?",
     re.IGNORECASE | re.ASCII,
 )
-# The first that is there counts: the name to sign in with, then others of the person.
+# In characters: of a value that is not as it should be, in the sentence about it.
+_BRIEF = 50
+# The first that is present counts: the name of the account, then other names of the person.
 _PERSON_CLAIMS = ("preferred_username", "unique_name", "username", "upn", "name", "email", "emailaddress", "sub")
-# What means nothing to anybody: digits, or those of a UUID.
+# Claims that mean nothing to a reader: plain numbers and UUIDs.
 _NUMBER = re.compile(r"[0-9]+|\{?[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}\}?", re.IGNORECASE)
 
 
@@ -76,7 +81,7 @@ def parse_tokens(data: t.Any) -> Tokens:
 
 
 def parse_request(data: t.Any) -> Request:
-    """Read what csr/create gave: an object, or a string that holds the same object as JSON."""
+    """Read the data of csr/create: an object, or a string that holds the object as JSON."""
     given = _json(data.encode("utf-8", "replace")) if isinstance(data, str) else data
     fields = _fields(given, "data")
     code, csr = fields.get("requestcode"), fields.get("csr")
@@ -91,7 +96,7 @@ def parse_request(data: t.Any) -> Request:
 
 
 def parse_finalized(data: t.Any) -> Finalized:
-    """Read what csr/finalize gave: an object, or a string that holds it as JSON; 4.33 promises neither."""
+    """Read the data of csr/finalize: an object, or a string that holds it as JSON; 4.33 promises neither."""
     given = data
     if isinstance(data, str):
         with contextlib.suppress(ValueError):
@@ -108,7 +113,7 @@ def parse_finalized(data: t.Any) -> Finalized:
 
 
 def what_upload_lacks(finalized: Finalized) -> str | None:
-    """Return what is missing in an answer that should say which certificate was stored; None where it does."""
+    """Return which part is missing in the answer to an upload; None where it identifies the certificate."""
     if not finalized.thumbprint or not re.fullmatch(r"[0-9A-F]{40}", finalized.thumbprint):
         return "no thumbprint"
     return None if (finalized.certificate_id or "").strip() else "no idCertificate"
@@ -117,10 +122,12 @@ def what_upload_lacks(finalized: Finalized) -> str | None:
 def parse_date(text: t.Any) -> dt.datetime:
     """Read a .NET date-time: up to seven fractional digits, with Z, with an offset, or with none (then UTC)."""
     match = _DATE.fullmatch(text.strip()) if isinstance(text, str) else None
-    with contextlib.suppress(ValueError, OverflowError):
+    with contextlib.suppress(ValueError):
         if match:
-            return _moment(*match.groups())
-    shown = _short(repr(text)) if isinstance(text, str) else _kind(text)
+            fraction = (match["fraction"] or "").ljust(6, "0")[:6]
+            offset = f"{match['hours']}:{match['minutes']}" if match["hours"] else "Z"
+            return parse_timestamp(f"{match['day']}T{match['time']}.{fraction}{offset}")
+    shown = brief(repr(text), _BRIEF) if isinstance(text, str) else _kind(text)
     raise ValueError(f"expiration is {shown}, not a date and time")
 
 
@@ -133,7 +140,7 @@ def jwt_expiry(token: str) -> dt.datetime | None:
 
 
 def jwt_person(token: str) -> str | None:
-    """Return whom a JWT names, by the names of claims that are in use; None where it names nobody a person knows."""
+    """Return the person in a JWT, by the claims in common use; None where it has no readable name."""
     # Those of .NET may be addresses, such as http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn.
     claims = {str(name).rpartition("/")[2].lower(): value for name, value in _claims(token).items()}
     for name in _PERSON_CLAIMS:
@@ -144,7 +151,7 @@ def jwt_person(token: str) -> str | None:
 
 
 def _claims(token: str) -> dict[str, t.Any]:
-    """Return what a JWT claims; nothing where it is none."""
+    """Return the claims of a JWT; nothing where the token is no JWT."""
     parts = token.split(".")
     try:
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))) if len(parts) == 3 else {}
@@ -154,25 +161,11 @@ def _claims(token: str) -> dict[str, t.Any]:
 
 
 def _thumbprint(told: str) -> str:
-    """Return 40 hex digits, or what came instead as it may be printed: it differs from every thumbprint."""
+    """Return 40 hex digits, or the printable text that came instead, which differs from every thumbprint."""
     try:
         return normalize_thumbprint(told)
     except ConfigurationError:
-        return _short(_text(told))
-
-
-def _moment(day: str, time: str, fraction: str | None, zone: str | None) -> dt.datetime:
-    moment = dt.datetime.fromisoformat(f"{day}T{time}")
-    moment += dt.timedelta(microseconds=int((fraction or "0").ljust(6, "0")[:6]))
-    return (moment - _offset(zone)).replace(tzinfo=dt.timezone.utc)
-
-
-def _offset(zone: str | None) -> dt.timedelta:
-    if not zone or zone in "Zz":
-        return dt.timedelta(0)
-    digits = zone[1:].replace(":", "")
-    size = dt.timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return -size if zone[0] == "-" else size
+        return brief(_text(told), _BRIEF)
 
 
 def _json(body: bytes) -> t.Any:
@@ -182,10 +175,10 @@ def _json(body: bytes) -> t.Any:
         raise ValueError(f"{len(body)} bytes that are not JSON") from None
 
 
-def _fields(value: t.Any, what: str) -> dict[str, t.Any]:
+def _fields(value: t.Any, name_of_value: str) -> dict[str, t.Any]:
     """Return an object's members under lower-case names."""
     if not isinstance(value, dict):
-        raise ValueError(f"{what} is {_kind(value)}, not an object")  # noqa: TRY004
+        raise ValueError(f"{name_of_value} is {_kind(value)}, not an object")  # noqa: TRY004
     return {name.lower(): member for name, member in value.items()}
 
 
@@ -194,7 +187,7 @@ def _text(value: t.Any, hide: t.Callable[[str], str] = str) -> str:
     if value is None:
         return ""
     text = hide(str(value)) if isinstance(value, (str, int, float)) else _kind(value)
-    return "".join(char if char.isprintable() else " " if char.isspace() else "?" for char in text[:500])
+    return printable(text[:500])
 
 
 def _kind(value: t.Any) -> str:
@@ -203,11 +196,6 @@ def _kind(value: t.Any) -> str:
 
 
 def _names(given: t.Mapping[str, t.Any]) -> str:
-    """Return the names of members as they came: what else becomes of one that is a secret is not masked."""
-    shown = (_short(name) if name.isprintable() else "one that cannot be printed" for name in sorted(given)[:10])
+    """Return the names of members unchanged: a changed name that is a secret would not be masked."""
+    shown = (brief(name, _BRIEF) if name.isprintable() else "one that cannot be printed" for name in sorted(given)[:10])
     return ", ".join(shown) or "nothing"
-
-
-def _short(text: str) -> str:
-    """Return a text if it is short. A part of a secret could not be told from other texts, so none is shown."""
-    return text if len(text) <= 50 else f"a text of {len(text)} characters"

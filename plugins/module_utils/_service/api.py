@@ -1,28 +1,28 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One Redtrust server: what each generation of its API expects, and a client for it."""
+"""One Redtrust server: the generations of its API as data, and a client for them."""
 
 from __future__ import annotations
 
+from .address import Address
 from .answers import jwt_person
-from .client import Address, Client
+from .calls import Calls
+from .client import Client
 from .contract import CONTRACTS, Contract
 from .login_page import ask_login_page
-from .redirect_url import START, Place, check_redirect_url, is_host_of, landing_address
-from .retry import Breaker, Retry
+from .redirect_url import check_redirect_url, is_host_of, landing_address, port_of
+from .retry import Retry
 from .signing import Partner
 from .temporal_token import pasted_token, token_in
 
 __all__ = [
     "CONTRACTS",
-    "START",
     "Address",
-    "Breaker",
+    "Calls",
     "Client",
     "Contract",
     "Partner",
-    "Place",
     "Retry",
     "ask_login_page",
     "check_redirect_url",
@@ -30,5 +30,6 @@ __all__ = [
     "jwt_person",
     "landing_address",
     "pasted_token",
+    "port_of",
     "token_in",
 ]

@@ -1,11 +1,12 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ask the service's login page itself, as a browser would, for those whom it knows by their client certificate.
+"""Log in at the service's login page with a client certificate, as a browser does.
 
-The page of the vendor has a browser sent back with a temporary token "if authentication completes successfully". Where
-a client certificate is enough for that, no person is needed: the redirects are followed up to the one that leads to
-the registered redirect URL, which is never fetched. The same request tells whether a login link is any good.
+By the vendor's page the service sends a browser back with a temporary token "if authentication completes successfully".
+A client certificate may be enough for that. Then no person is needed: the redirects are followed up to the one that
+leads to the registered redirect URL, which is never fetched. The same request shows whether the service takes a login
+link.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ MAX_HOPS = 8
 def ask_login_page(client: Client, redirect_url: str, domain: str | None) -> str | None:
     """Return a temporary token where the service gives one at once; None where it wants a person, or leads elsewhere.
 
-    Redirects are followed within the host only, whatever the port, with the cookies of this login. Raises
-    RefusedError where the link is not accepted, other ServiceErrors, and ConfigurationError without a partner.
+    Redirects are followed within the host only, on any port, with the cookies of this login. Raises RefusedError where
+    the service does not take the link, other ServiceErrors, and ConfigurationError without a partner.
     """
     link = client.login_link(redirect_url, domain)
     response, mistimed = client.visit(link)

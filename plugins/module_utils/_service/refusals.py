@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell a no of the service from one of what stands before it, in words for the operator. Pure."""
+"""Tell a refusal of the service from one of a proxy before it, in words for the operator. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from urllib.parse import urljoin, urlsplit
 
 from .._error_codes import meaning_of
 from .._errors import RefusedError, UnauthorizedError
-from .._http.api import HttpResponse, shown
+from .._http.api import HttpResponse
+from .._printable import brief
 from .answers import Envelope
 from .contract import Endpoint
 
@@ -29,7 +30,7 @@ def refusal(
     wait: float | None,
     hide: t.Callable[[str], str],
 ) -> RefusedError | None:
-    """Return the error where the status or the envelope says no. ``wait`` is what the answer asks for, in seconds."""
+    """Return the error where the status or the envelope says no. ``wait`` is the pause that it asks for, in seconds."""
     if response.status < 300 and not (envelope and envelope.refuses):
         return None
     foreign = _foreign(endpoint, url, response, envelope, hide)
@@ -62,11 +63,11 @@ def _of_the_service(response: HttpResponse, envelope: Envelope | None) -> tuple[
 def _foreign(
     endpoint: Endpoint, url: str, response: HttpResponse, envelope: Envelope | None, hide: t.Callable[[str], str]
 ) -> tuple[str, str] | None:
-    """Return the words for an answer that is not the service's, and what to look at; None where it is."""
+    """Return the sentence about an answer of somebody else, and the advice; None where the service itself answers."""
     status = response.status
     if 300 <= status < 400:
-        place = _place(_target(url, response.headers.get("location", "")), hide)
-        return f"the answer redirects to {place} (HTTP {status}), which is not followed, so nothing was done", LOOK_AT
+        site = _site(_target(url, response.headers.get("location", "")), hide)
+        return f"the answer redirects to {site} (HTTP {status}), which is not followed, so nothing was done", LOOK_AT
     if endpoint.is_page or (envelope and (envelope.error_code or envelope.message_type)):
         return None
     stripped = endpoint.verb == "GET" and (400 <= status < 500 or status == 501) and status not in _NOT_OF_THE_BODY
@@ -84,19 +85,19 @@ def _what(body: bytes, envelope: Envelope | None) -> str:
     return "a page in HTML" if is_page(body) else "text that is no JSON"
 
 
-def _place(target: str | None, hide: t.Callable[[str], str]) -> str:
-    """Return host and port; the whole address is masked first, since what follows them may be the rest of a secret."""
+def _site(target: str | None, hide: t.Callable[[str], str]) -> str:
+    """Return scheme, host and port. The whole address is masked first: a secret may end in the path."""
     if target is None:
         return "what is no address"
     try:
         masked = urlsplit(hide(target))
     except ValueError:
         return "what is no address"
-    return shown(f"{masked.scheme}://{masked.netloc.rpartition('@')[2]}")
+    return brief(f"{masked.scheme}://{masked.netloc.rpartition('@')[2]}")
 
 
 def _target(base: str, location: str) -> str | None:
-    """Return where a redirect leads; None where that is no address."""
+    """Return the target of a redirect; None where it is no address."""
     try:
         target = urljoin(base, location)
         urlsplit(target).port  # noqa: B018

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Try again what may be tried again, with growing pauses, until a deadline. Clock and sleep are passed in."""
+"""Try calls again where that is safe, with growing pauses, until a deadline. Clock and sleep are passed in."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import typing as t
 
 from .._errors import AnswerLostError, NotSentError, NotTriedError, RefusedError, ServiceError, TlsError
 
-Answer = t.TypeVar("Answer")
+Value = t.TypeVar("Value")
 
-# Statuses of a service, or of what stands before it, that cannot serve now.
+# Statuses with which a service, or a proxy before it, says that it cannot serve now.
 _BUSY = (429, 502, 503, 504)
-# A pause is looked up from this often, in seconds, to see whether others have found the service to be down.
+# In seconds: a pause is interrupted this often, to see whether other threads have found the service to be down.
 _GLANCE = 1.0
 
 
 def may_repeat(error: ServiceError, *, repeatable: bool, when_busy: bool = False) -> bool:
     """Return whether the request may be sent again after this failure.
 
-    One that provably never left may always be, except where TLS was not agreed: that does not mend itself.
-    One that may have been carried out only when doing it twice does no harm. ``when_busy`` is for one that was refused
-    with a whole 429 or 503, which says that it was not carried out. What ends all requests alike ends this one.
+    A request that provably never left may always be sent again, except where TLS was not agreed: that does not mend
+    itself. One that may have been carried out is ``repeatable`` only if doing it twice does no harm. ``when_busy``: a
+    whole 429 or 503 says that it was not carried out. A failure that concerns all requests is never tried again.
     """
     if isinstance(error, NotSentError):
         return not isinstance(error, (TlsError, NotTriedError))
@@ -44,23 +44,28 @@ def _had_no_answer(error: ServiceError) -> bool:
 class Breaker:
     """Know when a service is plainly down: ``threshold`` calls in a row failed for good. Usable from several threads.
 
-    Any answer that only a service can give proves that it lives, and the count begins anew. One that says that no
-    request will be carried out is enough by itself. ``reason`` is why nothing is sent any more.
+    An answer of the service itself resets the count. An answer that concerns all requests opens the breaker at once.
+    ``reason`` is the reason in words why nothing is sent any more.
     """
 
     def __init__(self, threshold: int = 3) -> None:
         self._threshold = threshold
-        self._failures = 0
-        self._ended = False
         self._mutex = threading.Lock()
-        self.reason = "the service is down"
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all reports."""
+        with self._mutex:
+            self._failures = 0
+            self._ended = False
+            self.reason = "the service is down"
 
     def is_open(self) -> bool:
-        """Return whether the service is not to be asked any more."""
+        """Return whether to stop asking the service."""
         return self._ended or self._failures >= self._threshold
 
     def report(self, error: ServiceError | None) -> None:
-        """Take note of what became of a call in the end, after all its attempts; None is success."""
+        """Report the result of a call after all its attempts; None is success."""
         if isinstance(error, NotTriedError):
             return
         with self._mutex:
@@ -77,8 +82,8 @@ def _is_down(error: ServiceError) -> bool:
 class Retry:
     """Exponential back-off with full jitter, in seconds.
 
-    ``deadline`` bounds pauses and attempts together: no attempt begins after it; 0 sends once. ``Retry-After``
-    is obeyed where it fits into what is left, otherwise the failure stands.
+    ``deadline`` limits pauses and attempts together: no attempt begins after it; 0 sends once. A ``Retry-After`` that
+    fits into the time left is obeyed; otherwise the failure stands.
     """
 
     deadline: float = 30.0
@@ -90,15 +95,15 @@ class Retry:
 
     def call(
         self,
-        send: t.Callable[[], Answer],
+        send: t.Callable[[], Value],
         *,
         repeatable: bool,
         when_busy: bool = False,
         breaker: Breaker | None = None,
-    ) -> Answer:
+    ) -> Value:
         """Send until it succeeds, may not be repeated (``may_repeat``), or the deadline would be passed.
 
-        A breaker that opens ends the pauses: then the failure stands as well.
+        A breaker that opens ends the pause: then the failure stands as well.
         """
         end = self.clock() + self.deadline
         pause = self.first_pause
@@ -106,7 +111,7 @@ class Retry:
             try:
                 return send()
             except ServiceError as error:
-                # Many may have been told the same time, so the jitter comes on top of it.
+                # Many clients may have been given the same time, so the jitter comes on top.
                 wait = (error.retry_after or 0.0) + self.jitter(0.0, pause)
                 again = may_repeat(error, repeatable=repeatable, when_busy=when_busy)
                 if not again or self.clock() + wait >= end:

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find the temporary token, ``tkn``, in the address that a browser is sent back to. Pure.
+"""Find the temporary token, ``tkn``, in the address to which the service sends a browser back. Pure.
 
-The vendor's page has ``https://your-app.com?tkn=TOKEN``, and registers one address that ends in ``?tkn=`` already;
-other parameters may stand beside it (contract). A service that puts ``?tkn=TOKEN`` behind whatever is registered is
-understood as well.
+The vendor's page has ``https://your-app.com?tkn=TOKEN``, and registers one address that ends in ``?tkn=`` already.
+There may be other parameters (contract). A service that appends ``?tkn=TOKEN`` to any registered address is understood
+as well.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from .redirect_url import leads_to
 
 # A question mark ends a value: where a registered address ends in "?tkn=", a naive service makes "?tkn=?tkn=TOKEN".
 _PARAMETER = re.compile(r"(?:^|[?&;])tkn=([^?&;#]*)", re.IGNORECASE)
-# It is its own bearer, and no server takes a header that is longer.
+# The token is its own bearer, and no server takes a longer header.
 _TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
-# What is no token, and may be what was copied of an address.
+# Texts that are no token, but may be a part of an address that was copied.
 _REST_OF_ADDRESS = re.compile(r"\?|tkn=|[\w.-]+\.[a-z]+(:\d+)?(/[^=]*)?\?", re.IGNORECASE)
 _SIGN_IN_PAGE = re.compile(r"/authclient/", re.IGNORECASE)
 _ADVICE = "sign in again and copy the whole address of the page to which you are sent back"
 
 
 def token_in(query: str) -> str | None:
-    """Return the token in an address or its query, decoded; None where there is none, or an empty one.
+    """Return the token in an address or its query, decoded; None where it is missing or empty.
 
-    Raises ConfigurationError when there are several, or one that can be none.
+    Raises ConfigurationError when there are several, or when its text cannot be a token.
     """
     tokens = {unquote(value) for value in _PARAMETER.findall(query)} - {""}
     if len(tokens) > 1:
@@ -38,10 +38,10 @@ def token_in(query: str) -> str | None:
 
 
 def pasted_token(pasted: str, redirect_url: str | None = None) -> str:
-    """Return the token in what a person has pasted: the address that the browser was sent back to, or the token.
+    """Return the token in a pasted text: the address to which the browser was sent back, or the token alone.
 
-    A token is decoded where it has ``%3D`` and the like in it. Raises ConfigurationError, which names the mistake and
-    never shows what was pasted.
+    A token with ``%3D`` and the like in it is decoded. Raises ConfigurationError, which names the mistake and never
+    shows the pasted text.
     """
     text = pasted.strip().strip("\"'<>")
     if not text:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One upload over all its attempts: what counts as done, and what is left open. Pure, the sending is passed in."""
+"""One upload over all its attempts: when it counts as done, and when that stays open. Pure: sending is passed in."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .._models import Finalized
 class Upload:
     """An upload, which may be repeated with the same request and certificate.
 
-    ``send`` uploads once, and returns an AnswerLostError where the answer does not say that the certificate was stored.
-    ``codes`` are those that confirm an earlier attempt without an answer. With ``again`` an answer that settles nothing
-    is asked for once more, since it may be a slip. ``unanswered`` says that an attempt, here or in an earlier run, may
+    ``send`` uploads once, and returns an AnswerLostError where the answer does not confirm that the certificate was
+    stored. ``codes`` confirm an earlier attempt that had no answer. With ``again`` an answer that settles nothing is
+    followed by one more attempt, since it may be a slip. ``unanswered``: an attempt, here or in an earlier run, may
     have been carried out.
     """
 
@@ -38,9 +38,9 @@ class Upload:
         return stored
 
     def failure(self, error: NotSentError | RefusedError, *, lost: bool) -> ServiceError:
-        """Return what a failure is in the end; ``lost``: an earlier run had no answer, which the store knows.
+        """Return the error of the whole upload; ``lost``: an earlier run had no answer, as the store knows.
 
-        Nothing that is said of a later attempt undoes an earlier one.
+        A refusal of a later attempt does not undo an earlier one.
         """
         error.unanswered = self.unanswered
         refused = isinstance(error, RefusedError) and error.is_definite and not error.concerns_all

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from .credentials import Credentials
 from .kept import SessionStorage
-from .lifetime import Opened
+from .lifetime import How, Opened
 from .session import Session
 from .session_file import SessionFile
 from .session_row import SessionRow
 
 __all__ = [
     "Credentials",
+    "How",
     "Opened",
     "Session",
     "SessionFile",

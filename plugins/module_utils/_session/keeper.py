@@ -11,9 +11,9 @@ Otherwise the access token is used to its end, and then the refresh token is sen
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import typing as t
 
+from .._clock import timestamp
 from .._errors import RedtrustError, RefusedError, ServiceError, SessionError, UnauthorizedError
 from .._models import Tokens
 from .._service.api import Client
@@ -116,7 +116,7 @@ class Keeper:
 
     def _log_in_instead(self, session: KeptSession, failure: ServiceError | None) -> tuple[Tokens, How]:
         """Log in where the kept session is not refreshed; the reason for that stays the first cause."""
-        words, ended_at = _why_not_refreshed(session, failure), _utc(session.refused_at)
+        words, ended_at = _why_not_refreshed(session, failure), timestamp(session.refused_at)
         if not self.login.is_possible():
             raise SessionError(words + self._outlook(session, failure), ended_at=ended_at) from failure
         try:
@@ -148,13 +148,9 @@ def use_to_its_end(opened: Opened, failure: RedtrustError, warn: t.Callable[[str
 
 def _why_not_refreshed(session: KeptSession, failure: ServiceError | None) -> str:
     if failure is not None:
-        since = f", first on {_utc(session.refused_at)}" if session.refused_at else ""
+        since = f", first on {timestamp(session.refused_at)}" if session.refused_at else ""
         return f"the session could not be refreshed ({failure}{since})"
-    end = f", whose access token ends at {_utc(session.ends_at)}," if session.ends_at else ""
+    end = f", whose access token ends at {timestamp(session.ends_at)}," if session.ends_at else ""
     if session.unanswered:
         return f"a run that refreshed the kept session{end} did not get the answer, and its refresh token works once"
     return f"the kept session{end} has no refresh token"
-
-
-def _utc(moment: dt.datetime | None) -> str | None:
-    return moment.astimezone(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None

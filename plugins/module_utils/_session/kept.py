@@ -15,6 +15,7 @@ import json
 import os
 import typing as t
 
+from .._clock import parse_timestamp
 from .._models import Tokens
 
 try:  # noqa: SIM105
@@ -86,7 +87,7 @@ class KeptSession:
         expires_at = rest.pop("expires_at", None)
         return cls(
             Tokens(rest.pop("access_token"), rest.pop("refresh_token", None), _moment(expires_at)),
-            dt.datetime.fromisoformat(rest.pop("opened_at")),
+            parse_timestamp(rest.pop("opened_at")),
             _moment(rest.pop("ends_at", expires_at)),  # release 0.1.0 took the two for the same
             int(rest.pop("refreshing", 0)),  # releases before 0.4.0 kept whether it was so
             _moment(rest.pop("refused_at", None)),
@@ -95,7 +96,7 @@ class KeptSession:
 
 
 def _moment(text: str | None) -> dt.datetime | None:
-    return dt.datetime.fromisoformat(text) if text else None
+    return parse_timestamp(text) if text else None
 
 
 class SessionCipher:

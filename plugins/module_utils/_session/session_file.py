@@ -17,6 +17,7 @@ from pathlib import Path
 
 from .. import _fault_points, _holder, _private_files
 from .._errors import SessionError, StaleRevisionError
+from .._printable import printable
 from .kept import KeptSession, SessionCipher, SessionStorage
 
 _POLL = 0.05
@@ -132,7 +133,7 @@ class SessionFile(SessionStorage):
             raise SessionError(f"session_path: {self._lock} cannot be locked ({exc.strerror})") from exc
 
     def _held(self, words: bytes) -> str:
-        who = "".join(char if char.isprintable() else "?" for char in words.decode("utf-8", "replace"))
+        who = printable(words.decode("utf-8", "replace"))
         return (
             f"session_path: {self._path} has been held by {who or 'another process'} for more than "
             f"{self._patience:g} seconds; end that process if it hangs, then run again"

@@ -1,17 +1,16 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A person at a browser: the pages, the one who listens, and the sign-in from page to token."""
+"""A login, for which a person may have to sign in with a browser: its flow, the listener and the pages."""
 
 from __future__ import annotations
 
-from .listener import Listener
-from .pages import About
-from .sign_in import SignIn, could_not_answer
+from .flow import Login, LoginOptions, LoginResult
+from .listen_options import ListenOptions
 
 __all__ = [
-    "About",
-    "Listener",
-    "SignIn",
-    "could_not_answer",
+    "ListenOptions",
+    "Login",
+    "LoginOptions",
+    "LoginResult",
 ]

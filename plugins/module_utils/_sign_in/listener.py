@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Listen on one address, for as long as one sign-in takes: Python's own web server, with bounds, and without a log.
+"""Serve one sign-in on one address, with the web server of Python's library: with limits, and without a log.
 
-A request line may hold a token, so nothing of a request is ever written anywhere.
+A request line may hold a token, so no part of a request is ever written anywhere.
 """
 
 from __future__ import annotations
@@ -19,49 +19,49 @@ import time
 import typing as t
 
 from .._errors import ConfigurationError
-from .._http.api import show
-from .._service.api import Place
+from .._http.api import use_certificate
+from .listen_options import ListenOptions
 from .sign_in import PageRequest, SignIn
 
 # In seconds: from the connection to the whole request, TLS included.
 _REQUEST_TIMEOUT = 10.0
 _MAX_CONNECTIONS = 64
 _GLANCE = 0.2
-# Once a sign-in is over: for how long those who come too late are told, and how long at least after a success.
+# In seconds: after a sign-in the listener stays so long for latecomers, and at least so long after a success.
 _LINGER = 30.0
 _LINGER_AT_LEAST = 5.0
 _OPTIONS = ("certificate_path", "private_key_path", "private_key_passphrase")
 
 
 class Listener(http.server.ThreadingHTTPServer):
-    """Serve a sign-in. Raises ConfigurationError where the place cannot be had."""
+    """Serve a sign-in. Raises ConfigurationError where it cannot listen there."""
 
     daemon_threads = True
     allow_reuse_port = False
     request_queue_size = 32
 
-    def __init__(self, place: Place, sign_in: SignIn[t.Any]) -> None:
+    def __init__(self, options: ListenOptions, sign_in: SignIn[t.Any]) -> None:
         self.sign_in = sign_in
-        self._context = _context(place)
+        self._context = _context(options)
         self._mutex = threading.Lock()
         self._open: set[socket.socket] = set()
         self._idle: dict[socket.socket, float] = {}
         self._answering: set[threading.Thread] = set()
         self._over = False
         self._crash: BaseException | None = None
-        self.address_family = socket.AF_INET6 if ":" in place.address else socket.AF_INET
+        self.address_family = socket.AF_INET6 if ":" in options.address else socket.AF_INET
         try:
-            super().__init__((place.address, place.port), http.server.BaseHTTPRequestHandler)
+            super().__init__((options.address, options.port), http.server.BaseHTTPRequestHandler)
         except OSError as exc:
             raise ConfigurationError(
-                f"cannot listen on {place.address} port {place.port} ({exc.strerror}): another sign-in may be waiting "
-                "there; let it end, or set listen_address and listen_port"
+                f"cannot listen on {options.address} port {options.port} ({exc.strerror}): another sign-in may be "
+                "waiting there; let it end, or set listen_address and listen_port"
             ) from exc
 
     def wait(self, seconds: float, is_wanted: t.Callable[[], bool] = lambda: True) -> None:
-        """Serve until the sign-in is done, the time is over or nobody wants it any more; then answer what is begun.
+        """Serve until the sign-in is done, the time is over or ``is_wanted`` says no; then finish the last answers.
 
-        Unless nobody wants it any more, those who come too late are told for a while, as docs/signing-in.md says.
+        After that latecomers are told for a while, as docs/signing-in.md says, unless ``is_wanted`` said no.
         """
         thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": _GLANCE}, daemon=True)
         thread.start()
@@ -79,7 +79,7 @@ class Listener(http.server.ThreadingHTTPServer):
             raise self._crash
 
     def _serve(self, seconds: float, is_wanted: t.Callable[[], bool], is_enough: t.Callable[[], bool]) -> bool:
-        """Serve for some time, or until it is enough; return whether it is wanted still."""
+        """Serve for some time, or until it is enough; return whether it is still wanted."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not is_enough():
             if not is_wanted():
@@ -89,7 +89,7 @@ class Listener(http.server.ThreadingHTTPServer):
         return True
 
     def _linger(self, is_wanted: t.Callable[[], bool]) -> None:
-        """Tell those who come too late. Where nobody signed in, nobody knows who may still come."""
+        """Serve latecomers. Without a success any number of browsers may still come, so the whole time is waited."""
         if not self.sign_in.done.is_set():
             self._serve(_LINGER, is_wanted, lambda: False)
         elif self._serve(_LINGER_AT_LEAST, is_wanted, lambda: False):
@@ -101,7 +101,7 @@ class Listener(http.server.ThreadingHTTPServer):
         self.server_name, self.server_port = "", self.server_address[1]
 
     def server_close(self) -> None:
-        """Stop listening; wait for the answers that are on their way, and for nobody who has not asked yet."""
+        """Stop listening. Wait for the answers in progress, but not for connections without a whole request."""
         with self._mutex:
             self._over = True
         super().server_close()
@@ -110,7 +110,7 @@ class Listener(http.server.ThreadingHTTPServer):
             thread.join(_REQUEST_TIMEOUT)
 
     def process_request(self, request: t.Any, client_address: t.Any) -> None:
-        """Answer in a thread. Where there are too many, whoever has said nothing for longest makes room."""
+        """Answer in a thread. Where there are too many connections, close the one that was silent for longest."""
         with self._mutex:
             full = len(self._open) >= _MAX_CONNECTIONS
             longest = min(self._idle, key=lambda one: self._idle[one], default=None) if full else None
@@ -133,7 +133,7 @@ class Listener(http.server.ThreadingHTTPServer):
             self._answering.add(thread)
         try:
             request.settimeout(_REQUEST_TIMEOUT)
-            with contextlib.suppress(OSError):  # whoever asked is gone, or does not speak TLS
+            with contextlib.suppress(OSError):  # the other end is gone, or does not speak TLS
                 self._speak(request, client_address)
         finally:
             self.heard(request)
@@ -147,12 +147,12 @@ class Listener(http.server.ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def heard(self, request: socket.socket) -> None:
-        """Take note that the whole request is there: from now on its answer is waited for."""
+        """Note that the whole request is there: from now on the end waits for its answer."""
         with self._mutex:
             self._idle.pop(request, None)
 
     def handle_error(self, request: t.Any, client_address: t.Any) -> None:  # noqa: ARG002
-        """Keep what nobody expected for whoever waits: printed here, its traceback would hold what was asked for."""
+        """Keep an unexpected error for ``wait`` to raise: printed here, its traceback would show the request."""
         self._crash = sys.exc_info()[1]
         self.sign_in.done.set()
 
@@ -162,12 +162,12 @@ class Listener(http.server.ThreadingHTTPServer):
             return
         with self._context.wrap_socket(request.dup(), server_side=True) as speaking:
             _Handler(speaking, client_address, self, request)
-            speaking.settimeout(0)  # say that this is all, and do not wait for the other end to say so
+            speaking.settimeout(0)  # end TLS, and do not wait for the other end to do so
             with contextlib.suppress(OSError):
                 speaking.unwrap()
 
     def _hang_up(self, since: float) -> None:
-        """Hang up on those who were there at this time, and have not asked for anything yet."""
+        """Close the connections that began before this time and have sent no whole request yet."""
         with self._mutex:
             idle = [request for request, began in self._idle.items() if began <= since]
         for request in idle:
@@ -200,7 +200,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._answer()
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """Refuse what is no request of a browser, in as few words as can be."""
+        """Refuse a malformed request, with a status and nothing else."""
         with contextlib.suppress(OSError):
             self.send_response_only(code)
             self.send_header("Connection", "close")
@@ -231,11 +231,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return joined
 
 
-def _context(place: Place) -> ssl.SSLContext | None:
+def _context(options: ListenOptions) -> ssl.SSLContext | None:
     """Return the rules for TLS; raises ConfigurationError."""
-    if not place.certificate_path:
+    if not options.certificate_path:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    show(context, place.certificate_path, place.private_key_path, place.private_key_passphrase, options=_OPTIONS)
+    use_certificate(
+        context, options.certificate_path, options.private_key_path, options.private_key_passphrase, options=_OPTIONS
+    )
     return context

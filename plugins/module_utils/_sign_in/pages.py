@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pages that a person sees who signs in: HTML with one style, no script, nothing that would have to be fetched."""
+"""The pages of a sign-in: HTML with one style, without scripts and without anything else to fetch."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import html
 import re
 import typing as t
 
+from .._clock import timestamp
 from .words import JOB_AT, JOB_SAYS, NUMBERED_JOB, PERSON, REDTRUST_SAYS, SIGN_IN, TEXTS, TRY_AGAIN, UNTIL, Kind
 
 __all__ = ("CONTENT_SECURITY_POLICY", "LANGUAGES", "About", "Kind", "More", "language_of", "page")
@@ -59,8 +60,8 @@ a { display: inline-block; min-height: 2.75rem; padding: .5rem 0; color: var(--a
 @media (max-width: 30rem) { main { margin-top: 0; padding: 1.25rem; } button { width: 100%; } }
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-# No form-action: browsers apply it to the redirects that follow a form as well, and nobody knows through which hosts,
-# such as those of an identity provider, a login at Redtrust leads.
+# No form-action: browsers apply it to the redirects after a form as well, and a login at Redtrust may lead through any
+# host, such as that of an identity provider.
 CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -83,7 +84,7 @@ _DOCUMENT = """<!DOCTYPE html>
 """
 _FORM = '<form method="post" action="/start"><button>{label}</button></form>'
 
-# What somebody has to know at once is an alert, what is good to know is a status.
+# Screen readers read out an alert at once, and a status when there is time.
 _ROLES = {"good": ' role="status"', "bad": ' role="alert"', "plain": ""}
 _GOOD: tuple[Kind, ...] = ("signed_in", "elsewhere")
 _AGAIN: tuple[Kind, ...] = ("no_token", "bad_token", "not_from_here", "refused", "not_answered", "not_reached")
@@ -92,33 +93,33 @@ _BAD: tuple[Kind, ...] = (*_AGAIN, "failed", "over")
 
 @dataclasses.dataclass(frozen=True)
 class About:
-    """What each page is about: a server, a partner, and the job that waits, by its number or else by its place."""
+    """The server, the partner and the waiting job that each page names; a job without a number by its owner."""
 
     service: str
     partner: str
-    place: str
+    owner: str
     number: str | None = None
 
     def title(self) -> str:
-        """Return what tells the windows of several jobs from each other, and all of them from pages of Redtrust."""
+        """Return a title that tells the windows of several jobs from each other, and from pages of Redtrust."""
         return f"Ansible ({self._name})"
 
     def job(self, language: str) -> str:
-        """Return which job it is, as HTML."""
+        """Return the name of the job, as HTML."""
         words = NUMBERED_JOB if self.number else JOB_AT
         return words[language].format(html.escape(self._name))
 
     @property
     def _name(self) -> str:
-        return _clipped(self.number or self.place)
+        return _clipped(self.number or self.owner)
 
 
 @dataclasses.dataclass(frozen=True)
 class More:
-    """What only some pages have.
+    """The content that only some pages have.
 
-    ``words`` are of the job, or of Redtrust: in English or a language that nobody knows, so only the English page has
-    them. ``facts`` are the same in each language, such as a status. ``until`` is when the job no longer waits.
+    ``words`` of the job are in English, those of Redtrust in an unknown language, so only the English page has them.
+    ``facts`` are the same in each language, such as a status. ``until`` is the end of the job's wait.
     """
 
     words: str = ""
@@ -130,7 +131,7 @@ class More:
 
 
 def language_of(accept_language: str) -> str:
-    """Return the language that a browser likes most of those there are; English where it likes none of them.
+    """Return the available language that a browser prefers; English where it accepts none of them.
 
     Portuguese is that of Portugal everywhere but in Brazil, and that of Brazil where no country is named.
     """
@@ -179,7 +180,7 @@ def page(kind: Kind, language: str, about: About, more: More | None = None) -> b
         tone=tone,
         content=content,
     )
-    # What cannot be written in UTF-8 came from the service, and need not be shown.
+    # Only texts of the service can have characters that UTF-8 lacks; a replacement is good enough for them.
     return document.encode("utf-8", "replace")
 
 
@@ -196,17 +197,17 @@ def _button(kind: Kind, language: str) -> str:
 
 
 def _until(language: str, more: More) -> t.Iterator[str]:
-    """Say when the time is over: by the clock, in UTC since nobody knows where the browser is, and from now."""
+    """Say when the time is over: by the clock, in UTC since the place of the browser is unknown, and from now on."""
     if more.until is None or more.now is None:
         return
     shape = "%H:%M:%S UTC" if more.until.date() == more.now.date() else "%Y-%m-%d %H:%M:%S UTC"
-    time = f'<time datetime="{more.until:%Y-%m-%dT%H:%M:%SZ}">{more.until.strftime(shape)}</time>'
+    time = f'<time datetime="{timestamp(more.until)}">{more.until.strftime(shape)}</time>'
     left = _duration(max((more.until - more.now).total_seconds(), 0))
     yield f'<p class="until">{UNTIL[language].format(time=time, left=left)}</p>'
 
 
 def _duration(seconds: float) -> str:
-    """Return a time in units that are written alike in each language."""
+    """Return a duration in units that all four languages write alike."""
     minutes = int(seconds // 60)
     if not minutes:
         return f"{seconds:.0f} s"

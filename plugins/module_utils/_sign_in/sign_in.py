@@ -1,34 +1,33 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the address to which Redtrust sends a person back answers: the landing page, the start, the callback.
+"""Answer the requests of a sign-in: the landing page, its button, and the callback from Redtrust.
 
-It knows no socket, so everything that matters can be tried without one. A browser gets a mark, in a cookie that only it
-and this sign-in can have made: ``seen`` with the landing page, ``started`` when the button is pressed. A callback
-without the second is refused, since anybody can send a browser to an address with a token of their own in it; and the
-button is not believed without the first, since another site can press it, but not with a SameSite=Lax cookie.
+There is no socket here, so a test needs none. Each browser gets a mark in a signed cookie: ``seen`` with the landing
+page, ``started`` with the press of the button. A callback without ``started`` is refused, since any site can send a
+browser here with a token of its own. A press without ``seen`` is refused as well: another site can press the button,
+but the browser does not send a SameSite=Lax cookie along then.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import hashlib
-import hmac
-import os
 import re
 import threading
 import typing as t
 from urllib.parse import urlsplit
 
+from .._clock import utc_now
 from .._errors import ConfigurationError, RedtrustError, RefusedError, ServiceError
-from .._service.api import START, is_host_of, landing_address, token_in
+from .._service.api import is_host_of, landing_address, token_in
 from . import pages
+from .listen_options import START
+from .marks import Mark, Marks
 
-Session = t.TypeVar("Session")
-Mark = t.Literal["seen", "started"]
+Kept = t.TypeVar("Kept")
 
-# An answer may show who signs in where, and an address may hold a token: neither is kept or handed on.
+# A page may show a name, and an address may hold a token: no cache keeps them, and no other site gets them.
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": pages.CONTENT_SECURITY_POLICY,
@@ -40,7 +39,7 @@ _HEADERS = {
 
 @dataclasses.dataclass(frozen=True)
 class PageRequest:
-    """What a browser asked for. ``target`` is the path with its query; header names are in lower case."""
+    """A request of a browser. ``target`` is the path with its query; header names are in lower case."""
 
     method: str
     target: str
@@ -48,42 +47,34 @@ class PageRequest:
 
 
 @dataclasses.dataclass(frozen=True)
-class PageAnswer:
-    """What it gets."""
+class PageResponse:
+    """The response to it."""
 
     status: int
     headers: t.Mapping[str, str]
     body: bytes = b""
 
 
-@dataclasses.dataclass(frozen=True)
-class _Mark:
-    """What a browser's cookie says: how far it has come, and which browser it is."""
+class SignIn(t.Generic[Kept]):
+    """One sign-in, by the first person who succeeds. Usable from several threads.
 
-    kind: Mark
-    browser: str
-
-
-class SignIn(t.Generic[Session]):
-    """One sign-in by whoever comes first. Usable from several threads.
-
-    ``link`` makes the signed link, now; ``exchange`` turns the token into a session that is kept. ``done`` is set when
-    there is nothing more to wait for: ``result`` is what the exchange gave, or ``failure`` says why there is none.
-    ``failures`` are those of attempts after which another may be made. ``until`` is when the time is over, in UTC.
+    ``link`` returns a link with a signature of this moment; ``exchange`` turns the token into a kept session. ``done``
+    is set at the end: then there is a ``result`` of the exchange, or a ``failure``. ``failures`` are attempts after
+    which another one may succeed. ``until`` is the end of the time, in UTC.
     """
 
     def __init__(
         self,
         redirect_url: str,
         link: t.Callable[[], str],
-        exchange: t.Callable[[str], Session],
+        exchange: t.Callable[[str], Kept],
         *,
         about: pages.About,
-        person: t.Callable[[Session], str] = lambda _session: "",
+        person: t.Callable[[Kept], str] = lambda _session: "",
         until: dt.datetime | None = None,
     ) -> None:
         self.done = threading.Event()
-        self.result: Session | None = None
+        self.result: Kept | None = None
         self.failure: RedtrustError | None = None
         self.failures: list[ServiceError] = []
         self._link = link
@@ -93,44 +84,40 @@ class SignIn(t.Generic[Session]):
         self._until = until
         self._mutex = threading.Lock()
         self._over = False
-        self._key = os.urandom(32)
+        self._marks = Marks(redirect_url)
         self._untold: set[str] = set()
         self._winner: str | None = None
         self._redirect_url = redirect_url
         self.address = landing_address(redirect_url)
-        parts = urlsplit(redirect_url)
-        self._path = parts.path or "/"
-        self._secure = parts.scheme == "https"
-        # Cookies are shared by all ports of a host, and so by all who listen there.
-        self._cookie = ("__Host-" if self._secure else "") + f"redtrust_login_{parts.port or 0}"
+        self._path = urlsplit(redirect_url).path or "/"
 
     def stop(self) -> None:
-        """Begin nothing more; wait for what has begun."""
+        """Begin no exchange any more; wait for one in progress."""
         with self._mutex:
             self._over = True
 
     def is_told(self) -> bool:
-        """Return whether each browser that was shown a button knows that the sign-in is over."""
+        """Return whether each browser that saw the button has since seen that the sign-in is over."""
         return not self._untold
 
-    def answer(self, request: PageRequest) -> PageAnswer:
+    def answer(self, request: PageRequest) -> PageResponse:
         """Answer a browser."""
         path, _mark, query = request.target.partition("?")
         if not is_host_of(self._redirect_url, request.headers.get("host", "")):
             return self._page("wrong_address", 421, request, pages.More(address=self.address))
         if _is_guess(request):
-            return PageAnswer(503, _HEADERS)
+            return PageResponse(503, _HEADERS)
         if request.method == "POST" and path == START:
             return self._start(request)
         if request.method not in ("GET", "HEAD") or path not in (self._path, START):
             return self._page("not_found", 404, request)
         if self._is_over:
             return self._too_late(request)
-        # Whoever asks with HEAD wants to know whether something is there, and not to use up a token.
+        # A HEAD asks whether there is a page; it must not use up a token.
         if request.method == "GET" and path == self._path and "tkn=" in query.lower():
             return self._callback(request, query)
         mark = self._mark(request)
-        if mark and mark.kind == "started" and request.headers.get("sec-fetch-site", "") != "none":
+        if mark and mark.stage == "started" and request.headers.get("sec-fetch-site", "") != "none":
             return self._page("no_token", 200, request)
         return self._with_mark(self._page("sign_in", 200, request), request)
 
@@ -138,8 +125,8 @@ class SignIn(t.Generic[Session]):
     def _is_over(self) -> bool:
         return self._over or self.done.is_set()
 
-    def _too_late(self, request: PageRequest) -> PageAnswer:
-        """Say what came of it, to each browser as it concerns it."""
+    def _too_late(self, request: PageRequest) -> PageResponse:
+        """Return the page about the end: to the browser that signed in, or to another one."""
         mark = self._mark(request)
         if mark:
             self._untold.discard(mark.browser)
@@ -149,32 +136,29 @@ class SignIn(t.Generic[Session]):
             return self._welcome(request, self.result)
         return self._page("elsewhere", 410, request)
 
-    def _with_mark(self, answer: PageAnswer, request: PageRequest) -> PageAnswer:
-        """Let the browser press the button of this page, unless it may already, or does not look at it."""
+    def _with_mark(self, answer: PageResponse, request: PageRequest) -> PageResponse:
+        """Add the mark with which the browser may press the button, unless it has one or shows no page."""
         if request.method == "HEAD" or self._mark(request):
             return answer
-        return self._marked(answer, _Mark("seen", os.urandom(16).hex()))
+        return self._marked(answer, self._marks.new())
 
-    def _marked(self, answer: PageAnswer, mark: _Mark) -> PageAnswer:
+    def _marked(self, answer: PageResponse, mark: Mark) -> PageResponse:
         self._untold.add(mark.browser)
-        value = f"{mark.kind}.{mark.browser}"
-        secure = "; Secure" if self._secure else ""
-        cookie = f"{self._cookie}={value}.{self._seal(value)}; Path=/; HttpOnly; SameSite=Lax{secure}"
-        return dataclasses.replace(answer, headers={**answer.headers, "Set-Cookie": cookie})
+        return dataclasses.replace(answer, headers={**answer.headers, "Set-Cookie": self._marks.cookie(mark)})
 
-    def _start(self, request: PageRequest) -> PageAnswer:
-        """Send the browser to Redtrust. The link is signed now, since the service takes it for some minutes only."""
+    def _start(self, request: PageRequest) -> PageResponse:
+        """Send the browser to Redtrust. The link is signed now: the service takes it for some minutes only."""
         if self._is_over:
             return self._too_late(request)
         mark = self._mark(request)
         if mark is None:
             return self._with_mark(self._page("not_from_here", 403, request), request)
-        answer = PageAnswer(303, {**_HEADERS, "Location": self._link()})
-        return self._marked(answer, _Mark("started", mark.browser))
+        answer = PageResponse(303, {**_HEADERS, "Location": self._link()})
+        return self._marked(answer, Mark("started", mark.browser))
 
-    def _callback(self, request: PageRequest, query: str) -> PageAnswer:
+    def _callback(self, request: PageRequest, query: str) -> PageResponse:
         mark = self._mark(request)
-        if mark is None or mark.kind != "started":
+        if mark is None or mark.stage != "started":
             return self._with_mark(self._page("not_from_here", 403, request), request)
         try:
             token = token_in(query)
@@ -187,7 +171,7 @@ class SignIn(t.Generic[Session]):
                 return self._too_late(request)
             return self._signed_in(request, token, mark)
 
-    def _signed_in(self, request: PageRequest, token: str, mark: _Mark) -> PageAnswer:
+    def _signed_in(self, request: PageRequest, token: str, mark: Mark) -> PageResponse:
         try:
             self.result = self._exchange(token)
         except ServiceError as exc:
@@ -203,10 +187,12 @@ class SignIn(t.Generic[Session]):
         self.done.set()
         return self._welcome(request, self.result)
 
-    def _welcome(self, request: PageRequest, session: Session) -> PageAnswer:
+    def _welcome(self, request: PageRequest, session: Kept) -> PageResponse:
         return self._page("signed_in", 200, request, pages.More(person=self._person(session)))
 
-    def _page(self, kind: pages.Kind, status: int, request: PageRequest, more: pages.More | None = None) -> PageAnswer:
+    def _page(
+        self, kind: pages.Kind, status: int, request: PageRequest, more: pages.More | None = None
+    ) -> PageResponse:
         language = pages.language_of(request.headers.get("accept-language", ""))
         headers = {
             **_HEADERS,
@@ -214,38 +200,22 @@ class SignIn(t.Generic[Session]):
             "Content-Type": "text/html; charset=utf-8",
             "Vary": "Accept-Language, Cookie",
         }
-        now = dt.datetime.now(dt.timezone.utc)
-        more = dataclasses.replace(more or pages.More(), until=self._until, now=now)
-        return PageAnswer(status, headers, pages.page(kind, language, self._about, more))
+        more = dataclasses.replace(more or pages.More(), until=self._until, now=utc_now())
+        return PageResponse(status, headers, pages.page(kind, language, self._about, more))
 
-    def _mark(self, request: PageRequest) -> _Mark | None:
-        """Return the mark that the browser has from this sign-in; the further one where it has several.
-
-        Read as RFC 6265, 5.4 has browsers write it. Other applications on this host have cookies of any form, and may
-        even have one of this name.
-        """
-        found: dict[str, _Mark] = {}
-        for pair in request.headers.get("cookie", "").split(";"):
-            name, _equals, text = pair.strip().partition("=")
-            value, _dot, seal = text.rpartition(".")
-            kind, _dot, browser = value.partition(".")
-            if name == self._cookie and hmac.compare_digest(seal.encode(), self._seal(value).encode()):
-                found[kind] = _Mark("started" if kind == "started" else "seen", browser)
-        return found.get("started") or found.get("seen")
-
-    def _seal(self, value: str) -> str:
-        return hmac.new(self._key, value.encode(), hashlib.sha256).hexdigest()
+    def _mark(self, request: PageRequest) -> Mark | None:
+        return self._marks.find(request.headers.get("cookie", ""))
 
 
 def _is_guess(request: PageRequest) -> bool:
-    """Return whether a browser asks only because it guesses that somebody will want to see it."""
+    """Return whether a browser only loads the page in advance."""
     names = ("sec-purpose", "purpose", "x-purpose", "x-moz")
     words = " ".join(request.headers.get(name, "") for name in names).lower()
     return "prefetch" in words or "prerender" in words or "preview" in words
 
 
 def could_not_answer(error: ServiceError) -> bool:
-    """Return whether the service is in trouble, or has too much to do: it has refused nobody."""
+    """Return whether the service is in trouble or too busy, which is no refusal."""
     return (error.status or 0) >= 500 or error.status == 429
 
 
@@ -258,7 +228,7 @@ def _refusal(error: ServiceError) -> tuple[pages.Kind, int]:
 
 
 def _more(error: ServiceError) -> pages.More:
-    """Return what there is to say about it: the status and the code in each language, and words."""
+    """Return the details of a failed exchange: status and code for each language, and words."""
     if (error.status or 0) < 400 and not isinstance(error, RefusedError):
         return pages.More(words=str(error))
     code = error.error_code if error.error_code and re.fullmatch(r"[\w.-]{1,80}", error.error_code) else None

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the pages of a sign-in say: in English, in the Spanish of Spain, in the Portuguese of Brazil and of Portugal."""
+"""The texts of the pages: in English, the Spanish of Spain, and the Portuguese of Brazil and of Portugal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TRY_AGAIN: Words = {
     "pt-BR": "Tentar de novo",
     "pt-PT": "Tentar novamente",
 }
-# Which job waits: one with a number, as AWX gives it, or that of a user at a host.
+# The waiting job: one with a number, as AWX gives it, or that of a user at a host.
 NUMBERED_JOB: Words = {
     "en": "Ansible job {}",
     "es": "la tarea {} de Ansible",
@@ -56,7 +56,7 @@ UNTIL: Words = {
     "pt-BR": "Hora limite: {time}, daqui a {left}.",
     "pt-PT": "Hora limite: {time}, daqui a {left}.",
 }
-# What stands before the words of somebody else.
+# Labels of the words of others.
 REDTRUST_SAYS: Words = {
     "en": "Answer of Redtrust:",
     "es": "Respuesta de Redtrust:",

@@ -13,7 +13,9 @@ import shutil
 import typing as t
 from pathlib import Path
 
+from .._clock import utc_now
 from .._errors import ConfigurationError, RedtrustError, SignerError, SignerRejectedError
+from .._printable import printable
 from .._x509.api import chain_warnings, csr_pem, openssl_subject, order_chain, parse_certificates, rfc4514
 from .base import Signed, Signer, SignerKind, SigningOrder
 from .process import Completed, run
@@ -120,7 +122,7 @@ class CommandSigner(Signer):
         raise SignerError(f"{self._argv[0]} ended with {how}: {_reason(completed)}")
 
     def _signed(self, completed: Completed, order: SigningOrder) -> Signed:
-        now = dt.datetime.now(dt.timezone.utc)
+        now = utc_now()
         try:
             printed = parse_certificates(completed.stdout)
             certificate, chain = order_chain(printed, order.csr, now)
@@ -166,7 +168,7 @@ def _encoded(name: str, value: str) -> bytes:
 def _reason(completed: Completed) -> str:
     """Return the last lines of standard error on one line, without anything that a terminal would obey."""
     lines = completed.stderr.decode("utf-8", "replace").split("\n")
-    readable = ("".join(char if char.isprintable() else " " for char in line).strip() for line in lines)
+    readable = (printable(line).strip() for line in lines)
     last = [line for line in readable if line][-_REASON_LINES:]
     return " | ".join(last)[-_REASON_LENGTH:] or "it said nothing on standard error"
 

@@ -11,6 +11,7 @@ import hmac
 import json
 import typing as t
 
+from .._clock import timestamp
 from .._errors import ConfigurationError, GateError, SignerError, SignerRejectedError
 from .._x509.api import (
     check_proof_of_possession,
@@ -221,8 +222,8 @@ class LocalCa(Signer):
         ends = since + self._profile.validity
         if ends > ca_ends:
             raise SignerError(
-                f"the certificate would be valid until {ends:%Y-%m-%d %H:%M:%S} UTC, but the CA itself ends at "
-                f"{ca_ends:%Y-%m-%d %H:%M:%S} UTC: renew the CA, or set a shorter validity"
+                f"the certificate would be valid until {timestamp(ends)}, but the CA itself ends at "
+                f"{timestamp(ca_ends)}: renew the CA, or set a shorter validity"
             )
         return max(since - self._profile.backdate, ca_begins), ends
 

@@ -12,6 +12,7 @@ import json
 import sqlite3
 import typing as t
 
+from .._clock import parse_timestamp
 from .._errors import ConfigurationError, StoreError
 from .._models import CertificateSpec, Enrollment, Revision, State
 from .key_file import Key
@@ -76,7 +77,7 @@ def date_to_text(value: dt.datetime) -> str:
 
 def date_from_text(text: str) -> dt.datetime:
     """Read the result of ``date_to_text()``."""
-    return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return parse_timestamp(text)
 
 
 def checksum(values: t.Iterable[object]) -> bytes:

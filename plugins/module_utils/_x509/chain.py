@@ -11,6 +11,7 @@ import datetime as dt
 import itertools
 import typing as t
 
+from .._clock import utc_now
 from .._errors import ConfigurationError, GateError
 from .issued import (
     ca_problem,
@@ -60,7 +61,7 @@ def order_chain(
     Of several certificates of the key it is the newest of those that are valid now. Raises GateError when there
     is none, or when nothing tells which is the newest. The default of ``now`` is this moment.
     """
-    moment = now or dt.datetime.now(dt.timezone.utc)
+    moment = now or utc_now()
     distinct = list(dict.fromkeys(certificates))
     wanted = public_key_sha256(load_csr(csr))
     leaves = newest_of_key(distinct, wanted, moment)
@@ -94,7 +95,7 @@ def chain_above(certificate: bytes, others: t.Sequence[bytes], now: dt.datetime 
     returned when there is no other, and so is an issuer by name that did not sign the certificate: the gate tells
     it.
     """
-    moment = now or dt.datetime.now(dt.timezone.utc)
+    moment = now or utc_now()
     start = _Certificate.read(certificate)
     pool = _readable(dict.fromkeys(others))
     issuers = [one for one in pool if one.subject == start.issuer and one.key != start.key]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import typing as t
 
+from .._clock import timestamp
 from .._errors import ConfigurationError, GateError
 from . import asn1
 from .certificates import thumbprint
@@ -131,7 +132,7 @@ def check_dates(der: bytes, now: dt.datetime) -> None:
     """Raise GateError unless the certificate is valid now; there is no tolerance for clocks that differ."""
     problem = date_problem(der, now)
     if problem:
-        raise GateError(f"{described(der)} {problem}, and it is {_utc(now)} on this machine")
+        raise GateError(f"{described(der)} {problem}, and it is {timestamp(now)} on this machine")
 
 
 def date_problem(der: bytes, now: dt.datetime) -> str | None:
@@ -141,11 +142,7 @@ def date_problem(der: bytes, now: dt.datetime) -> str | None:
     except ConfigurationError as exc:
         return f"cannot be used: {exc}"
     if now < not_valid_before:
-        return f"is not valid before {_utc(not_valid_before)}"
+        return f"is not valid before {timestamp(not_valid_before)}"
     if now > not_valid_after:
-        return f"expired at {_utc(not_valid_after)}"
+        return f"expired at {timestamp(not_valid_after)}"
     return None
-
-
-def _utc(moment: dt.datetime) -> str:
-    return moment.astimezone(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

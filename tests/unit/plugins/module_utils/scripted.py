@@ -18,7 +18,9 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.
     HttpRequest,
     HttpResponse,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.client import Address, Client
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.address import Address
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.calls import Calls
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.client import Client
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.contract import CONTRACTS
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
 
@@ -88,9 +90,16 @@ def play(reply: Reply, request: HttpRequest) -> HttpResponse:
     return reply if isinstance(reply, HttpResponse) else reply(request)
 
 
-def client(transport: t.Any, api_version: str = "4.42", retry: Retry | None = None, **options: t.Any) -> Client:
+def client(
+    transport: t.Any,
+    api_version: str = "4.42",
+    retry: Retry | None = None,
+    finalized_codes: c.Iterable[str] = (),
+    **options: t.Any,
+) -> Client:
     """Return a client that sends once, unless told otherwise."""
-    return Client(CONTRACTS[api_version], ADDRESS, transport, retry=retry or Retry(deadline=0.0), **options)
+    calls = Calls(ADDRESS, transport, retry=retry or Retry(deadline=0.0), **options)
+    return Client(CONTRACTS[api_version], calls, finalized_codes)
 
 
 def failed(kind: type[ServiceError], step: str = "create", **facts: t.Any) -> ServiceError:

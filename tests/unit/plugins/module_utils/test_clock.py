@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is known of the clock of the service; the two clocks of this machine are moved by hand."""
+"""Times as they are written and read, and the clock of the service; the clocks of this machine are moved by hand."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._clock
     ServiceClock,
     http_date,
     parse_duration,
+    parse_timestamp,
+    timestamp,
+    to_the_minute,
+    utc_now,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError
 
@@ -47,6 +51,53 @@ class Machine:
         date = self.date()
         self.later(back)
         return self.clock.heard(sending, date)
+
+
+IN_INDIA = dt.timezone(dt.timedelta(hours=5, minutes=30))
+
+
+class TestTimestamps:
+    @pytest.mark.parametrize("zone", [dt.timezone.utc, IN_INDIA])
+    def test_it_is_written_in_utc(self, zone: dt.timezone) -> None:
+        moment = dt.datetime(2026, 1, 31, 12, 0, 59, 999999, tzinfo=dt.timezone.utc).astimezone(zone)
+        assert timestamp(moment) == "2026-01-31T12:00:59Z"
+        assert to_the_minute(moment) == "2026-01-31 12:00 UTC"
+
+    def test_none_is_none(self) -> None:
+        assert timestamp(None) is None
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *(
+                "2026-01-31T12:00:59Z",
+                "2026-01-31T12:00:59.000000Z",
+                "2026-01-31T12:00:59",
+                "2026-01-31 12:00:59+00:00",
+            ),
+            "2026-01-31T17:30:59+05:30",
+        ],
+    )
+    def test_it_is_read(self, text: str) -> None:
+        moment = parse_timestamp(text)
+        assert moment == dt.datetime(2026, 1, 31, 12, 0, 59, tzinfo=dt.timezone.utc)
+        assert moment.tzinfo is dt.timezone.utc
+
+    def test_fractions_are_read(self) -> None:
+        assert parse_timestamp("2026-01-31T12:00:59.123456Z").microsecond == 123456
+
+    @pytest.mark.parametrize("text", ["", "soon", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
+    def test_another_text_is_none(self, text: str) -> None:
+        with pytest.raises(ValueError, match=r"."):
+            parse_timestamp(text)
+
+    @given(st.datetimes(timezones=st.just(dt.timezone.utc)))
+    def test_it_is_read_as_it_was_written(self, moment: dt.datetime) -> None:
+        assert parse_timestamp(moment.isoformat()) == moment
+        assert parse_timestamp(timestamp(moment)) == moment.replace(microsecond=0)
+
+    def test_now_is_in_utc(self) -> None:
+        assert utc_now().tzinfo is dt.timezone.utc
 
 
 class TestDurations:
@@ -90,6 +141,8 @@ class TestHttpDate:
             ("Sun, 06 Nov 1994 08:49:37 GMT", 784111777.0),
             (" Tue, 29 Feb 2028 23:59:59 GMT ", 1835481599.0),
             ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+            # a server that does not know the day of the week
+            ("Mon, 06 Nov 1994 08:49:37 GMT", 784111777.0),
         ],
     )
     def test_it_is_read(self, text: str, seconds: float) -> None:
@@ -112,6 +165,13 @@ class TestHttpDate:
             "Sun, 06 Nov 0001 08:49:37 GMT",
             "Sun, 06 Nov 9999 08:49:37 GMT",
             "Sun, 06 Nov \u0661\u0669\u0669\u0664 08:49:37 GMT",
+            "Sun, 6 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 94 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37",
+            "Sun, 06 Nov 1994 08:49:37 -0000",
+            "Sun, 06 Nov 1994 08:49 GMT",
+            "Sun, 06 Nov 99999999999999999999 08:49:37 GMT",
+            "06 Nov 1994 08:49:37 GMT",
         ],
     )
     def test_what_is_none(self, text: str | None) -> None:

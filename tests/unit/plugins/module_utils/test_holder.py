@@ -69,9 +69,9 @@ def test_names_the_place_also_of_a_user_without_an_entry(
     def no_entry() -> str:
         raise error("uid not found")
 
-    assert _holder.place() == f"{getpass.getuser()}@{socket.gethostname()}"
+    assert _holder.user_at_host() == f"{getpass.getuser()}@{socket.gethostname()}"
     monkeypatch.setattr(getpass, "getuser", no_entry)
-    assert _holder.place() == f"{os.getuid()}@{socket.gethostname()}"
+    assert _holder.user_at_host() == f"{os.getuid()}@{socket.gethostname()}"
 
 
 def test_two_runs_of_one_process_differ() -> None:

@@ -413,7 +413,3 @@ def test_an_outcome_when_the_store_fails_as_well(
     step.before = lambda: monkeypatch.setattr(store, "enrollment", gone)
     (outcome,) = batch.run_batch(step, items("broken"), store, options(clock))
     assert outcome.error.__class__ is SignerError
-
-
-def test_now_is_in_utc() -> None:
-    assert batch.utc_now().utcoffset() is not None

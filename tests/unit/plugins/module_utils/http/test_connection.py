@@ -23,14 +23,16 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     NotSentError,
     TlsError,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.options import (
+    TransportOptions,
+    check_files,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     MAX_ANSWER_BYTES,
     MAX_HEAD_BYTES,
     READ_AHEAD,
     HttpRequest,
     HttpsTransport,
-    TransportOptions,
-    check_files,
 )
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.fault_points import UnexpectedError
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import (

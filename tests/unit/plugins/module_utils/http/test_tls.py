@@ -19,12 +19,14 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.connection import Bounds
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.failures import explained
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.options import (
+    TransportOptions,
+    check_files,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.tls import advice, turned_down
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     HttpRequest,
     HttpsTransport,
-    TransportOptions,
-    check_files,
 )
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import (
     Authority,

@@ -25,12 +25,14 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     TlsError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http import transport as _transport
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.options import (
+    TransportOptions,
+    check_files,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     HttpRequest,
     HttpResponse,
     HttpsTransport,
-    TransportOptions,
-    check_files,
 )
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import (
     Connection,

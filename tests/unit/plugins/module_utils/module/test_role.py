@@ -180,7 +180,7 @@ def test_two_parts_are_one_list() -> None:
 
 
 def test_words_are_of_one_line_and_not_without_end() -> None:
-    assert words_of({"msg": "a\n  b", "stderr": "one\ntwo\nthree\n\x1b[31mfour\n"}) == "a b: two | three |  [31mfour"
+    assert words_of({"msg": "a\n  b", "stderr": "one\ntwo\nthree\n\x1b[31mfour\n"}) == "a b: two | three | ?[31mfour"
     assert words_of({}) == "it did not say why"
     assert len(words_of({"msg": "x" * 5000})) == 1000
     assert (

@@ -19,7 +19,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     DistinguishedName,
     Tokens,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.client import Address, Client
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.api import Address, Calls, Client
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.contract import CONTRACTS
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
     Scene,
@@ -79,7 +79,7 @@ TABLE = [
 
 def on_standard_ports(api_version: str, transport: ScriptedTransport) -> Client:
     contract = CONTRACTS[api_version]
-    return Client(contract, Address("rt.example.com", contract.ra_port, contract.auth_port), transport)
+    return Client(contract, Calls(Address("rt.example.com", contract.ra_port, contract.auth_port), transport))
 
 
 @pytest.mark.parametrize(("api_version", "call", "scene"), TABLE)

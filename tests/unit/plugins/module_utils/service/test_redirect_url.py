@@ -1,21 +1,19 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What may be registered as a redirect URL, and where it has somebody listen."""
+"""What may be registered as a redirect URL."""
 
 from __future__ import annotations
-
-import typing as t
 
 import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.redirect_url import (
-    Place,
     check_redirect_url,
     is_host_of,
     landing_address,
     leads_to,
+    port_of,
 )
 
 
@@ -55,6 +53,13 @@ def test_what_may_not(url: str) -> None:
 )
 def test_the_address_that_a_person_opens(url: str, opened: str) -> None:
     assert landing_address(url) == opened
+
+
+@pytest.mark.parametrize(
+    ("url", "port"), [("http://a.example/b", 80), ("https://a.example/b", 443), ("https://a.example:8443/b", 8443)]
+)
+def test_its_port(url: str, port: int) -> None:
+    assert port_of(url) == port
 
 
 @pytest.mark.parametrize(
@@ -125,38 +130,3 @@ def test_an_address_that_leads_there(address: str) -> None:
 )
 def test_one_that_does_not(address: str) -> None:
     assert not leads_to(address, "https://a.example/b")
-
-
-@pytest.mark.parametrize(
-    ("url", "options", "where"),
-    [
-        ("http://127.0.0.1:8765/callback", {}, ("127.0.0.1", 8765)),
-        ("http://localhost/callback", {}, ("127.0.0.1", 80)),
-        ("http://[::1]:8765/", {}, ("::1", 8765)),
-        ("https://a.example/b", {"address": "127.0.0.1", "port": 8080}, ("127.0.0.1", 8080)),  # behind a proxy
-        ("https://127.0.0.2/b", {"certificate_path": "c.pem"}, ("127.0.0.2", 443)),
-        ("https://a.example/b", {"address": "192.0.2.1", "certificate_path": "c.pem"}, ("192.0.2.1", 443)),
-    ],
-)
-def test_where_to_listen(url: str, options: dict[str, t.Any], where: tuple[str, int]) -> None:
-    place = Place.at(url, **options)
-    assert (place.address, place.port) == where
-
-
-@pytest.mark.parametrize(
-    ("url", "options", "words"),
-    [
-        ("http://a.example:8765/", {"address": "127.0.0.1"}, "must begin with https where it leads to another machine"),
-        ("https://a.example/", {"address": "192.0.2.1"}, "certificate_path is not set"),
-        ("https://no.such.invalid/", {}, "no.such.invalid has no address: set listen_address"),
-        ("http://127.0.0.1/", {"port": 65536}, "listen_port must be from 1 to 65535, not 65536"),
-        ("http://127.0.0.1/start", {}, "must not have the path /start"),
-        ("http://127.0.0.1/", {"certificate_path": "c.pem"}, "redirect_url begins with http"),
-        ("https://127.0.0.1/", {"private_key_path": "k.pem"}, "need certificate_path"),
-        ("https://127.0.0.1/", {"private_key_passphrase": "canary"}, "need certificate_path"),
-    ],
-)
-def test_where_not_to(url: str, options: dict[str, t.Any], words: str) -> None:
-    with pytest.raises(ConfigurationError, match=words) as caught:
-        Place.at(url, **options)
-    assert "canary" not in str(caught.value)

@@ -233,6 +233,16 @@ class TestBreaker:
         breaker.report(failure(NotTriedError))
         assert breaker.is_open()
 
+    def test_what_is_forgotten_does_not_count(self) -> None:
+        breaker = Breaker(threshold=1)
+        secondary = RefusedError("no", step="create", url="https://h", status=403, error_code="SLAVE_SERVER")
+        for error in (failure(NotSentError), secondary):
+            breaker.report(error)
+            assert breaker.is_open()
+            breaker.reset()
+            assert not breaker.is_open()
+            assert breaker.reason == "the service is down"
+
     def test_a_pause_ends_when_others_find_the_service_down(self) -> None:
         clock, breaker = Clock(), Breaker(threshold=1)
 

@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.redirect_url import Place
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sign_in import listener as _listener
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sign_in.listen_options import ListenOptions
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sign_in.listener import Listener
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sign_in.pages import About
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sign_in.sign_in import (
-    PageAnswer,
     PageRequest,
+    PageResponse,
     SignIn,
 )
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import Authority
@@ -40,7 +40,7 @@ def no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
 class Waiting:
     """A listener that waits in a thread."""
 
-    def __init__(self, place: Place | None = None, seconds: float = 60.0, scheme: str = "http") -> None:
+    def __init__(self, options: ListenOptions | None = None, seconds: float = 60.0, scheme: str = "http") -> None:
         self.exchanged: list[str] = []
         self.wanted = True
         self.began = threading.Event()
@@ -51,7 +51,7 @@ class Waiting:
         self.sign_in: SignIn[str] = SignIn(
             f"{scheme}://{host}/callback", lambda: "https://rt.example/", self._exchange, about=ABOUT
         )
-        self.listener = Listener(place or Place("127.0.0.1", self.port), self.sign_in)
+        self.listener = Listener(options or ListenOptions("127.0.0.1", self.port), self.sign_in)
         self.port = self.listener.server_port
         self._thread = threading.Thread(target=self.listener.wait, args=(seconds, lambda: self.wanted))
         self._thread.start()
@@ -106,7 +106,7 @@ def test_one_success_ends_it(capfd: pytest.CaptureFixture[str]) -> None:
 def test_over_tls(tmp_path: Path) -> None:
     ours = Authority(tmp_path, "ours")
     certificate = ours.issue("127.0.0.1")
-    waiting = Waiting(Place("127.0.0.1", _free_port(), certificate))
+    waiting = Waiting(ListenOptions("127.0.0.1", _free_port(), certificate))
     waiting.sign_in._redirect_url = f"https://127.0.0.1:{waiting.port}/callback"
     context = ssl.create_default_context(cafile=ours.path)
     with pytest.raises((OSError, http.client.HTTPException)):
@@ -161,7 +161,7 @@ def test_who_has_asked_does_not_keep_it_either(tmp_path: Path, monkeypatch: pyte
     """Somebody whose browser has its answer over TLS, and leaves the connection as it is."""
     monkeypatch.setattr(_listener, "_REQUEST_TIMEOUT", 60.0)
     ours = Authority(tmp_path, "ours")
-    waiting = Waiting(Place("127.0.0.1", _free_port(), ours.issue("127.0.0.1")), scheme="https")
+    waiting = Waiting(ListenOptions("127.0.0.1", _free_port(), ours.issue("127.0.0.1")), scheme="https")
     waiting.sign_in._redirect_url = f"https://127.0.0.1:{waiting.port}/callback"
     context = ssl.create_default_context(cafile=ours.path)
     with contextlib.ExitStack() as stack:
@@ -274,7 +274,7 @@ def test_an_answer_that_is_on_its_way_is_waited_for(monkeypatch: pytest.MonkeyPa
     cookie = started(waiting)
     answer, deliver = waiting.sign_in.answer, threading.Event()
 
-    def slowly(request: PageRequest) -> PageAnswer:
+    def slowly(request: PageRequest) -> PageResponse:
         made = answer(request)
         assert deliver.wait(30)
         return made
@@ -298,9 +298,9 @@ def test_what_nobody_expected_is_not_lost(monkeypatch: pytest.MonkeyPatch, capfd
     """It ends the wait, and is told by the module, with its secrets hidden."""
     port = _free_port()
     sign_in: SignIn[str] = SignIn(f"http://127.0.0.1:{port}/", str, str, about=ABOUT)
-    facts: dict[str, PageAnswer] = {}
+    facts: dict[str, PageResponse] = {}
     monkeypatch.setattr(sign_in, "answer", lambda _request: facts["canary"])
-    listener = Listener(Place("127.0.0.1", port), sign_in)
+    listener = Listener(ListenOptions("127.0.0.1", port), sign_in)
     with socket.create_connection(("127.0.0.1", port), timeout=20) as browser:
         browser.sendall(b"GET /?tkn=canary HTTP/1.1\r\n\r\n")
         with pytest.raises(KeyError):
@@ -315,10 +315,10 @@ def test_a_place_that_is_taken() -> None:
         with pytest.raises(
             ConfigurationError, match=rf"cannot listen on 127.0.0.1 port {port} \(Address already in use\)"
         ):
-            Listener(Place("127.0.0.1", port), sign_in)
+            Listener(ListenOptions("127.0.0.1", port), sign_in)
 
 
 def test_a_certificate_that_cannot_be_used(tmp_path: Path) -> None:
     sign_in: SignIn[str] = SignIn("https://127.0.0.1/", str, str, about=ABOUT)
     with pytest.raises(ConfigurationError, match=r"certificate_path: .* must hold a certificate in PEM form"):
-        Listener(Place("127.0.0.1", _free_port(), str(tmp_path / "none.pem")), sign_in)
+        Listener(ListenOptions("127.0.0.1", _free_port(), str(tmp_path / "none.pem")), sign_in)

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import RefusedError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.options import (
+    TransportOptions,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     HttpsTransport,
-    TransportOptions,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
     CertificateSpec,
@@ -22,7 +24,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     Tokens,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.api import CONNECTION
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.client import Address, Client
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.api import Address, Calls, Client
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.contract import CONTRACTS
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.signing import Partner
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import (
@@ -112,7 +114,8 @@ class Wire:
         self.auth.behaviour = self.ra.behaviour = lambda seen, connection: connection.sendall(_answer(seen))
         address = Address("127.0.0.1", self.ra.port, self.auth.port)
         transport = HttpsTransport(TransportOptions(ca_path=ca.path, timeout=20.0))
-        self.client = Client(CONTRACTS["4.33"], address, transport, partner=PARTNER, clock=lambda: TIMESTAMP + 0.9)
+        calls = Calls(address, transport, partner=PARTNER, clock=lambda: TIMESTAMP + 0.9)
+        self.client = Client(CONTRACTS["4.33"], calls)
 
     def close(self) -> None:
         self.auth.close()

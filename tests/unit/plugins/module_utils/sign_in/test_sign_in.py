@@ -22,8 +22,8 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sign_in.pages import About
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sign_in.sign_in import (
-    PageAnswer,
     PageRequest,
+    PageResponse,
     SignIn,
 )
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import failed
@@ -68,13 +68,13 @@ class Browser:
         self.desk = desk
         self.headers = {"host": desk.host, **{name.replace("_", "-"): value for name, value in headers.items()}}
 
-    def ask(self, target: str, method: str = "GET", **headers: str) -> PageAnswer:
+    def ask(self, target: str, method: str = "GET", **headers: str) -> PageResponse:
         answer = self.desk.sign_in.answer(PageRequest(method, target, {**self.headers, **headers}))
         if cookie := answer.headers.get("Set-Cookie"):
             self.headers["cookie"] = cookie.partition(";")[0]
         return answer
 
-    def press(self) -> PageAnswer:
+    def press(self) -> PageResponse:
         return self.ask("/start", "POST")
 
     def started(self) -> Browser:
@@ -83,7 +83,7 @@ class Browser:
         return self
 
 
-def says(answer: PageAnswer) -> str:
+def says(answer: PageResponse) -> str:
     heading = re.search(r"<h1[^>]*>(.*?)</h1>", answer.body.decode(), re.DOTALL)
     assert heading is not None
     return heading[1].strip()

@@ -183,7 +183,7 @@ def test_never(order: SigningOrder) -> None:
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ("echo one >&2; echo >&2; printf 'two\\033[31m\\n' >&2; exit 3", r"exit status 3: one \| two \[31m$"),
+        ("echo one >&2; echo >&2; printf 'two\\033[31m\\n' >&2; exit 3", r"exit status 3: one \| two\?\[31m$"),
         ("seq 1 9 >&2; exit 1", r"exit status 1: 5 \| 6 \| 7 \| 8 \| 9$"),
         ("exit 1", "exit status 1: it said nothing"),
         ("kill -9 $$", "ended with signal 9"),

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of a transport: trusted CAs, client certificate, proxy, time limit."""
+
+from __future__ import annotations
+
+import dataclasses
+import ssl
+from pathlib import Path
+
+from .._errors import ConfigurationError
+from .failures import PROXY_ADVICE, is_proxy
+from .tls import client_context
+
+
+@dataclasses.dataclass(frozen=True)
+class TransportOptions:
+    """How to reach the service. ``timeout`` is in seconds, for one request and its whole answer."""
+
+    validate_certs: bool = True
+    ca_path: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    client_key_passphrase: str | None = dataclasses.field(default=None, repr=False)
+    proxy: str | None = dataclasses.field(default=None, repr=False)
+    timeout: float = 30.0
+
+    def context(self, ca_path: str | None) -> ssl.SSLContext:
+        """Return the rules for TLS, with these CA certificates. Raises ConfigurationError."""
+        return client_context(
+            validate_certs=self.validate_certs,
+            ca_path=ca_path,
+            client_cert=self.client_cert,
+            client_key=self.client_key,
+            client_key_passphrase=self.client_key_passphrase,
+        )
+
+
+def check_files(options: TransportOptions) -> None:
+    """Raise ConfigurationError when a file that TLS needs, or the proxy, cannot be used; nothing is sent before."""
+    for name in ("ca_path", "client_cert", "client_key"):
+        path = getattr(options, name)
+        try:
+            if path and _is_empty(path):
+                raise ConfigurationError(f"{name}: {path} is empty")
+        except OSError as exc:
+            raise ConfigurationError(f"{name}: {path} cannot be read ({exc.strerror})") from exc
+    if options.client_key and not options.client_cert:
+        raise ConfigurationError("client_key needs client_cert")
+    if options.client_key_passphrase and not options.client_cert:
+        raise ConfigurationError("client_key_passphrase needs client_cert")
+    if options.proxy and not is_proxy(options.proxy):
+        raise ConfigurationError(PROXY_ADVICE)
+    options.context(options.ca_path)
+
+
+def _is_empty(path: str) -> bool:
+    with Path(path).open("rb") as file:
+        return not file.read(1)
