@@ -77,8 +77,8 @@ def when_signed_again(refused: Revision, now: dt.datetime) -> str:
     if until is None:
         return "mend the CA: the next run has the same request signed again"
     return (
-        f"mend the CA: the same request is signed again from {to_the_minute(until)} on, or at once when redtrust_csr or "
-        "redtrust_renew has force"
+        f"mend the CA: the same request is signed again from {to_the_minute(until)} on, or at once when redtrust_csr "
+        "or redtrust_renew has force"
     )
 
 
