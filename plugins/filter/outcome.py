@@ -152,18 +152,14 @@ def outcome(
     except (KeyError, TypeError, AttributeError) as exc:
         raise AnsibleFilterError(f"outcome takes what the tasks of this collection registered: {exc!r}") from exc
     count = len(now.results) if total is None else total
-    summary = (
-        report.prediction(now.results, count)
-        if check_mode
-        else report.summary(now.results, count, stopped=now.stopped, signer=signer)
-    )
+    done = report.summary(now.results, count, stopped=now.stopped, signer=signer)
     return {
         "results": list(now.results),
         "changed": list(now.changed),
         "failed": list(now.failed),
         "stopped": now.stopped,
         "progress": report.progress(now.results, count, elapsed),
-        "summary": summary,
+        "summary": report.prediction(now.results, count) if check_mode else done,
         "failure": report.failure(now.results, count, now.stopped),
     }
 

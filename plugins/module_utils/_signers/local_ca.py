@@ -189,9 +189,8 @@ class LocalCa(Signer):
             raise SignerRejectedError(str(exc)) from exc
         builder = self._builder(order)
         key = self._authority.key
-        digest = (
-            self._profile.hash_algorithm() if isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)) else None
-        )
+        takes_digest = isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey))
+        digest = self._profile.hash_algorithm() if takes_digest else None
         try:
             certificate = builder.sign(key, digest)
         except (ValueError, TypeError, UnsupportedAlgorithm) as exc:
