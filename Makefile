@@ -40,6 +40,7 @@ quick: .venv/ready
 format: .venv/ready
 	@.venv/bin/python -m ruff check --no-cache --quiet --fix --exit-zero
 	@.venv/bin/python -m ruff format --no-cache --quiet
+	@.venv/bin/python tests/tools/wrap.py
 
 lint: .venv/ready
 	@$(CHECK) lint

@@ -13,14 +13,15 @@ class ModuleDocFragment:
 options:
   workers:
     description:
-      - How many certificates are worked on at the same time, from 1 to 256.
+      - How many certificates the module works on at the same time, from 1 to 256.
       - Can also be set with the environment variable E(REDTRUST_WORKERS).
     type: int
     default: 8
   wait_timeout:
     description:
-      - For how many seconds, at most 86400, to wait for another run that is working on the same certificates.
-        Those that it has not given up by then fail, the others are not affected.
+      - How many seconds to wait for another run that works on the same certificates, at most 86400.
+        A certificate that the other run still works on by then fails.
+        The others are not affected.
       - Can also be set with the environment variable E(REDTRUST_WAIT_TIMEOUT).
     type: float
     default: 300

@@ -12,23 +12,23 @@ import typing as t
 _FIELDS = r"""
 dn:
   description:
-    - The distinguished name to ask for.
-      Either a list of C({attribute, value}), in order, where an attribute may repeat; or a mapping of attribute to
-      value, or to a list of values.
-    - The attributes of the vendor's page are V(cn), V(o), V(c), V(st), V(l) and V(ou).
-      Others are passed on as they are.
+    - The distinguished name of the request.
+      It is either a list of C({attribute, value}), in order, in which an attribute may repeat, or a mapping of
+      attribute to value or to a list of values.
+    - The vendor documents the attributes V(cn), V(o), V(c), V(st), V(l) and V(ou).
+      The module passes on other attributes as they are.
     - Each value must be text.
-      Quote what YAML reads as a number, a date or a boolean, such as V("0123"); without quotes it is refused, since
-      YAML does not keep what was written.
+      Quote a value that YAML reads as a number, a date or a boolean, such as V("0123").
+      Without quotes the module refuses it, since YAML does not keep the original text.
   type: raw
   required: true
 provider:
   description:
-    - The name of the provider at the server, which stands for your CA there.
+    - The name of the provider at the server that represents your CA.
   type: str
   required: true
 key_type:
-  description: The type of the key to make, as the server names it.
+  description: The type of the key, as the server names it.
   type: str
   default: RSA
 key_length:
@@ -36,35 +36,36 @@ key_length:
   type: int
   default: 2048
 hash_type:
-  description: The hash with which the CSR is to be signed, as the server names it.
+  description: The hash that signs the CSR, as the server names it.
   type: str
   default: SHA256
 info:
   description:
-    - Further fields for the provider, passed on as they are.
+    - More fields for the provider.
+      The module passes them on as they are.
       Values at any depth must be text, as in O(certificates[].dn).
   type: dict
   default: {}
 group_ids:
   description:
-    - The numbers of groups at the server that get the certificate.
+    - The numbers of the groups at the server that get the certificate.
       Needs O(api_version=4.42).
   type: list
   elements: int
   default: []
 subject_alt_name:
   description:
-    - Subject alternative names for the signer, written as V(DNS:www.example.com), V(IP:192.0.2.1),
-      V(email:me@example.com) or V(URI:https://example.com/).
-    - The server has no field for them.
-      They are kept with the request and handed to the signer, at a renewal too.
+    - Subject alternative names for the signer, such as V(DNS:www.example.com), V(IP:192.0.2.1), V(email:me@example.com)
+      or V(URI:https://example.com/).
+    - The API of the server has no field for them.
+      The store keeps them with the request, and the signer gets them, also for a renewal.
   type: list
   elements: str
   default: []
 request_code:
   description:
-    - A request code of your own to send along.
-      The vendor does not document what it does, so leave it out unless you know.
+    - A request code of your own to send with the request.
+      The vendor does not document its effect, so leave it out unless you know it.
       It counts as a secret.
   type: str
 """
@@ -73,16 +74,17 @@ _REQUESTED = r"""
 name:
   description:
     - The name of the enrollment, unique for each O(service).
-      It is yours to choose and is not sent.
-    - It becomes the name of files, so it has at most 200 bytes, no slash, and no dot at its start.
-      Quote one that is a number.
+      You choose it.
+      It is not sent to the server.
+    - It becomes the name of files, so it has at most 200 bytes, no slash, and no dot at the beginning.
+      Quote a name that is a number.
   type: str
   required: true
 force:
   description:
-    - Ask for a new certificate even though nothing calls for it, or although the CA rejected the last request.
-    - This makes a new request in every run, except while one is on its way.
-      One that waits, since it failed or its certificate was refused, waits no longer.
+    - Request a new certificate even though nothing calls for it, or although the CA rejected the last request.
+    - This makes a new request in every run, except while one is pending.
+      A request that waits after a failure or a refused certificate does not wait any longer.
   type: bool
   default: false
 """
@@ -91,22 +93,22 @@ _RENEWED = r"""
 name:
   description:
     - The name of the enrollment.
-      Quote one that is a number.
+      Quote a name that is a number.
   type: str
   required: true
 renew_before:
-  description: As O(renew_before), for this certificate.
+  description: Like O(renew_before), for this certificate.
   type: str
 force:
-  description: As O(force), for this certificate.
+  description: Like O(force), for this certificate.
   type: bool
   default: false
 certificate:
   description:
-    - The current certificate as PEM, to adopt it.
-      With a chain the certificate itself comes first.
-    - This and all that follows, but O(certificates[].request_code), counts only while the store does not know the
-      enrollment.
+    - The current certificate as PEM, which is adopted.
+      If there is a chain, the certificate itself comes first.
+    - This option and those below, except O(certificates[].request_code), have an effect only while the store does not
+      know the enrollment.
   type: str
 certificate_path:
   description:
@@ -114,9 +116,9 @@ certificate_path:
   type: path
 thumbprint:
   description:
-    - The thumbprint of the current certificate, 40 hex digits, to adopt it.
-      Blanks, colons and lower case are understood.
-    - Without the certificate itself it is not known when it ends, so it is renewed at once.
+    - The thumbprint of the current certificate, which is adopted, as 40 hex digits.
+      It may have blanks, colons and lower case.
+    - A thumbprint does not tell when the certificate ends, so the module renews it at once.
   type: str
 """
 
@@ -124,7 +126,7 @@ thumbprint:
 _FIELDS_OF_RENEWAL = (
     _FIELDS.replace("  required: true", "  required: false")
     .replace("  type: raw", "    - The default is the subject of the certificate that is given.\n  type: raw")
-    .replace("your CA there.", "your CA there.\n      Needed to adopt a certificate.")
+    .replace("represents your CA.", "represents your CA.\n      It is required to adopt a certificate.")
 )
 
 

@@ -19,7 +19,7 @@ def _choice() -> str:
     meanings = " ".join(f"V({kind.name}) is {kind.choice} (see O({kind.name}))." for kind in SIGNERS.values())
     return f"""signer:
   description:
-    - What signs. {meanings}
+    - The signer of the requests. {meanings}
   type: str
   choices: [{", ".join(SIGNERS)}]
   required: true

@@ -13,20 +13,21 @@ class ModuleDocFragment:
 options:
   store_path:
     description:
-      - Path of the SQLite database in which enrollments are kept from run to run.
-      - It is made when it is not there, with mode V(0600) in a directory with mode V(0700), and beside it, under its
-        name with C(.key), the key with which the request codes in it are sealed. Both must not be on a network file
-        system, or on one of FUSE that is not known to be local.
-      - The service has no way to list what was requested, so a lost store means lost requests. Keep it where it is
-        backed up, in AWX on
-        a volume that outlives the job. There the default is refused, and a path that is not on a volume is warned of.
-      - A user without a home directory has to set it.
+      - Path of the SQLite database that keeps enrollments from run to run.
+      - A module creates it if it does not exist, with mode V(0600) in a directory with mode V(0700).
+        The key that seals its request codes is next to it, under its name with C(.key).
+        Both must not be on a network file system, or on a FUSE file system that is not known to be local.
+      - The service cannot list requests, so a lost store means lost requests.
+        Keep the store on a disk that is backed up, and in AWX on a volume that outlives the job.
+        In AWX the modules refuse the default path, and warn of a path that is not on a volume.
+      - A user without a home directory must set this option.
       - Can also be set with the environment variable E(REDTRUST_STORE_PATH).
     type: path
     default: ~/.local/share/redtrust/store.sqlite3
   service:
     description:
-      - The name of the server in the store. Set it once, so that enrollments are found again when O(host) changes.
+      - The name of the server in the store.
+        Set it once, so that enrollments are found again when O(host) changes.
       - The default is the value of O(host).
       - Can also be set with the environment variable E(REDTRUST_SERVICE).
     type: str

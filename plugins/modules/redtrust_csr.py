@@ -36,7 +36,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.certificates.requested
 options:
   certificates:
-    description: The certificates that should be there.
+    description: The certificates that should exist.
     type: list
     elements: dict
     required: true

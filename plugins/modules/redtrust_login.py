@@ -11,20 +11,27 @@ module: redtrust_login
 short_description: Sign in to Redtrust with a browser, and stay signed in
 version_added: 0.3.0
 description:
-  - With O(state=present) it makes sure that there is a session. It uses the kept session, and refreshes it when that is
-    due. It logs in a user with a certificate without the help of a person. Otherwise a person has to sign in.
-  - For that person it serves a page at the address of O(redirect_url). The button of the page leads to Redtrust's own
-    page, with a link that is signed at that moment, and Redtrust sends the browser back to O(redirect_url). The module
-    exchanges the temporary token at once and keeps the session. Then the page says that the window can be closed.
-  - It listens on one address, for one sign-in, until O(login_timeout) is over. It refuses a browser that did not begin
-    at this page. The pages need no JavaScript. They are in English, Spanish, and the Portuguese of Brazil and of
-    Portugal.
-  - A browser that comes too late gets a page that says so. After a sign-in the address answers for 5 seconds, and for
-    up to 30 seconds while another browser still shows the button. Without a sign-in it answers for 30 seconds after
-    O(login_timeout). Then the task ends.
+  - With O(state=present) it makes sure that there is a session.
+    It uses the kept session, and refreshes it when that is due.
+    It logs in a user with a certificate without the help of a person.
+    Otherwise a person has to sign in.
+  - For that person it serves a page at the address of O(redirect_url).
+    The button of the page leads to Redtrust's own page, with a link that is signed at that moment, and Redtrust sends
+    the browser back to O(redirect_url).
+    The module exchanges the temporary token at once and keeps the session.
+    Then the page says that the window can be closed.
+  - It listens on one address, for one sign-in, until O(login_timeout) is over.
+    It refuses a browser that did not begin at this page.
+    The pages need no JavaScript.
+    They are in English, Spanish, and the Portuguese of Brazil and of Portugal.
+  - A browser that comes too late gets a page that says so.
+    After a sign-in the address answers for 5 seconds, and for up to 30 seconds while another browser still shows the
+    button.
+    Without a sign-in it answers for 30 seconds after O(login_timeout).
+    Then the task ends.
   - It asks the service for the login page before it waits, so an address that is not registered fails at once.
-  - With O(state=kept) it refreshes the kept session and waits for no person. This is for a schedule, which has to run
-    more often than the session ends.
+  - With O(state=kept) it refreshes the kept session and waits for no person.
+    This is for a schedule, which has to run more often than the session ends.
   - The role P(redtrust.certificate_enroll.login#role) shows the address to open while this module waits.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
@@ -36,28 +43,36 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - With V(present) there should be a session. A person may have to sign in for it.
-      - With V(kept) the existing session should live on. Where only a person can help, the task fails.
+      - With V(present) there should be a session.
+        A person may have to sign in for it.
+      - With V(kept) the existing session should live on.
+        Where only a person can help, the task fails.
     type: str
     choices: [present, kept]
     default: present
   force:
-    description: Whether to begin a new session although there is one. Only with O(state=present).
+    description:
+      - Whether to begin a new session although there is one.
+        Only with O(state=present).
     type: bool
     default: false
   wait:
     description:
-      - Whether to wait for a person. With V(false) the module does not listen; RV(action) is then V(needed), and
-        RV(login_url) is the link with which a person can sign in.
+      - Whether to wait for a person.
+        With V(false) the module does not listen; RV(action) is then V(needed), and RV(login_url) is the link with which
+        a person can sign in.
     type: bool
     default: true
   login_timeout:
-    description: How many seconds to wait for a person, at most 86400. The page shows the end of that time.
+    description:
+      - How many seconds to wait for a person, at most 86400.
+        The page shows the end of that time.
     type: float
     default: 300
   job_template:
     description:
-      - Name of the AWX job template with which a person signs in. In a job the failure of O(state=kept) names it.
+      - Name of the AWX job template with which a person signs in.
+        In a job the failure of O(state=kept) names it.
     type: str
     default: "Redtrust: sign in"
     version_added: 0.4.0
@@ -68,7 +83,8 @@ options:
     type: str
   listen_port:
     description:
-      - The port to listen on. The default is the one in O(redirect_url).
+      - The port to listen on.
+        The default is the one in O(redirect_url).
       - Together with O(listen_address) it lets a reverse proxy on this machine stand at the redirect URL.
     type: int
   certificate_path:
@@ -125,15 +141,17 @@ EXAMPLES = r"""
 RETURN = r"""
 action:
   description:
-    - The action that was taken, or would be taken in check mode. V(none) where there was a session already, V(refresh),
-      V(login) (a person has signed in), V(exchange) (of O(temporal_token)), V(certificate) (a login by client
-      certificate), or V(needed) with O(wait=false).
+    - The action that was taken, or would be taken in check mode.
+      V(none) where there was a session already, V(refresh), V(login) (a person has signed in), V(exchange) (of
+      O(temporal_token)), V(certificate) (a login by client certificate), or V(needed) with O(wait=false).
     - In check mode V(login) stands for each way to log in.
   returned: when there is a session, or O(wait=false)
   type: str
   sample: login
 expires_at:
-  description: When the access token ends, in UTC (ISO 8601). The session is refreshed before that.
+  description:
+    - When the access token ends, in UTC (ISO 8601).
+      The session is refreshed before that.
   returned: when there is a session, not in check mode, and the server says it
   type: str
   sample: "2026-01-31T12:00:00Z"
@@ -144,8 +162,9 @@ url:
   sample: http://127.0.0.1:8765/callback
 login_url:
   description:
-    - The link to Redtrust's own page, signed when the task ran. The server takes it for some minutes only. The link
-      alone lets nobody in.
+    - The link to Redtrust's own page, signed when the task ran.
+      The server takes it for some minutes only.
+      The link alone lets nobody in.
   returned: when RV(action) is V(needed)
   type: str
   sample: https://redtrust.example.com:8083/authclient/auth/loginrequest?Consumer=RA_API&...

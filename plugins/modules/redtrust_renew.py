@@ -31,24 +31,28 @@ extends_documentation_fragment:
 options:
   certificates:
     description:
-      - The certificates to look at. The default is every certificate of O(service) in the store.
+      - The certificates to look at.
+        The default is every certificate of O(service) in the store.
     type: list
     elements: dict
   renew_before:
     description:
-      - How long before its end a certificate is due. Years of 365 days, weeks, days, hours, minutes and seconds, in
-        that order, such as V(30d), V(12h) or V(1d12h); or a share of its whole life such as V(33%).
-      - The default is the smaller of 30 days and a third of the certificate's life. A certificate of a year is due 30
-        days before its end, one of 47 days is due 15 days and 16 hours before it.
-      - A value that leaves a certificate less than a tenth of its life is taken as that third, with a warning. So a
-        certificate that was just issued is never due, however short its life is.
-      - What the CA dates back does not count as life.
+      - How long before its end a certificate is due for renewal.
+        The value is a duration in years of 365 days, weeks, days, hours, minutes and seconds, in that order, such as
+        V(30d), V(12h) or V(1d12h), or a share of the whole life such as V(33%).
+      - The default is the smaller of 30 days and a third of the certificate's life.
+        A certificate of one year is due 30 days before its end, and one of 47 days is due 15 days and 16 hours before
+        its end.
+      - If a value leaves a certificate less than a tenth of its life, the module uses that third instead, with a
+        warning.
+        So a certificate that was just issued is never due, even if its life is short.
+      - The time by which the CA backdates a certificate does not count as life.
     type: str
   force:
     description:
-      - Renew even though it is not due, or although the CA rejected the last request.
-      - This renews in every run, except while a request is on its way. One that waits, since it failed or its
-        certificate was refused, waits no longer.
+      - Renew even though the certificate is not due, or although the CA rejected the last request.
+      - This renews in every run, except while a request is pending.
+        A request that waits after a failure or a refused certificate does not wait any longer.
     type: bool
     default: false
 seealso:

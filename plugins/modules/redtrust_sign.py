@@ -38,14 +38,18 @@ extends_documentation_fragment:
 options:
   certificates:
     description:
-      - The requests to sign. The default is every one that O(service) has in the store.
-      - Where there is none, the signer is checked as if it had to sign now, and nothing else is done. It fails where
-        the CA's files cannot be used, where a certificate would outlive the CA, or where the program is not there.
+      - The requests to sign.
+        The default is every request of O(service) in the store.
+      - If there are none, the module checks the signer as if it had to sign now, and does nothing else.
+        It fails if the CA's files cannot be used, if a certificate would outlive the CA, or if the program does not
+        exist.
     type: list
     elements: dict
     suboptions:
       name:
-        description: The name of the enrollment. Quote one that is a number.
+        description:
+          - The name of the enrollment.
+            Quote a name that is a number.
         type: str
         required: true
 seealso:

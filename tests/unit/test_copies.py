@@ -24,13 +24,6 @@ ROOT = Path(__file__).resolve().parents[2]
 RUN = 12
 COLLECTION = "redtrust.certificate_enroll"
 
-# Pairs of files whose common text is not taken out, and whose options are not reworded, yet.
-NOT_YET = frozenset(
-    {
-        frozenset({"plugins/modules/redtrust_csr.py", "plugins/modules/redtrust_renew.py"}),
-    }
-)
-
 STEPS = ("redtrust_csr", "redtrust_finalize", "redtrust_renew", "redtrust_sign")
 # What may differ between the RETURN blocks of these four modules, and why.
 RETURN_MAY_DIFFER = {
@@ -145,7 +138,6 @@ def _as_in_a_role(entry: Tree) -> Tree:
     return said | {key: entry[key] for key in ("type", "elements", "choices", "required") if key in entry}
 
 
-@pytest.mark.skipif(bool(NOT_YET), reason="the options of modules are not reworded yet")
 @pytest.mark.parametrize(
     ("module", "option", "role"),
     [
@@ -223,8 +215,7 @@ def doubles(texts: t.Mapping[str, str]) -> dict[tuple[str, str], str]:
 def test_nothing_stands_twice() -> None:
     texts = text_files()
     assert {"plugins/modules/redtrust_csr.py", "roles/issue/tasks/main.yml", "roles/issue/README.md"} <= texts.keys()
-    found = {pair: line for pair, line in doubles(texts).items() if frozenset(pair) not in NOT_YET}
-    assert found == {}
+    assert doubles(texts) == {}
 
 
 LINES = [f"line {number}" for number in range(RUN)]

@@ -10,18 +10,6 @@ from pathlib import Path
 import pytest
 import wrap
 
-# Files that are not wrapped yet.
-NOT_YET = frozenset(
-    {
-        "plugins/doc_fragments/connection.py",
-        "plugins/doc_fragments/store.py",
-        "plugins/modules/redtrust_csr.py",
-        "plugins/modules/redtrust_login.py",
-        "plugins/modules/redtrust_renew.py",
-        "plugins/modules/redtrust_sign.py",
-    }
-)
-
 
 def problems(path: Path, text: str) -> list[str]:
     """Return the lines that do not follow the rule."""
@@ -33,8 +21,6 @@ def problems(path: Path, text: str) -> list[str]:
 
 @pytest.mark.parametrize("path", wrap.files(), ids=lambda path: path.relative_to(wrap.ROOT).as_posix())
 def test_the_documentation_is_wrapped(path: Path) -> None:
-    if path.relative_to(wrap.ROOT).as_posix() in NOT_YET:
-        pytest.skip("not wrapped yet")
     text = path.read_text(encoding="utf-8")
     assert problems(path, text) == []
     assert wrap.wrapped(path, text) == text

@@ -87,7 +87,7 @@ class KeptSession:
         expires_at = rest.pop("expires_at", None)
         return cls(
             Tokens(rest.pop("access_token"), rest.pop("refresh_token", None), _moment(expires_at)),
-            parse_timestamp(rest.pop("opened_at")),
+            _required_moment(rest.pop("opened_at")),
             _moment(rest.pop("ends_at", expires_at)),  # release 0.1.0 took the two for the same
             int(rest.pop("refreshing", 0)),  # releases before 0.4.0 kept whether it was so
             _moment(rest.pop("refused_at", None)),
@@ -95,8 +95,14 @@ class KeptSession:
         )
 
 
-def _moment(text: str | None) -> dt.datetime | None:
-    return parse_timestamp(text) if text else None
+def _moment(value: object) -> dt.datetime | None:
+    return _required_moment(value) if value else None
+
+
+def _required_moment(value: object) -> dt.datetime:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no time")
+    return parse_timestamp(value)
 
 
 class SessionCipher:

@@ -28,20 +28,22 @@ OPTIONS: t.Mapping[str, t.Mapping[str, t.Any]] = {
 DOCUMENTATION = r"""
 description:
   - The program for O(signer=command).
-    It is run once for each request, without a shell, and several at the same time (see O(workers)).
-  - It gets the CSR as PEM on standard input, and prints the certificate and its chain, in any form and order, on
+    The module runs it once for each request, without a shell, and several times at once (see O(workers)).
+  - It reads the CSR as PEM on standard input, and prints the certificate and its chain, in any form and order, on
     standard output.
-    What is not part of the chain is left out, and a warning names it (see
+    Certificates that are not part of the chain are left out, and a warning names them (see
     M(redtrust.certificate_enroll.redtrust_finalize)).
-  - Its exit status is 0 when it did, 75 for "not yet", 77 for "never" with the reason on standard error.
-    With any other the request is handed over again in the next run.
-  - In its environment are E(REDTRUST_SUBJECT), the distinguished name that was asked for as C(openssl ca -utf8 -subj)
-    takes it; E(REDTRUST_DN), the same as RFC 4514 writes it; E(REDTRUST_DN_JSON), the same as a JSON list of
-    C({attribute, value}); E(REDTRUST_SUBJECT_ALT_NAME), separated by commas; E(REDTRUST_NAME), E(REDTRUST_REVISION);
-    and E(REDTRUST_REQUEST_ID), which is the same each time the same request is handed over, so that the program need
-    not issue twice.
-    It is another once a certificate for the request was refused, so that the program issues another.
-    No other variable that begins with C(REDTRUST_) is handed on.
+  - Its exit status is 0 for a certificate, 75 for "not yet", and 77 for "never" with the reason on standard error.
+    With any other exit status the next run hands the request over again.
+  - Its environment has E(REDTRUST_SUBJECT), the distinguished name of the request in the form of
+    C(openssl ca -utf8 -subj).
+    E(REDTRUST_DN) is the same in the form of RFC 4514, and E(REDTRUST_DN_JSON) is the same as a JSON list of
+    C({attribute, value}).
+    E(REDTRUST_SUBJECT_ALT_NAME) is separated by commas.
+    E(REDTRUST_NAME) and E(REDTRUST_REVISION) are the name and the number of the revision.
+    E(REDTRUST_REQUEST_ID) is the same each time the program gets the same request, so that it need not issue twice.
+    It changes after a certificate for the request was refused, so that the program issues a new one.
+    The program gets no other variable that begins with C(REDTRUST_).
 type: dict
 suboptions:
   argv:
@@ -52,7 +54,7 @@ suboptions:
   timeout:
     description:
       - How many seconds the program may take for one request.
-        Then it is killed, with all that it started.
+        After that the module kills it, with all processes that it started.
     type: float
     default: 60
 """

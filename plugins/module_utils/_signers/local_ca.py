@@ -54,15 +54,16 @@ OPTIONS: t.Mapping[str, t.Mapping[str, t.Any]] = {
 }
 
 DOCUMENTATION = r"""
-description: The CA for O(signer=local_ca), and what its certificates hold.
+description: The CA for O(signer=local_ca), and the content of its certificates.
 type: dict
 suboptions:
   certificate_path:
     description:
       - Path of the CA's certificate (PEM, DER or PKCS#7).
-        Of several that have the CA's key it is the newest that is valid now.
-      - The chain is one path upwards, which is found in this file and that of O(local_ca.chain_path).
-        What is not on it, and a root that has expired, is left out, and a warning names it.
+        If several certificates have the CA's key, the newest that is valid now is used.
+      - The chain is one path upwards through the certificates of this file and of O(local_ca.chain_path).
+        Certificates that are not on the path, and a root that has expired, are left out.
+        A warning names them.
     type: path
     required: true
   private_key_path:
@@ -75,18 +76,19 @@ suboptions:
       - Can also be set with the environment variable E(REDTRUST_LOCAL_CA_PASSPHRASE).
     type: str
   chain_path:
-    description: Path of a file with more certificates, in which the chain above the CA is found.
+    description: Path of a file with the certificates of the chain above the CA.
     type: path
   validity:
     description:
-      - How long a certificate is valid, from the beginning of its signing.
-        Years of 365 days, weeks, days, hours, minutes and seconds, in that order, such as V(1y), V(90d) or V(1d12h).
-      - One that would outlive the CA is refused.
+      - The validity of a certificate, counted from the beginning of its signing.
+        The value is given in years of 365 days, weeks, days, hours, minutes and seconds, in that order, such as V(1y),
+        V(90d) or V(1d12h).
+      - The signer refuses a validity that would outlive the CA.
     type: str
     default: 365d
   backdate:
     description:
-      - How long before the beginning of its signing a certificate is valid, since clocks differ.
+      - The time by which the beginning of the validity lies before the signing, since clocks differ.
         At most V(7d).
     type: str
     default: 5m
@@ -115,13 +117,13 @@ suboptions:
     elements: str
     default: []
   ca_issuers:
-    description: URLs from which the CA's certificate can be had.
+    description: URLs of the CA's certificate.
     type: list
     elements: str
     default: []
   digest:
     description:
-      - The hash to sign with.
+      - The hash of the signature.
         It has no effect with a CA key of an Edwards curve.
     type: str
     choices: [sha256, sha384, sha512]
