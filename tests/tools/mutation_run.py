@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections.abc as c
 import contextlib
 import dataclasses
+import importlib
 import json
 import os
 import resource
@@ -21,15 +22,14 @@ import types
 import typing as t
 from pathlib import Path
 
-# What takes long to import and does not depend on the collection.
-import ansible.plugins.loader  # noqa: F401
-import cryptography.x509  # noqa: F401
 import hypothesis.strategies
 import pytest
-import requests  # noqa: F401
-import yaml  # noqa: F401
 from mutants import Mutant
 from workshop import ROOT, CheckError, clean_environment
+
+# They take long to import and do not depend on the collection, so a forked process should find them there.
+for _name in ("ansible.plugins.loader", "cryptography.x509", "requests", "yaml"):
+    importlib.import_module(_name)
 
 _MEMORY = 4 << 30
 _BEFORE = ""  # stands for a test where a line runs before any of them
