@@ -18,7 +18,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
     after_failure,
     refuse_waiting,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.due import RenewBefore
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.due import Due, RenewBefore
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.policy import (
     decide_issue,
     decide_renewal,
@@ -393,8 +393,11 @@ DEFAULTS = [
     (47 * DAY, 47 * DAY / 3, "a third of its life of 47 days before its end"),
     (20 * DAY, 20 * DAY / 3, "a third of its life of 20 days before its end"),
     (30.5 * DAY, 30.5 * DAY / 3, "a third of its life of 30.5 days before its end"),
+    (2 * DAY, 16 * HOUR, "a third of its life of 2 days before its end"),
     (12 * HOUR, 4 * HOUR, "a third of its life of 12 hours before its end"),
+    (2 * HOUR, 2 * HOUR / 3, "a third of its life of 2 hours before its end"),
     (45 * HOUR / 60, 15 * HOUR / 60, "a third of its life of 45 minutes before its end"),
+    (HOUR / 30, HOUR / 90, "a third of its life of 2 minutes before its end"),
     (60 * HOUR / 3600, 20 * HOUR / 3600, "a third of its life of 60 seconds before its end"),
 ]
 
@@ -417,6 +420,7 @@ NO_TIME = [
     ("2000y", 365 * DAY),
     ("99%", HOUR),
     ("95%", 365 * DAY),
+    ("905h", 999 * HOUR),
 ]
 
 
@@ -431,17 +435,28 @@ def test_a_value_that_leaves_no_time_is_taken_as_a_third(text: str, life: dt.tim
 
 
 @pytest.mark.parametrize(
-    ("text", "life"), [("30d", 34 * DAY), ("90%", 365 * DAY), ("1d12h", 47 * DAY), ("1h", 365 * DAY), ("20m", HOUR)]
+    ("text", "life"),
+    [
+        ("30d", 34 * DAY),
+        ("90%", 365 * DAY),
+        ("1d12h", 47 * DAY),
+        ("1h", 365 * DAY),
+        ("20m", HOUR),
+        ("905h", 1000 * HOUR),
+        ("1m", 1000 * HOUR / 60),
+    ],
 )
-def test_a_value_that_leaves_time_is_taken_as_it_is(text: str, life: dt.timedelta) -> None:
-    due = RenewBefore.parse(text).due(NOW - life, NOW, NOW - life + dt.timedelta(minutes=5))
+@pytest.mark.parametrize("backdated", [dt.timedelta(), dt.timedelta(minutes=5)])
+def test_a_value_that_leaves_time_is_taken_as_it_is(text: str, life: dt.timedelta, backdated: dt.timedelta) -> None:
+    due = RenewBefore.parse(text).due(NOW - life - backdated, NOW, NOW - life)
     assert (due.rule.partition(" ")[0], due.warning) == (text, None)
 
 
-def test_a_month_that_was_written_as_a_minute_is_warned_of() -> None:
-    due = RenewBefore.parse("1m").due(NOW - 365 * DAY, NOW)
+@pytest.mark.parametrize(("life", "shown"), [(365 * DAY, "365 days"), (1000.5 * HOUR / 60, "16.7 hours")])
+def test_a_month_that_was_written_as_a_minute_is_warned_of(life: dt.timedelta, shown: str) -> None:
+    due = RenewBefore.parse("1m").due(NOW - life, NOW)
     assert NOW - due.at == HOUR / 60
-    assert (due.warning or "").startswith("renew_before 1m is only 60 seconds of a life of 365 days, and")
+    assert (due.warning or "").startswith(f"renew_before 1m is only 60 seconds of a life of {shown}, and")
     assert (due.warning or "").endswith("(m is minutes)")
 
 
@@ -478,9 +493,16 @@ def test_the_warning_comes_with_the_decision_whatever_it_is() -> None:
 
 
 @pytest.mark.parametrize("begins", [None, NOW, NOW + DAY])
-@pytest.mark.parametrize(("text", "before"), [("30d", 30 * DAY), ("", 30 * DAY), ("33%", 0 * DAY)])
-def test_where_the_life_is_not_known(begins: dt.datetime | None, text: str, before: dt.timedelta) -> None:
-    assert NOW - RenewBefore.parse(text).due(begins, NOW).at == before
+@pytest.mark.parametrize(
+    ("text", "before", "rule"),
+    [
+        ("30d", 30 * DAY, "30d before its end"),
+        ("", 30 * DAY, "30 days before its end"),
+        ("33%", 0 * DAY, "33% of its life before its end"),
+    ],
+)
+def test_where_the_life_is_not_known(begins: dt.datetime | None, text: str, before: dt.timedelta, rule: str) -> None:
+    assert RenewBefore.parse(text).due(begins, NOW) == Due(NOW - before, rule)
 
 
 def test_no_value_leads_beyond_the_first_year() -> None:
