@@ -284,9 +284,8 @@ class TestWaiting:
         assert decide_issue(SPEC, enrollment(over), NOW, force=True).resumes is None
 
     def test_force_has_another_certificate_signed_for_one_that_is_not_valid_yet(self) -> None:
-        early = row(
-            State.ISSUED, **CODE, **WAITS, thumbprint="AB", not_valid_before=NOW + HOUR, not_valid_after=NOW + DAY
-        )
+        dates = {"not_valid_before": NOW + HOUR, "not_valid_after": NOW + DAY, "signing_since": NOW - DAY}
+        early = row(State.ISSUED, **CODE, **WAITS, **dates, thumbprint="AB")
         assert decide_issue(SPEC, enrollment(early), NOW, force=True).resumes == row(
             State.REQUESTED,
             **CODE,
@@ -319,6 +318,11 @@ class TestWaiting:
             refuse_waiting(row(state, **WAITS), NOW)
         refuse_waiting(row(state, **OVER), NOW)
         refuse_waiting(row(state), NOW)
+
+    @pytest.mark.usefixtures("far_from_utc")
+    def test_times_are_in_utc_on_any_machine(self) -> None:
+        with pytest.raises(BackingOffError, match="from 2026-06-01 01:00 UTC on"):
+            refuse_waiting(row(State.SIGNING, **WAITS), NOW)
 
     def test_failures_are_counted_on_while_the_same_is_asked_for(self) -> None:
         known = enrollment(row(State.CREATE_UNKNOWN, **WAITS))
