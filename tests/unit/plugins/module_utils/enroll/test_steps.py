@@ -123,6 +123,7 @@ class FakeSigner(Signer):
     def __init__(self, *answers: object) -> None:
         self.answers = list(answers)
         self.orders: list[SigningOrder] = []
+        self.chain: tuple[bytes, ...] = ()
         self.told: tuple[str, ...] = ()
 
     def _sign(self, order: SigningOrder) -> Signed | None:
@@ -132,7 +133,7 @@ class FakeSigner(Signer):
         given = given(order.csr) if callable(given) else given
         if isinstance(given, BaseException):
             raise given
-        return Signed(given, warnings=self.told) if isinstance(given, bytes) else None
+        return Signed(given, self.chain, warnings=self.told) if isinstance(given, bytes) else None
 
 
 class World:
@@ -418,11 +419,15 @@ class TestSign:
     def test_not_yet_and_then(self, world: World) -> None:
         world.request()
         world.signer.answers = [None, None]
-        first, second = world.sign(), world.sign()
+        first = world.sign()
+        began = pending_of(world)
+        second = world.sign()
         assert [(one.action, one.changed) for one in (first, second)] == [("wait", True), ("wait", False)]
+        assert first.revision == second.revision == began == pending_of(world), "nothing new is written down"
         assert world.states() == ["1.1 signing"]
         world.now += DAY
-        assert world.sign().action == "sign"
+        signed = world.sign()
+        assert (signed.action, signed.reason) == ("sign", "at the signer, to be asked again")
         assert len({(order.request_id, order.since) for order in world.signer.orders}) == 1
         assert "canary" not in world.signer.orders[0].request_id
 
@@ -444,6 +449,46 @@ class TestSign:
         assert world.states() == ["1.1 signing"]
         assert world.sign().action == "sign"
 
+    def test_what_is_written_down_of_a_certificate(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [SignerError("down")]
+        world.signer.chain = (expired_root("www"),)
+        world.sign()
+        signed = world.sign()
+        issued = pending_of(world)
+        assert issued.certificate is not None
+        assert signed.revision == issued
+        assert issued.chain == world.signer.chain
+        assert issued.thumbprint == thumbprint(issued.certificate)
+        assert (issued.not_valid_before, issued.not_valid_after) == (NOW - DAY, NOW + 89 * DAY)
+        assert (issued.state, issued.failures, issued.note) == ("issued", 0, None)
+
+    def test_an_earlier_failure_is_known_until_the_signer_answers(self, world: World) -> None:
+        world.request()
+        world.store().put(dataclasses.replace(pending_of(world), failures=1, note="not read"))
+        world.signer.answers = [Dead()]
+        with pytest.raises(Dead):
+            world.sign()
+        row = pending_of(world)
+        assert (row.state, row.failures, row.note, row.signing_since) == ("signing", 1, "not read", NOW)
+
+    def test_not_yet_ends_a_failure(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [SignerError("down"), None]
+        world.sign()
+        assert (pending_of(world).failures, pending_of(world).note) == (1, "down")
+        world.sign()
+        assert (pending_of(world).failures, pending_of(world).note) == (0, None)
+
+    def test_check_mode_tells_that_it_will_be_signed(self, world: World) -> None:
+        world.request()
+        step = SignStep(world.store(), world.signer, now=lambda: world.now)
+        (outcome,) = batch.predict(step, [SignItem("www")], world.store(), "svc")
+        assert (outcome.action, outcome.reason, outcome.changed) == ("sign", "requested, to be signed", True)
+        assert outcome.after is not None
+        assert outcome.after["state"] == "issued"
+        assert world.signer.orders == []
+
     def test_an_order_that_can_never_be_signed_can_be_changed(self, world: World) -> None:
         """Otherwise it would have to be finished first, which is not possible."""
         world.request()
@@ -464,13 +509,30 @@ class TestSign:
         assert kind(world.sign()) is PolicyError
 
     def test_states_with_nothing_to_sign(self, world: World) -> None:
+        def told() -> tuple[str, str, bool]:
+            outcome = world.sign()
+            known = world.enrollment().pending or world.enrollment().current or world.enrollment().latest
+            assert outcome.revision == known
+            return outcome.action, outcome.reason, outcome.changed
+
         world.store().put(Revision("svc", "www", 1, 1, State.INTENDED, SPEC))
-        assert world.sign().reason == "not requested yet: run redtrust_csr again"
+        assert told() == ("none", "not requested yet: run redtrust_csr again", False)
         world.request()
         world.sign()
-        assert world.sign().reason == "signed, to be finalized"
+        assert told() == ("none", "signed, to be finalized", False)
         world.finalize()
-        assert world.sign().reason == "nothing to sign"
+        assert told() == ("none", "nothing to sign", False)
+        world.transport.replies["create"] = refusal("X", "no", 400)
+        world.request(LONGER)
+        assert told() == ("none", "nothing to sign", False)
+
+    def test_nothing_to_sign_after_a_rejection(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [SignerRejectedError("policy 7")]
+        world.sign()
+        outcome = world.sign()
+        assert (outcome.action, outcome.reason) == ("none", "nothing to sign")
+        assert outcome.revision == world.enrollment().latest
 
 
 def test_what_the_signer_warns_of_is_told(world: World) -> None:
@@ -832,6 +894,14 @@ class TestRefused:
         assert kind(world.sign()) is SignerError
         assert pending_of(world).failures == 2
         assert kind(world.sign()) is BackingOffError
+
+    def test_not_yet_ends_neither_the_refusal_nor_its_count(self, world: World) -> None:
+        self.refused(world, without_the_name, SignerError("down"), None)
+        world.sign()
+        world.now += DAY
+        assert world.sign().action == "wait"
+        row = pending_of(world)
+        assert (row.failures, row.note, row.refused) == (2, None, True)
 
     def test_an_order_that_can_never_be_signed_is_still_refused(self, world: World) -> None:
         self.refused(world, without_the_name, ConfigurationError("c must have two letters"))
