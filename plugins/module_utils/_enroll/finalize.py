@@ -22,7 +22,6 @@ from .._x509.api import (
     chain_warnings,
     check_certificate,
     encode_upload,
-    normalize_thumbprint,
     order_chain,
     thumbprint,
 )
@@ -74,7 +73,6 @@ class _Candidate:
 
     pending: Revision
     csr: bytes
-    code: str = dataclasses.field(repr=False)
     leaf: bytes
     chain: tuple[bytes, ...]
 
@@ -119,10 +117,11 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         if pending.csr is None or pending.request_code is None:
             raise PolicyError("the request has no CSR yet: run redtrust_csr again")
         leaf, chain = order_chain(found, pending.csr, self._now())
-        candidate = _Candidate(pending, pending.csr, pending.request_code, leaf, chain)
+        candidate = _Candidate(pending, pending.csr, leaf, chain)
         refusal = self._refusal(candidate)
         if refusal is None:
-            return _upload(enrollment, candidate, chain_warnings(found, leaf, chain, self._now()))
+            warnings = chain_warnings(found, leaf, chain, self._now())
+            return _upload(enrollment, candidate, pending.request_code, warnings)
         if given and (leaf, chain) != (pending.certificate, pending.chain):
             raise refusal
         return self._refuse(enrollment, candidate, refusal)
@@ -134,7 +133,7 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         self._session.open()
         (issued,) = self._store.put(decision.issued)
         answer = self._send(decision, issued)
-        if answer.thumbprint and _comparable(answer.thumbprint) != issued.thumbprint:
+        if answer.thumbprint and answer.thumbprint != issued.thumbprint:
             error = GateError(
                 f"the service says that it stored a certificate with thumbprint {answer.thumbprint}, "
                 f"but {issued.thumbprint} was uploaded: look at the service before anything else"
@@ -221,7 +220,9 @@ def _left_by_signer(pending: Revision) -> tuple[bytes, ...]:
     return (pending.certificate, *pending.chain)
 
 
-def _upload(enrollment: Enrollment, candidate: _Candidate, warnings: tuple[str, ...]) -> Plan[Upload | Refuse]:
+def _upload(
+    enrollment: Enrollment, candidate: _Candidate, code: str, warnings: tuple[str, ...]
+) -> Plan[Upload | Refuse]:
     """Plan the upload of a certificate that the gate let through."""
     pending, leaf = candidate.pending, candidate.leaf
     facts = certificate_facts(leaf)
@@ -236,12 +237,5 @@ def _upload(enrollment: Enrollment, candidate: _Candidate, warnings: tuple[str, 
     )
     issued = finalized.moved(State.ISSUED, upload_started=True, failures=pending.failures)
     reason = "uploaded once without an answer" if pending.upload_started else "signed, to be uploaded"
-    upload = Upload(issued, leaf, candidate.code, lost=pending.upload_started)
+    upload = Upload(issued, leaf, code, lost=pending.upload_started)
     return Plan(enrollment, "finalize", reason, upload, expected=finalized, warnings=warnings)
-
-
-def _comparable(thumbprint_told: str) -> str:
-    try:
-        return normalize_thumbprint(thumbprint_told)
-    except ConfigurationError:
-        return thumbprint_told

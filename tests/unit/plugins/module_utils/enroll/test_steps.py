@@ -9,6 +9,8 @@ import base64
 import collections
 import dataclasses
 import datetime as dt
+import hashlib
+import re
 import typing as t
 from pathlib import Path
 
@@ -210,7 +212,8 @@ class World:
         return outcome
 
     def request(self, spec: CertificateSpec = SPEC, *, force: bool = False) -> Outcome:
-        return self.run(RequestStep(**self._tools(), register=self.registered.append), RequestItem(spec, force))
+        item = RequestItem(spec, force=True) if force else RequestItem(spec)
+        return self.run(RequestStep(**self._tools(), register=self.registered.append), item)
 
     def renew(self, item: RenewItem | None = None) -> Outcome:
         step = RenewStep(**self._tools(), register=self.registered.append)
@@ -251,6 +254,10 @@ def kind(outcome: Outcome) -> type[Exception] | None:
     return type(outcome.error) if outcome.error else None
 
 
+def digest(*parts: bytes) -> str:
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
 class TestTheHappyWay:
     def test_issue_and_again(self, world: World) -> None:
         asked, signed, done = world.request(), world.sign(), world.finalize()
@@ -267,6 +274,8 @@ class TestTheHappyWay:
         steps = world.transport.steps()
         again = [world.request(), world.sign(), world.finalize(), world.renew()]
         assert [one.action for one in again] == ["none"] * 4
+        assert [one.revision for one in again] == [current] * 4
+        assert again[2].reason == "finalized"
         assert not any(one.changed or one.error for one in again)
         assert world.transport.steps() == steps == ["login", "create", "login", "finalize"]
 
@@ -296,7 +305,12 @@ class TestTheHappyWay:
         asked = world.request()
         assert asked.revision is not None
         assert asked.revision.csr is not None
-        assert world.finalize().reason == "requested, waits for its certificate"
+        waits = world.finalize()
+        assert (waits.action, waits.reason, waits.revision) == (
+            "none",
+            "requested, waits for its certificate",
+            asked.revision,
+        )
         given = certificate(asked.revision.csr)
         assert world.finalize(given).action == "finalize"
         assert world.finalize(given).action == "none"
@@ -304,11 +318,16 @@ class TestTheHappyWay:
         assert world.states() == ["1.1 finalized"]
 
     def test_adopted_by_thumbprint(self, world: World) -> None:
-        adoption = Adoption(SPEC, "A" * 40, not_valid_before=NOW - 60 * DAY, not_valid_after=NOW + 31 * DAY)
+        dates = {"not_valid_before": NOW - 60 * DAY, "not_valid_after": NOW + 31 * DAY}
+        adoption = Adoption(SPEC, "A" * 40, b"certificate", **dates)
         item = RenewItem("www", MONTH, adoption=lambda: adoption)
         outcome = world.renew(item)
-        assert (outcome.action, outcome.changed) == ("adopt", True)
-        assert world.states() == ["1.1 finalized"]
+        assert (outcome.action, outcome.changed, outcome.before) == ("adopt", True, {})
+        (adopted,) = world.enrollment().revisions
+        assert outcome.revision == outcome.in_use == adopted
+        facts = {"thumbprint": "A" * 40, "certificate": b"certificate", "adopted": True, "note": "adopted", **dates}
+        stored = {"generation": 1, "created_at": adopted.created_at, "updated_at": adopted.updated_at}
+        assert adopted == Revision("svc", "www", 1, 1, State.FINALIZED, SPEC, **facts, **stored)
         assert not world.renew(item).changed
         world.now += 2 * DAY
         assert world.renew(item).action == "renew"
@@ -320,10 +339,63 @@ class TestTheHappyWay:
         assert outcome.action == "renew"
         assert outcome.reason.startswith("adopted, the store did not know it; due since")
         assert world.states() == ["1.1 finalized", "2.1 requested"]
+        assert outcome.in_use == world.enrollment().current
 
     def test_nothing_to_renew(self, world: World) -> None:
         assert kind(world.renew()) is PolicyError
         assert world.transport.steps() == []
+
+
+def test_check_mode_tells_that_it_will_be_asked_for(world: World) -> None:
+    step = RequestStep(**world._tools(), register=print)
+    (outcome,) = batch.predict(step, [RequestItem(SPEC)], world.store(), "svc")
+    assert (outcome.action, outcome.reason, outcome.changed) == ("issue", "not in the store yet", True)
+    assert outcome.after is not None
+    assert outcome.after["state"] == "requested"
+    assert world.states() == []
+
+
+def test_warnings_are_told_with_the_request(world: World) -> None:
+    world.issue()
+    spec = dataclasses.replace(SPEC, dn=DistinguishedName((("cn", "www"), ("c", "Spain"))))
+    (warning,) = world.request(spec).warnings
+    assert "country code of two letters" in warning
+
+
+def test_a_warning_about_the_time_of_renewal_is_told(world: World) -> None:
+    world.issue()
+    late = RenewBefore.parse("89d")
+    for now, action in ((NOW, "none"), (NOW + 80 * DAY, "renew")):
+        world.now = now
+        outcome = world.renew(RenewItem("www", late))
+        assert outcome.action == action
+        assert [warning.partition(" leaves")[0] for warning in outcome.warnings] == ["renew_before 89d"]
+
+
+def test_a_request_on_its_way_is_shown_again(world: World) -> None:
+    world.issue()
+    world.request(LONGER)
+    for force in (False, True):
+        again = world.request(LONGER, force=force)
+        assert (again.action, again.changed) == ("resume", False)
+        assert again.revision == pending_of(world)
+
+
+def test_a_request_that_is_given_up_makes_room_for_the_next(world: World) -> None:
+    world.issue()
+    world.request(LONGER)
+    assert world.request(dataclasses.replace(SPEC, key_length=8192)).action == "replace"
+    assert world.states() == ["1.1 finalized", "2.1 abandoned", "2.2 requested"]
+
+
+def test_a_certificate_that_expired_before_its_upload_takes_its_failures_along(world: World) -> None:
+    world.request()
+    world.sign()
+    world.store().put(dataclasses.replace(pending_of(world), failures=2))
+    world.now += 90 * DAY
+    world.transport.replies["create"] = refusal("X", "no", 400)
+    assert kind(world.request()) is RefusedError
+    assert [row.failures for row in world.enrollment().revisions] == [0, 1]
 
 
 class TestCreateFails:
@@ -437,7 +509,7 @@ class TestSign:
         outcome = world.sign()
         assert kind(outcome) is SignerRejectedError
         assert outcome.revision is not None
-        assert outcome.revision.state is State.REJECTED
+        assert (outcome.revision.state, outcome.revision.note) == (State.REJECTED, "policy 7")
         assert kind(world.request()) is PolicyError
         assert world.request(LONGER).action == "issue"
         assert world.states() == ["1.1 rejected", "1.2 requested"]
@@ -448,6 +520,23 @@ class TestSign:
         assert kind(world.sign()) is SignerError
         assert world.states() == ["1.1 signing"]
         assert world.sign().action == "sign"
+
+    def test_the_order_for_the_signer(self, world: World) -> None:
+        """Its id is the same in all versions: after an upgrade the signer knows it again."""
+        world.request(dataclasses.replace(SPEC, subject_alt_name=("DNS:www.example.com",)))
+        world.sign()
+        csr = t.cast("bytes", pending_of(world).csr)
+        assert world.signer.orders == [
+            SigningOrder(
+                request_id=digest(b"svc", b"www", b"1", b"1", csr),
+                name="www",
+                revision=1,
+                csr=csr,
+                dn=SPEC.dn,
+                since=NOW,
+                subject_alt_name=("DNS:www.example.com",),
+            )
+        ]
 
     def test_what_is_written_down_of_a_certificate(self, world: World) -> None:
         world.request()
@@ -502,8 +591,9 @@ class TestSign:
         world.request()
         world.signer.answers = [None, ConfigurationError("c must have two letters")]
         world.sign()
+        before = pending_of(world)
         assert kind(world.sign()) is ConfigurationError
-        assert world.states() == ["1.1 signing"]
+        assert pending_of(world) == before
 
     def test_nothing_was_requested(self, world: World) -> None:
         assert kind(world.sign()) is PolicyError
@@ -533,6 +623,27 @@ class TestSign:
         outcome = world.sign()
         assert (outcome.action, outcome.reason) == ("none", "nothing to sign")
         assert outcome.revision == world.enrollment().latest
+
+
+def test_check_mode_tells_that_it_will_be_uploaded(world: World) -> None:
+    world.request()
+    world.sign()
+    step = FinalizeStep(**world._tools(), subject_match="contains", encoding="der")
+    (outcome,) = batch.predict(step, [FinalizeItem("www")], world.store(), "svc")
+    assert (outcome.action, outcome.reason, outcome.changed) == ("finalize", "signed, to be uploaded", True)
+    assert outcome.after is not None
+    assert outcome.after["state"] == "finalized"
+    assert world.uploads == []
+
+
+def test_no_secret_is_in_a_plan(world: World) -> None:
+    world.request()
+    world.sign()
+    step = FinalizeStep(**world._tools(), subject_match="contains", encoding="der")
+    assert "canary" not in repr(step.plan(FinalizeItem("www"), world.enrollment()))
+    item = RenewItem("www", MONTH, request_code="canary")
+    assert "canary" not in repr(item)
+    assert "canary" not in repr(Adoption(SPEC, "A" * 40, certificate=b"canary"))
 
 
 def test_what_the_signer_warns_of_is_told(world: World) -> None:
@@ -688,13 +799,36 @@ class TestFinalizeFails:
         outcome = world.finalize()
         assert kind(outcome) is GateError
         assert "B" * 40 in str(outcome.error)
-        assert world.states() == ["1.1 issued"]
+        pending = pending_of(world)
+        assert (pending.state, pending.failures, pending.note) == ("issued", 1, str(outcome.error))
+        assert pending.upload_started, "whatever is in use, it was uploaded"
+
+    @pytest.mark.parametrize("told", ["as it is", "with colons"])
+    def test_the_service_writes_a_thumbprint_in_its_own_way(self, world: World, told: str) -> None:
+        self.signed(world)
+        own = t.cast("str", pending_of(world).thumbprint).lower()
+        world.transport.replies["finalize"] = stored(own if told == "as it is" else ":".join(re.findall("..", own)))
+        assert world.finalize().action == "finalize"
+
+    def test_a_service_that_tells_no_thumbprint(self, world: World) -> None:
+        self.signed(world)
+        world.transport.replies["finalize"] = raw(b"")
+        tools = {**world._tools(), "client": client(world, "4.33")}
+        outcome = world.run(FinalizeStep(**tools, subject_match="contains", encoding="der"), FinalizeItem("www"))
+        assert (outcome.action, outcome.error) == ("finalize", None)
+        assert world.states() == ["1.1 finalized"]
 
     def test_nothing_waits(self, world: World) -> None:
         assert kind(world.finalize()) is PolicyError
         world.store().put(Revision("svc", "www", 1, 1, State.INTENDED, SPEC))
         assert world.finalize().action == "none"
         assert kind(world.finalize(certificate(request_for(KEY)))) is PolicyError
+
+    @pytest.mark.parametrize("missing", ["csr", "request_code"])
+    def test_a_request_that_is_not_whole(self, world: World, missing: str) -> None:
+        self.signed(world)
+        world.store().put(dataclasses.replace(pending_of(world), **t.cast("dict[str, t.Any]", {missing: None})))
+        assert "the request has no CSR yet" in str(world.finalize().error)
 
     def test_another_run_was_first(self, world: World) -> None:
         self.signed(world)
@@ -881,6 +1015,8 @@ class TestRefused:
         one, again = world.signer.orders[1:]
         assert (one.request_id, one.since) == (again.request_id, again.since)
         assert one.request_id != first.request_id
+        refused = t.cast("bytes", pending_of(world).certificate)
+        assert one.request_id == digest(b"svc", b"www", b"1", b"1", one.csr, refused)
         assert one.since == world.now
         world.sign()
         world.finalize()
@@ -894,6 +1030,13 @@ class TestRefused:
         assert kind(world.sign()) is SignerError
         assert pending_of(world).failures == 2
         assert kind(world.sign()) is BackingOffError
+
+    def test_it_is_forgotten_while_the_signer_has_the_request_again(self, world: World) -> None:
+        self.refused(world, without_the_name, Dead())
+        with pytest.raises(Dead):
+            world.sign()
+        row = pending_of(world)
+        assert (row.state, row.failures, row.note, row.refused) == ("signing", 1, None, True)
 
     def test_not_yet_ends_neither_the_refusal_nor_its_count(self, world: World) -> None:
         self.refused(world, without_the_name, SignerError("down"), None)
@@ -997,6 +1140,15 @@ class TestRefused:
         assert kind(world.finalize(t.cast("bytes", before.certificate), impostor())) is GateError
         assert pending_of(world) == before
         assert world.finalize().action == "finalize"
+
+    def test_another_certificate_than_the_one_that_keeps_being_refused_need_not_wait(self, world: World) -> None:
+        world.request()
+        world.sign()
+        world.transport.replies["finalize"] = refusal("X", "no", 400)
+        assert [kind(world.finalize()) for _run in range(3)] == [RefusedError, RefusedError, BackingOffError]
+        world.transport.replies["finalize"] = world._finalize
+        csr = t.cast("bytes", pending_of(world).csr)
+        assert world.finalize(certificate(csr, days=80)).action == "finalize"
 
     def test_another_certificate_that_is_given_need_not_wait(self, world: World) -> None:
         self.refused(world, without_the_name, without_the_name)
