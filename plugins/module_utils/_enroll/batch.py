@@ -115,7 +115,7 @@ def _work(step: Step[Item, Decided], items: t.Sequence[Item], store: Store, opti
     if not items:
         return []
     plans = _plans(step, items, store, options.service, options.hide)
-    with ThreadPoolExecutor(max_workers=max(1, min(options.workers, len(plans)))) as pool:
+    with ThreadPoolExecutor(max_workers=min(options.workers, len(plans))) as pool:
         return list(pool.map(lambda plan: _act(step, plan, store, options), plans))
 
 
@@ -179,18 +179,20 @@ def _leased(items: t.Sequence[Item], store: Store, options: BatchOptions) -> t.I
     """
     keys = {_key(options.service, item.name): item.name for item in items}
     others = store.acquire(list(keys), options.holder, LEASE_SECONDS, is_gone)
+    by_name = {keys[key]: lease for key, lease in others.items()}
     mine = [key for key in keys if key not in others]
+    if not mine:
+        yield by_name
+        return
     done = threading.Event()
     heart = threading.Thread(target=_renew_until, args=(done, store, options.holder), daemon=True)
-    if mine:
-        heart.start()
+    heart.start()
     try:
-        yield {keys[key]: lease for key, lease in others.items()}
+        yield by_name
     finally:
         done.set()
-        if mine:
-            heart.join()
-            store.release(mine, options.holder)
+        heart.join()
+        store.release(mine, options.holder)
 
 
 def _renew_until(done: threading.Event, store: Store, holder: str) -> None:

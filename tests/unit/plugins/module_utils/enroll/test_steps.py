@@ -271,6 +271,14 @@ class TestTheHappyWay:
         assert current.certificate_id == "7"
         assert current.not_valid_after == NOW + 89 * DAY
         assert done.in_use == current
+        assert asked.after == {"revision": 1, "state": "requested", **SPEC.asked_for()}
+        assert done.after == {
+            "revision": 1,
+            "state": "finalized",
+            "thumbprint": current.thumbprint,
+            "not_valid_after": "2026-08-29T00:00:00+00:00",
+            **SPEC.asked_for(),
+        }
         steps = world.transport.steps()
         again = [world.request(), world.sign(), world.finalize(), world.renew()]
         assert [one.action for one in again] == ["none"] * 4
@@ -284,7 +292,8 @@ class TestTheHappyWay:
         first = world.enrollment().current
         assert first is not None
         world.now = NOW + 60 * DAY
-        assert world.renew().action == "renew"
+        renewed = world.renew()
+        assert (renewed.action, renewed.in_use) == ("renew", first)
         assert t.cast("dict[str, t.Any]", world.transport.requests[-1].body)["thumbprintToRenew"] == first.thumbprint
         assert world.request().action == "resume"
         world.sign()
@@ -513,6 +522,12 @@ class TestSign:
         assert kind(world.request()) is PolicyError
         assert world.request(LONGER).action == "issue"
         assert world.states() == ["1.1 rejected", "1.2 requested"]
+
+    def test_a_failure_of_a_renewal_is_about_the_renewal(self, world: World) -> None:
+        world.issue()
+        world.renew(RenewItem("www", MONTH, force=True))
+        world.signer.answers = [SignerError("down")]
+        assert world.sign().revision == pending_of(world)
 
     def test_a_failure_is_tried_again(self, world: World) -> None:
         world.request()
