@@ -322,9 +322,22 @@ class TestTheHappyWay:
         )
         given = certificate(asked.revision.csr)
         assert world.finalize(given).action == "finalize"
-        assert world.finalize(given).action == "none"
+        again = world.finalize(given)
+        assert (again.action, again.error) == ("none", None)
         assert kind(world.finalize(certificate(asked.revision.csr))) is GateError
         assert world.states() == ["1.1 finalized"]
+        world.renew(RenewItem("www", MONTH, force=True))
+        assert world.finalize(given).reason == "requested, waits for its certificate"
+
+    def test_of_several_the_one_that_is_valid_now(self, world: World) -> None:
+        world.now = dt.datetime(2001, 1, 10, tzinfo=dt.timezone.utc)
+        world.request()
+        csr = t.cast("bytes", pending_of(world).csr)
+        valid, later = certificate(csr, start=world.now - DAY), certificate(csr, start=world.now + DAY)
+        assert world.finalize(later, valid).action == "finalize"
+        current = world.enrollment().current
+        assert current is not None
+        assert current.certificate == valid
 
     def test_adopted_by_thumbprint(self, world: World) -> None:
         dates = {"not_valid_before": NOW - 60 * DAY, "not_valid_after": NOW + 31 * DAY}
@@ -740,9 +753,10 @@ class TestFinalizeFails:
 
     def test_a_failed_login_was_no_upload(self, world: World) -> None:
         self.signed(world)
+        before = pending_of(world)
         world.transport.replies["login"] = refusal("LOGIN_FAILED", "no")
         assert world.finalize().error is not None
-        assert not self.started(world)
+        assert pending_of(world) == before
 
     def test_5xx_may_have_been_an_upload(self, world: World) -> None:
         self.signed(world)
@@ -817,6 +831,8 @@ class TestFinalizeFails:
         pending = pending_of(world)
         assert (pending.state, pending.failures, pending.note) == ("issued", 1, str(outcome.error))
         assert pending.upload_started, "whatever is in use, it was uploaded"
+        world.finalize()
+        assert pending_of(world).retry_at == NOW + dt.timedelta(hours=1)
 
     @pytest.mark.parametrize("told", ["as it is", "with colons"])
     def test_the_service_writes_a_thumbprint_in_its_own_way(self, world: World, told: str) -> None:
@@ -1155,6 +1171,13 @@ class TestRefused:
         assert kind(world.finalize(t.cast("bytes", before.certificate), impostor())) is GateError
         assert pending_of(world) == before
         assert world.finalize().action == "finalize"
+
+    def test_the_one_that_the_signer_left_is_refused_also_when_it_is_given(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [without_the_name]
+        world.sign()
+        assert kind(world.finalize(t.cast("bytes", pending_of(world).certificate))) is GateError
+        assert pending_of(world).refused
 
     def test_another_certificate_than_the_one_that_keeps_being_refused_need_not_wait(self, world: World) -> None:
         world.request()
