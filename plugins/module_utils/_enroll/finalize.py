@@ -190,7 +190,7 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         refused = after_refusal(pending, refusal, now)
         error = GateError(f"{refusal}; {when_signed_again(refused, now)}")
         reason = "the gate refused its certificate"
-        return Plan(enrollment, "none", reason, Refuse(refused, error), expected=refused, error=error)
+        return Plan(enrollment, "none", reason, Refuse(refused, error), error=error)
 
     def _send(self, decision: Upload, issued: Revision) -> Finalized:
         """Send csr/finalize; write a failure down."""

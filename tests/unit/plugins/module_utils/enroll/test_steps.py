@@ -71,7 +71,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signe
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import thumbprint
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import encode_upload, thumbprint
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
     AnsweringTransport,
     client,
@@ -110,13 +110,17 @@ def certificate(csr: bytes, days: int = 90, start: dt.datetime = NOW - DAY, subj
     return made.public_bytes(serialization.Encoding.DER)
 
 
-def expired_root(common_name: str) -> bytes:
+def root(common_name: str, end: dt.datetime) -> bytes:
     """Return a self-signed certificate of the signer's key."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
     builder = x509.CertificateBuilder(name, name, KEY.public_key(), 1)
-    builder = builder.not_valid_before(NOW - 9 * DAY).not_valid_after(NOW - DAY)
+    builder = builder.not_valid_before(NOW - 9 * DAY).not_valid_after(end)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     return builder.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def expired_root(common_name: str) -> bytes:
+    return root(common_name, NOW - DAY)
 
 
 class FakeSigner(Signer):
@@ -338,6 +342,23 @@ class TestTheHappyWay:
         current = world.enrollment().current
         assert current is not None
         assert current.certificate == valid
+
+    def test_what_is_uploaded_and_written_down(self, world: World) -> None:
+        world.request()
+        leaf, issuer = certificate(t.cast("bytes", pending_of(world).csr)), root("www", NOW + 99 * DAY)
+        world.transport.replies["finalize"] = stored(thumbprint(leaf))
+        step = FinalizeStep(**world._tools(), subject_match="contains", encoding="pem")
+        outcome = world.run(step, FinalizeItem("www", lambda: [issuer, leaf]))
+        assert world.transport.requests[-1].body == {
+            "requestCode": "canary-0",
+            "dataInB64": encode_upload(leaf, (issuer,), "pem"),
+            "provider": "CA",
+        }
+        current = world.enrollment().current
+        assert current is not None
+        assert outcome.revision == current
+        assert (current.certificate, current.chain, current.thumbprint) == (leaf, (issuer,), thumbprint(leaf))
+        assert (current.not_valid_before, current.not_valid_after) == (NOW - DAY, NOW + 89 * DAY)
 
     def test_adopted_by_thumbprint(self, world: World) -> None:
         dates = {"not_valid_before": NOW - 60 * DAY, "not_valid_after": NOW + 31 * DAY}
@@ -968,7 +989,9 @@ class TestRefused:
     def test_it_is_told_noted_and_goes_to_the_signer_again(self, world: World) -> None:
         outcome = self.refused(world)
         assert kind(outcome) is GateError
+        assert (outcome.action, outcome.reason) == ("none", "the gate refused its certificate")
         assert not outcome.changed
+        assert outcome.revision == pending_of(world)
         assert "lacks [cn=www]" in str(outcome.error)
         assert "the next run has the same request signed again" in str(outcome.error)
         row = pending_of(world)
@@ -1074,6 +1097,7 @@ class TestRefused:
         world.sign()
         world.now += DAY
         assert world.sign().action == "wait"
+        assert world.finalize().reason == "signing, waits for its certificate"
         row = pending_of(world)
         assert (row.failures, row.note, row.refused) == (2, None, True)
 
