@@ -10,7 +10,7 @@ import datetime as dt
 import functools
 import typing as t
 
-from .._errors import ConfigurationError, GateError, PolicyError, ServiceError, SessionError
+from .._errors import GateError, PolicyError, ServiceError, SessionError
 from .._models import Enrollment, Finalized, Outcome, Revision, State, Tokens
 from .._service.api import Client
 from .._session.api import Session
@@ -166,8 +166,6 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
             check_certificate(leaf, chain, csr, dn, subject_match=self._subject_match, now=now)
         except GateError as exc:
             return exc
-        except ConfigurationError as exc:
-            return GateError(str(exc))
         return None
 
     def _refuse(self, enrollment: Enrollment, candidate: _Candidate, refusal: GateError) -> Plan[Upload | Refuse]:
