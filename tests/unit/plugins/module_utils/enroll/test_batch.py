@@ -39,6 +39,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     State,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._secrets import Secrets
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import LEASE_SECONDS
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
 
 HOLDER = "run one"
@@ -360,7 +361,7 @@ class TestLeases:
             batch.run_batch(step, items("a"), other, options(clock))
         assert renewed.is_set()
 
-    def test_leases_are_renewed_three_times_in_their_life(self) -> None:
+    def test_leases_are_renewed_three_times_in_their_life(self, tmp_path: Path) -> None:
         beats: list[object] = []
 
         class Done(threading.Event):
@@ -373,8 +374,9 @@ class TestLeases:
                 beats.append((holder, seconds))
                 return 1
 
-        batch._renew_until(Done(), Renewed("unused"), HOLDER)
-        third, renewed = batch.LEASE_SECONDS / 3, (HOLDER, batch.LEASE_SECONDS)
+        with Renewed(str(tmp_path / "state" / "store.db")) as store:
+            batch._renew_until(Done(), store, HOLDER)
+        third, renewed = LEASE_SECONDS / 3, (HOLDER, LEASE_SECONDS)
         assert beats == [third, renewed, third, renewed, third]
 
     def test_no_lease_is_renewed_after_it_is_given_back(

@@ -284,7 +284,11 @@ class TestWaiting:
         assert decide_issue(SPEC, enrollment(over), NOW, force=True).resumes is None
 
     def test_force_has_another_certificate_signed_for_one_that_is_not_valid_yet(self) -> None:
-        dates = {"not_valid_before": NOW + HOUR, "not_valid_after": NOW + DAY, "signing_since": NOW - DAY}
+        dates: dict[str, t.Any] = {
+            "not_valid_before": NOW + HOUR,
+            "not_valid_after": NOW + DAY,
+            "signing_since": NOW - DAY,
+        }
         early = row(State.ISSUED, **CODE, **WAITS, **dates, thumbprint="AB")
         assert decide_issue(SPEC, enrollment(early), NOW, force=True).resumes == row(
             State.REQUESTED,

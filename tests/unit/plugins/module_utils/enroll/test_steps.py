@@ -361,16 +361,29 @@ class TestTheHappyWay:
         assert (current.not_valid_before, current.not_valid_after) == (NOW - DAY, NOW + 89 * DAY)
 
     def test_adopted_by_thumbprint(self, world: World) -> None:
-        dates = {"not_valid_before": NOW - 60 * DAY, "not_valid_after": NOW + 31 * DAY}
+        dates: dict[str, t.Any] = {"not_valid_before": NOW - 60 * DAY, "not_valid_after": NOW + 31 * DAY}
         adoption = Adoption(SPEC, "A" * 40, b"certificate", **dates)
         item = RenewItem("www", MONTH, adoption=lambda: adoption)
         outcome = world.renew(item)
         assert (outcome.action, outcome.changed, outcome.before) == ("adopt", True, {})
         (adopted,) = world.enrollment().revisions
         assert outcome.revision == outcome.in_use == adopted
-        facts = {"thumbprint": "A" * 40, "certificate": b"certificate", "adopted": True, "note": "adopted", **dates}
-        stored = {"generation": 1, "created_at": adopted.created_at, "updated_at": adopted.updated_at}
-        assert adopted == Revision("svc", "www", 1, 1, State.FINALIZED, SPEC, **facts, **stored)
+        assert adopted == Revision(
+            "svc",
+            "www",
+            1,
+            1,
+            State.FINALIZED,
+            SPEC,
+            generation=1,
+            certificate=b"certificate",
+            thumbprint="A" * 40,
+            **dates,
+            adopted=True,
+            note="adopted",
+            created_at=adopted.created_at,
+            updated_at=adopted.updated_at,
+        )
         assert not world.renew(item).changed
         world.now += 2 * DAY
         assert world.renew(item).action == "renew"
