@@ -56,7 +56,7 @@ def _concerns_all(exc: BaseException) -> bool:
 def _internal_error(exc: BaseException, hide: t.Callable[[str], str]) -> InternalError:
     """Describe an exception by kind and place, without the value of any variable: a value may be a secret."""
     frames = list(traceback.walk_tb(exc.__traceback__))[1:]  # the first is attempt() itself
-    ours = [one for one in frames if one[0].f_globals.get("__name__", "").startswith(_OUR_PACKAGE)]
+    ours = [one for one in frames if str(one[0].f_globals.get("__name__")).startswith(_OUR_PACKAGE)]
     place = _place(*(ours or frames)[-1]) if frames else "an unknown place"
     # str() of an exception may fail in turn; this does not
     text = "".join(traceback.format_exception_only(type(exc), exc)).partition(": ")[2].strip()

@@ -22,7 +22,8 @@ from .._errors import (
 from .._models import Enrollment, Revision, State
 
 _FIRST_WAIT = dt.timedelta(hours=1)
-_LONGEST_WAIT = dt.timedelta(hours=32)
+# The longest wait is 32 hours.
+_MOST_DOUBLINGS = 5
 # The status codes of HTTP that say nothing about the one request: no session, too many requests, service down.
 _NOT_ITS_OWN = (401, 429, 503)
 
@@ -57,8 +58,10 @@ def after_failure(revision: Revision, error: RedtrustError, now: dt.datetime, *,
         counts = not of_all and not (repeatable and (error.status or 0) >= 500)
     if not counts:
         return dataclasses.replace(revision, note=str(error))
-    wait = _FIRST_WAIT * 2 ** min(revision.failures - 1, 16) if revision.failures else None
-    return revision.failed(str(error), now + min(wait, _LONGEST_WAIT) if wait else None)
+    if not revision.failures:
+        return revision.failed(str(error), None)
+    wait = _FIRST_WAIT * 2 ** min(revision.failures - 1, _MOST_DOUBLINGS)
+    return revision.failed(str(error), now + wait)
 
 
 def after_refusal(revision: Revision, error: GateError, now: dt.datetime) -> Revision:

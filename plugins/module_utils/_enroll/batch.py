@@ -110,7 +110,7 @@ def _work(step: Step[Item, Decided], items: t.Sequence[Item], store: Store, opti
     if not items:
         return []
     plans = _plans(step, items, store, options.service, options.hide)
-    with ThreadPoolExecutor(max_workers=max(1, min(options.workers, len(plans)))) as pool:
+    with ThreadPoolExecutor(max_workers=min(options.workers, len(plans))) as pool:
         return list(pool.map(lambda plan: _act(step, plan, store, options), plans))
 
 
@@ -174,14 +174,17 @@ def _leased(items: t.Sequence[Item], store: Store, options: BatchOptions) -> t.I
     """
     keys = {_key(options.service, item.name): item.name for item in items}
     others = store.acquire(list(keys), options.holder, LEASE_SECONDS, is_gone)
+    by_name = {keys[key]: lease for key, lease in others.items()}
     mine = [key for key in keys if key not in others]
+    if not mine:
+        yield by_name
+        return
     renew = functools.partial(store.renew, options.holder, LEASE_SECONDS)
     try:
-        with heartbeat(lambda: attempt(renew), LEASE_SECONDS) if mine else contextlib.nullcontext():
-            yield {keys[key]: lease for key, lease in others.items()}
+        with heartbeat(lambda: attempt(renew), LEASE_SECONDS):
+            yield by_name
     finally:
-        if mine:
-            store.release(mine, options.holder)
+        store.release(mine, options.holder)
 
 
 def _key(service: str, name: str) -> str:

@@ -63,9 +63,12 @@ class RenewBefore:
             return Due(ends - min(fixed, ends - _BEGINNING), self._rule())
         life = ends - max(known)
         third = Due(ends - life / 3, f"a third of its life of {_span(life)} before its end")
-        if not self.text:
-            return third if life < 3 * _MONTH else Due(ends - _MONTH, "30 days before its end")
-        before = self.fixed if self.fixed is not None else (ends - known[0]) * (self.percent or 0) / 100
+        if self.fixed is not None:
+            before = self.fixed
+        elif self.percent is not None:
+            before = (ends - known[0]) * self.percent / 100
+        else:
+            return third if life < 3 * _MONTH else Due(ends - _MONTH, self._rule())
         if life - before < life * _LEAST_LEFT:
             return dataclasses.replace(
                 third,

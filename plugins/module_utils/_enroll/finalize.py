@@ -10,7 +10,7 @@ import datetime as dt
 import functools
 import typing as t
 
-from .._errors import ConfigurationError, GateError, PolicyError, ServiceError, SessionError
+from .._errors import GateError, PolicyError, ServiceError, SessionError
 from .._models import Enrollment, Finalized, Outcome, Revision, State, Tokens
 from .._service.api import Client
 from .._session.api import Session
@@ -22,7 +22,6 @@ from .._x509.api import (
     chain_warnings,
     check_certificate,
     encode_upload,
-    normalize_thumbprint,
     order_chain,
     thumbprint,
 )
@@ -56,7 +55,6 @@ class Upload:
 
     issued: Revision
     leaf: bytes
-    code: str = dataclasses.field(repr=False)
     lost: bool
 
 
@@ -74,7 +72,6 @@ class _Candidate:
 
     pending: Revision
     csr: bytes
-    code: str = dataclasses.field(repr=False)
     leaf: bytes
     chain: tuple[bytes, ...]
 
@@ -116,13 +113,14 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         found = given or _left_by_signer(pending)
         if is_current or not found:
             return Plan(enrollment, "none", f"{pending.state}, waits for its certificate", expected=pending)
-        if pending.csr is None or pending.request_code is None:
+        if pending.csr is None:
             raise PolicyError("the request has no CSR yet: run redtrust_csr again")
         leaf, chain = order_chain(found, pending.csr, self._now())
-        candidate = _Candidate(pending, pending.csr, pending.request_code, leaf, chain)
+        candidate = _Candidate(pending, pending.csr, leaf, chain)
         refusal = self._refusal(candidate)
         if refusal is None:
-            return _upload(enrollment, candidate, chain_warnings(found, leaf, chain, self._now()))
+            warnings = chain_warnings(found, leaf, chain, self._now())
+            return _upload(enrollment, candidate, warnings)
         if given and (leaf, chain) != (pending.certificate, pending.chain):
             raise refusal
         return self._refuse(enrollment, candidate, refusal)
@@ -131,10 +129,16 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         if isinstance(decision, Refuse):
             self._store.put(decision.sent_back)
             raise decision.error
+        # Check mode opens the store without its key and sees no request code, so planning cannot look for one.
+        if decision.issued.request_code is None:
+            raise PolicyError(
+                "the store has no request code for it: run redtrust_enrollment with state=abandoned, then redtrust_csr "
+                "or redtrust_renew again"
+            )
         self._session.open()
         (issued,) = self._store.put(decision.issued)
-        answer = self._send(decision, issued)
-        if answer.thumbprint and _comparable(answer.thumbprint) != issued.thumbprint:
+        answer = self._send(decision, issued, decision.issued.request_code)
+        if answer.thumbprint and answer.thumbprint != issued.thumbprint:
             error = GateError(
                 f"the service says that it stored a certificate with thumbprint {answer.thumbprint}, "
                 f"but {issued.thumbprint} was uploaded: look at the service before anything else"
@@ -167,8 +171,6 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
             check_certificate(leaf, chain, csr, dn, subject_match=self._subject_match, now=now)
         except GateError as exc:
             return exc
-        except ConfigurationError as exc:
-            return GateError(str(exc))
         return None
 
     def _refuse(self, enrollment: Enrollment, candidate: _Candidate, refusal: GateError) -> Plan[Upload | Refuse]:
@@ -191,9 +193,9 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         refused = after_refusal(pending, refusal, now)
         error = GateError(f"{refusal}; {when_signed_again(refused, now)}")
         reason = "the gate refused its certificate"
-        return Plan(enrollment, "none", reason, Refuse(refused, error), expected=refused, error=error)
+        return Plan(enrollment, "none", reason, Refuse(refused, error), error=error)
 
-    def _send(self, decision: Upload, issued: Revision) -> Finalized:
+    def _send(self, decision: Upload, issued: Revision, code: str) -> Finalized:
         """Send csr/finalize; write a failure down."""
         provider, lost = issued.spec.provider, decision.lost
         data = encode_upload(decision.leaf, issued.chain, self._encoding)
@@ -201,7 +203,7 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         def upload(tokens: Tokens) -> Finalized:
             nonlocal lost
             try:
-                return self._client.finalize(tokens, decision.code, provider, data, lost=lost)
+                return self._client.finalize(tokens, code, provider, data, lost=lost)
             except ServiceError as exc:
                 lost = lost or exc.unanswered or not exc.not_done
                 raise
@@ -236,12 +238,5 @@ def _upload(enrollment: Enrollment, candidate: _Candidate, warnings: tuple[str, 
     )
     issued = finalized.moved(State.ISSUED, upload_started=True, failures=pending.failures)
     reason = "uploaded once without an answer" if pending.upload_started else "signed, to be uploaded"
-    upload = Upload(issued, leaf, candidate.code, lost=pending.upload_started)
+    upload = Upload(issued, leaf, lost=pending.upload_started)
     return Plan(enrollment, "finalize", reason, upload, expected=finalized, warnings=warnings)
-
-
-def _comparable(thumbprint_told: str) -> str:
-    try:
-        return normalize_thumbprint(thumbprint_told)
-    except ConfigurationError:
-        return thumbprint_told

@@ -42,7 +42,8 @@ def decide_issue(spec: CertificateSpec, enrollment: Enrollment, now: dt.datetime
     if pending is not None:
         return _decide_pending(pending, now, spec=spec, again="replace" if current else "issue", force=force)
     if current is None:
-        _refuse_early(enrollment, spec, now, force=force)
+        if not force:
+            _refuse_early(enrollment, spec, now)
         return Decision("issue", _why_no_certificate(enrollment), asks_for=spec)
     if force:
         return Decision("replace", "asked for with force", asks_for=spec)
@@ -51,7 +52,7 @@ def decide_issue(spec: CertificateSpec, enrollment: Enrollment, now: dt.datetime
     changed = spec.differences(current.spec)
     if not changed:
         return Decision("none", f"finalized as asked for; {_validity(current, now)}")
-    _refuse_early(enrollment, spec, now, force=force)
+    _refuse_early(enrollment, spec, now)
     return Decision("replace", f"asked for now and then differ in {', '.join(changed)}", asks_for=spec)
 
 
@@ -72,8 +73,8 @@ def decide_renewal(
     if current is None:
         raise PolicyError("there is no certificate to renew: redtrust_csr asks for the first one")
     decision = _decide_due(current, renew_before, now, force=force)
-    if decision.asks_for is not None:
-        _refuse_early(enrollment, current.spec, now, force=force)
+    if decision.asks_for is not None and not force:
+        _refuse_early(enrollment, current.spec, now)
     return decision
 
 
@@ -156,10 +157,10 @@ _WHERE_PENDING: t.Mapping[State, str] = {
 }
 
 
-def _refuse_early(enrollment: Enrollment, spec: CertificateSpec, now: dt.datetime, *, force: bool) -> None:
+def _refuse_early(enrollment: Enrollment, spec: CertificateSpec, now: dt.datetime) -> None:
     """Raise PolicyError when a request for the same came to nothing, and it is too early to ask again."""
     latest = enrollment.latest
-    if force or latest is None or spec.fingerprint() != latest.spec.fingerprint():
+    if latest is None or spec.fingerprint() != latest.spec.fingerprint():
         return
     if latest.state is State.REJECTED:
         raise PolicyError(

@@ -147,7 +147,7 @@ class _AskingStep(Step[Item, t.Union[Keep, Ask]]):
             self._store.put(_after_failure(intent, exc, self._now()))
             raise
         self._register(request.request_code)
-        requested = intent.moved(State.REQUESTED, request_code=request.request_code, csr=request.csr, note=None)
+        requested = intent.moved(State.REQUESTED, request_code=request.request_code, csr=request.csr)
         return self._store.put(requested)[0]
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import sqlite3
 import typing as t
 
@@ -85,7 +86,25 @@ def test_the_place_is_the_innermost_of_ours() -> None:
     facts = error.details()
     assert facts["place"] == error.place
     assert error.place in facts["trace"]
+    assert facts["trace"][0].startswith("enroll/test_attempt.py, line ")
     assert not [place for place in facts["trace"] if "/attempt.py" in place]
+
+
+def test_an_error_without_a_frame_has_no_place() -> None:
+    error = error_of(functools.partial(int, "x"))
+    assert error.details()["place"] == "an unknown place"
+    assert error.details()["trace"] == []
+
+
+def test_a_long_trace_is_cut_to_its_end() -> None:
+    def fall(steps: int) -> None:
+        if not steps:
+            certificate_facts(t.cast("bytes", None))
+        fall(steps - 1)
+
+    error = error_of(functools.partial(fall, 30))
+    assert len(error.details()["trace"]) == 10
+    assert error.details()["trace"][-1] == error.place
 
 
 def test_secrets_are_masked_and_no_value_is_shown() -> None:

@@ -114,3 +114,37 @@ def test_what_is_to_be_looked_at(rows: tuple[Revision, ...], kinds: list[str], w
     for part in words.split("; "):
         assert part in text
     assert all(one.since == (NOW if one.kind == "expired" else NOW - HOUR) for one in found)
+
+
+# The rows, and the whole of the problem.
+WHOLE = [
+    (row(State.REQUESTED, note="the signer has no file for it"), "it is requested and not signed"),
+    (row(State.ISSUED), "it is signed and not uploaded"),
+    (row(State.ISSUED, not_valid_before=NOW), "it is signed and not uploaded"),
+    (row(State.ISSUED, note="HTTP 429"), "it is signed and not uploaded; the last attempt failed (HTTP 429)"),
+    (
+        row(State.CREATE_UNKNOWN, created_at=None),
+        (
+            "requests for a key pair that had no answer: 1 (begun at an unknown time); as many keys may lie unused at "
+            "the service"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("revision", "problem"), WHOLE)
+def test_nothing_more_is_told(revision: Revision, problem: str) -> None:
+    (found,) = attention(Enrollment("svc", "www", (revision,)), NOW)
+    assert found.problem == problem
+
+
+def test_an_upload_that_waits_for_nothing_is_repeated_at_once() -> None:
+    uploaded = row(State.ISSUED, upload_started=True)
+    (found,) = attention(Enrollment("svc", "www", (uploaded,)), NOW)
+    assert found.next_step.startswith("run redtrust_finalize again, which does no harm; ")
+
+
+@pytest.mark.usefixtures("far_from_utc")
+def test_times_are_in_utc_on_any_machine() -> None:
+    (found,) = attention(Enrollment("svc", "www", (current(not_valid_after=NOW),)), NOW)
+    assert found.problem == "the certificate in use ended at 2026-06-01T00:00:00Z"

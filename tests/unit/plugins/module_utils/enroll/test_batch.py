@@ -78,7 +78,8 @@ class Requesting(Step[SignItem, Revision]):
             raise ValueError("canary-password cannot be read")
         row = Revision("svc", item.name, 1, 1, State.REQUESTED, _spec(item.name), request_code="c", csr=b"c")
         there = enrollment.latest is not None
-        return Plan(enrollment, "none" if there else "issue", "why", None if there else row, expected=row)
+        decision, action = (None, "none") if there else (row, "issue")
+        return Plan(enrollment, action, "why", decision, expected=row, warnings=("beware",))
 
     def act(self, plan: Plan[Revision], decision: Revision) -> Outcome:
         self.before()
@@ -126,6 +127,7 @@ def test_order_and_one_that_fails(store: SqliteStore, clock: Clock) -> None:
     assert [one.changed for one in outcomes] == [True, False, True, False, True]
     broken = outcomes[3]
     assert (broken.action, broken.reason, broken.revision) == ("issue", "why", None)
+    assert [one.warnings for one in outcomes] == [("beware",), (), ("beware",), ("beware",), ("beware",)]
     again = batch.run_batch(step, items(*names), store, options(clock))
     assert [one.changed for one in again] == [False] * 5
     assert sorted(step.acted) == ["a", "broken", "broken", "c", "e"]
@@ -195,16 +197,18 @@ class TestAnErrorThatNobodyExpected:
         assert isinstance(outcome.error, InternalError)
         assert store.enrollment("svc", "crash").pending == taken[0]
 
+    @pytest.mark.parametrize("error", [StoreError("gone"), TypeError("gone in another way")])
     def test_a_store_that_cannot_count_it_does_not_hide_it(
-        self, store: SqliteStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+        self, store: SqliteStore, clock: Clock, monkeypatch: pytest.MonkeyPatch, error: Exception
     ) -> None:
         def gone(*_arguments: object) -> t.NoReturn:
-            raise StoreError("gone")
+            raise error
 
         self.pending(store, "unread")
         monkeypatch.setattr(store, "put", gone)
         (outcome,) = batch.run_batch(Requesting(store), items("unread"), store, self.options(clock))
         assert isinstance(outcome.error, InternalError)
+        assert "ValueError" in str(outcome.error)
 
     def test_what_concerns_the_machine_ends_the_run(self, store: SqliteStore, clock: Clock) -> None:
         with pytest.raises(OSError, match="No space left"):
@@ -313,6 +317,7 @@ class TestLeases:
             r"unless it lives, this can be had after 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ: run again"
         )
         assert re.fullmatch(words, str(outcomes[1].error))
+        assert (outcomes[1].name, outcomes[1].action, outcomes[1].reason) == ("b", "none", "nothing was done")
         assert 10.0 <= clock.now <= 11.0
         assert max(clock.pauses) == 1.0
 
@@ -355,6 +360,29 @@ class TestLeases:
             batch.run_batch(step, items("a"), other, options(clock))
         assert renewed.is_set()
 
+    def test_no_lease_is_renewed_after_it_is_given_back(
+        self, store: SqliteStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        renewing, released = threading.Event(), threading.Event()
+        late: list[bool] = []
+
+        class Slow(SqliteStore):
+            def renew(self, holder: str, seconds: float) -> int:
+                renewing.set()
+                late.append(released.wait(0.2))
+                return super().renew(holder, seconds)
+
+            def release(self, keys: t.Iterable[str], holder: str) -> None:
+                released.set()
+                super().release(keys, holder)
+
+        monkeypatch.setattr(batch, "LEASE_SECONDS", 0.03)
+        step = Requesting(store)
+        step.before = lambda: t.cast("None", renewing.wait(20))
+        with Slow(str(store._path)) as other:
+            batch.run_batch(step, items("a"), other, options(clock))
+        assert set(late) == {False}
+
     @pytest.mark.process
     def test_what_a_dead_run_holds_is_taken_over_at_once(self, store: SqliteStore, clock: Clock) -> None:
         with subprocess.Popen([sys.executable, "-c", ""]) as process:
@@ -378,6 +406,7 @@ def test_a_service_that_is_down_is_not_asked_for_the_rest(store: SqliteStore, cl
     assert [(one.action, one.reason, one.changed) for one in outcomes if isinstance(one.error, NotTriedError)] == [
         ("none", "why", False)
     ] * 2
+    assert str(outcomes[2].error) == "issue at svc: not tried, since the service is down"
     assert store.enrollment("svc", "b").revisions == ()
 
 

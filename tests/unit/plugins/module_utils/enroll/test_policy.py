@@ -18,7 +18,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
     after_failure,
     refuse_waiting,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.due import RenewBefore
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.due import Due, RenewBefore
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.policy import (
     decide_issue,
     decide_renewal,
@@ -67,43 +67,69 @@ def enrollment(*rows: Revision) -> Enrollment:
 
 
 CODE: dict[str, t.Any] = {"request_code": "code", "csr": b"csr"}
-# The rows in the store, the spec, force, the action, a part of the reason, the state of the revision given up.
+DIED = "the run that asked for it ended before the answer was written down; a key may lie unused on the server"
+CHANGED = "asked for now and then differ in key_length"
+UNSIGNED = "the store has no certificate for the request"
+FIRST = "it is finished first, the change of key_length takes effect in the run after"
+VALID = "valid until 2026-07-01 00:00 UTC"
+# The rows in the store, the spec, force, the action, the reason, the state of the revision given up.
 ISSUE = [
     ((), SPEC, False, "issue", "not in the store yet", None),
     ((row(State.ABANDONED),), SPEC, False, "issue", "the last attempt was abandoned", None),
-    ((row(State.ABANDONED, note="why"),), SPEC, False, "issue", "abandoned (why)", None),
-    ((row(State.CREATE_UNKNOWN),), SPEC, False, "issue", "a key may lie unused", None),
+    ((row(State.ABANDONED, note="why"),), SPEC, False, "issue", "the last attempt was abandoned (why)", None),
+    (
+        (row(State.CREATE_UNKNOWN),),
+        SPEC,
+        False,
+        "issue",
+        "the answer to the last request was lost; a key may lie unused on the server",
+        None,
+    ),
     ((row(State.REJECTED),), LONGER, False, "issue", "the last attempt was rejected", None),
     ((row(State.REJECTED),), SPEC, True, "issue", "the last attempt was rejected", None),
-    ((row(State.INTENDED),), SPEC, False, "issue", "ended before the answer", State.CREATE_UNKNOWN),
+    ((row(State.INTENDED),), SPEC, False, "issue", DIED, State.CREATE_UNKNOWN),
     ((row(State.REQUESTED, **CODE),), SPEC, False, "resume", "requested, to be signed", None),
     ((row(State.REQUESTED, **CODE),), SPEC, True, "resume", "requested, to be signed", None),
-    ((row(State.REQUESTED, **CODE),), LONGER, False, "issue", "differ in key_length", State.ABANDONED),
+    ((row(State.REQUESTED, **CODE),), LONGER, False, "issue", f"{CHANGED}, and {UNSIGNED}", State.ABANDONED),
     ((row(State.SIGNING, **CODE),), SPEC, False, "resume", "at the signer", None),
-    ((row(State.SIGNING, **CODE),), LONGER, False, "resume", "change of key_length takes effect", None),
-    ((row(State.ISSUED, **CODE, not_valid_after=NOW + DAY),), SPEC, False, "resume", "to be finalized", None),
+    ((row(State.SIGNING, **CODE),), LONGER, False, "resume", f"at the signer; {FIRST}", None),
+    ((row(State.ISSUED, **CODE, not_valid_after=NOW + DAY),), SPEC, False, "resume", "signed, to be finalized", None),
     (
         (row(State.ISSUED, **CODE, not_valid_after=NOW),),
         SPEC,
         False,
         "issue",
-        "before it was uploaded",
+        "its certificate ended at 2026-06-01 00:00 UTC before it was uploaded",
         State.ABANDONED,
     ),
-    ((row(State.ISSUED, **CODE),), SPEC, False, "resume", "to be finalized", None),
-    ((current(),), SPEC, False, "none", "finalized as asked for; valid until 2026-07-01", None),
-    ((current(not_valid_after=NOW),), SPEC, False, "none", "expired since 2026-06-01 00:00 UTC", None),
-    ((current(not_valid_after=None),), SPEC, False, "none", "when it ends is not known", None),
-    ((current(),), LONGER, False, "replace", "differ in key_length", None),
-    ((current(),), SPEC, True, "replace", "force", None),
-    ((current(adopted=True),), LONGER, False, "none", "adopted; valid until", None),
-    ((current(adopted=True),), LONGER, True, "replace", "force", None),
-    ((current(), row(State.INTENDED, 2)), SPEC, False, "replace", "may lie unused", State.CREATE_UNKNOWN),
-    ((current(), row(State.INTENDED, 2, spec=LONGER)), LONGER, False, "replace", "", State.CREATE_UNKNOWN),
-    ((current(), row(State.REQUESTED, 2, **CODE)), LONGER, False, "replace", "key_length", State.ABANDONED),
+    ((row(State.ISSUED, **CODE),), SPEC, False, "resume", "signed, to be finalized", None),
+    ((current(),), SPEC, False, "none", f"finalized as asked for; {VALID}", None),
+    (
+        (current(not_valid_after=NOW),),
+        SPEC,
+        False,
+        "none",
+        "finalized as asked for; expired since 2026-06-01 00:00 UTC",
+        None,
+    ),
+    ((current(not_valid_after=None),), SPEC, False, "none", "finalized as asked for; when it ends is not known", None),
+    ((current(),), LONGER, False, "replace", CHANGED, None),
+    ((current(),), SPEC, True, "replace", "asked for with force", None),
+    ((current(adopted=True),), LONGER, False, "none", f"adopted; {VALID}", None),
+    ((current(adopted=True),), LONGER, True, "replace", "asked for with force", None),
+    ((current(), row(State.INTENDED, 2)), SPEC, False, "replace", DIED, State.CREATE_UNKNOWN),
+    ((current(), row(State.INTENDED, 2, spec=LONGER)), LONGER, False, "replace", DIED, State.CREATE_UNKNOWN),
+    (
+        (current(), row(State.REQUESTED, 2, **CODE)),
+        LONGER,
+        False,
+        "replace",
+        f"{CHANGED}, and {UNSIGNED}",
+        State.ABANDONED,
+    ),
     # A rejected renewal takes nothing away from the certificate that is there.
-    ((current(), row(State.REJECTED, 2)), SPEC, False, "none", "finalized as asked for", None),
-    ((current(adopted=True), row(State.REJECTED, 2)), SPEC, False, "none", "adopted", None),
+    ((current(), row(State.REJECTED, 2)), SPEC, False, "none", f"finalized as asked for; {VALID}", None),
+    ((current(adopted=True), row(State.REJECTED, 2)), SPEC, False, "none", f"adopted; {VALID}", None),
 ]
 
 
@@ -112,8 +138,7 @@ def test_issue(
     rows: tuple[Revision, ...], spec: CertificateSpec, force: bool, action: str, reason: str, given_up: State | None
 ) -> None:
     decision = decide_issue(spec, enrollment(*rows), NOW, force=force)
-    assert decision.action == action
-    assert reason in decision.reason
+    assert (decision.action, decision.reason) == (action, reason)
     assert decision.asks_for == (spec if action in ("issue", "replace") else None)
     if given_up is None:
         assert decision.gives_up is None
@@ -128,33 +153,70 @@ def test_issue(
     ("rows", "spec"),
     [
         ((row(State.REJECTED, note="policy 7"),), SPEC),
-        ((current(), row(State.REJECTED, 2, spec=LONGER, note="policy 7")), LONGER),
+        ((current(), row(State.REJECTED, 2, spec=LONGER)), LONGER),
     ],
 )
 def test_what_the_ca_rejected_is_not_asked_for_again(rows: tuple[Revision, ...], spec: CertificateSpec) -> None:
-    with pytest.raises(PolicyError, match=r"rejected revision \d \(policy 7\): change what is asked for, or .* force"):
+    words = r"rejected revision (1 \(policy 7\)|2 \(it gave no reason\)): change what is asked for, or .* force"
+    with pytest.raises(PolicyError, match=words):
         decide_issue(spec, enrollment(*rows), NOW)
 
 
 # As above; the certificate ends 30 days from now and has lived for 60 of its 90 days.
+DUE = "due since 2026-06-01 00:00 UTC"
 RENEWAL = [
-    ((current(),), "29d", False, "none", "due from 2026-06-02", None),
-    ((current(),), "30d", False, "renew", "due since 2026-06-01 00:00 UTC (30d before its end); valid until", None),
-    ((current(),), "5w", False, "renew", "due since", None),
-    ((current(),), "", False, "renew", "due since 2026-06-01 00:00 UTC (30 days before its end); valid until", None),
-    ((current(),), "719h", False, "none", "due from 2026-06-01 01:00", None),
-    ((current(),), "33%", False, "none", "33% of its life before its end", None),
-    ((current(),), "34%", False, "renew", "34% of its life before its end", None),
-    ((current(not_valid_before=None),), "99%", False, "none", "due from 2026-07-01", None),
-    ((current(not_valid_after=NOW),), "1h", False, "renew", "expired since", None),
+    ((current(),), "29d", False, "none", f"due from 2026-06-02 00:00 UTC (29d before its end); {VALID}", None),
+    ((current(),), "30d", False, "renew", f"{DUE} (30d before its end); {VALID}", None),
+    ((current(),), "5w", False, "renew", f"due since 2026-05-27 00:00 UTC (5w before its end); {VALID}", None),
+    ((current(),), "", False, "renew", f"{DUE} (30 days before its end); {VALID}", None),
+    ((current(),), "719h", False, "none", f"due from 2026-06-01 01:00 UTC (719h before its end); {VALID}", None),
+    (
+        (current(),),
+        "33%",
+        False,
+        "none",
+        f"due from 2026-06-01 07:12 UTC (33% of its life before its end); {VALID}",
+        None,
+    ),
+    (
+        (current(),),
+        "34%",
+        False,
+        "renew",
+        f"due since 2026-05-31 09:36 UTC (34% of its life before its end); {VALID}",
+        None,
+    ),
+    (
+        (current(not_valid_before=None),),
+        "99%",
+        False,
+        "none",
+        f"due from 2026-07-01 00:00 UTC (99% of its life before its end); {VALID}",
+        None,
+    ),
+    (
+        (current(not_valid_after=NOW),),
+        "1h",
+        False,
+        "renew",
+        "due since 2026-05-31 23:00 UTC (1h before its end); expired since 2026-06-01 00:00 UTC",
+        None,
+    ),
     ((current(not_valid_after=None),), "30d", False, "renew", "when its certificate ends is not known", None),
-    ((current(),), "1d", True, "renew", "force", None),
-    ((current(), row(State.REJECTED, 2)), "30d", True, "renew", "force", None),
-    ((current(), row(State.REJECTED, 2)), "1d", False, "none", "due from", None),
-    ((current(), row(State.ABANDONED, 2)), "30d", False, "renew", "due since", None),
-    ((current(), row(State.CREATE_UNKNOWN, 2)), "30d", False, "renew", "due since", None),
-    ((current(), row(State.INTENDED, 2)), "1d", False, "renew", "may lie unused", State.CREATE_UNKNOWN),
-    ((row(State.INTENDED),), "1d", False, "issue", "may lie unused", State.CREATE_UNKNOWN),
+    ((current(),), "1d", True, "renew", "asked for with force", None),
+    ((current(), row(State.REJECTED, 2)), "30d", True, "renew", "asked for with force", None),
+    (
+        (current(), row(State.REJECTED, 2)),
+        "1d",
+        False,
+        "none",
+        f"due from 2026-06-30 00:00 UTC (1d before its end); {VALID}",
+        None,
+    ),
+    ((current(), row(State.ABANDONED, 2)), "30d", False, "renew", f"{DUE} (30d before its end); {VALID}", None),
+    ((current(), row(State.CREATE_UNKNOWN, 2)), "30d", False, "renew", f"{DUE} (30d before its end); {VALID}", None),
+    ((current(), row(State.INTENDED, 2)), "1d", False, "renew", DIED, State.CREATE_UNKNOWN),
+    ((row(State.INTENDED),), "1d", False, "issue", DIED, State.CREATE_UNKNOWN),
     ((current(), row(State.SIGNING, 2, **CODE)), "30d", False, "resume", "at the signer", None),
     ((row(State.REQUESTED, **CODE),), "30d", False, "resume", "requested, to be signed", None),
 ]
@@ -165,8 +227,7 @@ def test_renewal(
     rows: tuple[Revision, ...], renew_before: str, force: bool, action: str, reason: str, given_up: State | None
 ) -> None:
     decision = decide_renewal(enrollment(*rows), RenewBefore.parse(renew_before), NOW, force=force)
-    assert decision.action == action
-    assert reason in decision.reason
+    assert (decision.action, decision.reason) == (action, reason)
     assert (decision.gives_up and decision.gives_up.state) == given_up
     assert decision.asks_for == (SPEC if action in ("issue", "renew") else None)
 
@@ -222,6 +283,28 @@ class TestWaiting:
         over = row(State.ISSUED, **CODE, **OVER)
         assert decide_issue(SPEC, enrollment(over), NOW, force=True).resumes is None
 
+    def test_force_has_another_certificate_signed_for_one_that_is_not_valid_yet(self) -> None:
+        dates: dict[str, t.Any] = {
+            "not_valid_before": NOW + HOUR,
+            "not_valid_after": NOW + DAY,
+            "signing_since": NOW - DAY,
+        }
+        early = row(State.ISSUED, **CODE, **WAITS, **dates, thumbprint="AB")
+        assert decide_issue(SPEC, enrollment(early), NOW, force=True).resumes == row(
+            State.REQUESTED,
+            **CODE,
+            failures=2,
+            note="the certificate AB is not valid before 2026-06-01 01:00 UTC, and force asks for another",
+        )
+
+    @pytest.mark.parametrize(
+        "fields", [{"not_valid_before": NOW}, {"not_valid_before": NOW + HOUR, "upload_started": True}]
+    )
+    def test_force_keeps_a_certificate_that_is_valid_or_may_be_in_use(self, fields: dict[str, t.Any]) -> None:
+        waiting = row(State.ISSUED, **CODE, **WAITS, **fields)
+        decision = decide_issue(SPEC, enrollment(waiting), NOW, force=True)
+        assert decision.resumes == dataclasses.replace(waiting, retry_at=None)
+
     @pytest.mark.parametrize("state", [State.SIGNING, State.ISSUED])
     def test_what_failed_makes_room_for_something_else(self, state: State) -> None:
         failed = row(state, **CODE, **WAITS)
@@ -239,6 +322,11 @@ class TestWaiting:
             refuse_waiting(row(state, **WAITS), NOW)
         refuse_waiting(row(state, **OVER), NOW)
         refuse_waiting(row(state), NOW)
+
+    @pytest.mark.usefixtures("far_from_utc")
+    def test_times_are_in_utc_on_any_machine(self) -> None:
+        with pytest.raises(BackingOffError, match="from 2026-06-01 01:00 UTC on"):
+            refuse_waiting(row(State.SIGNING, **WAITS), NOW)
 
     def test_failures_are_counted_on_while_the_same_is_asked_for(self) -> None:
         known = enrollment(row(State.CREATE_UNKNOWN, **WAITS))
@@ -313,8 +401,11 @@ DEFAULTS = [
     (47 * DAY, 47 * DAY / 3, "a third of its life of 47 days before its end"),
     (20 * DAY, 20 * DAY / 3, "a third of its life of 20 days before its end"),
     (30.5 * DAY, 30.5 * DAY / 3, "a third of its life of 30.5 days before its end"),
+    (2 * DAY, 16 * HOUR, "a third of its life of 2 days before its end"),
     (12 * HOUR, 4 * HOUR, "a third of its life of 12 hours before its end"),
+    (2 * HOUR, 2 * HOUR / 3, "a third of its life of 2 hours before its end"),
     (45 * HOUR / 60, 15 * HOUR / 60, "a third of its life of 45 minutes before its end"),
+    (HOUR / 30, HOUR / 90, "a third of its life of 2 minutes before its end"),
     (60 * HOUR / 3600, 20 * HOUR / 3600, "a third of its life of 60 seconds before its end"),
 ]
 
@@ -337,6 +428,7 @@ NO_TIME = [
     ("2000y", 365 * DAY),
     ("99%", HOUR),
     ("95%", 365 * DAY),
+    ("905h", 999 * HOUR),
 ]
 
 
@@ -351,17 +443,28 @@ def test_a_value_that_leaves_no_time_is_taken_as_a_third(text: str, life: dt.tim
 
 
 @pytest.mark.parametrize(
-    ("text", "life"), [("30d", 34 * DAY), ("90%", 365 * DAY), ("1d12h", 47 * DAY), ("1h", 365 * DAY), ("20m", HOUR)]
+    ("text", "life"),
+    [
+        ("30d", 34 * DAY),
+        ("90%", 365 * DAY),
+        ("1d12h", 47 * DAY),
+        ("1h", 365 * DAY),
+        ("20m", HOUR),
+        ("905h", 1000 * HOUR),
+        ("1m", 1000 * HOUR / 60),
+    ],
 )
-def test_a_value_that_leaves_time_is_taken_as_it_is(text: str, life: dt.timedelta) -> None:
-    due = RenewBefore.parse(text).due(NOW - life, NOW, NOW - life + dt.timedelta(minutes=5))
+@pytest.mark.parametrize("backdated", [dt.timedelta(), dt.timedelta(minutes=5)])
+def test_a_value_that_leaves_time_is_taken_as_it_is(text: str, life: dt.timedelta, backdated: dt.timedelta) -> None:
+    due = RenewBefore.parse(text).due(NOW - life - backdated, NOW, NOW - life)
     assert (due.rule.partition(" ")[0], due.warning) == (text, None)
 
 
-def test_a_month_that_was_written_as_a_minute_is_warned_of() -> None:
-    due = RenewBefore.parse("1m").due(NOW - 365 * DAY, NOW)
+@pytest.mark.parametrize(("life", "shown"), [(365 * DAY, "365 days"), (1000.5 * HOUR / 60, "16.7 hours")])
+def test_a_month_that_was_written_as_a_minute_is_warned_of(life: dt.timedelta, shown: str) -> None:
+    due = RenewBefore.parse("1m").due(NOW - life, NOW)
     assert NOW - due.at == HOUR / 60
-    assert (due.warning or "").startswith("renew_before 1m is only 60 seconds of a life of 365 days, and")
+    assert (due.warning or "").startswith(f"renew_before 1m is only 60 seconds of a life of {shown}, and")
     assert (due.warning or "").endswith("(m is minutes)")
 
 
@@ -398,9 +501,16 @@ def test_the_warning_comes_with_the_decision_whatever_it_is() -> None:
 
 
 @pytest.mark.parametrize("begins", [None, NOW, NOW + DAY])
-@pytest.mark.parametrize(("text", "before"), [("30d", 30 * DAY), ("", 30 * DAY), ("33%", 0 * DAY)])
-def test_where_the_life_is_not_known(begins: dt.datetime | None, text: str, before: dt.timedelta) -> None:
-    assert NOW - RenewBefore.parse(text).due(begins, NOW).at == before
+@pytest.mark.parametrize(
+    ("text", "before", "rule"),
+    [
+        ("30d", 30 * DAY, "30d before its end"),
+        ("", 30 * DAY, "30 days before its end"),
+        ("33%", 0 * DAY, "33% of its life before its end"),
+    ],
+)
+def test_where_the_life_is_not_known(begins: dt.datetime | None, text: str, before: dt.timedelta, rule: str) -> None:
+    assert RenewBefore.parse(text).due(begins, NOW) == Due(NOW - before, rule)
 
 
 def test_no_value_leads_beyond_the_first_year() -> None:

@@ -43,11 +43,18 @@ class Settle:
     def __init__(self, store: SqliteStore) -> None:
         self.store = store
 
-    def __call__(self, state: t.Literal["abandoned", "accepted"], *, force: bool = False) -> Outcome:
-        step = SettleStep(self.store, state, comment="M. Roe looked", force=force)
+    def __call__(
+        self,
+        state: t.Literal["abandoned", "accepted"],
+        *,
+        comment: str | None = "M. Roe looked",
+        force: bool = False,
+    ) -> Outcome:
+        step = SettleStep(self.store, state, comment=comment, force=force)
         predicted = batch.predict(step, [SettleItem("www")], self.store, "svc")
         (outcome,) = batch.run_batch(step, [SettleItem("www")], self.store, batch.BatchOptions("svc", "a run"))
-        assert [(one.action, one.reason) for one in predicted] == [(outcome.action, outcome.reason)] or outcome.error
+        for one in predicted if outcome.error is None else []:
+            assert (one.action, one.reason, one.after) == (outcome.action, outcome.reason, outcome.after)
         return outcome
 
     def states(self) -> list[str]:
@@ -68,7 +75,8 @@ def test_abandon(settle: Settle, state: State) -> None:
     assert last.note == f"abandoned by hand; M. Roe looked; it was {state}; no luck"
     assert (last.state, last.failures, last.retry_at) == (State.ABANDONED, 0, None)
     again = settle("abandoned")
-    assert (again.action, again.changed) == ("none", False)
+    assert (again.action, again.reason, again.changed) == ("none", "nothing is on its way", False)
+    assert again.revision == settle.store.enrollment("svc", "www").current
     assert settle.states() == ["finalized", "abandoned"]
 
 
@@ -109,10 +117,20 @@ def test_accept_an_upload(settle: Settle) -> None:
     assert outcome.in_use == current
 
 
+def test_accept_the_upload_of_a_first_certificate(settle: Settle) -> None:
+    settle.store.put(row(State.ISSUED, upload_started=True))
+    assert settle("accepted", comment=None).action == "accept"
+    current = settle.store.enrollment("svc", "www").current
+    assert current is not None
+    assert current.note == "accepted by hand; it was issued"
+
+
 def test_what_is_only_signed_has_no_outcome_to_accept(settle: Settle) -> None:
-    settle.store.put(row(State.ISSUED))
-    assert settle("accepted").action == "none"
-    assert settle.states() == ["issued"]
+    settle.store.put(row(State.FINALIZED), row(State.ISSUED, 2))
+    outcome = settle("accepted")
+    assert (outcome.action, outcome.reason) == ("none", "no outcome is unknown")
+    assert outcome.revision == settle.store.enrollment("svc", "www").pending
+    assert settle.states() == ["finalized", "issued"]
 
 
 @pytest.mark.parametrize("state", ["abandoned", "accepted"])

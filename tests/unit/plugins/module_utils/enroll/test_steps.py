@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import base64
 import collections
+import contextlib
 import dataclasses
 import datetime as dt
+import hashlib
+import re
 import typing as t
 from pathlib import Path
 
@@ -69,7 +72,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signe
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import thumbprint
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import encode_upload, thumbprint
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
     AnsweringTransport,
     client,
@@ -108,13 +111,17 @@ def certificate(csr: bytes, days: int = 90, start: dt.datetime = NOW - DAY, subj
     return made.public_bytes(serialization.Encoding.DER)
 
 
-def expired_root(common_name: str) -> bytes:
+def root(common_name: str, end: dt.datetime) -> bytes:
     """Return a self-signed certificate of the signer's key."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
     builder = x509.CertificateBuilder(name, name, KEY.public_key(), 1)
-    builder = builder.not_valid_before(NOW - 9 * DAY).not_valid_after(NOW - DAY)
+    builder = builder.not_valid_before(NOW - 9 * DAY).not_valid_after(end)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     return builder.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def expired_root(common_name: str) -> bytes:
+    return root(common_name, NOW - DAY)
 
 
 class FakeSigner(Signer):
@@ -123,6 +130,7 @@ class FakeSigner(Signer):
     def __init__(self, *answers: object) -> None:
         self.answers = list(answers)
         self.orders: list[SigningOrder] = []
+        self.chain: tuple[bytes, ...] = ()
         self.told: tuple[str, ...] = ()
 
     def _sign(self, order: SigningOrder) -> Signed | None:
@@ -132,7 +140,7 @@ class FakeSigner(Signer):
         given = given(order.csr) if callable(given) else given
         if isinstance(given, BaseException):
             raise given
-        return Signed(given, warnings=self.told) if isinstance(given, bytes) else None
+        return Signed(given, self.chain, warnings=self.told) if isinstance(given, bytes) else None
 
 
 class World:
@@ -209,7 +217,8 @@ class World:
         return outcome
 
     def request(self, spec: CertificateSpec = SPEC, *, force: bool = False) -> Outcome:
-        return self.run(RequestStep(**self._tools(), register=self.registered.append), RequestItem(spec, force))
+        item = RequestItem(spec, force=True) if force else RequestItem(spec)
+        return self.run(RequestStep(**self._tools(), register=self.registered.append), item)
 
     def renew(self, item: RenewItem | None = None) -> Outcome:
         step = RenewStep(**self._tools(), register=self.registered.append)
@@ -250,6 +259,10 @@ def kind(outcome: Outcome) -> type[Exception] | None:
     return type(outcome.error) if outcome.error else None
 
 
+def digest(*parts: bytes) -> str:
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
 class TestTheHappyWay:
     def test_issue_and_again(self, world: World) -> None:
         asked, signed, done = world.request(), world.sign(), world.finalize()
@@ -263,9 +276,19 @@ class TestTheHappyWay:
         assert current.certificate_id == "7"
         assert current.not_valid_after == NOW + 89 * DAY
         assert done.in_use == current
+        assert asked.after == {"revision": 1, "state": "requested", **SPEC.asked_for()}
+        assert done.after == {
+            "revision": 1,
+            "state": "finalized",
+            "thumbprint": current.thumbprint,
+            "not_valid_after": "2026-08-29T00:00:00+00:00",
+            **SPEC.asked_for(),
+        }
         steps = world.transport.steps()
         again = [world.request(), world.sign(), world.finalize(), world.renew()]
         assert [one.action for one in again] == ["none"] * 4
+        assert [one.revision for one in again] == [current] * 4
+        assert again[2].reason == "finalized"
         assert not any(one.changed or one.error for one in again)
         assert world.transport.steps() == steps == ["login", "create", "login", "finalize"]
 
@@ -274,7 +297,8 @@ class TestTheHappyWay:
         first = world.enrollment().current
         assert first is not None
         world.now = NOW + 60 * DAY
-        assert world.renew().action == "renew"
+        renewed = world.renew()
+        assert (renewed.action, renewed.in_use) == ("renew", first)
         assert t.cast("dict[str, t.Any]", world.transport.requests[-1].body)["thumbprintToRenew"] == first.thumbprint
         assert world.request().action == "resume"
         world.sign()
@@ -295,19 +319,72 @@ class TestTheHappyWay:
         asked = world.request()
         assert asked.revision is not None
         assert asked.revision.csr is not None
-        assert world.finalize().reason == "requested, waits for its certificate"
+        waits = world.finalize()
+        assert (waits.action, waits.reason, waits.revision) == (
+            "none",
+            "requested, waits for its certificate",
+            asked.revision,
+        )
         given = certificate(asked.revision.csr)
         assert world.finalize(given).action == "finalize"
-        assert world.finalize(given).action == "none"
+        again = world.finalize(given)
+        assert (again.action, again.error) == ("none", None)
         assert kind(world.finalize(certificate(asked.revision.csr))) is GateError
         assert world.states() == ["1.1 finalized"]
+        world.renew(RenewItem("www", MONTH, force=True))
+        assert world.finalize(given).reason == "requested, waits for its certificate"
+
+    def test_of_several_the_one_that_is_valid_now(self, world: World) -> None:
+        world.now = dt.datetime(2001, 1, 10, tzinfo=dt.timezone.utc)
+        world.request()
+        csr = t.cast("bytes", pending_of(world).csr)
+        valid, later = certificate(csr, start=world.now - DAY), certificate(csr, start=world.now + DAY)
+        assert world.finalize(later, valid).action == "finalize"
+        current = world.enrollment().current
+        assert current is not None
+        assert current.certificate == valid
+
+    def test_what_is_uploaded_and_written_down(self, world: World) -> None:
+        world.request()
+        leaf, issuer = certificate(t.cast("bytes", pending_of(world).csr)), root("www", NOW + 99 * DAY)
+        world.transport.replies["finalize"] = stored(thumbprint(leaf))
+        step = FinalizeStep(**world._tools(), subject_match="contains", encoding="pem")
+        outcome = world.run(step, FinalizeItem("www", lambda: [issuer, leaf]))
+        assert world.transport.requests[-1].body == {
+            "requestCode": "canary-0",
+            "dataInB64": encode_upload(leaf, (issuer,), "pem"),
+            "provider": "CA",
+        }
+        current = world.enrollment().current
+        assert current is not None
+        assert outcome.revision == current
+        assert (current.certificate, current.chain, current.thumbprint) == (leaf, (issuer,), thumbprint(leaf))
+        assert (current.not_valid_before, current.not_valid_after) == (NOW - DAY, NOW + 89 * DAY)
 
     def test_adopted_by_thumbprint(self, world: World) -> None:
-        adoption = Adoption(SPEC, "A" * 40, not_valid_before=NOW - 60 * DAY, not_valid_after=NOW + 31 * DAY)
+        dates: dict[str, t.Any] = {"not_valid_before": NOW - 60 * DAY, "not_valid_after": NOW + 31 * DAY}
+        adoption = Adoption(SPEC, "A" * 40, b"certificate", **dates)
         item = RenewItem("www", MONTH, adoption=lambda: adoption)
         outcome = world.renew(item)
-        assert (outcome.action, outcome.changed) == ("adopt", True)
-        assert world.states() == ["1.1 finalized"]
+        assert (outcome.action, outcome.changed, outcome.before) == ("adopt", True, {})
+        (adopted,) = world.enrollment().revisions
+        assert outcome.revision == outcome.in_use == adopted
+        assert adopted == Revision(
+            "svc",
+            "www",
+            1,
+            1,
+            State.FINALIZED,
+            SPEC,
+            generation=1,
+            certificate=b"certificate",
+            thumbprint="A" * 40,
+            **dates,
+            adopted=True,
+            note="adopted",
+            created_at=adopted.created_at,
+            updated_at=adopted.updated_at,
+        )
         assert not world.renew(item).changed
         world.now += 2 * DAY
         assert world.renew(item).action == "renew"
@@ -319,10 +396,63 @@ class TestTheHappyWay:
         assert outcome.action == "renew"
         assert outcome.reason.startswith("adopted, the store did not know it; due since")
         assert world.states() == ["1.1 finalized", "2.1 requested"]
+        assert outcome.in_use == world.enrollment().current
 
     def test_nothing_to_renew(self, world: World) -> None:
         assert kind(world.renew()) is PolicyError
         assert world.transport.steps() == []
+
+
+def test_check_mode_tells_that_it_will_be_asked_for(world: World) -> None:
+    step = RequestStep(**world._tools(), register=print)
+    (outcome,) = batch.predict(step, [RequestItem(SPEC)], world.store(), "svc")
+    assert (outcome.action, outcome.reason, outcome.changed) == ("issue", "not in the store yet", True)
+    assert outcome.after is not None
+    assert outcome.after["state"] == "requested"
+    assert world.states() == []
+
+
+def test_warnings_are_told_with_the_request(world: World) -> None:
+    world.issue()
+    spec = dataclasses.replace(SPEC, dn=DistinguishedName((("cn", "www"), ("c", "Spain"))))
+    (warning,) = world.request(spec).warnings
+    assert "country code of two letters" in warning
+
+
+def test_a_warning_about_the_time_of_renewal_is_told(world: World) -> None:
+    world.issue()
+    late = RenewBefore.parse("89d")
+    for now, action in ((NOW, "none"), (NOW + 80 * DAY, "renew")):
+        world.now = now
+        outcome = world.renew(RenewItem("www", late))
+        assert outcome.action == action
+        assert [warning.partition(" leaves")[0] for warning in outcome.warnings] == ["renew_before 89d"]
+
+
+def test_a_request_on_its_way_is_shown_again(world: World) -> None:
+    world.issue()
+    world.request(LONGER)
+    for force in (False, True):
+        again = world.request(LONGER, force=force)
+        assert (again.action, again.changed) == ("resume", False)
+        assert again.revision == pending_of(world)
+
+
+def test_a_request_that_is_given_up_makes_room_for_the_next(world: World) -> None:
+    world.issue()
+    world.request(LONGER)
+    assert world.request(dataclasses.replace(SPEC, key_length=8192)).action == "replace"
+    assert world.states() == ["1.1 finalized", "2.1 abandoned", "2.2 requested"]
+
+
+def test_a_certificate_that_expired_before_its_upload_takes_its_failures_along(world: World) -> None:
+    world.request()
+    world.sign()
+    world.store().put(dataclasses.replace(pending_of(world), failures=2))
+    world.now += 90 * DAY
+    world.transport.replies["create"] = refusal("X", "no", 400)
+    assert kind(world.request()) is RefusedError
+    assert [row.failures for row in world.enrollment().revisions] == [0, 1]
 
 
 class TestCreateFails:
@@ -418,11 +548,15 @@ class TestSign:
     def test_not_yet_and_then(self, world: World) -> None:
         world.request()
         world.signer.answers = [None, None]
-        first, second = world.sign(), world.sign()
+        first = world.sign()
+        began = pending_of(world)
+        second = world.sign()
         assert [(one.action, one.changed) for one in (first, second)] == [("wait", True), ("wait", False)]
+        assert first.revision == second.revision == began == pending_of(world), "nothing new is written down"
         assert world.states() == ["1.1 signing"]
         world.now += DAY
-        assert world.sign().action == "sign"
+        signed = world.sign()
+        assert (signed.action, signed.reason) == ("sign", "at the signer, to be asked again")
         assert len({(order.request_id, order.since) for order in world.signer.orders}) == 1
         assert "canary" not in world.signer.orders[0].request_id
 
@@ -432,10 +566,16 @@ class TestSign:
         outcome = world.sign()
         assert kind(outcome) is SignerRejectedError
         assert outcome.revision is not None
-        assert outcome.revision.state is State.REJECTED
+        assert (outcome.revision.state, outcome.revision.note) == (State.REJECTED, "policy 7")
         assert kind(world.request()) is PolicyError
         assert world.request(LONGER).action == "issue"
         assert world.states() == ["1.1 rejected", "1.2 requested"]
+
+    def test_a_failure_of_a_renewal_is_about_the_renewal(self, world: World) -> None:
+        world.issue()
+        world.renew(RenewItem("www", MONTH, force=True))
+        world.signer.answers = [SignerError("down")]
+        assert world.sign().revision == pending_of(world)
 
     def test_a_failure_is_tried_again(self, world: World) -> None:
         world.request()
@@ -443,6 +583,63 @@ class TestSign:
         assert kind(world.sign()) is SignerError
         assert world.states() == ["1.1 signing"]
         assert world.sign().action == "sign"
+
+    def test_the_order_for_the_signer(self, world: World) -> None:
+        """Its id is the same in all versions: after an upgrade the signer knows it again."""
+        world.request(dataclasses.replace(SPEC, subject_alt_name=("DNS:www.example.com",)))
+        world.sign()
+        csr = t.cast("bytes", pending_of(world).csr)
+        assert world.signer.orders == [
+            SigningOrder(
+                request_id=digest(b"svc", b"www", b"1", b"1", csr),
+                name="www",
+                revision=1,
+                csr=csr,
+                dn=SPEC.dn,
+                since=NOW,
+                subject_alt_name=("DNS:www.example.com",),
+            )
+        ]
+
+    def test_what_is_written_down_of_a_certificate(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [SignerError("down")]
+        world.signer.chain = (expired_root("www"),)
+        world.sign()
+        signed = world.sign()
+        issued = pending_of(world)
+        assert issued.certificate is not None
+        assert signed.revision == issued
+        assert issued.chain == world.signer.chain
+        assert issued.thumbprint == thumbprint(issued.certificate)
+        assert (issued.not_valid_before, issued.not_valid_after) == (NOW - DAY, NOW + 89 * DAY)
+        assert (issued.state, issued.failures, issued.note) == ("issued", 0, None)
+
+    def test_an_earlier_failure_is_known_until_the_signer_answers(self, world: World) -> None:
+        world.request()
+        world.store().put(dataclasses.replace(pending_of(world), failures=1, note="not read"))
+        world.signer.answers = [Dead()]
+        with pytest.raises(Dead):
+            world.sign()
+        row = pending_of(world)
+        assert (row.state, row.failures, row.note, row.signing_since) == ("signing", 1, "not read", NOW)
+
+    def test_not_yet_ends_a_failure(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [SignerError("down"), None]
+        world.sign()
+        assert (pending_of(world).failures, pending_of(world).note) == (1, "down")
+        world.sign()
+        assert (pending_of(world).failures, pending_of(world).note) == (0, None)
+
+    def test_check_mode_tells_that_it_will_be_signed(self, world: World) -> None:
+        world.request()
+        step = SignStep(world.store(), world.signer, now=lambda: world.now)
+        (outcome,) = batch.predict(step, [SignItem("www")], world.store(), "svc")
+        assert (outcome.action, outcome.reason, outcome.changed) == ("sign", "requested, to be signed", True)
+        assert outcome.after is not None
+        assert outcome.after["state"] == "issued"
+        assert world.signer.orders == []
 
     def test_an_order_that_can_never_be_signed_can_be_changed(self, world: World) -> None:
         """Otherwise it would have to be finished first, which is not possible."""
@@ -457,20 +654,59 @@ class TestSign:
         world.request()
         world.signer.answers = [None, ConfigurationError("c must have two letters")]
         world.sign()
+        before = pending_of(world)
         assert kind(world.sign()) is ConfigurationError
-        assert world.states() == ["1.1 signing"]
+        assert pending_of(world) == before
 
     def test_nothing_was_requested(self, world: World) -> None:
         assert kind(world.sign()) is PolicyError
 
     def test_states_with_nothing_to_sign(self, world: World) -> None:
+        def told() -> tuple[str, str, bool]:
+            outcome = world.sign()
+            known = world.enrollment().pending or world.enrollment().current or world.enrollment().latest
+            assert outcome.revision == known
+            return outcome.action, outcome.reason, outcome.changed
+
         world.store().put(Revision("svc", "www", 1, 1, State.INTENDED, SPEC))
-        assert world.sign().reason == "not requested yet: run redtrust_csr again"
+        assert told() == ("none", "not requested yet: run redtrust_csr again", False)
         world.request()
         world.sign()
-        assert world.sign().reason == "signed, to be finalized"
+        assert told() == ("none", "signed, to be finalized", False)
         world.finalize()
-        assert world.sign().reason == "nothing to sign"
+        assert told() == ("none", "nothing to sign", False)
+        world.transport.replies["create"] = refusal("X", "no", 400)
+        world.request(LONGER)
+        assert told() == ("none", "nothing to sign", False)
+
+    def test_nothing_to_sign_after_a_rejection(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [SignerRejectedError("policy 7")]
+        world.sign()
+        outcome = world.sign()
+        assert (outcome.action, outcome.reason) == ("none", "nothing to sign")
+        assert outcome.revision == world.enrollment().latest
+
+
+def test_check_mode_tells_that_it_will_be_uploaded(world: World) -> None:
+    world.request()
+    world.sign()
+    step = FinalizeStep(**world._tools(), subject_match="contains", encoding="der")
+    (outcome,) = batch.predict(step, [FinalizeItem("www")], world.store(), "svc")
+    assert (outcome.action, outcome.reason, outcome.changed) == ("finalize", "signed, to be uploaded", True)
+    assert outcome.after is not None
+    assert outcome.after["state"] == "finalized"
+    assert world.uploads == []
+
+
+def test_no_secret_is_in_a_plan(world: World) -> None:
+    world.request()
+    world.sign()
+    step = FinalizeStep(**world._tools(), subject_match="contains", encoding="der")
+    assert "canary" not in repr(step.plan(FinalizeItem("www"), world.enrollment()))
+    item = RenewItem("www", MONTH, request_code="canary")
+    assert "canary" not in repr(item)
+    assert "canary" not in repr(Adoption(SPEC, "A" * 40, certificate=b"canary"))
 
 
 def test_what_the_signer_warns_of_is_told(world: World) -> None:
@@ -552,9 +788,10 @@ class TestFinalizeFails:
 
     def test_a_failed_login_was_no_upload(self, world: World) -> None:
         self.signed(world)
+        before = pending_of(world)
         world.transport.replies["login"] = refusal("LOGIN_FAILED", "no")
         assert world.finalize().error is not None
-        assert not self.started(world)
+        assert pending_of(world) == before
 
     def test_5xx_may_have_been_an_upload(self, world: World) -> None:
         self.signed(world)
@@ -626,13 +863,51 @@ class TestFinalizeFails:
         outcome = world.finalize()
         assert kind(outcome) is GateError
         assert "B" * 40 in str(outcome.error)
-        assert world.states() == ["1.1 issued"]
+        pending = pending_of(world)
+        assert (pending.state, pending.failures, pending.note) == ("issued", 1, str(outcome.error))
+        assert pending.upload_started, "whatever is in use, it was uploaded"
+        world.finalize()
+        assert pending_of(world).retry_at == NOW + dt.timedelta(hours=1)
+
+    @pytest.mark.parametrize("told", ["as it is", "with colons"])
+    def test_the_service_writes_a_thumbprint_in_its_own_way(self, world: World, told: str) -> None:
+        self.signed(world)
+        own = t.cast("str", pending_of(world).thumbprint).lower()
+        world.transport.replies["finalize"] = stored(own if told == "as it is" else ":".join(re.findall("..", own)))
+        assert world.finalize().action == "finalize"
+
+    def test_a_service_that_tells_no_thumbprint(self, world: World) -> None:
+        self.signed(world)
+        world.transport.replies["finalize"] = raw(b"")
+        tools = {**world._tools(), "client": client(world, "4.33")}
+        outcome = world.run(FinalizeStep(**tools, subject_match="contains", encoding="der"), FinalizeItem("www"))
+        assert (outcome.action, outcome.error) == ("finalize", None)
+        assert world.states() == ["1.1 finalized"]
 
     def test_nothing_waits(self, world: World) -> None:
         assert kind(world.finalize()) is PolicyError
         world.store().put(Revision("svc", "www", 1, 1, State.INTENDED, SPEC))
         assert world.finalize().action == "none"
         assert kind(world.finalize(certificate(request_for(KEY)))) is PolicyError
+
+    @pytest.mark.parametrize(("missing", "words"), [("csr", "has no CSR yet"), ("request_code", "no request code")])
+    def test_a_request_that_is_not_whole(self, world: World, missing: str, words: str) -> None:
+        self.signed(world)
+        world.store().put(dataclasses.replace(pending_of(world), **t.cast("dict[str, t.Any]", {missing: None})))
+        outcome = world.finalize()
+        assert (kind(outcome), words in str(outcome.error)) == (PolicyError, True)
+        assert world.transport.steps().count("finalize") == 0
+        assert not self.started(world)
+
+    def test_check_mode_has_no_key_and_predicts_the_upload(self, world: World) -> None:
+        self.signed(world)
+        step = FinalizeStep(**world._tools(), subject_match="contains", encoding="der")
+        with contextlib.closing(SqliteStore(str(world.path), read_only=True)) as store:
+            pending = store.enrollment("svc", "www").pending
+            assert pending is not None
+            assert pending.request_code is None
+            (outcome,) = batch.predict(step, [FinalizeItem("www")], store, "svc")
+        assert (outcome.action, outcome.error) == ("finalize", None)
 
     def test_another_run_was_first(self, world: World) -> None:
         self.signed(world)
@@ -741,7 +1016,9 @@ class TestRefused:
     def test_it_is_told_noted_and_goes_to_the_signer_again(self, world: World) -> None:
         outcome = self.refused(world)
         assert kind(outcome) is GateError
+        assert (outcome.action, outcome.reason) == ("none", "the gate refused its certificate")
         assert not outcome.changed
+        assert outcome.revision == pending_of(world)
         assert "lacks [cn=www]" in str(outcome.error)
         assert "the next run has the same request signed again" in str(outcome.error)
         row = pending_of(world)
@@ -819,6 +1096,8 @@ class TestRefused:
         one, again = world.signer.orders[1:]
         assert (one.request_id, one.since) == (again.request_id, again.since)
         assert one.request_id != first.request_id
+        refused = t.cast("bytes", pending_of(world).certificate)
+        assert one.request_id == digest(b"svc", b"www", b"1", b"1", one.csr, refused)
         assert one.since == world.now
         world.sign()
         world.finalize()
@@ -832,6 +1111,22 @@ class TestRefused:
         assert kind(world.sign()) is SignerError
         assert pending_of(world).failures == 2
         assert kind(world.sign()) is BackingOffError
+
+    def test_it_is_forgotten_while_the_signer_has_the_request_again(self, world: World) -> None:
+        self.refused(world, without_the_name, Dead())
+        with pytest.raises(Dead):
+            world.sign()
+        row = pending_of(world)
+        assert (row.state, row.failures, row.note, row.refused) == ("signing", 1, None, True)
+
+    def test_not_yet_ends_neither_the_refusal_nor_its_count(self, world: World) -> None:
+        self.refused(world, without_the_name, SignerError("down"), None)
+        world.sign()
+        world.now += DAY
+        assert world.sign().action == "wait"
+        assert world.finalize().reason == "signing, waits for its certificate"
+        row = pending_of(world)
+        assert (row.failures, row.note, row.refused) == (2, None, True)
 
     def test_an_order_that_can_never_be_signed_is_still_refused(self, world: World) -> None:
         self.refused(world, without_the_name, ConfigurationError("c must have two letters"))
@@ -927,6 +1222,22 @@ class TestRefused:
         assert kind(world.finalize(t.cast("bytes", before.certificate), impostor())) is GateError
         assert pending_of(world) == before
         assert world.finalize().action == "finalize"
+
+    def test_the_one_that_the_signer_left_is_refused_also_when_it_is_given(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [without_the_name]
+        world.sign()
+        assert kind(world.finalize(t.cast("bytes", pending_of(world).certificate))) is GateError
+        assert pending_of(world).refused
+
+    def test_another_certificate_than_the_one_that_keeps_being_refused_need_not_wait(self, world: World) -> None:
+        world.request()
+        world.sign()
+        world.transport.replies["finalize"] = refusal("X", "no", 400)
+        assert [kind(world.finalize()) for _run in range(3)] == [RefusedError, RefusedError, BackingOffError]
+        world.transport.replies["finalize"] = world._finalize
+        csr = t.cast("bytes", pending_of(world).csr)
+        assert world.finalize(certificate(csr, days=80)).action == "finalize"
 
     def test_another_certificate_that_is_given_need_not_wait(self, world: World) -> None:
         self.refused(world, without_the_name, without_the_name)
