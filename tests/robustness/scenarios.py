@@ -93,7 +93,7 @@ def _nobody(csr: bytes) -> bytes:
 
 
 def die_at(point: str, module: str = "redtrust_csr") -> c.Callable[[Site, c.Sequence[str]], None]:
-    """Run a job for each name that dies at the point."""
+    """For each name, run a job that dies at the point."""
 
     def died(site: Site, names: c.Sequence[str]) -> None:
         for name in names:

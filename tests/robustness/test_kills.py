@@ -239,7 +239,7 @@ class Scene:
 
 
 def check_sessions(site: Site, jobs: int) -> None:
-    """Require that no session is left but its lock file, and the sessions of jobs that were killed."""
+    """Require that only lock files and the sessions of killed jobs are left."""
     directory = site.store_path.parent / "sessions"
     left = [path.name for path in directory.iterdir() if path.suffix != ".lock"]
     assert len(left) <= jobs, left

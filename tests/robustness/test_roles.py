@@ -58,7 +58,7 @@ def cells(signer: str, way: str) -> list[Cell]:
 
 
 _REFUSED, _BLOCKED = (words for _status, words in signing_ca.WORDS.values())
-# The message of each cause. A step and a way that are not in here cannot occur together.
+# The words of the failing party, by step and way. A pair that is missing here cannot occur.
 CAUSES: t.Mapping[tuple[str, str], str | t.Mapping[str, str]] = {
     ("request", "refused"): "HTTP 400",
     ("request", "for good"): "HTTP 403",
