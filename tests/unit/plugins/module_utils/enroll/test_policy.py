@@ -101,7 +101,7 @@ ISSUE = [
     ((current(), row(State.INTENDED, 2)), SPEC, False, "replace", "may lie unused", State.CREATE_UNKNOWN),
     ((current(), row(State.INTENDED, 2, spec=LONGER)), LONGER, False, "replace", "", State.CREATE_UNKNOWN),
     ((current(), row(State.REQUESTED, 2, **CODE)), LONGER, False, "replace", "key_length", State.ABANDONED),
-    # A rejected renewal takes nothing away from the certificate that is there.
+    # A rejected renewal leaves the current certificate as it is.
     ((current(), row(State.REJECTED, 2)), SPEC, False, "none", "finalized as asked for", None),
     ((current(adopted=True), row(State.REJECTED, 2)), SPEC, False, "none", "adopted", None),
 ]
@@ -136,7 +136,7 @@ def test_what_the_ca_rejected_is_not_asked_for_again(rows: tuple[Revision, ...],
         decide_issue(spec, enrollment(*rows), NOW)
 
 
-# As above; the certificate ends 30 days from now and has lived for 60 of its 90 days.
+# The same fields; the certificate ends 30 days from now and has lived for 60 of its 90 days.
 RENEWAL = [
     ((current(),), "29d", False, "none", "due from 2026-06-02", None),
     ((current(),), "30d", False, "renew", "due since 2026-06-01 00:00 UTC (30d before its end); valid until", None),
@@ -373,7 +373,7 @@ def test_a_month_that_was_written_as_a_minute_is_warned_of() -> None:
 def test_a_certificate_that_was_just_obtained_is_never_due(
     text: str, left: dt.timedelta, backdated: dt.timedelta
 ) -> None:
-    """The next two runs leave it alone, for any life and any date in the past from which the CA lets it begin."""
+    """The next two runs do not renew it, for any life and any earlier start of validity."""
     fresh = current(not_valid_before=NOW - backdated, not_valid_after=NOW + left, created_at=NOW, signing_since=NOW)
     for run in (NOW, NOW + left / 12):
         assert decide_renewal(enrollment(fresh), RenewBefore.parse(text), run).action == "none"
