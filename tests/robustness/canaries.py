@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Secrets that can be recognized, and a search for them in each form in which they may have been written.
+"""Recognizable secrets, and a search for each form in which they may have been written.
 
-Nothing of the collection's own masking is used here, so that what it forgets is found.
+The search uses nothing of the collection's own masking, so it finds a form that the masking forgets.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ import urllib.parse
 from pathlib import Path
 from xml.sax import saxutils
 
-# All that a person makes up begins with it, so that also a part of such a secret is found.
+# Every secret that a person makes up begins with it, so the search also finds a part of such a secret.
 MARK = "cAnArY"
-# What differs between the ways to escape, without blank and without what is not ASCII, which a token cannot have. There
-# is no @ in it either: Ansible takes what stands before one for a password, and would hide by chance what we forgot.
+# Characters that the ways to escape treat differently. A token cannot have a blank or a character outside ASCII, so
+# there is none. There is no @ either: Ansible takes the text before an @ for a password and hides it. That would hide a
+# mask that we forgot.
 TOKEN_TAIL = "\"x'y\\z+/=%&<>#?;~$"
 AWKWARD_TAIL = f" \u00e9\u20ac{TOKEN_TAIL}"
 
 
 class Finding(t.NamedTuple):
-    """A secret where none should be."""
+    """A secret in a place where none should be."""
 
     secret: str
     form: str
@@ -45,12 +46,12 @@ class Search:
                 self._needles.setdefault(needle, (name, form))
 
     def look(self, place: str, content: bytes) -> list[Finding]:
-        """Return what is found in a content, also where long lines were broken, as base64 often is."""
+        """Return the secrets in a content, also where long lines were broken, as base64 often is."""
         whole = b"\0".join([content, content.replace(b"\r", b"").replace(b"\n", b"")])
         return [Finding(*names, place) for needle, names in self._needles.items() if needle in whole]
 
     def look_in(self, directory: Path, *, without: c.Container[Path] = ()) -> list[Finding]:
-        """Return what is found in the names and contents of all files below a directory."""
+        """Return the secrets in the names and contents of all files below a directory."""
         found: list[Finding] = []
         for path in sorted(directory.rglob("*")):
             if path in without or any(parent in without for parent in path.parents):
@@ -63,7 +64,7 @@ class Search:
 
 
 def _parts(secrets: c.Mapping[str, str | bytes]) -> dict[str, str | bytes]:
-    """Return the payloads and signatures of JWTs, and what a payload says."""
+    """Return the payloads and signatures of JWTs, and the claims in each payload."""
     found: dict[str, str | bytes] = {}
     for name, secret in secrets.items():
         _header, *rest = secret.split(".") if isinstance(secret, str) else [""]
@@ -79,7 +80,7 @@ def _parts(secrets: c.Mapping[str, str | bytes]) -> dict[str, str | bytes]:
 
 
 def forms(secret: str | bytes) -> c.Iterator[tuple[str, bytes]]:
-    """Return the ways to write a secret, by name; each also as it stands within JSON, since that is what is printed."""
+    """Return the ways to write a secret, by name; each also as JSON writes it, since results are printed as JSON."""
     raw = secret.encode() if isinstance(secret, str) else secret
     for name, form in [*_as_text(raw), *_as_url(raw), *_as_base64(raw)]:
         yield name, form
@@ -123,7 +124,7 @@ def _as_url(raw: bytes) -> c.Iterator[tuple[str, bytes]]:
 
 
 def _as_base64(raw: bytes) -> c.Iterator[tuple[str, bytes]]:
-    """Return the characters that are the same whatever stands before and after, for each place in a group of three."""
+    """Return the characters that do not depend on the bytes before and after, for each place in a group of three."""
     for shift in range(3):
         rest = -(shift + len(raw)) % 3
         zeros, ones = (base64.b64encode(byte * shift + raw + byte * rest) for byte in (b"\0", b"\xff"))

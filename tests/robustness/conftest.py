@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of robustness share: modules as real processes, a CA, and a place with a server for each test."""
+"""Fixtures of the robustness tests: modules as real processes, a CA, and a place with a server for each test."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def launcher() -> t.Iterator[Launcher]:
     """Start modules as processes of their own."""
-    # not before pytest_configure has made the collection known
+    # only after pytest_configure, which makes the collection importable
     from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Launcher
 
     one = Launcher()
@@ -41,7 +41,7 @@ def launcher() -> t.Iterator[Launcher]:
 
 @pytest.fixture(scope="session")
 def local_ca(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the files of a CA whose signatures differ each time: who signs twice is found out."""
+    """Return the files of a CA. Its signatures differ each time, so a second signature is seen."""
     directory = tmp_path_factory.mktemp("ca")
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Robust CA")])
@@ -65,7 +65,7 @@ def local_ca(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture
 def new_site(launcher: Launcher, local_ca: dict[str, str], tmp_path: Path) -> NewSite:
-    """Make places of their own, as many as a test wants; each begins with nothing, its server with what there was."""
+    """Make separate places, as many as a test wants. Each begins empty; its server keeps its state."""
     from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Site
 
     numbers = itertools.count()
@@ -78,12 +78,12 @@ def new_site(launcher: Launcher, local_ca: dict[str, str], tmp_path: Path) -> Ne
 
 @pytest.fixture
 def site(v442: Appliance, new_site: NewSite) -> Site:
-    """Return a place whose modules log in by themselves, with a server of 4.42."""
+    """Return a place with a server of 4.42, in which the modules log in by themselves."""
     return new_site(v442).with_login()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print how much was tried: the numbers that tests recorded as properties, added up by name."""
+    """Print the numbers that tests recorded as properties, added up by name."""
     counts: collections.Counter[str] = collections.Counter()
     for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
         if getattr(report, "when", "") == "call":
@@ -97,7 +97,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[GetGuarded]:
-    """Start a server of a generation, with canaries for its secrets, when it is first asked for."""
+    """Start a server of a generation, with canaries for its secrets, on first use."""
     from ansible_collections.redtrust.certificate_enroll.tests.robustness.guarded import started_guarded
 
     running: dict[str, Guarded] = {}

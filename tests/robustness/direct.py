@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The real client and session in this process, against a real server: for tests that move clocks by hand."""
+"""The real client and session in this process, against a real server: for tests that set clocks by hand."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SPEC = CertificateSpec("www", DistinguishedName((("cn", "www"),)), "CA_DEMO", ke
 
 
 class Machine:
-    """The clocks of this machine: the wall clock is ``wrong`` by some seconds, and nobody waits in earnest."""
+    """The clocks of this machine: the wall clock is ``wrong`` by some seconds, and a wait takes no time."""
 
     def __init__(self, wrong: float = 0.0) -> None:
         self.wrong = wrong
@@ -64,7 +64,7 @@ class Machine:
 
 
 def steps(appliance: Appliance) -> dict[str, int]:
-    """Return how often each step was asked for since the test began."""
+    """Return the number of requests for each step since the test began."""
     counts: dict[str, int] = {}
     for (step,) in appliance.asked("step"):
         counts[step] = counts.get(step, 0) + 1

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the modules as the role does, with real files and real HTTPS; run them until all is quiet."""
+"""Run the modules as the role does, with real files and real HTTPS; run them until nothing changes any more."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ __all__ = ["PATIENCE_SECONDS", "TREE", "Fault", "Launcher", "Ran", "Running", "S
 class Site:
     """One partner's place: a store, a session file and a directory of certificates in ``directory``, and a server.
 
-    ``options`` are for every module, such as ``access_token``; what is not said is the server's own. With ``patches``,
-    which are for every run, the key of a kept session is drawn out of its credential in no time.
+    ``options`` are for every module, such as ``access_token``; other options have the values of the server. ``patches``
+    are for every run. They make the key derivation of a kept session fast.
     """
 
     def __init__(
@@ -54,13 +54,13 @@ class Site:
         self.options: dict[str, t.Any] = {**{name: facts[name] for name in names}, **own, **options}
 
     def with_login(self) -> Site:
-        """Let the modules log in by themselves, which only 4.42 can."""
+        """Make the modules log in by themselves. Only 4.42 allows it."""
         names = ("username", "password", "domain")
         self.options.update({name: self.appliance.facts[name] for name in names})
         return self
 
     def with_session_key(self) -> Site:
-        """Let the modules keep the session in the store."""
+        """Make the modules keep the session in the store."""
         del self.options["session_path"]
         self.options["session_key"] = "a key of sessions, for tests"
         return self
@@ -90,11 +90,11 @@ class Site:
         return self.start(module, fault, **others).wait()
 
     def step(self, module: str, names: c.Iterable[str], fault: Fault | None = None, **others: t.Any) -> Ran:
-        """Run a step of the pipeline for these names, with the options that it has there."""
+        """Run a step of the pipeline for these names, with the options of that step."""
         return self.run(module, fault, **{**self.step_options(module, names), **others})
 
     def step_options(self, module: str, names: c.Iterable[str]) -> dict[str, t.Any]:
-        """Return what a step of the pipeline is given. What csr asks for has 20 days, what renew asks for a year."""
+        """Return the options of a step. A certificate for csr is valid for 20 days, one for renew for a year."""
         if module == "redtrust_csr":
             return {"certificates": [wanted(name) for name in names]}
         more: dict[str, dict[str, t.Any]] = {
@@ -111,10 +111,10 @@ class Site:
         logout: bool = False,
         **others: t.Any,
     ) -> list[Ran]:
-        """Do for these names what the role does: ``first`` (csr or renew), sign, finalize; ``faults`` by module.
+        """Run the steps of the role for these names: ``first`` (csr or renew), sign, finalize.
 
-        What failed in one step is not handed to the next, and one that could not run at all ends them. Whatever
-        happened, with ``logout`` the session is ended as the playbook does.
+        ``faults`` are by module. A name that failed in one step is not given to the next. A module that could not run
+        at all ends the pipeline. With ``logout`` the session ends afterwards in any case, as in the playbook.
         """
         ran: list[Ran] = []
         ready: c.Sequence[str] = names
@@ -139,9 +139,9 @@ class Site:
         before_pass: c.Callable[[], object] = lambda: None,
         **others: t.Any,
     ) -> int:
-        """Run the pipeline until a pass changes nothing and nothing fails; return how many passes that took.
+        """Run the pipeline until a pass changes nothing and nothing fails; return the number of passes.
 
-        Names that wait since they failed have waited long enough before each pass.
+        Before each pass, the wait of a name after a failure is over.
         """
         ran: list[Ran] = []
         for count in range(1, limit + 1):
@@ -156,7 +156,7 @@ class Site:
 
     @contextlib.contextmanager
     def store(self) -> c.Iterator[sqlite3.Connection]:
-        """Open the store as any program would."""
+        """Open the store with plain SQLite."""
         connection = sqlite3.connect(self.store_path, timeout=30)
         connection.row_factory = sqlite3.Row
         try:
@@ -166,7 +166,7 @@ class Site:
             connection.close()
 
     def revisions(self) -> list[dict[str, t.Any]]:
-        """Return every row, oldest first; none where there is no store."""
+        """Return every row, oldest first; none if there is no store."""
         if not self.store_path.exists():
             return []
         with self.store() as connection:
@@ -174,19 +174,19 @@ class Site:
             return [dict(row) for row in rows]
 
     def leases(self) -> list[dict[str, t.Any]]:
-        """Return every row of a lease."""
+        """Return every row of the leases."""
         with self.store() as connection:
             return [dict(row) for row in connection.execute("SELECT * FROM leases")]
 
     def let_leases_end(self) -> None:
-        """Do what the time of a lease does."""
+        """Make all leases expire."""
         with self.store() as connection:
             connection.execute("UPDATE leases SET expires_at = '2000-01-01T00:00:00.000000Z'")
 
     def let_them_age(self, names: c.Collection[str]) -> None:
-        """Do to the certificates in use what 60 days do.
+        """Make the certificates in use 60 days older.
 
-        Through the store's own code: a row has a checksum.
+        The store's own code does it, since a row has a checksum.
         """
         age = dt.timedelta(days=60)
         with open_store(str(self.store_path)) as store:
@@ -204,9 +204,9 @@ class Site:
             )
 
     def let_waiting_end(self) -> None:
-        """Do what the hours do after which a name that kept failing is tried again.
+        """End the wait of names that keep failing.
 
-        Through the store's own code: a row has a checksum.
+        The store's own code does it, since a row has a checksum.
         """
         now = dt.datetime.now(tz=dt.timezone.utc).isoformat()
         if not any(row["retry_at"] and row["retry_at"] > now for row in self.revisions()):
@@ -217,6 +217,6 @@ class Site:
 
 
 def wanted(name: str) -> dict[str, t.Any]:
-    """Return the entry that asks for a certificate, with the key that is made fastest."""
+    """Return the entry that asks for a certificate, with the key type that is fastest to make."""
     dn = [{"attribute": "cn", "value": name}, {"attribute": "o", "value": "Example"}]
     return {"name": name, "dn": dn, "provider": "CA_DEMO", "key_type": "ECDSA", "key_length": 256}

@@ -3,15 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make a run fail at one of its fault points.
 
-It does what ``REDTRUST_FAULT_POINTS`` in the environment says, a JSON object. ``trace`` is the path of a file to which
-the name of each point is appended when it is reached. ``point`` and ``do`` say where something happens and what;
-``skip`` is how often that point is passed first, in this process. ``once`` is the path of a file that is made when it
-happens; while that file is there, nothing happens.
+``REDTRUST_FAULT_POINTS`` in the environment is a JSON object with these members. ``trace`` is the path of a file; the
+name of each point that the run reaches is appended to it. ``point`` is the point at which the fault happens, ``do`` the
+kind of fault. ``skip`` is how often this process passes the point before the fault. ``once`` is the path of a file that
+is made when the fault happens; while that file exists, no fault happens.
 
-``do`` is one of ``kill`` (SIGKILL to this process), ``hold`` (SIGSTOP to it, until somebody lets it go), ``raise`` (an
-exception that nothing expects) and ``full`` (the error of a file system without room).
+``do`` is one of ``kill`` (SIGKILL to this process), ``hold`` (SIGSTOP to it, until SIGCONT), ``raise`` (an exception
+that no code expects) and ``full`` (the error of a file system without room).
 
-The whole module takes the place of the product's ``_fault_points``, see ``armed/sitecustomize.py``.
+This module replaces the product's ``_fault_points``, see ``armed/sitecustomize.py``.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ VARIABLE = "REDTRUST_FAULT_POINTS"
 
 
 class UnexpectedError(Exception):
-    """What ``raise`` raises: no error of the collection, and none of a library."""
+    """The exception of ``raise``: no error of the collection, and none of a library."""
 
 
 class _Armed:
-    """The points of a process whose environment asks for something."""
+    """The points of a process whose environment arms a fault or a trace."""
 
     def __init__(self, wish: t.Mapping[str, t.Any]) -> None:
         self._trace: str | None = wish.get("trace")
@@ -54,7 +54,7 @@ class _Armed:
 
 
 def _append(path: str, point: str) -> None:
-    """Append a line in one write, so that those of several processes do not mix."""
+    """Append a line in one write, so that lines of several processes do not mix."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(descriptor, f"{point}\n".encode())
@@ -75,7 +75,7 @@ def _kill(_point: str) -> None:
 
 
 def _hold(_point: str) -> None:
-    # to this thread: it would go on for a while after one to the process, which another thread may take
+    # to this thread: another thread may take a signal to the process, and this one would go on for a while
     signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
@@ -91,11 +91,11 @@ _DEEDS: t.Mapping[str, t.Callable[[str], None]] = {"kill": _kill, "hold": _hold,
 
 
 def _passed(_point: str) -> None:
-    """Do nothing, as nobody asked for anything."""
+    """Do nothing, as the environment arms nothing."""
 
 
 def from_environment() -> t.Callable[[str], None]:
-    """Return what the points do, as the environment is now."""
+    """Return the function that a point calls, by the environment as it is now."""
     wish = os.environ.get(VARIABLE)
     return _Armed(json.loads(wish)).reach if wish else _passed
 

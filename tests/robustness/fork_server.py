@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run modules as processes of their own, cheaply: everything is imported once, each run is a fork of this process.
+"""Run modules as processes of their own at low cost: everything is imported once, each run is a fork of this process.
 
-Takes one wish per line on standard input, as JSON, and answers with lines of JSON: ``{run, pid}`` when it began,
-``{run, status}`` when it is over, where a status below zero is that of a signal. When standard input ends, what still
-runs is killed. This process has no threads, so a fork of it has everything.
+It reads one wish per line of JSON from standard input, and answers with lines of JSON: ``{run, pid}`` when a run
+begins, ``{run, status}`` when it ends. A status below zero is that of a signal. When standard input ends, the process
+kills the runs that have not ended. It has no threads, so a fork is complete.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MODULES = {
 
 
 class Wish(t.TypedDict):
-    """What is to be run: ``patches`` sets ``<module of module_utils>.<name>`` to a value before it begins."""
+    """A run that is asked for. ``patches`` sets ``<module of module_utils>.<name>`` to a value before the run."""
 
     run: int
     module: str
@@ -57,7 +57,7 @@ class ForkServer:
         self._unread = b""
 
     def next_child(self) -> Wish | None:
-        """Return in each child with what it is to run, and with None in this process at the end."""
+        """Return in each child with its wish, and with None in this process at the end."""
         while True:
             for key, _mask in self._selector.select():
                 if key.fd != 0:
@@ -105,7 +105,7 @@ def _say(answer: t.Mapping[str, int]) -> None:
 
 
 def run(wish: Wish) -> None:
-    """Be the module: its environment, its arguments as Ansible hands them over, its output."""
+    """Run the module with its environment, its arguments in Ansible's form, and its output files."""
     for descriptor, path, flags in (
         (0, os.devnull, os.O_RDONLY),
         (1, wish["stdout"], os.O_WRONLY | os.O_CREAT),
@@ -123,14 +123,14 @@ def run(wish: Wish) -> None:
     for name, value in wish["patches"].items():
         module, _dot, attribute = name.rpartition(".")
         found = vars(importlib.import_module(f"{PLUGINS}.module_utils.{module}"))
-        found[attribute] = type(found[attribute])(value)  # one that is not there is an error
+        found[attribute] = type(found[attribute])(value)  # fails on an unknown name
     vars(basic)["_ANSIBLE_ARGS"] = json.dumps({"ANSIBLE_MODULE_ARGS": wish["arguments"]}).encode()
     vars(basic)["_ANSIBLE_PROFILE"] = "legacy"
     MODULES[wish["module"]].main()
 
 
 def be(wish: Wish) -> t.NoReturn:
-    """Run the module and end as the interpreter does, but for taking it apart: that is most of the time of a run."""
+    """Run the module and end as the interpreter does, without its teardown, which takes most of the time of a run."""
     status: object = 0
     try:
         run(wish)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A server and a CA whose own secrets are canaries, and every other secret that a module can be given."""
+"""A server and a CA with canaries for their own secrets, and canaries for every other secret of a module."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance imp
 
 from .canaries import AWKWARD_TAIL, MARK, TOKEN_TAIL
 
-# What a person chooses may have any character, a token no blank and only ASCII.
+# A secret that a person chooses may have any character; a token has no blank and only ASCII.
 CHOSEN = (
     "partner_secret",
     "password",
@@ -44,33 +44,33 @@ WRITTEN = {
 
 @dataclasses.dataclass(frozen=True)
 class Guarded:
-    """A server whose own secrets are known, and how it is reached."""
+    """A server with known secrets, and the way to reach it."""
 
     appliance: Appliance
 
     def mark(self) -> int:
-        """Return how many secrets it has handed out."""
+        """Return the number of secrets that the server has handed out."""
         count: int = self.appliance.one("SELECT COUNT(*) FROM secrets")
         return count
 
     def secrets(self, since: int = 0) -> dict[str, str]:
-        """Return what it was configured with, and what it has handed out since a mark."""
+        """Return the secrets of its configuration, and those that it has handed out since a mark."""
         rows = self.appliance.rows("SELECT kind, value FROM secrets ORDER BY rowid")[since:]
         return {**GIVEN, **{f"{kind} {number}": value for number, (kind, value) in enumerate(rows, since)}}
 
     def kinds(self, since: int) -> set[str]:
-        """Return which kinds of secrets it has handed out since a mark."""
+        """Return the kinds of the secrets that it has handed out since a mark."""
         return {kind for (kind,) in self.appliance.rows("SELECT kind FROM secrets ORDER BY rowid")[since:]}
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Return what AWX puts into the environment of a job for a credential, and more options."""
+        """Return the environment that AWX gives a job for a credential, with more options."""
         names = ("host", "port", "auth_port", "api_version", "ca_path", "partner", "domain")
         facts = {name: str(self.appliance.facts[name]) for name in names if self.appliance.facts[name]}
         return {f"REDTRUST_{name.upper()}": value for name, value in {**facts, **more}.items()}
 
 
 def started_guarded(directory: Path, api_version: str) -> Guarded:
-    """Start a server with canaries for its secrets; who starts it stops it."""
+    """Start a server with canaries for its secrets; the caller stops it."""
     partner = {"name": "CA_DEMO", "secret": WRITTEN["hex"], "secret_encoding": "hex"}
     config = {
         "partners": [{**partner, "redirect_urls": ["https://your-app.com"]}],

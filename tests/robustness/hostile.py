@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Answers as Hypothesis draws them: nearly right, wrong in each part, or no answer at all.
+"""Answers that Hypothesis draws: nearly right, wrong in each part, or no answer at all.
 
-Two marks are put in when an answer is sent: ``@NUMBER@`` stands for eight digits that no other answer has, ``@BAIT@``
-for the address of another server.
+The server replaces two marks when it sends an answer: ``@NUMBER@`` becomes eight digits that no other answer has,
+``@BAIT@`` the address of another server.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ REPEATED = [form for secret in SECRETS for form in forms(secret)]
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What a server sends, and what it does then: ``keep`` or ``close`` the connection, ``stall``, ``trickle`` on."""
+    """Bytes that a server sends, and its next action: ``keep`` or ``close`` the connection, ``stall``, ``trickle``."""
 
     content: bytes
     end: str
@@ -133,7 +133,7 @@ dates = st.builds(
 
 
 def csrs(csr: str, certificate: str) -> st.SearchStrategy[str]:
-    """Return what may stand for a CSR, which is given as base64 of DER: two, a certificate, another armour, ..."""
+    """Return texts in place of a CSR, which is base64 of DER: two CSRs, a certificate, another armour, ..."""
     pem = f"-----BEGIN CERTIFICATE REQUEST-----\n{csr}\n-----END CERTIFICATE REQUEST-----\n"
     whole = [csr + csr, pem, pem + pem, certificate, pem.replace("REQUEST", "PANIC"), pem.replace(" REQUEST", "")]
     whole += [
@@ -154,14 +154,14 @@ def csrs(csr: str, certificate: str) -> st.SearchStrategy[str]:
 
 @dataclasses.dataclass(frozen=True)
 class Right:
-    """The members of ``data`` in a right answer, as JSON, and what else each of them may be."""
+    """The members of ``data`` in a right answer, as JSON, and strategies for wrong values of each."""
 
     members: t.Mapping[str, str]
     others: t.Mapping[str, st.SearchStrategy[str]]
 
 
 def right_answers(csr: str, certificate: str) -> dict[str, Right]:
-    """Return, for each step, what its right answers have."""
+    """Return the right answer of each step."""
     tokens = Right(
         {
             "accessToken": _text("access"),
@@ -179,7 +179,7 @@ def right_answers(csr: str, certificate: str) -> dict[str, Right]:
 
 @st.composite
 def documents(draw: st.DrawFn, right: Right) -> str:
-    """Return a document that is right but for a member or two: left out, twice there, or something else."""
+    """Return a document with one or two wrong members: left out, repeated, or of another value."""
     frame = {"message": '""', "messageType": '"SUCCESS"', "errorCode": '"OK"', "data": ""}
     places = [*frame, *3 * list(right.members)]
     wrong = draw(st.lists(st.sampled_from(places), min_size=1, max_size=draw(st.sampled_from([1, 1, 2]))))
@@ -209,7 +209,7 @@ def bodies(draw: st.DrawFn, right: Right) -> bytes:
         return draw(st.binary(max_size=300) | st.just(b"<html><title>proxy</title>"))
     document = draw(deep if kind == "deep" else values if kind == "value" else documents(right))
     content = document.encode("utf-8", "surrogatepass")
-    if kind == "cut":  # in plain view: a secret that is cut is none
+    if kind == "cut":  # only without a secret in it: a search cannot find a secret that is cut
         content = content if b"canary" not in content and b"Y2FuYXJ5" not in content else b"{}"
         spot = draw(st.integers(0, len(content)))
         content = content[:spot] + draw(st.binary(max_size=3)) + content[spot + draw(st.integers(0, 3)) :]
@@ -384,7 +384,7 @@ def answers(draw: st.DrawFn, right: Right) -> Answer:
 
 @st.composite
 def framings(draw: st.DrawFn, body: bytes, *, honest: bool) -> tuple[list[str], bytes, str]:
-    """Return the headers that say where a body ends, the body with its framing, and what comes then."""
+    """Return the headers that tell the end of a body, the body with its framing, and the server's action after it."""
     if honest:
         kind = draw(st.sampled_from(["length"] * 6 + ["chunked", "none"]))
         if kind == "length":

@@ -31,7 +31,7 @@ Options = c.Mapping[str, t.Any]
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """What a run does to itself at a fault point, and where it writes down which it reaches, see ``fault_points``."""
+    """The fault that a run has at a fault point, and the trace of the points that it reaches, see ``fault_points``."""
 
     point: str | None = None
     do: str = "raise"
@@ -40,13 +40,13 @@ class Fault:
     trace: str | None = None
 
     def environment(self) -> dict[str, str]:
-        """Return the variable that arms it."""
+        """Return the variable that arms the fault."""
         return {fault_points.VARIABLE: json.dumps(dataclasses.asdict(self))}
 
 
 @dataclasses.dataclass(frozen=True)
 class Ran:
-    """A run that is over. ``status`` is below zero for a signal; ``said`` is empty when there was no whole result."""
+    """A run that is over. ``status`` is below zero for a signal; ``said`` is empty without a complete result."""
 
     module: str
     status: int
@@ -60,12 +60,12 @@ class Ran:
 
     @property
     def entries(self) -> dict[str, dict[str, t.Any]]:
-        """What became of each certificate, by name; nothing when the module could not run at all."""
+        """The result of each certificate, by name; empty if the module could not run at all."""
         return {entry["name"]: entry for entry in self.said.get("certificates", [])}
 
     @property
     def errors(self) -> set[str]:
-        """The kinds of the errors that it told."""
+        """The types of the errors in the result."""
         told = [self.said, *self.entries.values()]
         return {one["error"]["type"] for one in told if "error" in one}
 
@@ -85,7 +85,7 @@ class Running:
         self.pid = launcher.answer(number, "pid")
 
     def wait(self) -> Ran:
-        """Return how it ended."""
+        """Wait for the end of the run, and return its outcome."""
         if self._ran is None:
             status = self._launcher.answer(self._number, "status")
             text = (self._directory / "stdout").read_text(encoding="utf-8")
@@ -98,7 +98,7 @@ class Running:
         return self._ran
 
     def until_held(self) -> None:
-        """Wait until it has stopped itself; an error when it ends instead."""
+        """Wait until the run has stopped itself; fail if it ends instead."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while self._state() != "T":
             assert self._state() not in ("Z", ""), f"it was not held: {self.wait()}"
@@ -106,15 +106,15 @@ class Running:
             time.sleep(0.005)
 
     def let_go(self) -> None:
-        """Let it go on."""
+        """Let the run go on."""
         os.kill(self.pid, signal.SIGCONT)
 
     def kill(self) -> None:
-        """Kill it, as AWX does with a job that is cancelled."""
+        """Kill the run, as AWX does with a job that is cancelled."""
         os.kill(self.pid, signal.SIGKILL)
 
     def _state(self) -> str:
-        """Return the letter of proc_pid_stat(5); "" when there is no such process."""
+        """Return the state letter of proc_pid_stat(5); "" if there is no such process."""
         try:
             return Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
         except (FileNotFoundError, ProcessLookupError):
@@ -129,7 +129,7 @@ class Launcher:
         self._answers: dict[tuple[int, str], int] = {}
         self._unread = b""
         self._directory = Path(tempfile.mkdtemp(prefix="robustness-"))
-        # a session of its own: who interrupts the tests interrupts them alone, and they end it
+        # a session of its own: Ctrl-C reaches the tests alone, and they end this process
         self._process = subprocess.Popen(
             [sys.executable, "-m", "ansible_collections.redtrust.certificate_enroll.tests.robustness.fork_server"],
             stdin=subprocess.PIPE,
@@ -167,14 +167,14 @@ class Launcher:
         return Running(self, number, module, directory)
 
     def answer(self, number: int, what: str) -> int:
-        """Wait for what the fork server says of a run, and return it."""
+        """Wait for a value that the fork server reports of a run, and return it."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while (number, what) not in self._answers:
             self._read(deadline)
         return self._answers.pop((number, what))
 
     def close(self) -> None:
-        """End the fork server and with it all that still run."""
+        """End the fork server, and with it all runs that have not ended."""
         with self._process as process:
             assert process.stdin is not None
             process.stdin.close()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run playbooks as a person does, or as AWX does through ansible-runner, and kill such a run with what it started."""
+"""Run playbooks as a person does, or as AWX does through ansible-runner; kill such a run and its processes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pathlib import Path
 
 from .driver import PATIENCE_SECONDS, TREE
 
-# Each process of a run has it in its environment, whatever session or group it moved to.
+# Each process of a run has it in its environment, in any session or group.
 MARK = "CERTIFICATE_ENROLL_RUN"
 MATRIX = TREE.parent / ".build" / "matrix"
 POLL_SECONDS = 0.005
@@ -32,34 +32,34 @@ _HEADER = re.compile(r"^(\S+ \S+) .*?\| (TASK \[(?:.* : )?(?P<task>.*)\]|PLAY RE
 
 @dataclasses.dataclass(frozen=True)
 class Core:
-    """An ansible-core, by the virtual environment that it is in."""
+    """An ansible-core, with its virtual environment."""
 
     version: str
     python: Path
 
     @property
     def worker_survives(self) -> bool:
-        """Whether a module is in another process group than ansible-playbook, which came with 2.19."""
+        """Whether a module runs in another process group than ansible-playbook. It does since 2.19."""
         return tuple(map(int, self.version.split("."))) >= (2, 19)
 
 
 @functools.cache
 def own_core() -> Core:
-    """Return the ansible-core that the tests run with."""
+    """Return the ansible-core that runs the tests."""
     from ansible.release import __version__
 
     return Core(".".join(__version__.split(".")[:2]), Path(sys.executable))
 
 
 def other_core(version: str) -> Core | None:
-    """Return another ansible-core, from the environments that tests/tools makes; None when none was made."""
+    """Return another ansible-core, from the environments that tests/tools makes; None if it made none."""
     found = sorted(MATRIX.glob(f"{version}-*/holds"))
     return Core(version, found[-1].parent / "bin" / "python") if found else None
 
 
 @dataclasses.dataclass(frozen=True)
 class Process:
-    """A process of a run. One that runs a module is Python with nothing on its command line: it reads the module."""
+    """A process of a run. One with a module is Python without arguments: it reads the module from standard input."""
 
     pid: int
     parent: int
@@ -69,7 +69,7 @@ class Process:
 
 @dataclasses.dataclass(frozen=True)
 class Play:
-    """What is to be run: a playbook of the collection by its short name, with these variables and environment.
+    """A run to start: a playbook of the collection by its short name, with variables and environment.
 
     ``directory`` is for this run alone.
     """
@@ -101,13 +101,13 @@ class Play:
         return Run(self, [sys.executable, "-m", "ansible_runner", "run", place, "--playbook", self.name, "--quiet"])
 
     def runner_status(self) -> str:
-        """Return how the run ended, as ansible-runner says."""
+        """Return the status that ansible-runner wrote down."""
         (path,) = (self.directory / "runner" / "artifacts").glob("*/status")
         return path.read_text(encoding="utf-8")
 
 
 class Run:
-    """A run that has begun; close it, whatever came of it."""
+    """A run that has begun. Close it in any case."""
 
     def __init__(self, play: Play, command: c.Sequence[str]) -> None:
         self._mark = f"{MARK}={uuid.uuid4()}"
@@ -129,19 +129,19 @@ class Run:
 
     @property
     def pid(self) -> int:
-        """The process that was started, which leads a process group."""
+        """The id of the started process, which leads a process group."""
         return self._process.pid
 
     def is_over(self) -> bool:
-        """Return whether what was started has ended; what it started may go on."""
+        """Return whether the started process has ended; its children may go on."""
         return self._process.poll() is not None
 
     def wait(self) -> int:
-        """Return the status with which it ended."""
+        """Wait for the end, and return the exit status."""
         return self._process.wait(PATIENCE_SECONDS)
 
     def tasks(self) -> list[tuple[float, str]]:
-        """Return what was begun so far, with the seconds since the start; the recap has an empty name."""
+        """Return the tasks begun so far, with the seconds since the start; the recap has an empty name."""
         text = self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
         return [
             (_seconds(found[1]) - self.begun, found["task"] or "")
@@ -150,26 +150,26 @@ class Run:
 
     @property
     def task(self) -> str | None:
-        """The task that was begun last; None before the first."""
+        """The task that began last; None before the first."""
         tasks = self.tasks()
         return tasks[-1][1] if tasks else None
 
     @property
     def changes(self) -> int | None:
-        """How many tasks changed something, by the recap; None when there was none."""
+        """The number of tasks that changed something, by the recap; None without a recap."""
         counts = [int(count) for count in re.findall(r"\bok=\d+\s+changed=(\d+)\s", self.said())]
         return sum(counts) if counts else None
 
     def said(self) -> str:
-        """Return what it printed."""
+        """Return the printed text."""
         return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
 
     def processes(self) -> list[Process]:
-        """Return the processes of this run that live, itself among them."""
+        """Return the live processes of this run, the started one among them."""
         return [process for path in Path("/proc").glob("[0-9]*") if (process := self._look(path))]
 
     def kill(self) -> None:
-        """Kill the process that was started, and no other."""
+        """Kill the started process, and no other."""
         self._process.kill()
         self._process.wait(PATIENCE_SECONDS)
 
@@ -179,7 +179,7 @@ class Run:
         self._process.wait(PATIENCE_SECONDS)
 
     def kill_all(self) -> None:
-        """Kill every process of it, as the end of a container does."""
+        """Kill every process of the run, as the end of a container does."""
         while found := self.processes():
             for process in found:
                 with contextlib.suppress(ProcessLookupError):
@@ -191,7 +191,7 @@ class Run:
             if self._mark.encode() not in (path / "environ").read_bytes().split(b"\0"):
                 return None
             words = (path / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
-            # proc_pid_stat(5): the name, in brackets, may hold anything; then state, parent, group, ...
+            # proc_pid_stat(5): the name, in brackets, may hold any character; then state, parent, group, ...
             _state, parent, group, *_more = (path / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
             return Process(int(path.name), int(parent), int(group), len(words) == 1 and b"python" in words[0])
         except (FileNotFoundError, PermissionError, ProcessLookupError):
@@ -199,7 +199,7 @@ class Run:
 
 
 def _environment(play: Play, log: Path) -> dict[str, str]:
-    """Return an environment with nothing of the user's in it."""
+    """Return an environment that has nothing from the user."""
     home = play.directory / "home"
     return {
         "ANSIBLE_COLLECTIONS_PATH": str(TREE),

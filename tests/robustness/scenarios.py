@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The jobs that are made to fail, each with what was there before it and what is tried in it."""
+"""The jobs that the tests make fail, each with its starting state and the faults to try."""
 
 from __future__ import annotations
 
@@ -17,21 +17,20 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Fault, Site
 
-# A run that dies at one of these has written down that it is going to ask, and has not asked.
+# A run that dies at one of these points has written its intent to ask, and has not asked.
 NOT_ASKED_YET = "store put (intended|create_unknown) committed|create send|create sent"
 
 
 @dataclasses.dataclass(frozen=True)
 class Scenario:
-    """A job, with what was there before.
+    """A job, with its starting state.
 
-    ``points`` says which fault points are tried here, as ``<module> <point> <how often passed before>``, and ``steps``
-    whose answers.
-    ``first`` is the module that asks for certificates, ``before`` is done before the job and ``between`` before each
-    that follows; ``answer`` is how the server fails in each cell: step, moment, action. At a point of ``in_vain`` there
-    may be an intent that made no key.
+    ``points`` matches the fault points to try, as ``<module> <point> <times passed before>``. ``steps`` matches the
+    steps whose answers fail. ``first`` is the module that asks for certificates. ``before`` is called before the job,
+    ``between`` before each following job. ``answer`` is a fault of the server in each cell: step, moment, action.
+    ``in_vain`` matches the points at which an intent may have made no key.
 
-    Cells of one scenario share a store, each with a name of its own, unless they are about the session.
+    Cells of one scenario share a store, each with a name of its own, unless they test the session.
     """
 
     name: str
@@ -51,12 +50,12 @@ class Scenario:
 
     @property
     def has_token(self) -> bool:
-        """Whether the modules are given an access token, and so have nothing to do with sessions."""
+        """Whether the modules get an access token. They have no session of their own then."""
         return self.session is Site.with_access_token
 
 
 def issue(site: Site, names: c.Sequence[str]) -> None:
-    """Have certificates that are due: 20 of their 80 days are left, and what is asked for in their place has a year."""
+    """Issue certificates that are due: 20 of their 80 days are left. The new ones are valid for a year."""
     local_ca = {"validity": "20d", **site.local_ca}
     for module in ("redtrust_csr", "redtrust_sign", "redtrust_finalize"):
         signer: dict[str, t.Any] = {"local_ca": local_ca} if module == "redtrust_sign" else {}
@@ -65,7 +64,7 @@ def issue(site: Site, names: c.Sequence[str]) -> None:
 
 
 def sign_wrongly(site: Site, names: c.Sequence[str]) -> None:
-    """Have certificates that are signed, by a CA that forgot the subject."""
+    """Have signed certificates without the right subject, which the CA forgot."""
     for module in ("redtrust_csr", "redtrust_sign"):
         assert site.step(module, names).status == 0
     with open_store(str(site.store_path)) as store:
@@ -76,7 +75,7 @@ def sign_wrongly(site: Site, names: c.Sequence[str]) -> None:
 
 
 def have_refused(site: Site, names: c.Sequence[str]) -> None:
-    """Have certificates that were refused."""
+    """Have certificates that the gate refused."""
     sign_wrongly(site, names)
     ran = site.step("redtrust_finalize", names)
     assert {entry["error"]["type"] for entry in ran.entries.values()} == {"GateError"}
@@ -94,7 +93,7 @@ def _nobody(csr: bytes) -> bytes:
 
 
 def die_at(point: str, module: str = "redtrust_csr") -> c.Callable[[Site, c.Sequence[str]], None]:
-    """Have a job for each name that died there."""
+    """For each name, run a job that dies at the point."""
 
     def died(site: Site, names: c.Sequence[str]) -> None:
         for name in names:
@@ -104,12 +103,12 @@ def die_at(point: str, module: str = "redtrust_csr") -> c.Callable[[Site, c.Sequ
 
 
 def with_temporal_token(site: Site) -> None:
-    """Let a person sign in."""
+    """Give the modules the temporary token of a person's sign-in."""
     site.options["temporal_token"] = site.appliance.temporary_token()
 
 
 def have_session_to_refresh(site: Site, _names: c.Sequence[str]) -> None:
-    """Have a session whose life is almost over."""
+    """Have a session that is almost over."""
     site.appliance.set(access_token_lifetime=0.001, expired_access_at_refresh="accept")
     assert site.run("redtrust_token").status == 0
     site.appliance.set(access_token_lifetime=600)
@@ -117,12 +116,12 @@ def have_session_to_refresh(site: Site, _names: c.Sequence[str]) -> None:
 
 
 def with_stored_login(site: Site) -> None:
-    """Let the modules log in, and keep the session in the store."""
+    """Make the modules log in, and keep the session in the store."""
     site.with_login().with_session_key()
 
 
 def with_stored_temporal_token(site: Site) -> None:
-    """Let a person sign in, and keep the session in the store."""
+    """Give the modules the temporary token of a person's sign-in, and keep the session in the store."""
     with_temporal_token(site.with_session_key())
 
 

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Be a CA: sign the CSR on standard input, or fail as it is told to.
+"""Act as a CA: sign the CSR on standard input, or fail as the arguments say.
 
 Arguments: the directory with ``ca.pem`` and ``ca.key``; a mapping in JSON of names to the ways in which their
-certificates fail; where to write the certificate, standard output if not given. The name that is asked for is in
-``REDTRUST_NAME``.
+certificates fail; the path for the certificate, or none for standard output. ``REDTRUST_NAME`` holds the requested
+name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
-# Exit status and words.
+# Exit status and message.
 WORDS = {"refused": (1, "the CA says: no such profile"), "for good": (77, "the CA says: this partner is blocked")}
 
 
@@ -49,7 +49,7 @@ def signed(directory: Path, csr: x509.CertificateSigningRequest, *, name: str, e
 
 
 def answer(directory: Path, name: str, way: str) -> str:
-    """Return what the CA answers, if it does."""
+    """Return the answer of the CA; exit if it gives none."""
     csr = x509.load_pem_x509_csr(sys.stdin.buffer.read())
     if way in WORDS:
         status, words = WORDS[way]
@@ -66,7 +66,7 @@ def answer(directory: Path, name: str, way: str) -> str:
 
 
 def main() -> None:
-    """Answer as a command of the signer does."""
+    """Answer like a command of the signer."""
     directory, ways, *output = sys.argv[1:]
     name = os.environ["REDTRUST_NAME"]
     text = answer(Path(directory), name, json.loads(ways).get(name, ""))

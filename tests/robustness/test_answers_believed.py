@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a module takes for done, and what it leaves behind, as the ledger and the store have it; in each language."""
+"""Results that a module believes, and the state that it leaves, by the ledger and the store; in each language."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def signed(appliance: Appliance, new_site: NewSite, *names: str, **options: t.An
 
 
 def told(site: Site, name: str) -> dict[str, t.Any]:
-    """Return the one thing that a person must look at."""
+    """Return the only item of attention."""
     ran = site.run("redtrust_enrollment_info", names=[name])
     (found,) = ran.said["enrollments"][0]["attention"]
     return dict(found)
@@ -107,7 +107,7 @@ def test_what_counts_as_a_key_that_may_be_there(
 @pytest.mark.parametrize("code", ["ERR_LICENSE_EXCEEDED", "REQUIRE_PAYMENT", "ERR_INACTIVE_MODULE", "SLAVE_SERVER"])
 @pytest.mark.parametrize("step", ["create", "finalize"])
 def test_what_concerns_all_stops_the_list(v442: Appliance, new_site: NewSite, step: str, code: str) -> None:
-    """And no certificate has to wait for it afterwards."""
+    """No certificate has to wait afterwards."""
     names = [f"name {number}" for number in range(8)]
     module = "redtrust_csr" if step == "create" else "redtrust_finalize"
     site = new_site(v442, workers=1).with_access_token() if step == "create" else None

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A wrong clock costs one refused request, and no certificate, session or account; the ledger says what was sent."""
+"""A wrong clock costs one refused request, but no certificate, session or account; the ledger records the requests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DAY = 24 * HOUR
 
 @pytest.fixture(autouse=True)
 def cheap_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw keys out quickly; how a session is sealed is not the matter here."""
+    """Derive keys fast; these tests do not check how a session is sealed."""
     monkeypatch.setattr(_kept_session, "_KEY_ITERATIONS", 1)
 
 
@@ -57,11 +57,11 @@ def login(machine: Machine, appliance: Appliance, path: Path) -> Session:
 @pytest.mark.parametrize("status", ["401", "403"])
 @pytest.mark.parametrize("offset", [-2 * HOUR, 2 * HOUR])
 def test_a_whole_run_with_a_wrong_clock(sandbox: Appliance, new_site: NewSite, offset: float, status: str) -> None:
-    """The first request of each run shows it and is made good; all others are signed with the right time at once."""
+    """The first request of each run detects the offset and corrects it; all others have the right time at once."""
     sandbox.set(clock_offset=offset, signature_status=status, timestamp_window=90)
     site = new_site(sandbox)
     if sandbox.is_433:
-        # the client of these tests would have to know the time of the server to sign in
+        # to sign in, the client of these tests would have to know the time of the server
         sandbox.set(timestamp_window=3 * HOUR)
         token = sandbox.temporary_token()
         sandbox.set(timestamp_window=90)
@@ -105,7 +105,7 @@ def test_a_wrong_password_is_sent_once(v442: Appliance, wrong: float) -> None:
 
 
 def test_a_clock_that_is_right_is_not_made_good_for_another_refusal(sandbox: Appliance) -> None:
-    """The window is so narrow that no time fits; the Date of the answer shows no wrong clock."""
+    """The window is so narrow that no time fits. The Date of the answer shows that the clock is right."""
     access = sandbox.tokens()["accessToken"]
     before = len(sandbox.asked())
     sandbox.set(timestamp_window=-1)
@@ -117,7 +117,7 @@ def test_a_clock_that_is_right_is_not_made_good_for_another_refusal(sandbox: App
 
 @pytest.mark.parametrize("jump", [-DAY, DAY])
 def test_a_clock_that_jumps_in_the_middle_of_a_run(sandbox: Appliance, tmp_path: Path, jump: float) -> None:
-    """Nothing is refused, nothing is refreshed, and nobody logs in again."""
+    """No request is refused, the session is not refreshed, and there is no second login."""
     machine = Machine()
     session = login(machine, sandbox, tmp_path / "session")
     one = session._client
@@ -135,7 +135,7 @@ def test_a_clock_that_jumps_in_the_middle_of_a_run(sandbox: Appliance, tmp_path:
 def test_the_life_of_a_session_is_counted_by_the_clock_of_the_service(
     v442: Appliance, tmp_path: Path, wrong: float
 ) -> None:
-    """Ten processes one after the other on a machine that is hours off: one login, and no refresh before its time."""
+    """Run ten processes one by one on a machine that is hours off: one login, and no refresh before its time."""
     machine = Machine(wrong)
     how = [login(machine, v442, tmp_path / "session").open().how for _number in range(10)]
     assert how == ["login"] + ["kept"] * 9

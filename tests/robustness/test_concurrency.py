@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many processes and playbooks at once on one store: each certificate is asked for once, and all end well."""
+"""Many processes and playbooks at once on one store: each certificate is requested once, and all end well."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if t.TYPE_CHECKING:
 PROCESSES = 16
 PLAYBOOKS = 8
 MODULES = ("redtrust_csr", "redtrust_sign", "redtrust_finalize")
-# Short enough to run out while a test looks on, long enough for a busy machine to renew it in time.
+# Short enough to expire during a test, long enough for a busy machine to renew it in time.
 SHORT = {"_enroll.batch.LEASE_SECONDS": 3.0}
 
 
 def at_once(site: Site, module: str, lists: c.Iterable[c.Sequence[str]]) -> list[Ran]:
-    """Run a module in as many processes as there are lists, all at once; return how each ended."""
+    """Run a module in one process for each list, all at once; return their outcomes."""
     running = [site.start(module, **site.step_options(module, names)) for names in lists]
     ran = [one.wait() for one in running]
     assert not [one for one in ran if one.status], "\n".join(map(str, ran))
@@ -38,7 +38,7 @@ def at_once(site: Site, module: str, lists: c.Iterable[c.Sequence[str]]) -> list
 
 
 def counted(ran: c.Iterable[Ran]) -> dict[str, int]:
-    """Return for each name in how many processes the step was taken; files may be written by the next who looks."""
+    """Return for each name how many processes did the step; a later process may write the files."""
     counts: dict[str, int] = {}
     for one in ran:
         for name, entry in one.entries.items():
@@ -47,7 +47,7 @@ def counted(ran: c.Iterable[Ran]) -> dict[str, int]:
 
 
 def made(site: Site) -> dict[str, int]:
-    """Return how many keys the server made, and how many certificates it took."""
+    """Return the number of keys that the server made, and of certificates that it took."""
     keys = "SELECT COUNT(*), COUNT(finalized_at) FROM keys WHERE request > ?"
     ((created, finalized),) = site.appliance.rows(keys, site.since)
     return {"keys": created, "certificates": finalized}
@@ -55,7 +55,7 @@ def made(site: Site) -> dict[str, int]:
 
 class TestProcesses:
     def test_on_one_name(self, site: Site) -> None:
-        """From a place where there is nothing yet, so that the store and the session are made by many as well."""
+        """Start from an empty place, so that many processes create the store and the session at once as well."""
         for module in MODULES:
             assert counted(at_once(site, module, [["www"]] * PROCESSES)) == {"www": 1}
         asked = steps(site.appliance)
@@ -123,7 +123,7 @@ class TestLeases:
         assert steps(site.appliance)["create"] == 1
 
     def test_they_end_by_themselves(self, site: Site) -> None:
-        """Nobody touches the store here: the next run waits until the time is over."""
+        """This test does not change the store: the next run waits until the lease expires."""
         holder = self.held(site, patches=SHORT)
         (lease,) = site.leases()
         assert site.step("redtrust_csr", ["www"]).entries["www"]["action"] == "issue"
@@ -157,6 +157,6 @@ class TestLeases:
         assert not (problems := verdict(site)), problems
 
     def now(self, site: Site) -> str:
-        """Return the time by the clock of the store, written as it writes it."""
+        """Return the time by the clock of the store, in the store's format."""
         with site.store() as connection:
             return str(connection.execute("SELECT strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')").fetchone()[0])

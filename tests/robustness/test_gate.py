@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A certificate for the right key that is still the wrong one: the ledger says that it was never uploaded."""
+"""A certificate for the right key with another fault: the ledger shows that it was never uploaded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.robustness.direct imp
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Site, wanted
 from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import certificate_for
 
-# What is wrong with a certificate, as it differs from one that is right, and what the message says of it.
+# How each wrong certificate differs from a right one, and the part of the message about it.
 FAULTS: dict[str, tuple[dict[str, t.Any], str]] = {
     "another subject": ({"name": "somebody else"}, "lacks [cn=www] of what was asked for"),
     "over": ({"begins": -7200, "ends": -3600}, ""),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A user without an entry in passwd, and without HOME: what a container of OpenShift, or a job of AWX, may run as."""
+"""A user without an entry in passwd and without HOME, as in a container of OpenShift or a job of AWX."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ module.main()
 
 
 def as_nobody(module: str, options: dict[str, t.Any], folder: Path) -> dict[str, t.Any]:
-    """Run a module with nothing in its environment, in an empty folder, as a user whom nobody knows."""
+    """Run a module with an empty environment, in an empty folder, as a user without an entry in passwd."""
     folder.mkdir(exist_ok=True)
     command = ["unshare", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "env", "-i", f"PYTHONPATH={TREE}"]
     ran = subprocess.run(

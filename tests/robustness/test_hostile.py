@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hostile answers at every endpoint of both generations, through the real client, over real TLS.
 
-Whatever comes ends in a result that can be used or in an error of our own, within the limits in bytes and time, and
-without a secret that the answer repeats. CERTIFICATE_ENROLL_HOSTILE_ANSWERS is how many answers are drawn in all,
-2000 without it, the same ones each time; with it they differ, and Hypothesis prints how to repeat one that fails.
+Every answer ends in a usable result or in an error of our own, within the limits in bytes and time, and without a
+secret that the answer repeats. CERTIFICATE_ENROLL_HOSTILE_ANSWERS is the number of answers in all. Without it, there
+are 2000 answers, the same in each run. With it, they differ, and Hypothesis prints how to repeat a failure.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ PARTNER = Partner.from_options("ca_demo", "demo-secret", "text")
 LIMIT = MAX_ANSWER_BYTES + 2 * MAX_HEAD_BYTES + 2 * READ_AHEAD
 VENDOR_CSR = (Path(__file__).parents[1] / "unit/plugins/module_utils/data/vendor-csr.b64").read_text().strip()
 
-# What each step sends that nobody else may see.
+# The secrets that each step sends.
 SENT = {
     "login": [hostile.PASSWORD],
     "exchange": [hostile.TEMPORAL_TOKEN],
@@ -92,7 +92,7 @@ ANSWERS = max(int(ASKED_FOR or 2000) // len(ENDPOINTS), 1)
 
 
 class World:
-    """A hostile server, two others to which it would like to send us, and a client that keeps its connections."""
+    """A hostile server, two others to which it redirects, and a client that keeps its connections."""
 
     def __init__(self, folder: Path) -> None:
         ours = Authority(folder, "ours")
@@ -107,7 +107,7 @@ class World:
         self.forget()
 
     def forget(self) -> None:
-        """Begin with no connection and no secret that is known."""
+        """Drop all connections and all known secrets."""
         self._secrets = Secrets()
         self._patient = self._transport(timeout=60.0)
         self._brief = self._transport(timeout=0.05)
@@ -117,7 +117,7 @@ class World:
             server.close()
 
     def play(self, answer: hostile.Answer) -> int:
-        """Have the server answer with this, and return the number that is in it."""
+        """Make the server send this answer, and return the number in it."""
         number = next(self.numbers)
         bait = self.baits[number % 2]
         content = answer.content.replace(hostile.NUMBER.encode(), str(number).encode())
@@ -126,7 +126,7 @@ class World:
         def behaviour(_seen: Seen, connection: Connection) -> None:
             connection.sendall(content)
             if answer.end == "stall":
-                connection.recv(1)  # until the client has had enough
+                connection.recv(1)  # until the client gives up
             while answer.end == "trickle":
                 connection.sendall(b" ")
             if answer.end != "keep":
@@ -136,7 +136,7 @@ class World:
         return number
 
     def client(self, version: str, answer: hostile.Answer) -> Client:
-        """Return a client that sends once. For a trickle a second passes with each look at its clock."""
+        """Return a client that sends once. For a trickle, each reading of its clock is a second later."""
         transport = self._brief if answer.end == "stall" else self._patient
         if answer.end == "trickle":
             transport = self._transport(timeout=60.0, clock=lambda: float(next(self._clock)))
@@ -182,7 +182,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[World]:
 
 @pytest.mark.parametrize(("version", "step"), ENDPOINTS)
 def test_answers(world: World, record_property: c.Callable[[str, object], None], version: str, step: str) -> None:
-    """Try as many as there are to be for this endpoint."""
+    """Try as many answers as each endpoint gets."""
     world.forget()
     tried = 0
 
@@ -214,7 +214,7 @@ def test_answers(world: World, record_property: c.Callable[[str, object], None],
 
 
 def can_be_shown(error: RedtrustError, secrets: t.Iterable[str]) -> None:
-    """Check what the operator gets to see, and what a traceback would show."""
+    """Check the texts that the operator sees, and the traceback."""
     said = [str(error), json.dumps(error.details(), ensure_ascii=False)]
     assert all(part.isprintable() for part in said), said
     assert all(len(part) < 2500 for part in said), said
@@ -223,7 +223,7 @@ def can_be_shown(error: RedtrustError, secrets: t.Iterable[str]) -> None:
 
 
 def can_be_used(result: object, number: int) -> None:
-    """Check that what is handed on can do no harm: in a header, in the store, on a terminal."""
+    """Check that a result does no harm in a header, in the store, or on a terminal."""
     if isinstance(result, Tokens):
         assert re.fullmatch(r"[!-~]+", result.access_token)
         assert result.refresh_token is None or result.refresh_token.isprintable()
@@ -231,7 +231,7 @@ def can_be_used(result: object, number: int) -> None:
         assert result.request_code.isprintable()
         assert x509.load_der_x509_csr(result.csr)
         if result.request_code.startswith("code-"):
-            assert result.request_code == f"code-{number}"  # and not one of an answer before
+            assert result.request_code == f"code-{number}"  # and not the one of an earlier answer
     elif isinstance(result, Finalized):
         told = f"{result.certificate_id} {result.thumbprint}"
         assert told.isprintable()

@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kill runs of the real playbooks at random moments, and read in the ledger what became of it.
+"""Kill runs of the real playbooks at random moments, and read the outcome in the ledger.
 
-CERTIFICATE_ENROLL_KILLS is how many are killed in all (50). With CERTIFICATE_ENROLL_KILL_SEED the same dice fall again;
-a test that fails prints its seed. The moments depend on the machine as well, so a failure may take a few attempts.
+CERTIFICATE_ENROLL_KILLS is the number of kills in all (50). CERTIFICATE_ENROLL_KILL_SEED repeats the random numbers; a
+test that fails prints its seed. The moments depend on the machine as well, so it may take a few attempts to repeat a
+failure.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ KILLED = {
 PHASES = {"Request": "create", "Request the renewal": "create", "Sign": "sign", "Finalize": "finalize"}
 AFTER = ("End the session", "")
 NAMES = 8
-# How long the server takes before it does something, and again before it says so: a real one makes its keys slowly.
+# The server waits this long before a step, and again before its answer: a real one makes its keys slowly.
 SLOWNESS_SECONDS = 0.25
 
 
@@ -60,7 +61,7 @@ class Story:
 
 
 def stories(kills: int) -> list[Story]:
-    """Share the kills out: every other store with 2.18, every third with 4.33."""
+    """Divide the kills among stores: every other store runs with 2.18, every third with 4.33."""
     count = max(2, -(-kills // KILLS_PER_STORE))
     cores, versions = itertools.cycle((own_core().version, "2.18")), itertools.cycle(("4.42", "4.42", "4.33"))
     shares = [kills // count + (number < kills % count) for number in range(count)]
@@ -68,7 +69,7 @@ def stories(kills: int) -> list[Story]:
 
 
 class Scene:
-    """The place of one story: its runs, those that were killed and those that are let live."""
+    """The place of one story, with its runs: those to kill and those to leave alone."""
 
     def __init__(self, story: Story, core: Core, site: Site, directory: Path, seed: str) -> None:
         self._story = story
@@ -85,7 +86,7 @@ class Scene:
     # -- runs -----------------------------------------------------------------------------------------------------
 
     def play(self, playbook: str, names: int = NAMES, renew_force: bool = True, job: str | None = None) -> Play:
-        """Return a run that issues so many certificates, or renews all of them, due or not."""
+        """Return a run that issues this many certificates, or renews all of them, due or not."""
         options = {
             name: value for name, value in self._site.options.items() if name not in ("session_path", "retry_timeout")
         }
@@ -111,13 +112,13 @@ class Scene:
         return self._runs[-1]
 
     def to_the_end(self, playbook: str, **others: t.Any) -> Run:
-        """Run a playbook that nobody kills."""
+        """Run a playbook to its end."""
         run = self.begin(self.play(playbook, **others).start)
         assert run.wait() == 0, f"{playbook} failed:\n{run.said()}"
         return run
 
     def measure(self) -> None:
-        """Learn from a clean run when the steps begin here, and how long they take."""
+        """Measure in a clean run when the steps begin on this machine, and how long they take."""
         tasks = self.to_the_end("issue", names=2).tasks()
         for (begin, task), (end, _next) in itertools.pairwise(tasks):
             if task in PHASES:
@@ -133,16 +134,16 @@ class Scene:
                 time.sleep(4 * POLL_SECONDS)
 
     def close(self) -> None:
-        """Leave no process behind."""
+        """Kill all processes of all runs."""
         for run in self._runs:
             run.kill_all()
 
     # -- kills ----------------------------------------------------------------------------------------------------
 
     def kill_runs(self) -> None:
-        """Kill as many runs as the story says, one after the other; what survives is not waited for.
+        """Kill as many runs as the story has, one after the other. Do not wait for processes that survive.
 
-        There is always work: each of the first asks for two certificates more, and what is renewed is due or not.
+        There is always work: each of the first runs asks for two more certificates. The later ones renew, due or not.
         """
         for attempt in itertools.count():
             done = len(self.fates)
@@ -155,7 +156,7 @@ class Scene:
             kill = self._kill_by_runner if way == "runner" else self._kill
             print(f"run {len(self._runs)}: {playbook} {way}: {kill(dice, way, playbook, names)}")
             if len(self.fates) == done:
-                self._haste *= 0.8  # the machine is faster than when it was measured
+                self._haste *= 0.8  # the machine is faster than in the measurement
 
     def _kill(self, dice: random.Random, way: str, playbook: str, names: int) -> str:
         run = self.begin(self.play(playbook, names).start)
@@ -178,7 +179,7 @@ class Scene:
         was_there = False
         while not run.is_over():
             found = run.processes()
-            if any(one.parent == run.pid for one in found):  # not killed yet
+            if any(one.parent == run.pid for one in found):  # the job is not killed yet
                 was_there = any(one.is_module for one in found)
             time.sleep(4 * POLL_SECONDS)
         if play.runner_status() != "timeout":
@@ -188,7 +189,7 @@ class Scene:
         return self._note(run, way, fate, f"{seconds:.2f} s")
 
     def _await_moment(self, run: Run, dice: random.Random, playbook: str) -> str:
-        """Wait for a moment in which there is work, whatever the speed of the machine; or for the end of the run."""
+        """Wait for a moment with work, at any speed of the machine, or for the end of the run."""
         kind = dice.choice(("time", "task", "request", "request"))
         if kind == "time":
             seconds = self._any_time(dice, playbook)
@@ -209,9 +210,9 @@ class Scene:
         return f"{phase} and {pause:.3f} s"
 
     def _any_time(self, dice: random.Random, playbook: str) -> float:
-        """Return seconds from the beginning of a run, in the part in which the most of it happens.
+        """Return a time in seconds from the beginning of a run, in the part with most of the work.
 
-        To renew begins with a look at the store, which takes about as long as to sign.
+        A renewal begins with a look at the store. It takes about as long as signing.
         """
         begin, _create = self._pace["create"]
         end, last = self._pace["finalize"]
@@ -238,7 +239,7 @@ class Scene:
 
 
 def check_sessions(site: Site, jobs: int) -> None:
-    """Require that nothing is left of a session but a lock, and what jobs that were killed had of their own."""
+    """Require that only lock files and the sessions of killed jobs are left."""
     directory = site.store_path.parent / "sessions"
     left = [path.name for path in directory.iterdir() if path.suffix != ".lock"]
     assert len(left) <= jobs, left

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Look for secrets in everything that a playbook leaves and tells: there are none, and planted ones are found."""
+"""Look for secrets in all files and outputs of a playbook: there are none, and planted ones are found."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PLACES = {
     "process": ("audit",),
     "temporary": ("remote",),
 }
-# Not a file of YAML: its module is known to this test alone, which ansible-lint does not forgive.
+# Not a YAML file: only this test knows the module, and ansible-lint rejects a module that it does not know.
 PLANTED = [
     {
         "hosts": "localhost",
@@ -51,11 +51,11 @@ PLANTED = [
 
 
 def test_planted_secrets_are_found_in_every_place(tmp_path: Path) -> None:
-    """Without this, a test that finds nothing would say nothing."""
+    """Without this test, a search that finds nothing would prove nothing."""
     kinds = {**GIVEN, "token": TOKEN, "code": CODE}
     secrets = {f"{kind} in {place}": f"{secret}-{place}" for kind, secret in kinds.items() for place in PLACES}
     texts = {place: "\n".join(secrets[f"{kind} in {place}"] for kind in kinds) for place in PLACES}
-    # turned round, so that it is not found where it is only handed over
+    # reversed, so that the search does not find it where the test only passes it on
     planted = [
         {"place": place, "text": base64.b64encode(text.encode()).decode()[::-1]} for place, text in texts.items()
     ]
@@ -80,7 +80,7 @@ sys.exit("this one signs nothing")
 
 
 def test_secrets_of_the_environment_are_nowhere(guarded: GetGuarded, sealed_ca: dict[str, str], tmp_path: Path) -> None:
-    """As AWX hands them over: not even in the files that Ansible keeps on request, nor in the arguments of tasks."""
+    """AWX hands secrets over like this. Ansible's kept files and the arguments of tasks have none of them."""
     server, run = guarded("4.42"), Watched.at(tmp_path)
     mark = server.mark()
     environment = server.environment(
@@ -109,7 +109,7 @@ def test_secrets_of_the_environment_are_nowhere(guarded: GetGuarded, sealed_ca: 
 
 
 def failures(sealed_ca: dict[str, str], session_path: str) -> dict[str, dict[str, t.Any]]:
-    """Return options with which a module fails, each for another reason."""
+    """Return sets of options that make a module fail, each for another reason."""
     nobody = {"username": "", "password": ""}
     proxy = "http://someone:{}@127.0.0.1:1"
     return {
@@ -145,7 +145,7 @@ def failures(sealed_ca: dict[str, str], session_path: str) -> dict[str, dict[str
 
 
 def test_secrets_in_options_are_shown_to_nobody(guarded: GetGuarded, sealed_ca: dict[str, str], tmp_path: Path) -> None:
-    """Ansible itself hands options to modules in files, and tells callbacks of them: no module can change that."""
+    """Ansible itself hands options to modules in files, and passes them to callbacks. No module can change that."""
     server, run = guarded("4.42"), Watched.at(tmp_path)
     before = server.appliance.one("SELECT COUNT(*) FROM certificates")
     options = failures(sealed_ca, str(run.seen / "session"))
@@ -169,7 +169,7 @@ def test_secrets_in_options_are_shown_to_nobody(guarded: GetGuarded, sealed_ca: 
 def test_secrets_of_the_environment_are_in_no_artifact_of_ansible_runner(
     guarded: GetGuarded, sealed_ca: dict[str, str], tmp_path: Path
 ) -> None:
-    """As AWX runs a job. It writes down the environment itself, in the file ``command``, for its own user alone."""
+    """AWX runs a job so. ansible-runner writes the environment into the file ``command``, for its own user alone."""
     server, run = guarded("4.33"), Watched.at(tmp_path)
     mark = server.mark()
     environment = server.environment(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Look for secrets in what a module prints and leaves, when a server repeats what it was sent, and when it crashes."""
+"""Look for secrets in the output and files of a module, after a crash and when a server repeats them."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ from .guarded import GIVEN, PARTNER_KEY, WRITTEN, Guarded
 if t.TYPE_CHECKING:
     from .conftest import GetGuarded
 
-# Without the forms of secrets the masks are not there, and what is repeated must be found.
+# Without the forms of secrets there are no masks, so the search must find the repeated secret.
 UNMASKED = {"_secrets._SHORTEST_FORM": 1_000_000}
-# A key that is drawn out of a password in no time.
+# A fast key derivation.
 QUICK = {"_session.kept._KEY_ITERATIONS": 1}
 
 ENCODINGS: dict[str, c.Callable[[str], str]] = {
@@ -64,11 +64,11 @@ def granted(data: t.Any) -> bytes:
 
 
 def on_one_line(texts: c.Iterable[str]) -> str:
-    """Return the texts as they can stand in the head of an answer."""
+    """Return the texts in the form that the head of an answer can hold."""
     return " ".join(texts).encode().decode("latin-1")
 
 
-# Where a server can repeat something, beside the words of a refusal: from what it was sent, encoded, to an answer.
+# Places beside the message of a refusal: each takes the encoded secrets and returns an answer with them.
 PLACES: dict[str, c.Callable[[list[str]], bytes]] = {
     "message that is cut": lambda texts: reply(envelope(message="x" * 485 + texts[0]), "400 Bad Request"),
     "page": lambda texts: reply(f"<html>{texts}</html>".encode(), "500 Oh no", Content_Type="text/html"),
@@ -99,12 +99,12 @@ ONLY_FINALIZE = ("number of the certificate", "thumbprint")
 
 
 class Stage:
-    """A server that repeats, a module that talks to it, and a place for what the module leaves."""
+    """A server that repeats secrets, a module that talks to it, and a place for the module's files."""
 
     def __init__(self, directory: Path, launcher: Launcher, guarded: Guarded, local_ca: dict[str, str]) -> None:
         authority = Authority(directory, "repeating")
         self.server = Loopback(server_context(authority.issue("127.0.0.1")))
-        # such a password goes out in Latin-1, which has no sign for the euro
+        # the client sends such a password in Latin-1, which has no sign for the euro
         self.proxy_password = GIVEN["proxy_password"].replace("\u20ac", "")
         secrets: dict[str, str | bytes] = {"partner key": PARTNER_KEY, "proxy": self.proxy_password}
         self._directory = directory
@@ -127,7 +127,7 @@ class Stage:
         self._search = Search({**secrets, **guarded.secrets()})
 
     def _issue(self, local_ca: dict[str, str]) -> None:
-        """Have a certificate signed for a request of a real server, in a store that the steps begin with."""
+        """Sign a certificate for a request of a real server, in the store that each step starts with."""
         site = Site(self._guarded.appliance, self._issued, self._launcher, local_ca, service="svc")
         site.with_access_token()
         assert not site.step("redtrust_csr", ["signed"]).status
@@ -153,7 +153,7 @@ class Stage:
         environment: c.Mapping[str, str] | None = None,
         **more: t.Any,
     ) -> tuple[Ran, list[Finding]]:
-        """Have a module do the step, with this answer; return what it said, and the secrets that it left."""
+        """Run the module of the step with this answer; return its outcome, and the secrets that it left."""
         self._count += 1
         place = self._directory / str(self._count)
         shutil.copytree(self._issued / "state", place / "state")
@@ -185,7 +185,7 @@ class Stage:
 
 
 def look(search: Search, ran: Ran, place: Path) -> list[Finding]:
-    """Return the secrets in what a run has printed, and in what lies in its place."""
+    """Return the secrets in the output of a run, and in the files of its place."""
     printed = [*search.look("stdout", ran.stdout.encode()), *search.look("stderr", ran.stderr.encode())]
     return [*printed, *search.look_in(place)]
 
@@ -226,7 +226,7 @@ def test_nothing_that_an_answer_repeats_elsewhere_is_shown_or_kept(stage: Stage,
     ("place", "step", "option"), [("date", "login", "password"), ("names of members", "create", "access_token")]
 )
 def test_nothing_short_that_an_answer_repeats_is_shown(stage: Stage, place: str, step: str, option: str) -> None:
-    """What is long is not shown at all there."""
+    """A long text is not shown at all there."""
     secret = f"{MARK}-S/h"
     given: dict[str, t.Any] = {option: secret}
     ran, found = stage.look(step, PLACES[place]([secret]), **given)
@@ -269,7 +269,7 @@ def test_what_a_proxy_repeats_is_hidden(stage: Stage) -> None:
 
 
 def guarded_site(server: Guarded, directory: Path, launcher: Launcher, sealed_ca: dict[str, str]) -> Site:
-    """Return a place whose modules are given canaries for all secrets."""
+    """Return a place that gives its modules canaries for all secrets."""
     local_ca = {**sealed_ca, "passphrase": GIVEN["passphrase"]}
     key = {"partner_secret": WRITTEN["hex"], "partner_secret_encoding": "hex"}
     return Site(server.appliance, directory, launcher, local_ca, **key).with_login()
@@ -282,7 +282,7 @@ MODULES = ("redtrust_csr", "redtrust_sign", "redtrust_finalize")
 def test_no_crash_shows_or_leaves_a_secret(
     guarded: GetGuarded, launcher: Launcher, sealed_ca: dict[str, str], tmp_path: Path, kept: str, points: str
 ) -> None:
-    """Every fault point that the modules reach, each with an exception and with SIGKILL."""
+    """Try every fault point that the modules reach, each with an exception and with SIGKILL."""
     server = guarded("4.42")
     more = {} if kept == "in a file" else {"session_key": GIVEN["session_key"], "session_path": None}
     start, cells = server.mark(), traced(guarded_site(server, tmp_path / "traced", launcher, sealed_ca), tmp_path, more)
@@ -301,7 +301,7 @@ def test_no_crash_shows_or_leaves_a_secret(
 
 
 def traced(site: Site, directory: Path, options: dict[str, t.Any]) -> list[tuple[str, str]]:
-    """Issue a certificate; return each module with each point that it reaches. What was before it is copied."""
+    """Issue a certificate; return each module with each point that it reaches. Copy the place before each module."""
     reached: list[tuple[str, str]] = []
     for module in MODULES:
         shutil.copytree(site.certificates.parent, directory / f"before {module}")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Logins without a person, and what becomes of a session that is to be kept: the modules against a real server."""
+"""Logins without a person, and sessions that are kept: the modules against a real server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BY_CERTIFICATE = [("login_request", 302), ("login_certificate", 302), ("exchange
 
 
 class Certified:
-    """A server that knows one user by a certificate, and that certificate, its key once as it is and once sealed."""
+    """A server that knows one user by a certificate; the certificate, with its key once plain and once encrypted."""
 
     def __init__(self, folder: Path) -> None:
         ours = Authority(folder, "ours")
@@ -38,7 +38,7 @@ class Certified:
         subprocess.run(command, input=PASSPHRASE.encode(), check=True, timeout=60)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             free = listener.getsockname()[1]
-        # nobody listens there, so whoever fetched it would fail
+        # no process listens there, so a client that followed the redirect would fail
         self.redirect_url = f"https://127.0.0.1:{free}/in?tkn="
         user = {"username": "maria", "password": "hers", "domain": "local.users", "certificate_cn": "maria"}
         partner = {"name": "CA_DEMO", "secret": "sandbox-partner-secret", "redirect_urls": [self.redirect_url]}
@@ -133,7 +133,7 @@ class TestByCertificate:
 
 @pytest.fixture
 def new_job(v433: Appliance, tmp_path: Path) -> t.Callable[..., Play]:
-    """Return jobs of ansible-runner, which has each play believe that somebody sits at a terminal."""
+    """Return jobs of ansible-runner. It gives each play a terminal, though there is no person."""
     facts = v433.facts
     names = ("host", "port", "auth_port", "api_version", "ca_path", "partner", "partner_secret", "redirect_url")
     credential = {f"REDTRUST_{name.upper()}": str(facts[name]) for name in names}
@@ -150,7 +150,7 @@ AWX = {"JOB_ID": "4711", "AWX_HOST": "https://awx.example.com"}
 
 
 class TestInAJob:
-    """Of AWX, where nobody sits at the terminal and no browser reaches what listens."""
+    """A job of AWX: there is no person at the terminal, and no browser reaches the listener."""
 
     def said_by(self, play: Play) -> str:
         run = play.start_with_timeout(PATIENCE_SECONDS)
@@ -163,7 +163,7 @@ class TestInAJob:
 
     @pytest.mark.parametrize("names", [("JOB_ID",), ("AWX_HOST",), ("JOB_ID", "AWX_HOST")])
     def test_nobody_is_asked(self, names: tuple[str, ...], v433: Appliance, new_job: t.Callable[..., Play]) -> None:
-        """The job of docs/signing-in.md that is launched with an empty answer."""
+        """Launch the job of docs/signing-in.md with an empty answer."""
         environment = {name: AWX[name] for name in names}
         said = self.said_by(new_job(environment, login_method="paste", login_temporal_token=""))
         assert "A person has to sign in, and a job cannot ask. Open https://" in said
@@ -189,7 +189,7 @@ class TestStayingSignedIn:
         return site
 
     def test_a_schedule_keeps_it_beyond_its_time(self, v433: Appliance, new_site: NewSite) -> None:
-        """Each run refreshes it, however young; after more than the life of an access token jobs still have it."""
+        """Each run refreshes the session, even a young one. Jobs still have it after the life of an access token."""
         site = self.signed_in(v433, new_site)
         for _run in range(3):
             assert site.run("redtrust_login", state="kept").said["action"] == "refresh"

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every point at which a job can die, and every way in which an answer can be lost: run again, and nothing is amiss.
+"""Kill a job at every point and lose an answer in every way: after another run, the state is right again.
 
-Nothing here lists the cells. A job runs once with tracing, which tells the fault points that it reaches and how often,
-and the ledger tells the steps that it asked for; each is then made to fail, in each way, in a job of its own.
+Nothing here lists the cells. One traced run tells the fault points that a job reaches, and how often. The ledger tells
+the steps that it asked for. Each of them then fails, in each way, in a job of its own.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ if t.TYPE_CHECKING:
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 OWN_ERRORS = {name for name, found in vars(_errors).items() if isinstance(found, type)}
-# At these the system says that the disk is full, and not the network or the CA.
+# At these points the system reports a full disk; at others, the network or the CA fails.
 ON_DISK = ("store ", "session ", "file ")
-# Moment and action in the sandbox; the client waits a fifth of a second for an answer that is delayed.
+# Moment and action in the sandbox. The client waits a fifth of a second for a delayed answer.
 ANSWERS = (
     ("before", "status:503"),
     ("after", "status:500"),
@@ -48,7 +48,7 @@ ANSWERS = (
 IMPATIENT: dict[str, t.Any] = {"timeout": 0.2}
 
 
-# What is promised to be tried, whatever the source says now.
+# The points that the tests must try, even if the source has lost one.
 STEPS = ("login", "exchange", "refresh", "logout", "create", "finalize")
 WRITES = ("intended", "requested", "signing", "issued", "finalized", "create_unknown", "abandoned")
 PROMISED = {
@@ -65,7 +65,7 @@ PROMISED = {
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """A fault point, as a job reaches it: in which module, and how often it was passed there before."""
+    """A fault point that a job reaches: the module, and how often the module passed it before."""
 
     module: str
     name: str
@@ -77,7 +77,7 @@ class Point:
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """A job that fails: at a point, in the way of ``do``; or at the server, with step, moment and action."""
+    """A job that fails: at a point with the fault ``do``, or at the server with step, moment and action."""
 
     name: str
     point: Point | None = None
@@ -89,7 +89,7 @@ class Cell:
 
 
 class Bench:
-    """Where the cells of one scenario are tried."""
+    """The cells of one scenario, with the means to try them."""
 
     def __init__(self, scenario: Scenario, appliance: Appliance, new_site: NewSite, directory: Path) -> None:
         self.scenario = scenario
@@ -98,7 +98,7 @@ class Bench:
         self._directory = directory
 
     def points(self) -> list[Point]:
-        """Return what a job reaches, of what the scenario is about."""
+        """Return the fault points that a job reaches, if the scenario covers them."""
         modules = (self.scenario.first, "redtrust_sign", "redtrust_finalize", "redtrust_token")
         traces = {module: self._directory / f"trace-{module}" for module in modules}
         site = self._place(["traced"])
@@ -112,7 +112,7 @@ class Bench:
         return [point for point in reached if re.fullmatch(self.scenario.points, str(point))]
 
     def steps(self) -> list[str]:
-        """Return what a job asks the server for, of what the scenario is about."""
+        """Return the steps that a job asks the server for, if the scenario covers them."""
         site = self._place(["traced"])
         before = self._appliance.one("SELECT MAX(id) FROM requests")
         self._job(site, "traced")
@@ -120,7 +120,7 @@ class Bench:
         return [step for (step,) in rows if re.fullmatch(self.scenario.steps, step)]
 
     def problems(self, cells: c.Sequence[Cell]) -> list[str]:
-        """Try the cells, and return what came of it that should not."""
+        """Try the cells, and return the wrong outcomes."""
         found = []
         for group in [cells] if self.scenario.has_token else [[cell] for cell in cells]:
             site = self._place([cell.name for cell in group])
@@ -138,7 +138,7 @@ class Bench:
         return site
 
     def _job(self, site: Site, name: str, faults: c.Mapping[str, Fault] | None = None, **options: t.Any) -> list[Ran]:
-        """Run what is made to fail, with the server as the scenario has it."""
+        """Run the job that fails, with the server faults of the scenario."""
         scenario = self.scenario
         with self._appliance.database() as connection:
             connection.execute("DELETE FROM faults WHERE fired >= times")
@@ -148,7 +148,7 @@ class Bench:
         return site.pipeline(name, first=scenario.first, faults=faults, **others, **options)
 
     def _try(self, site: Site, cell: Cell) -> c.Iterator[str]:
-        """Let a job fail; say what is wrong with the way in which it did."""
+        """Make a job fail; report a failure of the wrong kind."""
         once = self._directory / cell.name
         if cell.point:
             fault = Fault(cell.point.name, cell.do, cell.point.passed, str(once))
@@ -218,7 +218,7 @@ def test_a_job_that_fails_at_a_point(bench: Bench, do: str, record_property: Rec
 def test_a_certificate_fails_alone(
     servers: Servers, new_site: NewSite, tmp_path: Path, module: str, point: str
 ) -> None:
-    """One of three meets an error that nobody expected; the two beside it are in use in the same run."""
+    """One of three certificates meets an unexpected error; the other two are in use after the same run."""
     names = ("one", "two", "three")
     site = new_site(servers["4.42"]).with_access_token()
     ran = site.pipeline(*names, faults={module: Fault(point, "raise", 1, str(tmp_path / "once"))})
@@ -257,7 +257,7 @@ def test_every_point_is_tried(servers: Servers, new_site: NewSite, tmp_path: Pat
 
 
 def points_in_source() -> set[str]:
-    """Return what the plugins call their fault points, as patterns: a part that is put in is any text."""
+    """Return the names of the fault points in the plugins, as patterns: a replacement field matches any text."""
     patterns = set()
     for path in PLUGINS.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

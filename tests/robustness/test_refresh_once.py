@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A refresh token is sent once, also where there is time to try again; the ledger counts how often it came.
+"""A refresh token is sent once, even if there is time to retry; the ledger counts how often it arrived.
 
-In the other tests a run may try nothing again (``retry_timeout: 0``), which hides a refresh that may be repeated.
+In the other tests a run does not retry (``retry_timeout: 0``). That would hide a repeated refresh.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TIME_TO_TRY_AGAIN = 5
 
 @pytest.fixture(autouse=True)
 def cheap_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw keys out as the modules do that the driver runs."""
+    """Derive keys in the same way as the modules of the driver."""
     monkeypatch.setattr(kept, "_KEY_ITERATIONS", 1)
 
 
@@ -54,7 +54,7 @@ def test_after_a_lost_answer_a_run_logs_in(v442: Appliance, new_site: NewSite, p
 
 @pytest.mark.parametrize("fault", LOST)
 def test_nor_is_it_where_only_a_person_can_log_in(v433: Appliance, new_site: NewSite, fault: str) -> None:
-    """Whatever becomes of the runs: while the access token lives they send no refresh token that may be used up."""
+    """While the access token lives, no run sends a refresh token that may be used up, even after a failed run."""
     known = reuses(v433)
     site = site_of(v433, new_site, "store", retry_timeout=TIME_TO_TRY_AGAIN)
     site.run("redtrust_token", temporal_token=v433.temporary_token())

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is sent again and what is not, as the ledger has it; pauses take no time here."""
+"""Requests that are sent again and those that are not, by the ledger; pauses take no time here."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if t.TYPE_CHECKING:
     from ansible_collections.redtrust.certificate_enroll.tests.robustness.conftest import NewSite
 
 Call = t.Callable[[Client], object]
-# Doing these twice does no harm, so they may be sent again after an answer that was lost; the others may not.
+# These steps do no harm twice, so the client may repeat them after a lost answer; it may not repeat the others.
 REPEATABLE = ("login", "logout", "finalize")
 FAULTS = ["before drop", "after drop", "after half", "before status:503", "after status:502", "before status:429"]
-# A whole 503 or 429 to a refresh says that it was not carried out.
+# A complete 503 or 429 to a refresh means that the service did not carry it out.
 WHEN_BUSY = [("refresh", "before status:503"), ("refresh", "before status:429")]
 NEVER = ["before status:500", "before status:401", "before status:403", "before status:400", "before rubbish"]
 
 
 def call(appliance: Appliance, step: str) -> Call:
-    """Return the call of a step that works if nobody disturbs it; what it needs is there already."""
+    """Return the call of a step that works without a fault; its requirements exist already."""
     facts = appliance.facts
     if step == "login":
         return lambda one: one.login(facts["username"], facts["password"], facts["domain"])
@@ -61,7 +61,7 @@ def _length(appliance: Appliance) -> object:
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("step", ["login", "exchange", "refresh", "logout", "create", "finalize"])
 def test_what_may_be_repeated_is_and_nothing_else(v442: Appliance, step: str, fault: str) -> None:
-    """Twice the service fails, then it is well again."""
+    """The service fails twice, then works."""
     send = call(v442, step)
     before = steps(v442).get(step, 0)
     moment, action = fault.split(" ")
@@ -70,7 +70,7 @@ def test_what_may_be_repeated_is_and_nothing_else(v442: Appliance, step: str, fa
     one = machine.client(v442, machine.retry(1000.0))
     if step in REPEATABLE or (step, fault) in WHEN_BUSY:
         if fault.startswith("after") and step == "logout":
-            # done the first time, so the second finds no session any more
+            # the first request was carried out, so the second finds no session
             with pytest.raises(RefusedError, match="SESSION_ENDED"):
                 send(one)
         else:
@@ -94,13 +94,13 @@ def test_what_does_not_mend_itself_is_sent_once(v442: Appliance, step: str, faul
     machine = Machine()
     with pytest.raises(ServiceError):
         send(machine.client(v442, machine.retry(1000.0)))
-    # an upload that is not confirmed is asked for once more
+    # the client asks once more for an upload that is not confirmed
     assert steps(v442)[step] - before == (2 if (step, fault) == ("finalize", "before rubbish") else 1)
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_retry_after_is_obeyed(v442: Appliance, form: str) -> None:
-    """As a date it is by the clock of the service, which is three hours ahead."""
+    """A date is by the clock of the service, which is three hours ahead."""
     v442.set(clock_offset=10800)
     value = "40" if form == "seconds" else email.utils.formatdate(time.time() + 10800 + 40, usegmt=True)
     v442.fault("login", "before", "status:503", retry_after=value, times=1)

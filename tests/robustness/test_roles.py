@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The roles are red when something failed: whatever it is, in whichever step, with whatever signs.
+"""The roles fail when a certificate failed: for any error, in any step, with any signer.
 
-Each run is one play with one role. One certificate fails in each step that can fail in that way, and two do not. What
-the play knows at its end is read from a file that it writes.
+Each run is one play with one role. One certificate fails in each step that can fail in that way, and two do not. The
+play writes its variables to a file at its end, and the tests read that file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance imp
 if t.TYPE_CHECKING:
     from .conftest import NewSite
 
-# The modules of a play that has it on its path reach the fault points of the tests.
+# With this folder on the path, the modules of a play reach the fault points of the tests.
 ARMED = Path(__file__).resolve().parent / "armed"
 ROLES = ("issue", "renew")
 SIGNERS = ("local_ca", "command", "own tasks")
@@ -40,7 +40,7 @@ GOOD = ("good 1", "good 2")
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One certificate that fails: in a step, in a way. ``cause`` stands in what is told of it."""
+    """One certificate that fails in a step, in a way. ``cause`` is part of its message."""
 
     step: str
     cause: str
@@ -51,14 +51,14 @@ class Cell:
 
 
 def cells(signer: str, way: str) -> list[Cell]:
-    """Return what fails in this way, with this signer: a local CA makes no certificate that the gate refuses."""
+    """Return the failures of this way with this signer. A local CA makes no certificate that the gate refuses."""
     causes = {step: CAUSES.get((step, way), {}) for step in STEPS}
     told = {step: cause if isinstance(cause, str) else cause.get(signer) for step, cause in causes.items()}
     return [Cell(step, cause) for step, cause in told.items() if cause]
 
 
 _REFUSED, _BLOCKED = (words for _status, words in signing_ca.WORDS.values())
-# The words of who caused it. For a way of a step that is not in here there is nothing that could fail so.
+# The words of the failing party, by step and way. A pair that is missing here cannot occur.
 CAUSES: t.Mapping[tuple[str, str], str | t.Mapping[str, str]] = {
     ("request", "refused"): "HTTP 400",
     ("request", "for good"): "HTTP 403",
@@ -96,7 +96,7 @@ SIGNING = {"gate refused": "another subject", "gate for good": "another key", "g
 
 
 class Stage:
-    """A place in which a play is run, with the role of one signer."""
+    """A place that runs a play, with one role and one signer."""
 
     def __init__(self, site: Site, role: str, signer: str) -> None:
         self.site = site
@@ -114,9 +114,9 @@ class Stage:
         fault: Fault | None = None,
         entries: t.Sequence[t.Mapping[str, t.Any]] = (),
     ) -> int:
-        """Run the play and return its status; ``ways`` says how the CA fails for which name.
+        """Run the play and return its status; ``ways`` are the ways in which the CA fails, by name.
 
-        ``entries`` is what is asked for, where that is not the usual.
+        ``entries`` replaces the usual entries of the names.
         """
         tasks = self._directory / "sign.yml"
         tasks.write_text(yaml.safe_dump(self._own_tasks(ways)), encoding="utf-8")
@@ -134,7 +134,7 @@ class Stage:
         return self.play([{"block": [self.include(variables)], "always": tell}], fault)
 
     def include(self, variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """Return a task that includes the role, with variables that are named without their prefix."""
+        """Return a task that includes the role; the names of the variables lack their prefix."""
         given = {f"{self.role}_{name}": value for name, value in variables.items()}
         return {"ansible.builtin.include_role": {"name": f"redtrust.certificate_enroll.{self.role}"}, "vars": given}
 
@@ -175,13 +175,13 @@ class Stage:
         return ran.returncode
 
     def _tell(self, facts: t.Mapping[str, str]) -> dict[str, t.Any]:
-        """Return a task that writes down what the play knows."""
+        """Return a task that writes the variables of the play to a file."""
         place = str(self._directory / "told.json")
         copy = {"content": "{{ told | to_json }}", "dest": place, "mode": "0600"}
         return {"ansible.builtin.copy": copy, "vars": {"told": dict(facts)}, "check_mode": False}
 
     def refused(self, attempts: t.Sequence[t.Mapping[str, t.Any]], *options: str) -> list[str]:
-        """Try the role with each of these variables; return what was said of it."""
+        """Try the role with each of these variables; return the error messages."""
         words = "ansible_failed_result.msg | default('') ~ ansible_failed_result.argument_errors | default('')"
         said = f"{{{{ said + [{words}] }}}}"
         rescue = [{"ansible.builtin.set_fact": {"said": said}}]
@@ -192,7 +192,7 @@ class Stage:
         return t.cast("list[str]", self.told["said"])
 
     def _signing(self, ways: t.Mapping[str, str]) -> dict[str, t.Any]:
-        """Return the variables that say what signs."""
+        """Return the variables of the signer."""
         if self.signer == "local_ca":
             return {"signer": "local_ca", "local_ca": self.site.local_ca}
         if self.signer == "command":
@@ -217,17 +217,17 @@ class Stage:
 
     @staticmethod
     def entry(name: str) -> dict[str, t.Any]:
-        """Return what is asked for under a name."""
+        """Return the entry of a name."""
         entry = {"name": name, "dn": {"cn": name, "o": "Example"}, "provider": "CA_DEMO", "key_type": "ECDSA"}
         return {**entry, "key_length": 256, "subject_alt_name": []}
 
     def issued(self, names: t.Iterable[str]) -> None:
-        """Have the certificates that the role renew begins with."""
+        """Issue the certificates that the role renew starts with."""
         if self.role == "renew":
             self.site.pipeline(*names, workers=1)
 
     def result(self, name: str) -> dict[str, t.Any]:
-        """Return what the play knows of a certificate."""
+        """Return the play's result of a certificate."""
         (found,) = [entry for entry in self.told["results"] if entry["name"] == name]
         return t.cast("dict[str, t.Any]", found)
 
@@ -239,9 +239,9 @@ def stage(request: pytest.FixtureRequest, v442: Appliance, new_site: NewSite) ->
 
 
 def test_every_step_and_way_is_thought_of() -> None:
-    """What is not among the causes cannot happen: only these."""
+    """Only these cannot happen; every other step and way has a cause."""
     impossible = {
-        ("request", "crash"),  # of the module, not of one certificate: see below
+        ("request", "crash"),  # a crash of the module, not of one certificate: see below
         ("gate", "unreachable"),
         ("gate", "crash"),
         ("upload", "crash"),
@@ -251,7 +251,7 @@ def test_every_step_and_way_is_thought_of() -> None:
 
 
 def wish_for_what_no_ca_makes(stage: Stage, name: str) -> None:
-    """Let a request be on its way that an earlier release did not refuse."""
+    """Leave a pending request that an earlier release did not refuse."""
     first = "redtrust_csr" if stage.role == "issue" else "redtrust_renew"
     options = {"certificates": [stage.entry(name)]} if stage.role == "issue" else {"force": True}
     ran = stage.site.step(first, [name], **options)
@@ -295,7 +295,7 @@ def test_what_failed_is_told_with_its_cause(stage: Stage, way: str) -> None:
 
 
 def _unfolded(output: str) -> str:
-    """Return what was printed, as it was before JSON quoted it."""
+    """Return the output without the quoting of JSON."""
     return output.replace('\\"', '"')
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One session for many processes, whoever of them dies; the ledger says who logged in and what was sent twice.
+"""One session for many processes, even if one dies; the ledger counts logins and repeated requests.
 
 The sandbox ends a session whose refresh token it sees a second time.
 """
@@ -40,8 +40,8 @@ if t.TYPE_CHECKING:
 KEY = "a session key of the user's own"
 Place = t.Literal["file", "store"]
 PLACES: tuple[Place, ...] = ("file", "store")
-# The points of a refresh in their order, each with how often it is passed first, and what is to do after a death there.
-# What is saved first is the mark that the token is on its way.
+# The points of a refresh in their order. Each has the number of times it is passed first, and the next action after a
+# death there. The first save stores the mark that the token was sent.
 REFRESH: dict[Place, list[tuple[str, int, str]]] = {
     "file": [
         ("session before", 0, "refresh"),
@@ -73,12 +73,12 @@ CELLS = [(place, *cell) for place in PLACES for cell in REFRESH[place]]
 
 @pytest.fixture(autouse=True)
 def cheap_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw keys out as the modules do that the driver runs."""
+    """Derive keys in the same way as the modules of the driver."""
     monkeypatch.setattr(kept, "_KEY_ITERATIONS", 1)
 
 
 def site_of(appliance: Appliance, new_site: NewSite, place: Place, **options: t.Any) -> Site:
-    """Return a place whose session is kept in a file or in the store; in 4.42 the modules log in by themselves."""
+    """Return a place that keeps its session in a file or in the store; in 4.42 the modules log in by themselves."""
     own = {"session_path": None, "session_key": KEY} if place == "store" else {}
     site = new_site(appliance, **{**own, **options})
     return site if appliance.is_433 else site.with_login()
@@ -86,7 +86,7 @@ def site_of(appliance: Appliance, new_site: NewSite, place: Place, **options: t.
 
 @contextlib.contextmanager
 def kept_place(site: Site) -> t.Iterator[SessionStorage]:
-    """Open what keeps the session of a place."""
+    """Open the storage of the session of a place."""
     if site.options.get("session_key"):
         given = {name: value for name, value in site.options.items() if name in CONNECTION}
         params = ArgumentSpecValidator(CONNECTION).validate(given).validated_parameters
@@ -109,7 +109,7 @@ def loaded(site: Site) -> KeptSession:
 
 
 def let_be_due(site: Site) -> None:
-    """Do what the time does after which a session is refreshed; at the service it still lives."""
+    """Make a session due for a refresh; at the service it still lives."""
     with kept_place(site) as place, place.locked():
         session = place.load()
         assert session is not None
@@ -118,7 +118,7 @@ def let_be_due(site: Site) -> None:
 
 
 def let_end(site: Site) -> None:
-    """Do what the time does after which the access token is over; at the service it still lives."""
+    """Make an access token expire; at the service it still lives."""
     with kept_place(site) as place, place.locked():
         session = place.load()
         assert session is not None
@@ -144,7 +144,7 @@ def reuses(appliance: Appliance) -> int:
 
 
 def counted(appliance: Appliance) -> dict[str, int]:
-    """Return how often tokens were asked for since the test began."""
+    """Return the number of requests for tokens since the test began, by step."""
     return {
         step: count for step, count in steps(appliance).items() if step in ("login", "exchange", "refresh", "logout")
     }
@@ -155,7 +155,7 @@ class TestMany:
     def test_sixteen_processes(
         self, request: pytest.FixtureRequest, new_site: NewSite, version: str, place: Place
     ) -> None:
-        """One of them logs in for all, and later one of them refreshes for all."""
+        """One process logs in for all, and later one process refreshes for all."""
         appliance: Appliance = request.getfixturevalue(version)
         site = site_of(appliance, new_site, place)
         how, given = "login", {}
@@ -191,7 +191,7 @@ class TestDeath:
         then: str,
         record_property: t.Callable[[str, object], None],
     ) -> None:
-        """Those who come after it send no token that may be used up, and find out at once that it is dead."""
+        """The later processes send no token that may be used up, and detect at once that the process is dead."""
         known = reuses(v442)
         site = site_of(v442, new_site, place)
         site.run("redtrust_token")
@@ -216,7 +216,7 @@ class TestDeath:
 
     @pytest.mark.parametrize("point", ["refresh send", "refresh received"])
     def test_where_only_a_person_can_log_in(self, v433: Appliance, new_site: NewSite, point: str) -> None:
-        """What is left of the session is used to its end, and then its refresh token is sent once more, not twice."""
+        """The runs use the rest of the session, and then send its refresh token once more, not twice."""
         v433.set(expired_access_at_refresh="accept")
         known = reuses(v433)
         site = site_of(v433, new_site, "store")
@@ -249,7 +249,7 @@ class TestDeath:
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("status", ["status:503", "status:429", "html:503"])
 def test_a_service_that_is_busy_costs_nothing(v433: Appliance, new_site: NewSite, place: Place, status: str) -> None:
-    """Nobody has to sign in, whatever the schedule did meanwhile, and every job goes on."""
+    """No person has to sign in, whatever the schedule did meanwhile, and every job goes on."""
     known = reuses(v433)
     site = site_of(v433, new_site, place)
     site.run("redtrust_token", temporal_token=v433.temporary_token())
@@ -259,7 +259,7 @@ def test_a_service_that_is_busy_costs_nothing(v433: Appliance, new_site: NewSite
     assert kept_alive.errors == {"SessionError"}
     assert "nothing is lost by that, the next run tries again" in kept_alive.said["msg"]
     assert "a person has to sign in" not in kept_alive.said["msg"]
-    # the token that began it is used up, and is not the cause
+    # the temporary token that opened the session is used up, and is not the cause
     used = site.run("redtrust_token", temporal_token="used-up")
     assert (used.status, used.said["action"]) == (0, "none")
     assert site.run("redtrust_login", state="kept").said["action"] == "refresh"
@@ -297,7 +297,7 @@ class TestLostAnswer:
     @pytest.mark.parametrize("action", ["after drop", "after half", "after status:500", "before drop", "after rubbish"])
     @pytest.mark.parametrize("place", PLACES)
     def test_of_a_refresh(self, v442: Appliance, new_site: NewSite, place: Place, action: str) -> None:
-        """Whether it was carried out or not: the token is never sent again."""
+        """The token is never sent again, even if the service did not carry the refresh out."""
         known = reuses(v442)
         site = site_of(v442, new_site, place)
         site.run("redtrust_token")
@@ -310,7 +310,7 @@ class TestLostAnswer:
 
 
 class TestHeld:
-    """A process that is stopped in the middle of it, and wakes up when others have gone on."""
+    """A process that is stopped during its work, and wakes up after others have gone on."""
 
     def test_who_holds_the_file_is_named_and_harms_nobody(
         self, v442: Appliance, new_site: NewSite, tmp_path: Path
@@ -368,7 +368,7 @@ class TestList:
         return int(appliance.one("SELECT COUNT(*) FROM secrets WHERE kind = 'request_code'"))
 
     def test_a_session_that_ends_in_the_middle(self, v442: Appliance, new_site: NewSite) -> None:
-        """One new session for all workers, and each certificate is asked for once by a request that was taken."""
+        """There is one new session for all workers. Each certificate has one accepted request."""
         site = site_of(v442, new_site, "file", workers=8)
         before = self.keys(v442)
         v442.fault("create", "before", "delay:0.5", times=0)
@@ -384,7 +384,7 @@ class TestList:
         assert self.keys(v442) - before == len(self.NAMES)
 
     def test_a_session_that_is_about_to_end_in_the_middle(self, v433: Appliance, new_site: NewSite) -> None:
-        """It is refreshed before that, once for all workers; no request is refused. The list takes ten seconds."""
+        """One worker refreshes the session in time for all; no request is refused. The list takes ten seconds."""
         temporary = v433.temporary_token()
         v433.set(access_token_lifetime=9)
         site = site_of(v433, new_site, "store", workers=4, temporal_token=temporary)
@@ -393,7 +393,7 @@ class TestList:
         assert refusals(v433) == []
         asked = counted(v433)
         assert asked["exchange"] == 1
-        # twice where the machine is so busy that the list takes longer
+        # twice if the machine is so busy that the list takes longer
         assert asked["refresh"] in (1, 2)
 
     def test_403_is_not_tried_again(self, v442: Appliance, new_site: NewSite) -> None:
@@ -473,7 +473,7 @@ class TestSessionKey:
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("point", ["before", "written"])
 def test_a_full_disk_leaves_the_session_that_was(v442: Appliance, new_site: NewSite, place: Place, point: str) -> None:
-    """The mark cannot be saved, so nothing is sent."""
+    """The mark cannot be saved, so the refresh is not sent."""
     site = site_of(v442, new_site, place)
     site.run("redtrust_token")
     let_be_due(site)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever is wrong with TLS: refused, explained, not tried again, and no row of it in the ledger."""
+"""TLS that is wrong in any way: refused, explained, not tried again, and not in the ledger."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Serve = c.Callable[..., Appliance]
 
 TOKENS = Tokens("canary.access.token", "canary-refresh")
 SPEC = CertificateSpec("www", DistinguishedName((("cn", "www"),)), "CA_DEMO")
-# What is wrong with the server's certificate -> what the operator is told.
+# The fault of the server's certificate -> the message for the operator.
 WRONG_SERVERS = {
     "expired": "has expired: have it renewed",
     "future": "is not valid yet: compare the clocks",
@@ -81,7 +81,7 @@ def paper(tmp_path_factory: pytest.TempPathFactory) -> Paper:
 
 @pytest.fixture(scope="module")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Serve]:
-    """Start servers, one for each way of TLS, that are gone when the module is over."""
+    """Start servers, one for each TLS configuration, and stop them at the end of the module."""
     running: dict[str, Appliance] = {}
     with contextlib.ExitStack() as stack:
 
@@ -102,7 +102,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def client(server: Appliance, pauses: list[float] | None = None, **options: t.Any) -> Client:
-    """Return a client that notes its pauses instead of making them; a second passes with each look at the clock."""
+    """Return a client that records its pauses and does not wait; each reading of its clock is a second later."""
     facts = server.facts
     chosen = {"ca_path": facts["ca_path"], "timeout": 20.0, **options}
     ticks = itertools.count()
@@ -112,7 +112,7 @@ def client(server: Appliance, pauses: list[float] | None = None, **options: t.An
 
 
 def is_refused(server: Appliance, says: str, **options: t.Any) -> None:
-    """Check that neither a login nor a create comes to anything, at once, in words and without a trace."""
+    """Check that login, create and logout fail at once, with this message, and leave no request at the server."""
     facts = server.facts
     pauses: list[float] = []
     one = client(server, pauses, **options)
@@ -138,7 +138,7 @@ def is_taken(server: Appliance, **options: t.Any) -> None:
 @pytest.mark.parametrize(("kind", "says"), WRONG_SERVERS.items(), ids=list(WRONG_SERVERS))
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_a_server_that_is_not_who_it_should_be(serve: Serve, paper: Paper, kind: str, says: str) -> None:
-    """Without a check of certificates it is taken for the service, whoever it is."""
+    """Without a check of certificates, any server is accepted."""
     server = serve(certificate_path=getattr(paper, kind))
     is_refused(server, says, ca_path=paper.ca)
     is_taken(server, ca_path=paper.ca, validate_certs=False)
@@ -177,7 +177,7 @@ class TestClientCertificate:
     def test_a_create_that_is_refused_leaves_no_doubt(
         self, serve: Serve, paper: Paper, new_site: NewSite, protocol: str
     ) -> None:
-        """Through the module: no key can have been made, so nothing waits for a person, and it is tried anew."""
+        """Run the module: no key can exist, so nothing waits for a person, and the next run tries again."""
         server = self.strict(serve, paper, protocol)
         site = new_site(server, access_token="canary.access.token", client_cert=paper.revoked)
         ran = site.step("redtrust_csr", ["www"])
@@ -204,7 +204,7 @@ class TestClientCertificate:
 def test_a_ca_file_that_is_none(
     serve: Serve, paper: Paper, new_site: NewSite, tmp_path: Path, content: bytes | None, says: str, checked: bool
 ) -> None:
-    """It is looked at where certificates are not checked as well: nothing that is named is passed over."""
+    """The file is read even if certificates are not checked: no option is ignored."""
     server = serve(certificate_path=paper.good)
     path = tmp_path / "ca.pem"
     if content is not None:

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A module that outlives its job: held at each point, overtaken by a new job, let go. It changes nothing and says why.
+"""A module that outlives its job, held at each point while a new job does the work: it changes nothing and says why.
 
-The points are found by tracing. Not held is what has the write lock of the store, since nobody can overtake it.
+Tracing finds the points. A module that has the write lock of the store is not held, since no job can overtake it.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if t.TYPE_CHECKING:
     from .conftest import NewSite
 
 Record = c.Callable[[str, object], None]
-# How many modules come before it.
+# The number of modules before it.
 SOONER = {"redtrust_csr": 0, "redtrust_renew": 0, "redtrust_sign": 1, "redtrust_finalize": 2}
 
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """A module that is held in the middle of an issuance or a renewal."""
+    """A module that is held during an issuance or a renewal."""
 
     module: str
     renews: bool
@@ -48,7 +48,7 @@ class Kind:
         return "redtrust_renew" if self.renews else "redtrust_csr"
 
     def prepare(self, site: Site, names: c.Sequence[str]) -> None:
-        """Bring these names to where the module has something to do."""
+        """Bring these names to a state in which the module has work."""
         if self.renews:
             issue(site, names)
         for module in (self.first, "redtrust_sign")[: SOONER[self.module]]:
@@ -68,7 +68,7 @@ KINDS = (
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """What a survivor must not change."""
+    """The state that a survivor must not change."""
 
     rows: list[dict[str, t.Any]]
     certificates: list[tuple[t.Any, ...]]
@@ -86,7 +86,7 @@ class Seen:
 
 
 def points(site: Site, module: str, name: str, path: Path) -> list[tuple[str, int]]:
-    """Return the points that the module reaches, each with how often it was passed before."""
+    """Return the points that the module reaches, each with the number of times it was passed before."""
     return points_of(site.step(module, [name], Fault(trace=str(path))), path)
 
 
@@ -102,7 +102,7 @@ def points_of(ran: Ran, path: Path) -> list[tuple[str, int]]:
 
 
 def last_word(reached: c.Sequence[tuple[str, int]]) -> range:
-    """Return where a run has planned under its lease and is still to write: who is overtaken there has to say so."""
+    """Return the points after the plan and before the last write: an overtaken run must report an error there."""
     names = [point for point, _passed in reached]
     puts = [index for index, name in enumerate(names) if name.startswith("store put") and name.endswith("before")]
     return range(names.index("store acquire committed") + 1, puts[-1] + 1)
@@ -114,12 +114,12 @@ def rows_of(site: Site, table: str) -> list[tuple[t.Any, ...]]:
 
 
 def may_be_held(point: str) -> bool:
-    """Return whether others can overtake one that is held there: not one that has the write lock of the store."""
+    """Return whether others can overtake a run held there. They cannot if it has the write lock of the store."""
     return not re.fullmatch("store .* written", point)
 
 
 def overtake(site: Site, kind: Kind, names: c.Sequence[str]) -> None:
-    """Bring the names to their end, and go on to the next revision, whose files are others."""
+    """Bring the names to their end, and go on to the next revision, which has other files."""
     renewal: dict[str, dict[str, t.Any]] = {
         "redtrust_renew": {"force": True},
         "redtrust_sign": {},
@@ -168,7 +168,7 @@ def test_who_is_overtaken_changes_nothing(
 def test_who_logs_in_too_late_keeps_nothing(
     v442: Appliance, new_site: NewSite, tmp_path: Path, record_property: Record
 ) -> None:
-    """With a session in the store; for one that is refreshed see test_session."""
+    """The session is in the store; test_session covers one that is refreshed."""
 
     def place() -> Site:
         return new_site(v442).with_login().with_session_key()

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Judge what is left when all is quiet: the store, the files, and above them the ledger of the server.
+"""Judge the final state: the store, the files, and above all the ledger of the server.
 
-Neither the store's code nor the server's is used: rows are read by plain SQL.
+It uses neither the code of the store nor that of the server: it reads rows with plain SQL.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ Row = c.Mapping[str, t.Any]
 
 
 def verdict(site: Site, *, never_left: int = 0) -> list[str]:
-    """Return what is wrong, in sentences; nothing when every promise was kept since the site was made.
+    """Return the problems, in sentences; nothing if every promise was kept since the site was made.
 
-    ``never_left`` is how many runs may have died between the intent and the sending of it: those leave a
-    ``create_unknown`` for which the server knows no request.
+    ``never_left`` is the maximum number of runs that died between the intent and its request. Those leave a
+    ``create_unknown`` for which the server has no request.
     """
     return [
         *_revision_problems(site.revisions()),
@@ -58,10 +58,10 @@ def _revision_problems(rows: c.Sequence[Row]) -> c.Iterator[str]:
 
 
 def _key_problems(site: Site, never_left: int) -> c.Iterator[str]:
-    """Compare the keys without a certificate, by what was asked for, with the creates of unknown outcome.
+    """Compare the keys without a certificate, by the requested name, with the creates of unknown outcome.
 
-    A create that was answered with an error, or not at all, and made no key is one of unknown outcome as well:
-    the client cannot tell. A request that was given up by a decision has the CSR of its key.
+    A create without an answer, or with an error, that made no key has an unknown outcome as well: the client cannot
+    tell. A request that a decision gave up has the CSR of its key.
     """
     rows = site.revisions()
     explained = {bytes(row["csr"]) for row in rows if row["csr"] and row["state"] in ("abandoned", "rejected")}
@@ -87,7 +87,7 @@ def _key_problems(site: Site, never_left: int) -> c.Iterator[str]:
 
 
 def _certificate_problems(site: Site) -> c.Iterator[str]:
-    """Compare what was uploaded since with what the store says of it, and what is in use here and there."""
+    """Compare the uploads since the start with the store, and the certificates in use on both sides."""
     here = {row["thumbprint"]: row for row in site.revisions() if row["state"] in ("finalized", "superseded")}
     there = site.appliance.rows(
         "SELECT c.thumbprint, c.state, c.pem, k.csr FROM certificates c JOIN keys k USING (request_code)"
@@ -111,14 +111,14 @@ def _certificate_problems(site: Site) -> c.Iterator[str]:
 
 
 def _session_problems(site: Site) -> c.Iterator[str]:
-    # Once it is, where only a person can log in and there is nothing to lose: the access token is over.
+    # One reuse is allowed if only a person can log in: the access token has expired, so nothing can be lost.
     query = "SELECT id, refresh_reuses FROM sessions WHERE rowid > ? AND refresh_reuses > ?"
     for session, reuses in site.appliance.rows(query, site.since_session, 0 if site.options.get("username") else 1):
         yield f"a refresh token of session {session} was sent again, {reuses} times"
 
 
 def _lease_problems(site: Site) -> c.Iterator[str]:
-    """Name leases that would keep the next run waiting: those of processes that live on."""
+    """Name the leases that would delay the next run: those of live processes."""
     for lease in site.leases():
         named = re.search(r"pid (\d+)", lease["holder"])
         if named is None or Path(f"/proc/{named[1]}").exists():

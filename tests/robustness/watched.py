@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a playbook so that everything it leaves or tells anybody ends up in files below one directory."""
+"""Run a playbook so that all its files and outputs end up below one directory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PLAYS = Path(__file__).parent / "leaks"
 
 @dataclasses.dataclass(frozen=True)
 class Watched:
-    """One run. What it is given is in ``given``, all that comes of it in ``seen``."""
+    """One run: its input is in ``given``, all its output in ``seen``."""
 
     given: Path
     seen: Path
@@ -36,7 +36,7 @@ class Watched:
         return made
 
     def play(self, playbook: str, variables: c.Mapping[str, t.Any], environment: c.Mapping[str, str]) -> int:
-        """Run ansible-playbook as talkative as it gets; return its exit status."""
+        """Run ansible-playbook with the most verbose output; return its exit status."""
         (self.given / "variables.json").write_text(json.dumps(variables), encoding="utf-8")
         command = ["ansible", "playbook", "-vvvv", "--diff", str(PLAYS / playbook)]
         return self._run([*command, "--extra-vars", f"@{self.given / 'variables.json'}"], environment)
@@ -63,11 +63,11 @@ class Watched:
             ).returncode
 
     def text(self, name: str) -> str:
-        """Return a file of what came of it."""
+        """Return the text of a file of the output."""
         return (self.seen / name).read_text(encoding="utf-8", errors="replace")
 
     def _environment(self) -> dict[str, str]:
-        """Return an environment with nothing of the user's in it, in which everything is kept and told."""
+        """Return an environment that has nothing from the user, and that records everything."""
         seen = self.seen
         return {
             "ANSIBLE_CACHE_PLUGIN": "ansible.builtin.jsonfile",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A limit for each test, so that one that hangs is one that fails."""
+"""A time limit for each test, so that a test that hangs fails."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typing as t
 
 import pytest
 
-# Much longer than any of them takes. A module may set a shorter one, where what it tests is that something ends.
+# Much longer than any test takes. A module that tests that something ends may set a shorter limit.
 LIMIT_SECONDS = 300
 # They start a worker of the store, another run, or a shell in a mount namespace of its own.
 PROCESS_FIXTURES = frozenset(("worker", "other", "mounted"))
@@ -21,13 +21,13 @@ PROCESS_FIXTURES = frozenset(("worker", "other", "mounted"))
 
 @pytest.fixture(autouse=True)
 def limit(request: pytest.FixtureRequest) -> t.Iterator[None]:
-    """End a test that takes too long, wherever it waits; what it tests cannot catch that."""
+    """End a test that takes too long, wherever it waits; the tested code cannot catch that."""
     seconds: int = getattr(request.module, "LIMIT_SECONDS", LIMIT_SECONDS)
 
     def end(_signal: int, _frame: object) -> t.NoReturn:
         pytest.fail(f"it still runs after {seconds} seconds")
 
-    if threading.current_thread() is not threading.main_thread():  # only there a signal can be handled
+    if threading.current_thread() is not threading.main_thread():  # only the main thread can handle a signal
         yield
         return
     before = signal.signal(signal.SIGALRM, end)
@@ -40,7 +40,7 @@ def limit(request: pytest.FixtureRequest) -> t.Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what asks for a fixture that starts a program, so that ``-m "not process"`` leaves it out."""
+    """Mark the tests with a fixture that starts a program, so that ``-m "not process"`` leaves them out."""
     for item in items:
         if PROCESS_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("process")
@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def no_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a test that is not marked with ``process`` start nothing but openssl, which makes its input."""
+    """Fail a test without the mark ``process`` that starts a program other than openssl, which makes its input."""
     if request.node.get_closest_marker("process"):
         return
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read the imports of plugin code from its source, and the order that they have to keep."""
+"""Read the imports of plugin code from its source, and define the order of the layers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 ABSOLUTE = "ansible_collections.redtrust.certificate_enroll.plugins."
 
-# Each of these knows only those above it, and of a package only its api.
+# Each layer imports only those above it, and only the api of a package.
 LAYERS = (
     "_fault_points",
     "_printable",
@@ -46,7 +46,7 @@ def is_package(layer: str) -> bool:
 
 
 def imports_of(path: PurePosixPath, tree: ast.AST) -> c.Iterator[tuple[int, str]]:
-    """Return line and full name of everything that is imported, wherever in the file."""
+    """Return line and full name of every import, anywhere in the file."""
     package = (ABSOLUTE + ".".join(path.parent.parts)).split(".")
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hold docs/architecture.md to the code: its picture to the imports, its recipes to the files."""
+"""Compare docs/architecture.md with the code: its picture with the imports, its recipes with the files."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def uses() -> dict[str, set[str]]:
 
 
 def reach(start: str, arrows: dict[str, set[str]]) -> set[str]:
-    """Return all that can be reached along the arrows, in one step or more."""
+    """Return all places that the arrows reach, in one step or more."""
     return {place for other in arrows[start] for place in (other, *reach(other, arrows))}
 
 
 def picture(arrows: dict[str, set[str]]) -> str:
-    """Draw the packages in Mermaid; an arrow is left out where a longer way shows the same."""
+    """Draw the packages in Mermaid; leave out an arrow if a longer way shows the same."""
     lines = ["flowchart TD"]
     for user in [MODULES, *(layer for layer in reversed(LAYERS) if is_package(layer))]:
         longer = {place for other in arrows[user] for place in reach(other, arrows)}
@@ -89,7 +89,7 @@ def recipe(title: str) -> set[str]:
 
 
 def product_files_with(word: str) -> set[str]:
-    """Return the files of the product in which a word stands, but for the sandbox, which is a server of its own."""
+    """Return the product files that contain a word, except those of the sandbox, which is a server of its own."""
     found = set()
     for path in [*(ROOT / "plugins").rglob("*.py"), *(ROOT / "roles").rglob("*.yml")]:
         relative = path.relative_to(ROOT)

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hold docs/conformance.md and docs/promises.md to their word.
+"""Check docs/conformance.md and docs/promises.md.
 
-No row is left out, no cell is empty, and each test that is named is there.
+No row is left out, no cell is empty, and each cited test exists.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _READING = re.compile(r"\[(R\d+)\]\(#readings\)")
 
 
 def problems(document: str, sides: int = 2) -> list[str]:
-    """Return what is wrong with a document whose rows end with the evidence of so many sides."""
+    """Return the problems of a document whose rows end with the evidence of this many sides."""
     return [*_numbering_problems(document), *_cell_problems(document), *_evidence_problems(document, sides)]
 
 
@@ -103,7 +103,7 @@ def _is_there(span: str) -> bool:
 
 @functools.cache
 def _names_in(file: str) -> frozenset[str]:
-    """Return the tests or tasks of the only file whose path ends so; none where several do."""
+    """Return the tests or tasks of the only file whose path ends like this; none if there are several such files."""
     found = [path for path in TESTS.rglob(Path(file).name) if path.as_posix().endswith(f"/{file}")]
     if len(found) != 1:
         return frozenset()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hold together the text that Ansible makes us write more than once, and find all other text that stands twice.
+"""Keep copies of text equal where Ansible demands copies, and find all other duplicate text.
 
 Ansible has no fragments for RETURN blocks and for the argument specs of roles.
 """
@@ -25,7 +25,7 @@ RUN = 12
 COLLECTION = "redtrust.certificate_enroll"
 
 STEPS = ("redtrust_csr", "redtrust_finalize", "redtrust_renew", "redtrust_sign")
-# What may differ between the RETURN blocks of these four modules, and why.
+# Allowed differences between the RETURN blocks of these four modules, with the reason.
 RETURN_MAY_DIFFER = {
     "certificates.action.description": "each step has actions of its own",
     "certificates.action.sample": "each step has actions of its own",
@@ -41,7 +41,7 @@ RETURN_OF_SOME = {
 }
 
 ROLES = ("issue", "renew")
-# What may differ between the argument specs of these two roles, apart from the prefix of a variable, and why.
+# Allowed differences between the argument specs of these two roles, apart from the prefix, with the reason.
 SPEC_MAY_DIFFER = {
     "certificates.description": "the role renew looks at certificates that are there",
     "certificates.name.description": "the role renew takes the name of an enrollment that is there",
@@ -59,7 +59,7 @@ SPEC_OF_SOME = {
     "certificates.thumbprint": "adopts a certificate",
 }
 
-# What may differ between a role and the module that takes the same entries, and why.
+# Allowed differences between a role and the module that takes the same entries, with the reason.
 ROLE_MAY_DIFFER = {
     "force.description": "it names a variable of the role renew",
     "renew_before.description": "it names a variable of the role renew",
@@ -71,7 +71,7 @@ Tree = dict[str, t.Any]
 
 
 def differences(trees: t.Mapping[str, Tree], below: str, differ: t.Container[str], some: t.Container[str]) -> list[str]:
-    """Return where the trees differ, by the path of the field; ``below`` is the key under which a field has fields."""
+    """Return the differences between the trees, by the path of the field; ``below`` is the key of the subfields."""
     flat = {name: dict(_fields(tree, below)) for name, tree in trees.items()}
     found = []
     for path in dict.fromkeys(path for fields in flat.values() for path in fields):
@@ -100,7 +100,7 @@ def return_block(module: str) -> Tree:
 
 
 def role_options(role: str) -> Tree:
-    """Return the options of a role without its prefix, in their names and in what is said of them."""
+    """Return the options of a role, without its prefix in their names and descriptions."""
     text = (ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
     other = ROLES[1 - ROLES.index(role)]
     options = {}
@@ -123,7 +123,7 @@ def test_argument_specs_are_the_same_where_they_say_the_same() -> None:
 
 
 def module_options(module: str, option: str) -> Tree:
-    """Return the suboptions of an option of a module as a role describes them."""
+    """Return the suboptions of a module's option in the form of a role's description."""
     path = ROOT / "plugins" / "modules" / f"{module}.py"
     documentation = get_docstring(str(path), fragment_loader, collection_name=COLLECTION, plugin_type="module")[0]
     options = documentation["options"][option]["suboptions"]
@@ -132,7 +132,7 @@ def module_options(module: str, option: str) -> Tree:
 
 
 def _as_in_a_role(entry: Tree) -> Tree:
-    """Return what a role repeats of an option. Its defaults are those of the module, and it has one line as a list."""
+    """Return the part of an option that a role repeats. Defaults are in the module; a single line is a list."""
     said = entry["description"]
     said = {"description": said if isinstance(said, list) else [said]}
     return said | {key: entry[key] for key in ("type", "elements", "choices", "required") if key in entry}
@@ -185,7 +185,7 @@ HELD = frozenset(f"roles/{role}/meta/argument_specs.yml" for role in ROLES)
 
 
 def text_files() -> dict[str, str]:
-    """Return the text of the files in which nothing may stand twice, without what the tests above hold together."""
+    """Return the text of the files that must not repeat each other, without the copies that the tests above check."""
     texts = {}
     for path in sorted(path for folder in ("plugins", "roles") for path in (ROOT / folder).rglob("*")):
         name = path.relative_to(ROOT).as_posix()
@@ -198,7 +198,7 @@ def text_files() -> dict[str, str]:
 
 
 def doubles(texts: t.Mapping[str, str]) -> dict[tuple[str, str], str]:
-    """Return for each pair of files the line with which a run begins that stands in both; blanks do not count."""
+    """Return for each pair of files the first line of a run that both contain; blanks do not count."""
     places: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for name, text in texts.items():
         lines = [line.strip() for line in _COMMENT.sub("", text).splitlines()]

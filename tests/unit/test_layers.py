@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hold the order of the layers and the manners of plugin code, read from the source itself."""
+"""Check the order of the layers and the conventions of plugin code, by reading the source."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from ansible_collections.redtrust.certificate_enroll.tests.unit.imports import (
 # Only these, and the modules, know AnsibleModule.
 KNOW_ANSIBLE_MODULE = ("_module",)
 TOO_BROAD = ("Exception", "BaseException")
-# These alone may catch everything, each once. What is not caught at the end of a module is printed with whatever it
-# quotes; what one item fails with, be it a panic of Rust, must not take the results of the others with it.
+# Only these may catch everything, each once. An exception that leaves a module is printed with the values in it. And
+# the failure of one item, even a panic of Rust, must not lose the results of the others.
 MAY_BE_BROAD = {
     PurePosixPath("module_utils/_module/run.py"): ["Exception"],
     PurePosixPath("module_utils/_enroll/attempt.py"): ["BaseException"],
@@ -33,7 +33,7 @@ MAY_BE_BROAD = {
 
 
 def problems(path: PurePosixPath, source: str) -> list[str]:
-    """Return what is wrong with a file of ``plugins/``; ``path`` is relative to that folder."""
+    """Return the problems of a file of ``plugins/``; ``path`` is relative to that folder."""
     tree = ast.parse(source)
     return [*_layer_problems(path, tree), *_third_party_problems(tree), *_manner_problems(path, tree)]
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hold together what is said in two places: action group, role defaults, argument specs and READMEs."""
+"""Compare texts that exist in two places: action group, role defaults, argument specs and READMEs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def action_group() -> list[str]:
 
 
 def role_problems(role: Path) -> list[str]:
-    """Return where the spec, the defaults and the README of a role disagree."""
+    """Return the differences between the spec, the defaults and the README of a role."""
     spec = read_yaml(role / "meta" / "argument_specs.yml").get("argument_specs", {})
     options = {name: option for entry in spec.values() for name, option in entry.get("options", {}).items()}
     path = role / "defaults" / "main.yml"
@@ -47,7 +47,7 @@ def role_problems(role: Path) -> list[str]:
 
 
 def _agree(name: str, option: dict[str, t.Any], defaults: dict[str, t.Any]) -> bool:
-    """Tell whether both give the same default or none. A template has no value that a spec could state."""
+    """Tell whether both give the same default or none. A spec cannot state the value of a template."""
     if "default" not in option:
         return name not in defaults or "{{" in str(defaults[name])
     if name not in defaults:

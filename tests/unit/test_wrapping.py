@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hold the documentation of plugins and roles to the rule that tests/tools/wrap.py states."""
+"""Check that the documentation of plugins and roles follows the rule of tests/tools/wrap.py."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import wrap
 
 
 def problems(path: Path, text: str) -> list[str]:
-    """Return the lines that do not follow the rule."""
+    """Return the lines that break the rule."""
     lines = text.splitlines()
     too_long = [f"longer than {wrap.WIDTH}: {line}" for line in lines if len(line) > wrap.WIDTH]
     new = set(wrap.wrapped(path, text).splitlines())

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Put the fault points of the tests in the place of the product's, in each Python that has this folder on its path.
+"""Replace the product's fault points with those of the tests, in each Python that has this folder on its path.
 
-A module that a playbook starts is a process of its own, and unpacks the collection itself. Python imports this file
-before anything of that.
+A module that a playbook starts is a process of its own. It unpacks the collection itself. Python imports this file
+before that.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NAME = "ansible_collections.redtrust.certificate_enroll.plugins.module_utils._fa
 
 
 def arm() -> None:
-    """Have every later import of the product's fault points find those of the tests."""
+    """Make every later import of the product's fault points find those of the tests."""
     spec = importlib.util.spec_from_file_location(NAME, Path(__file__).resolve().parents[1] / "fault_points.py")
     if spec is None or spec.loader is None:
         raise ImportError("the fault points of the tests are not there")

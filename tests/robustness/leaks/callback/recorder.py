@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write down everything that a callback plugin is told of: results, differences, labels, and the arguments of tasks."""
+"""Write down everything that Ansible tells a callback plugin: results, differences, labels, and arguments of tasks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ requirements: []
 
 
 class CallbackModule(CallbackBase):
-    """Two files in CERTIFICATE_ENROLL_EVENTS, since Ansible itself tells callbacks what tasks are given."""
+    """Write two files in CERTIFICATE_ENROLL_EVENTS, since Ansible itself tells callbacks the arguments of tasks."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Show a secret in every place in which a module can, to see that the search finds it there."""
+"""Show a secret in every place that a module can write to, to check that the search finds it there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 
 def shown(module: AnsibleModule, place: str, text: str) -> dict[str, t.Any]:
-    """Show the text in a place; return what the result has of it."""
+    """Show the text in a place; return its part of the result."""
     if place == "warning":
         module.warn(text)
     elif place == "syslog":
@@ -35,7 +35,7 @@ def shown(module: AnsibleModule, place: str, text: str) -> dict[str, t.Any]:
 
 
 def main() -> None:
-    """Show it, though the options do not."""
+    """Show the text. It arrives encoded, so that the options do not contain it."""
     module = AnsibleModule(argument_spec={"place": {"type": "str"}, "text": {"type": "str"}})
     text = base64.b64decode(module.params["text"][::-1]).decode()
     module.exit_json(changed=True, **shown(module, module.params["place"], text))

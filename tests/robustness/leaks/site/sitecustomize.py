@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write down what each Python of a run hands to the system: the command lines that it starts, and what it logs.
+"""Record the command lines that each Python of a run starts, and its log messages.
 
-Python imports this when it starts, where this folder is on PYTHONPATH. The processes of a run are Python, or a shell
-that one of these starts with everything on its command line.
+Python imports this file when it starts, if this folder is on PYTHONPATH. Each process of a run is Python, or a shell
+that a Python process starts with its whole script on the command line.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import typing as t
 
 AUDIT = "CERTIFICATE_ENROLL_AUDIT"
-# the argument of each audit event that holds the words, see the table of audit events in Python's documentation
+# the position of the argument that holds the words; see the table of audit events in Python's documentation
 EVENTS: t.Mapping[str, int] = {
     "os.exec": 1,
     "os.posix_spawn": 1,
@@ -24,7 +24,7 @@ EVENTS: t.Mapping[str, int] = {
 
 
 def record(event: str, arguments: tuple[t.Any, ...]) -> None:
-    """Append a line to the file of the event, in one write, so that those of several processes do not mix."""
+    """Append a line to the file of the event, in one write, so that lines of several processes do not mix."""
     if event not in EVENTS:
         return
     words = arguments[EVENTS[event]]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules that take a DN are run only when YAML has read text; here a date is still a date."""
+"""The actions of modules with a DN: they run the module only if YAML read text. A date is still a date here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.action import redtr
 
 @pytest.fixture(params=[redtrust_csr, redtrust_renew], ids=["csr", "renew"])
 def run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[object], dict[str, t.Any]]:
-    """Run the action with these certificates; what the module would say is "ran"."""
+    """Run the action with these certificates; the module's result is "ran"."""
     monkeypatch.setattr(ModuleAction, "run", lambda *_arguments: {"ran": True})
 
     def ran(certificates: object) -> dict[str, t.Any]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter as roles use it: part after part of one list."""
+"""The filter, used as roles use it: part after part of one list."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ outcome = FilterModule().filters()["outcome"]
 
 
 def part(*names: str, failed: bool = False, **changes: t.Any) -> list[dict[str, t.Any]]:
-    """Return what one task of a part leaves."""
+    """Return the result of one task of a part."""
     base = {"action": "finalize", "reason": "signed", "changed": True, "failed": failed, "state": "finalized"}
     facts = {**base, "revision": 1, "thumbprint": "AB", "not_valid_after": "2027-01-31T12:00:00Z", "msg": "no"}
     return [{"names": list(names), "result": {"certificates": [{"name": name, **facts, **changes} for name in names]}}]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What YAML has read as something else than text, as the roles ask for it."""
+"""Values that YAML does not read as text, in the roles' filter."""
 
 from __future__ import annotations
 

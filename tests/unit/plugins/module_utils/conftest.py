@@ -27,13 +27,13 @@ class Openssl:
     folder: Path
 
     def __call__(self, *arguments: str, stdin: bytes = b"") -> bytes:
-        """Run it and return what it printed; any failure fails the test."""
+        """Run it and return its output; any failure fails the test."""
         done = subprocess.run(["openssl", *arguments], cwd=self.folder, input=stdin, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout
 
     def text(self, *arguments: str, stdin: bytes = b"") -> str:
-        """Run it and return what it printed, as one line of text without the line break."""
+        """Run it and return its output, as one line of text without the line break."""
         return self(*arguments, stdin=stdin).decode().strip()
 
     def der(self, name: str) -> bytes:
@@ -57,7 +57,7 @@ class Openssl:
         self("req", *arguments, *options)
 
     def issue(self, name: str, issuer: str, extensions: str = "basicConstraints=CA:FALSE", days: int = 90) -> None:
-        """Have ``issuer`` sign ``name.csr``."""
+        """Sign ``name.csr`` with ``issuer``."""
         (self.folder / "extensions").write_text(extensions)
         arguments = ("-in", f"{name}.csr", "-out", f"{name}.crt", "-days", str(days), "-extfile", "extensions")
         self("x509", "-req", "-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key", "-CAcreateserial", *arguments)
@@ -76,7 +76,7 @@ def openssl(tmp_path: Path) -> Openssl:
 
 @pytest.fixture(scope="session")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Openssl:
-    """A root, a CA below it, a certificate ``leaf`` below that, and ``other``, a certificate of the root's."""
+    """A root, a CA below it, a certificate ``leaf`` below that, and ``other``, a certificate that the root signed."""
     made = Openssl(tmp_path_factory.mktemp("pki"))
     made.root("root", "/C=ES/O=Redtrust/CN=Root", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
     made.intermediate("ca", "root", "/C=ES/O=Redtrust/CN=Issuing CA")
@@ -89,14 +89,14 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Openssl:
 
 @pytest.fixture(scope="session")
 def vendor_csr() -> str:
-    """The CSR on the vendor's page for 4.33, as it stands there: base64 on one line, empty subject, SHA-1."""
+    """The CSR of the vendor's page for 4.33, unchanged: base64 on one line, empty subject, SHA-1."""
     return (Path(__file__).parent / "data" / "vendor-csr.b64").read_text()
 
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """Return the PEM files of a CA that is trusted, and of one that is not."""
-    # not before pytest_configure has made the collection known
+    """Return the PEM files of a trusted CA, and of an unknown one."""
+    # only after pytest_configure, which makes the collection importable
     from .loopback import Authority, Files
 
     ours = Authority(tmp_path_factory.mktemp("ours"), "ours")
@@ -108,7 +108,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 @pytest.fixture
 def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the environment name no proxy and no CA."""
+    """Remove every proxy and CA from the environment."""
     for name in ("HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "HTTP_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
@@ -116,7 +116,7 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def start() -> t.Iterator[t.Callable[..., Loopback]]:
-    """Start servers that are gone when the test is over."""
+    """Start servers, and stop them at the end of the test."""
     from .loopback import Loopback
 
     started: list[Loopback] = []

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A server on this machine that speaks TLS and answers, or does not, as a test says."""
+"""A server on this machine that speaks TLS and answers, or not, as a test defines."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Oid = x509.ObjectIdentifier
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """One request as it came off the wire. Header names are in lower case."""
+    """One request as it was received. Header names are in lower case."""
 
     connection: int
     verb: str
@@ -39,16 +39,16 @@ Behaviour = c.Callable[[Seen, Connection], None]
 
 
 def reply(body: bytes = b"{}", status: str = "200 OK", *, length: int | None = None, **headers: str) -> bytes:
-    """Return an answer as bytes; ``length`` is what it says of its length, where that is not the truth."""
+    """Return an answer as bytes; ``length`` is a false Content-Length."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
 class Loopback:
-    """Listen on 127.0.0.1. ``context`` None speaks no TLS; ``raw`` has each connection to itself, before any TLS.
+    """Listen on 127.0.0.1. Without ``context`` there is no TLS; ``raw`` handles each connection alone, before any TLS.
 
-    ``failures`` are the errors with which connections ended, as the server saw them.
+    ``failures`` are the errors that ended connections, as the server saw them.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ def _request(stream: t.BinaryIO, number: int) -> Seen | None:
 
 @dataclasses.dataclass(frozen=True)
 class Files:
-    """PEM files of one test session: of a CA that is trusted, and of one that is not."""
+    """PEM files of one test session: of a trusted CA, and of an unknown one."""
 
     ca: str
     server: str
@@ -149,7 +149,7 @@ class Files:
 
 
 class Authority:
-    """A CA of the test's own, and what it certifies, as PEM files in a folder."""
+    """A CA of the test's own, and its certificates, as PEM files in a folder."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
@@ -196,7 +196,7 @@ class Authority:
         if host:
             builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(host)]), critical=False)
         else:
-            # Python 3.13 and later want it of a CA.
+            # Python 3.13 and later demand it of a CA.
             builder = builder.add_extension(_CA_KEY_USAGE, critical=True)
         if usage:
             builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
@@ -230,7 +230,7 @@ def _general_name(host: str) -> x509.GeneralName:
 
 
 def self_signed(folder: Path, host: str) -> str:
-    """Return the path of a file with a certificate that nobody else has signed, and its key."""
+    """Return the path of a file with a self-signed certificate and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     start = dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)
@@ -255,7 +255,7 @@ def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def server_context(path: str, client_ca: str | None = None, crl: str | None = None) -> ssl.SSLContext:
-    """Return what a server with this certificate speaks; with ``client_ca`` it asks for one of the client's."""
+    """Return the TLS context of a server with this certificate; with ``client_ca`` it asks for a client certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
     if client_ca:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stands in for the service: a transport that plays a script, and answers to play."""
+"""A stand-in for the service: a transport that plays a script, and answers to play."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Reply = t.Union[HttpResponse, BaseException, c.Callable[[HttpRequest], HttpRespo
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """One request that is expected, and what comes of it; a field that is ANY is not looked at."""
+    """One expected request, with its reply; a field that is ANY is not checked."""
 
     verb: object
     path: object
@@ -67,7 +67,7 @@ class ScriptedTransport:
 
 
 class AnsweringTransport:
-    """Answer each step in its own way, as often as it is asked."""
+    """Answer each step in its own way, any number of times."""
 
     def __init__(self, **replies: Reply) -> None:
         self.replies = replies
@@ -84,7 +84,7 @@ class AnsweringTransport:
 
 
 def play(reply: Reply, request: HttpRequest) -> HttpResponse:
-    """Return or raise what a reply says."""
+    """Return the reply, or raise it if it is an exception."""
     if isinstance(reply, BaseException):
         raise reply
     return reply if isinstance(reply, HttpResponse) else reply(request)
@@ -97,13 +97,13 @@ def client(
     finalized_codes: c.Iterable[str] = (),
     **options: t.Any,
 ) -> Client:
-    """Return a client that sends once, unless told otherwise."""
+    """Return a client that sends once, unless ``retry`` allows more."""
     calls = Calls(ADDRESS, transport, retry=retry or Retry(deadline=0.0), **options)
     return Client(CONTRACTS[api_version], calls, finalized_codes)
 
 
 def failed(kind: type[ServiceError], step: str = "create", **facts: t.Any) -> ServiceError:
-    """Return the error that a transport raises."""
+    """Return an error that a transport raises."""
     return kind("no", step=step, url="https://rt.example.com:8082/x", **facts)
 
 
@@ -114,13 +114,13 @@ def answer(data: object = None, status: int = 200, **fields: object) -> HttpResp
 
 
 def refusal(code: str, message: str, status: int = 400, **headers: str) -> HttpResponse:
-    """Return an answer that says no."""
+    """Return an answer that refuses."""
     body = json.dumps({"message": message, "messageType": "ERROR", "errorCode": code, "data": None}).encode()
     return raw(body, status, **headers)
 
 
 def raw(body: bytes, status: int = 200, **headers: str) -> HttpResponse:
-    """Return an answer as it comes off the wire."""
+    """Return an answer from raw bytes."""
     return HttpResponse(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
 
 

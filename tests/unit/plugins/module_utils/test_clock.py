@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Times as they are written and read, and the clock of the service; the clocks of this machine are moved by hand."""
+"""Times as text, and the clock of the service; the tests set the clocks of this machine by hand."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DAY = 86400.0
 
 
 class Machine:
-    """A machine whose clock can be wrong, and a service whose clock is right, or the other way round."""
+    """A machine and a service; the clock of either can be wrong."""
 
     def __init__(self, wall: float = 1.8e9, service: float | None = None) -> None:
         self.wall = wall
@@ -45,7 +45,7 @@ class Machine:
         return email.utils.formatdate(self.service, usegmt=True)
 
     def ask(self, there: float = 0.0, back: float = 0.0) -> bool:
-        """Send a request and hear its answer."""
+        """Send a request and receive its answer."""
         sending = self.clock.sending()
         self.later(there)
         date = self.date()
@@ -137,11 +137,11 @@ class TestHttpDate:
     @pytest.mark.parametrize(
         ("text", "seconds"),
         [
-            # RFC 9110, 5.6.7, and what GNU date says of it
+            # RFC 9110, 5.6.7, and the value by GNU date
             ("Sun, 06 Nov 1994 08:49:37 GMT", 784111777.0),
             (" Tue, 29 Feb 2028 23:59:59 GMT ", 1835481599.0),
             ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
-            # a server that does not know the day of the week
+            # a server with a wrong day of the week
             ("Mon, 06 Nov 1994 08:49:37 GMT", 784111777.0),
         ],
     )
@@ -231,7 +231,7 @@ class TestSigning:
         assert len(machine.warnings) == 1
 
     def test_a_machine_that_was_asleep_learns_the_time_from_the_next_answer(self) -> None:
-        """Linux stops the monotonic clock meanwhile."""
+        """Linux stops the monotonic clock during sleep."""
         machine = Machine()
         machine.ask()
         machine.wall += 3600.0

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of who holds a lease, with real processes."""
+"""The holder of a lease, with real processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ANOTHER = (
 
 @pytest.fixture
 def other() -> subprocess.Popen[str]:
-    """Return a process that has said its own name, and lives until its input is closed."""
+    """Return a process that prints its own name, and lives until its input is closed."""
     environment = {**os.environ, "PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"], "JOB_ID": "4711"}
     return subprocess.Popen(
         [sys.executable, "-c", ANOTHER], env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Directories are private and their names on the disk, whoever else makes them at the same time."""
+"""Directories are private and their names are on the disk, even if another process makes them at the same time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import
 
 @pytest.fixture
 def flushed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """Return inode and size of what was flushed, in order."""
+    """Return inode and size of each flushed file, in order."""
     found: list[tuple[int, int]] = []
     real = os.fsync
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Secrets in texts: each form is hidden, nothing else is, and it takes no longer for many."""
+"""Secrets in texts: each form is hidden, nothing else is, and many secrets take no longer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def known(*secrets: str | bytes) -> Secrets:
     return made
 
 
-# Written by hand after the rules of JSON, Python, HTML and URLs; the last three are what openssl and xxd print.
+# Written by hand by the rules of JSON, Python, HTML and URLs; the last three are output of openssl and xxd.
 FORMS = [
     AWKWARD,
     r"p\"w'd\\ \u00f1+/=%&<",
@@ -58,7 +58,7 @@ def test_base64_of_what_stands_around_it(before: bytes, after: bytes, secret: by
         text = encode(before + secret + after).decode()
         shown = known(secret).hide(text)
         assert MASK in shown
-        # not more than the characters that it shares with its neighbours
+        # at most the characters that the secret shares with its neighbours
         assert len(shown.replace(MASK, "")) <= len(encode(before)) + len(encode(after)) + 4
 
 
@@ -111,7 +111,7 @@ def test_no_repr_shows_any() -> None:
 
 
 def test_a_thousand_secrets_cost_no_more_than_one() -> None:
-    """Counted in steps, since time tells nothing here: one look for each step of the text, however many are known."""
+    """Count steps, since a time proves nothing: one look-up for each step of the text, for any number of secrets."""
 
     class Counted(dict[str, list[tuple[str, int]]]):
         looks = 0

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Errors that are the failure of one item, their messages, and errors that end the run."""
+"""Errors that fail one item, their messages, and errors that end the run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class WordlessError(Exception):
         raise ValueError("no words")
 
 
-# As it comes out of cryptography: to Python it is no Exception.
+# cryptography raises it; it is not a subclass of Exception.
 Panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
 
 

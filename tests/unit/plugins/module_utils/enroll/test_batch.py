@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A step for many certificates: leases, waiting, order, bounded workers; the store is real, time is not."""
+"""A step for many certificates: leases, waiting, order, a limited number of workers; the store is real, time is not."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ HOLDER = "run one"
 
 
 class Clock:
-    """Time that passes only while somebody sleeps; ``alarm`` is called at each sleep."""
+    """A clock that only sleep moves; each sleep calls ``alarm``."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -62,7 +62,7 @@ class Clock:
 
 
 class Requesting(Step[SignItem, Revision]):
-    """Put a row for each name that has none; some names stand for a failure."""
+    """Put a row for each name without one; some names make the step fail."""
 
     def __init__(self, store: SqliteStore) -> None:
         self.store = store
@@ -412,7 +412,7 @@ def test_a_service_that_is_down_is_not_asked_for_the_rest(store: SqliteStore, cl
 
 @pytest.mark.parametrize(("workers", "expected"), [(1, 1), (3, 3), (50, 6)])
 def test_no_more_workers_than_asked_for(store: SqliteStore, clock: Clock, workers: int, expected: int) -> None:
-    """The expected number meets at a barrier: fewer would not come through, and more would be counted."""
+    """The expected number of workers meets at a barrier: fewer would not pass it, and more would be counted."""
     together = threading.Barrier(expected)
     lock = threading.Lock()
     at_work: list[int] = [0, 0]

@@ -127,7 +127,7 @@ ISSUE = [
         f"{CHANGED}, and {UNSIGNED}",
         State.ABANDONED,
     ),
-    # A rejected renewal takes nothing away from the certificate that is there.
+    # A rejected renewal changes nothing about the current certificate.
     ((current(), row(State.REJECTED, 2)), SPEC, False, "none", f"finalized as asked for; {VALID}", None),
     ((current(adopted=True), row(State.REJECTED, 2)), SPEC, False, "none", f"adopted; {VALID}", None),
 ]
@@ -162,7 +162,7 @@ def test_what_the_ca_rejected_is_not_asked_for_again(rows: tuple[Revision, ...],
         decide_issue(spec, enrollment(*rows), NOW)
 
 
-# As above; the certificate ends 30 days from now and has lived for 60 of its 90 days.
+# The same fields; the certificate ends 30 days from now and has lived for 60 of its 90 days.
 DUE = "due since 2026-06-01 00:00 UTC"
 RENEWAL = [
     ((current(),), "29d", False, "none", f"due from 2026-06-02 00:00 UTC (29d before its end); {VALID}", None),
@@ -476,7 +476,7 @@ def test_a_month_that_was_written_as_a_minute_is_warned_of(life: dt.timedelta, s
 def test_a_certificate_that_was_just_obtained_is_never_due(
     text: str, left: dt.timedelta, backdated: dt.timedelta
 ) -> None:
-    """The next two runs leave it alone, for any life and any date in the past from which the CA lets it begin."""
+    """The next two runs do not renew it, for any life and any earlier start of validity."""
     fresh = current(not_valid_before=NOW - backdated, not_valid_after=NOW + left, created_at=NOW, signing_since=NOW)
     for run in (NOW, NOW + left / 12):
         assert decide_renewal(enrollment(fresh), RenewBefore.parse(text), run).action == "none"

@@ -38,7 +38,7 @@ def store(tmp_path: Path) -> t.Iterator[SqliteStore]:
 
 
 class Settle:
-    """Settles the one enrollment of a store."""
+    """Settle the one enrollment of a store."""
 
     def __init__(self, store: SqliteStore) -> None:
         self.store = store

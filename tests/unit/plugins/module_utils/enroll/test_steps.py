@@ -95,7 +95,7 @@ NAME = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "www")])
 
 
 class Dead(BaseException):
-    """Stands for the death of the process; nothing catches it."""
+    """The death of the process; nothing catches it."""
 
 
 def request_for(key: ec.EllipticCurvePrivateKey) -> bytes:
@@ -125,7 +125,7 @@ def expired_root(common_name: str) -> bytes:
 
 
 class FakeSigner(Signer):
-    """Sign at once, unless there is an answer of another kind to give first."""
+    """Sign at once, after any prepared answers."""
 
     def __init__(self, *answers: object) -> None:
         self.answers = list(answers)
@@ -146,7 +146,7 @@ class FakeSigner(Signer):
 class World:
     """A store, a service and a signer, and the means to die at any write or send.
 
-    ``ledger`` is what the service knows: the thumbprint that is in use under each request code it gave.
+    ``ledger`` is the service's record: the thumbprint in use under each request code that it gave.
     """
 
     def __init__(self, path: Path) -> None:
@@ -210,7 +210,7 @@ class World:
     send = _send
 
     def run(self, step: t.Any, item: t.Any) -> Outcome:
-        """Run one step for one item as a module does."""
+        """Run one step for one item, as a module does."""
         tools = self._tools()
         options = batch.BatchOptions("svc", f"run {id(tools)}", now=lambda: self.now)
         (outcome,) = batch.run_batch(step, [item], tools["store"], options)
@@ -642,7 +642,7 @@ class TestSign:
         assert world.signer.orders == []
 
     def test_an_order_that_can_never_be_signed_can_be_changed(self, world: World) -> None:
-        """Otherwise it would have to be finished first, which is not possible."""
+        """Otherwise it would have to be finished first, and that is not possible."""
         world.request()
         world.signer.answers = [ConfigurationError("c must have two letters")]
         assert kind(world.sign()) is ConfigurationError
@@ -740,7 +740,7 @@ class TestFinalizeFails:
         assert world.states() == ["1.1 finalized"]
 
     def test_a_code_that_is_named_confirms_it_and_nothing_else_does(self, world: World) -> None:
-        """No run backs off, so the code can be named at any time."""
+        """No run backs off, so the code can be given at any time."""
         self.signed(world)
         world.transport.replies["finalize"] = raw(b"OK")
         assert kind(world.finalize()) is AnswerLostError
@@ -755,7 +755,7 @@ class TestFinalizeFails:
         assert world.states() == ["1.1 finalized"]
 
     def test_401_between_a_lost_answer_and_the_next_forgets_nothing(self, world: World) -> None:
-        """The session is opened anew, and the upload still has no answer."""
+        """A new session is opened, and the upload still has no answer."""
         self.signed(world)
         replies = [raw(b"OK"), raw(b"", 401), refusal("E7", "no", 409)]
         world.transport.replies["finalize"] = lambda _request: replies.pop(0)
@@ -930,7 +930,7 @@ class TestWaiting:
             world.request()
             sent.append(world.transport.steps().count("create"))
             world.now += dt.timedelta(hours=1)
-        # the first failure may be tried again at once; then 1, 2 and 4 hours pass
+        # the first failure allows another attempt at once; then 1, 2 and 4 hours pass
         assert sent == [1, 2, 3, 3, 4, 4, 4, 4, 5, 5]
         assert kind(world.request()) is BackingOffError
         world.transport.replies["create"] = world._create
@@ -990,7 +990,7 @@ def without_the_name(csr: bytes) -> bytes:
 
 
 def impostor() -> bytes:
-    """Return a CA of the right name and with another key."""
+    """Return a CA with the right name and another key."""
     key = ec.generate_private_key(ec.SECP256R1())
     builder = x509.CertificateBuilder(NAME, NAME, key.public_key(), x509.random_serial_number())
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
@@ -1088,7 +1088,7 @@ class TestRefused:
         assert world.transport.steps().count("create") == 2
 
     def test_another_certificate_is_another_order_and_the_same_after_a_death(self, world: World) -> None:
-        """For the same order a signer may give the same certificate again."""
+        """For the same order a signer may return the same certificate again."""
         self.refused(world, without_the_name, None, None, without_the_name)
         world.now += DAY
         first, (second, third) = world.signer.orders[0], [world.sign(), world.sign()]
@@ -1255,7 +1255,7 @@ class TestRefused:
 
 
 class Counting:
-    """Calls through to a function and counts."""
+    """Call a function and count the calls."""
 
     def __init__(self, function: t.Callable[..., t.Any]) -> None:
         self.function = function
@@ -1276,7 +1276,7 @@ def decisions(monkeypatch: pytest.MonkeyPatch) -> dict[str, Counting]:
 
 
 class TestADecisionIsMadeOnce:
-    """Policy decides once without the lease, to find out which items act, and once under it."""
+    """Policy decides once without the lease, to find the items that act, and once under it."""
 
     def test_for_what_is_requested(self, world: World, decisions: dict[str, Counting]) -> None:
         assert world.request().action == "issue"
@@ -1329,7 +1329,7 @@ class TestADecisionIsMadeOnce:
         assert decisions["decide_issue"].calls == 1
 
     def test_a_stale_plan_has_nothing_signed(self, world: World) -> None:
-        """A run that was believed dead wakes up with its plan, and another run was first."""
+        """A run that seemed dead goes on with its plan after another run."""
         world.request()
         step = SignStep(world.store(), world.signer, now=lambda: world.now)
         plan = step.plan(SignItem("www"), world.enrollment())

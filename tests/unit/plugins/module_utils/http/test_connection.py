@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The bounds in time and size against servers that know none, over real sockets."""
+"""The limits in time and size against servers without limits, over real sockets."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_u
     server_context,
 )
 
-# Most of these wait for something that only the client ends.
+# Most of these tests wait for something that only the client ends.
 LIMIT_SECONDS = 60
 
 Start = t.Callable[..., Loopback]
@@ -55,7 +55,7 @@ pytestmark = pytest.mark.usefixtures("no_proxies")
 OK = b"HTTP/1.1 200 OK\r\n"
 LENGTH = b"Content-Length: 2\r\n\r\n{}"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
-# What comes first, and what then comes for ever.
+# The first bytes, and the bytes that then repeat for ever.
 ENDLESS = {
     "status line": (b"HTTP/1.1 200 ", b"O"),
     "header": (OK + b"A: ", b"x"),
@@ -78,13 +78,13 @@ def request(server: Loopback, body: Body = None, path: str = "/p") -> HttpReques
 
 
 def clocked(files: Files, timeout: float = 20.0, **options: t.Any) -> HttpsTransport:
-    """Return a transport for which a second passes with each look at the clock."""
+    """Return a transport whose clock moves a second with each reading."""
     ticks = itertools.count()
     return HttpsTransport(TransportOptions(ca_path=files.ca, timeout=timeout, **options), lambda: float(next(ticks)))
 
 
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Count the bytes that come out of any socket of a transport, on their way to its own count."""
+    """Count the bytes that any socket of a transport delivers, as they reach the transport's own count."""
     from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http import connection as _connection
 
     sizes: list[int] = []
@@ -102,7 +102,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 class TestTime:
     @endless
     def test_a_trickle_ends(self, files: Files, start: Start, body: Body, begin: bytes, rest: bytes) -> None:
-        """What comes never ends, in the smallest of pieces."""
+        """The answer never ends, and comes in the smallest pieces."""
         server = start(server_context(files.server))
 
         def trickle(_seen: Seen, connection: Connection) -> None:
@@ -128,7 +128,7 @@ class TestTime:
         assert not isinstance(caught.value, TlsError)
 
     def test_a_handshake_has_what_is_left(self, files: Files, start: Start, body: Body) -> None:
-        """All but a moment of an hour goes by before it begins. A server that were waited for would hang up."""
+        """Almost the whole hour passes before the handshake. If the client waited, the server would hang up."""
 
         def trickle(connection: Connection, over: threading.Event) -> None:
             connection.recv(65536)
@@ -158,7 +158,7 @@ class TestTime:
     def test_addresses_share_the_time(
         self, files: Files, body: Body, start: Start, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A name with very many addresses, none of which answers."""
+        """A name has very many addresses, and none of them answers."""
         tried = []
 
         def refuse(_self: socket.socket, address: object) -> t.NoReturn:
@@ -236,7 +236,7 @@ def test_what_is_no_http_is_shown_where_it_is_short(files: Files, start: Start, 
 
 class TestAnAnswerBelongsToItsRequest:
     def test_an_interim_answer_is_none(self, files: Files, start: Start) -> None:
-        """Early Hints without a body, which 4.33 could take for a finalize that worked; the real answer comes late."""
+        """4.33 could take Early Hints without a body for a finalize that worked; the real answer comes late."""
         server = start(server_context(files.server))
 
         def hint(_seen: Seen, connection: Connection) -> None:
@@ -275,7 +275,7 @@ class TestProxy:
         return TransportOptions(ca_path=files.ca, timeout=10.0, proxy=proxy)
 
     def test_one_that_wants_to_know_who_asks(self, files: Files, start: Start) -> None:
-        """It repeats what it was told, in each way it can."""
+        """The proxy repeats the credentials in each way that it can."""
         server, proxy = start(server_context(files.server)), start(None)
 
         def refuse(seen: Seen, connection: Connection) -> None:
@@ -327,7 +327,7 @@ class TestProxy:
         assert server.connections == 0
 
     def test_one_that_speaks_tls(self, files: Files, start: Start) -> None:
-        """Its certificate is checked before it is told whereto, and it does not get to see the client certificate."""
+        """The client checks its certificate before the CONNECT, and does not show it the client certificate."""
         server = start(server_context(files.server))
         stranger = start(server_context(files.unknown_server))
         with pytest.raises(TlsError):
@@ -348,13 +348,13 @@ class TestProxy:
 
 
 def tunnel(connection: Connection, _over: threading.Event) -> None:
-    """Connect to whatever was asked for, and carry bytes both ways until either end stops."""
+    """Connect to the requested address, and carry bytes both ways until either end stops."""
     host, port = connection.recv(65536).split(b" ")[1].decode().rsplit(":", 1)
     with socket.create_connection((host, int(port)), 20) as other:
         connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
 
         def back() -> None:
-            with contextlib.suppress(OSError):  # of an end that has hung up
+            with contextlib.suppress(OSError):  # an end that has hung up
                 while piece := other.recv(65536):
                     connection.sendall(piece)
 
@@ -384,7 +384,7 @@ class TestFaultPoints:
         answered = threading.Event()
 
         def behaviour(seen: Seen, connection: Connection) -> None:
-            answered.wait(20)  # the answer comes once the client says that the request is handed over
+            answered.wait(20)  # answer after the client has reported that the request was sent
             connection.sendall(reply(b"{}"))
 
         def reach(point: str) -> None:
@@ -425,7 +425,7 @@ def test_a_header_that_cannot_be_sent_is_named_without_its_value(files: Files, s
 
 @pytest.mark.parametrize("length", ["\xb2", "-1", "1, 2", "0x2", "9" * 5000, "", "+2"])
 def test_a_length_that_is_none(files: Files, start: Start, length: str) -> None:
-    """Some of these are taken by the library, others are not; nothing but an error of ours comes of them."""
+    """The library accepts some of these; the others raise nothing but an error of ours."""
     server = start(server_context(files.server))
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{{}}"
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Client certificates against real servers, files that cannot be used, and the words for what openssl says."""
+"""Client certificates against real servers, unusable files, and messages for the errors of openssl."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ BODIES = pytest.mark.parametrize("body", [{"a": "b" * 20000}, {"a": "b"}, None],
 
 
 class Clients:
-    """Certificates of clients, and a server that is strict about them."""
+    """Certificates of clients, and a server that checks them strictly."""
 
     def __init__(self, files: Files, folder: Path) -> None:
         known, other = Authority(folder, "known"), Authority(folder, "other")
@@ -96,7 +96,7 @@ class TestClientCertificate:
         name: str | None,
         says: str,
     ) -> None:
-        """With TLS 1.3 the client hears of it when its request has left; many times, since the two race."""
+        """With TLS 1.3 the alert arrives after the request was sent. The test repeats, since the two race."""
         server = start(clients.context(version))
         for number in range(1, 11):
             with pytest.raises(TlsError, match=f"nothing was (sent|carried out) .*: .*{says}"):
@@ -112,7 +112,7 @@ class TestClientCertificate:
 
 
 def alert(name: str) -> ssl.SSLError:
-    """Return what the ssl module raises for an alert."""
+    """Return the error that the ssl module raises for an alert."""
     error = ssl.SSLError(1, f"[SSL: {name}] (_ssl.c:1)")
     error.reason = name
     return error
@@ -178,7 +178,7 @@ def test_what_nobody_knows_is_not_explained() -> None:
 
 
 class TestFiles:
-    """All that is wrong with a file is told before anything is sent, in the name of its option."""
+    """Each fault of a file is reported before anything is sent, with the name of its option."""
 
     def check(self, says: str, **options: t.Any) -> None:
         with pytest.raises(ConfigurationError, match=says) as caught:
@@ -211,7 +211,7 @@ class TestFiles:
         )
 
     def test_a_key_with_a_passphrase(self, openssl: Openssl) -> None:
-        """Nobody is asked for it: a job has no terminal."""
+        """The passphrase is an option, not a prompt: a job has no terminal."""
         openssl.root("client", "/CN=client")
         openssl("pkey", "-in", "client.key", "-aes256", "-passout", "pass:secret", "-out", "sealed.key")
         certificate, key = openssl.folder / "client.crt", openssl.folder / "sealed.key"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The transport against a real server on this machine: what arrived there, and what is said of the rest."""
+"""The transport against a real server on this machine: the requests that arrived, and the errors of the others."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ class TestNothingWasSent:
 
 
 def saying(content: bytes) -> t.Callable[[Connection, threading.Event], None]:
-    """Say this to whatever comes, and hang up."""
+    """Send this content to any client, and hang up."""
 
     def speak(connection: Connection, _over: threading.Event) -> None:
         connection.recv(65536)
@@ -241,7 +241,7 @@ def saying(content: bytes) -> t.Callable[[Connection, threading.Event], None]:
 
 
 class TestNothingWasSentEither:
-    """With a body, for which it can be told: what was not asked for cannot have left."""
+    """With a body the client can tell: a body that the server did not ask for cannot have left."""
 
     def test_no_tls_at_the_other_end(self, start: t.Callable[..., Loopback], transport: HttpsTransport) -> None:
         plain = start(None, raw=saying(reply(b"", "400 Bad Request")))
@@ -251,7 +251,7 @@ class TestNothingWasSentEither:
     def test_closed_before_the_handshake_ends(
         self, start: t.Callable[..., Loopback], transport: HttpsTransport
     ) -> None:
-        """A server that restarts: the next attempt may well succeed."""
+        """The server restarts, so the next attempt may succeed."""
         closing = start(None, raw=saying(b""))
         with pytest.raises(NotSentError) as caught:
             transport.send(request(closing.url()))
@@ -326,7 +326,7 @@ class TestTheAnswerWasLost:
     def test_a_trickle_ends_at_the_deadline(
         self, server: Loopback, files: Files, body: dict[str, t.Any] | None
     ) -> None:
-        """Each look at the clock is a second later, so this takes none."""
+        """The clock moves a second with each reading, so the test takes no time."""
 
         def trickle(_seen: Seen, connection: Connection) -> None:
             connection.sendall(reply(b"", length=10**6))

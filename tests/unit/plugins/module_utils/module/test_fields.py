@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A field that can be asked for is the same in the spec of a certificate, in the modules and in the roles."""
+"""A field of a request is the same in the spec of a certificate, in the modules and in the roles."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_documentation_says_what_the_options_are(_role: str, spec: Spec, fra
 
 @pytest.mark.parametrize(("role", "spec", "_fragment"), CASES, ids=["issue", "renew"])
 def test_a_role_takes_each_option(role: str, spec: Spec, _fragment: str) -> None:
-    """An entry has no defaults there: what it leaves out may stand in the defaults for all."""
+    """An entry has no defaults there: the defaults for all entries may set a missing option."""
     text = (ROLES / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
     entry = yaml.safe_load(text)["argument_specs"]["main"]["options"][f"{role}_certificates"]["options"]
     names = ("type", "elements", "no_log")

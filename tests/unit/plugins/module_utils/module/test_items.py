@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What becomes of the entries of a list of certificates, good and bad."""
+"""Good and bad entries of a list of certificates."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if t.TYPE_CHECKING:
 
 
 def read(spec: Spec, **given: t.Any) -> dict[str, t.Any]:
-    """Return the options as AnsibleModule would; fail on what it would refuse."""
+    """Return the options as AnsibleModule would; fail if it would refuse them."""
     result = ArgumentSpecValidator(spec).validate(given)
     assert result.error_messages == []
     return dict(result.validated_parameters)

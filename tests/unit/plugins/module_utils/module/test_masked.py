@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What leaves a module: results, warnings, the log of the system and tracebacks, all of it without secrets."""
+"""The output of a module: results, warnings, the system log and tracebacks, all of it without secrets."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Said = c.Callable[[], dict[str, t.Any]]
 
 @pytest.fixture
 def logged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return what is written to the log of the system."""
+    """Return the lines written to the system log."""
     lines: list[str] = []
     monkeypatch.setattr(basic, "has_journal", False)
     monkeypatch.setattr(syslog, "syslog", lambda _priority, line: lines.append(line))
@@ -52,7 +52,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def give(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, logged: list[str]) -> c.Callable[..., None]:
-    """Let the next module find these options."""
+    """Give these options to the next module."""
     for name in os.environ:
         if name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
@@ -78,7 +78,7 @@ def make(give: c.Callable[..., None]) -> Make:
 
 @pytest.fixture
 def said(capsys: pytest.CaptureFixture[str]) -> Said:
-    """Return the result that was printed, without canaries."""
+    """Return the printed result, without canaries."""
 
     def read() -> dict[str, t.Any]:
         printed = capsys.readouterr()
@@ -178,7 +178,7 @@ def test_where_the_password_of_a_proxy_stands(address: str, password: str) -> No
 
 
 def test_a_short_secret_is_masked_wherever_its_letters_are(make: Make, said: Said) -> None:
-    """As Ansible does: unreadable, but no leak."""
+    """Ansible does the same: unreadable, but no leak."""
     end(lambda: make(password="a").exit_json(text="banana"))
     assert said()["text"] == "b" + "********n" * 2 + "********"
 
@@ -188,7 +188,7 @@ class TestCrash:
     def crash(
         self, give: c.Callable[..., None], monkeypatch: pytest.MonkeyPatch
     ) -> c.Callable[[BaseException], dict[str, t.Any]]:
-        """Run a module that ends with an error that nobody expects; return what is handed to Ansible."""
+        """Run a module that ends with an unexpected error; return the values passed to Ansible."""
 
         def ran(error: BaseException) -> dict[str, t.Any]:
             def work(_context: Context) -> t.NoReturn:
@@ -196,7 +196,7 @@ class TestCrash:
 
             handed: dict[str, t.Any] = {}
             fail = basic.AnsibleModule.fail_json
-            # whether Ansible shows the traceback depends on its version and configuration
+            # the version and configuration of Ansible decide if it shows the traceback
             monkeypatch.setattr(
                 basic.AnsibleModule,
                 "fail_json",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What becomes of good and bad values of the options that modules share."""
+"""Good and bad values of the options that modules share."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def read(spec: Spec, **given: t.Any) -> dict[str, t.Any]:
-    """Return the options as AnsibleModule would; fail on what it would refuse."""
+    """Return the options as AnsibleModule would; fail if it would refuse them."""
     result = ArgumentSpecValidator(spec).validate(given)
     assert result.error_messages == []
     return dict(result.validated_parameters)
@@ -136,7 +136,7 @@ class TestConnection:
         assert Connection.read(given).server.contract.api_version == "4.33"
 
     def test_whose_session_it_is(self) -> None:
-        """A client certificate is who logs in; without one it is found where earlier releases kept it."""
+        """A client certificate identifies the user. Without one, the session is at the place of earlier releases."""
         whose = {
             Connection.read(common(**more)).stored_session
             for more in ({}, {"client_cert": "/pki/maria.pem"}, {"client_cert": "/pki/juan.pem"}, {"domain": "d"})

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the store lies: with no home directory to begin a path, and in a job of AWX."""
+"""The place of the store, without a home directory and in a job of AWX."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BELOW = ".local/share/redtrust/store.sqlite3"
 
 @pytest.fixture(autouse=True)
 def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Be in a job whose home is in ``tmp_path``, where the passwd file names another."""
+    """Set up a job with its home in ``tmp_path``; the passwd file has another home."""
     home = tmp_path / "runner"
     home.mkdir()
     monkeypatch.setenv("JOB_ID", "42")
@@ -36,7 +36,7 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def volumes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the list of what is on a volume."""
+    """Return the list of directories on a volume."""
     known: list[str] = []
     monkeypatch.setattr(paths, "is_on_volume", lambda path: any(path.startswith(one + "/") for one in known))
     return known

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a role makes of what its tasks registered: the first cause of each certificate, and nothing that is lost."""
+"""The role's result from its registered tasks: the first cause of each certificate, and no lost entry."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Entry = dict[str, t.Any]
 
 
 def entry(name: str = "a", **changes: t.Any) -> Entry:
-    """Return an entry as a module returns it, of a certificate that is in use."""
+    """Return a module's entry of a certificate in use."""
     return {
         "name": name,
         "action": "none",

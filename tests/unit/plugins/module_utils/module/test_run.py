@@ -72,7 +72,7 @@ WWW = {"name": "www", "dn": {"cn": "www"}, "provider": "CA"}
 
 @pytest.fixture
 def give(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Give:
-    """Let the next AnsibleModule find these options, as it would on standard input."""
+    """Give these options to the next AnsibleModule, in place of standard input."""
     for name in os.environ:
         if name.startswith("REDTRUST_") or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
@@ -88,7 +88,7 @@ def give(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Give:
 
 @pytest.fixture
 def run(give: Give, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Run a module against nowhere, with a store in ``tmp_path``; return what it says."""
+    """Run a module without a server, with a store in ``tmp_path``; return its result."""
 
     def ran(module: t.Any, **options: t.Any) -> dict[str, t.Any]:
         store = {"store_path": str(tmp_path / "state" / "store.db"), "host": "127.0.0.1", "retry_timeout": 0}
@@ -118,7 +118,7 @@ def server(tmp_path: Path) -> t.Iterator[Loopback]:
 
 @pytest.fixture
 def reached(server: Loopback, tmp_path: Path) -> dict[str, t.Any]:
-    """The options with which the server is reached."""
+    """The options to reach the server."""
     return {
         "port": server.port,
         "api_version": "4.42",
@@ -165,7 +165,7 @@ class TestModules:
         problem: str,
         tmp_path: Path,
     ) -> None:
-        """Ansible has turned it into text by the time that a module looks at its options."""
+        """Ansible has turned the number into text before a module reads its options."""
         given = {} if module is redtrust_enrollment_info else reached
         said = run(module, **given, **options)
         assert said["failed"]
@@ -246,7 +246,7 @@ class TestModules:
     def test_what_the_server_hands_out_is_hidden_before_it_is_sent_back(
         self, run: Run, reached: dict[str, t.Any], server: Loopback
     ) -> None:
-        """The refresh token and the request code were never in a request of ours when the server repeats them."""
+        """No earlier request contained the refresh token or the request code when the server repeats them."""
 
         def repeat(seen: Seen, connection: Connection) -> None:
             if b"bad" in seen.body:
@@ -536,7 +536,7 @@ class TestFiles:
     def test_what_came_into_use_meanwhile_is_written(
         self, files: c.Callable[..., CertificateFiles], pki: Openssl, tmp_path: Path
     ) -> None:
-        """Before the first look another run has gone on; after the second, yet another one."""
+        """Another run goes on before the first reading; yet another one goes on after the second."""
         rows = [dataclasses.replace(ROW, certificate=pki.der(name)) for name in ("ca", "other", "other", "other")]
         asked = iter(rows)
         done = files(in_use=lambda _name: next(asked)).write(self.outcome(pki, chain=False))

@@ -35,7 +35,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def read(spec: Spec, **given: t.Any) -> dict[str, t.Any]:
-    """Return the options as AnsibleModule would; fail on what it would refuse."""
+    """Return the options as AnsibleModule would; fail if it would refuse them."""
     result = ArgumentSpecValidator(spec).validate(given)
     assert result.error_messages == []
     return dict(result.validated_parameters)

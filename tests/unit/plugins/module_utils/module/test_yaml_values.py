@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What YAML makes of values without quotes, as PyYAML reads them, is refused wherever text is meant."""
+"""Values without quotes, as PyYAML reads them: they are refused for every option of text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module import items, yaml_values
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.yaml_values import check_values
 
-# What is written, and what the message says of it. The first ones are from playbooks of others.
+# The written value, and its part of the message. The first ones are from other people's playbooks.
 READINGS = [
     ("02341467000120", "the number 167719469136"),
     ("01001", "the number 513"),
@@ -33,7 +33,7 @@ READINGS = [
     ("~", "null"),
     ("!!null x", "null"),
 ]
-# Where a value may stand in an entry, and how the message calls the place.
+# The places of a value in an entry, with their names in the message.
 DEEP_PLACES = [
     ("dn: {cn: VALUE}", "www: dn.cn"),
     ("dn: {cn: x, ou: [b, VALUE]}", "www: dn.ou[1]"),
@@ -119,7 +119,7 @@ def test_modes_that_are_not(mode: object, problem: str) -> None:
 
 
 def test_a_list_of_which_a_template_made_text() -> None:
-    """As ansible-core 2.16 to 2.18 hand it over."""
+    """ansible-core 2.16 to 2.18 hand it over like this."""
     templated = "[{'name': 'a', 'dn': {'cn': datetime.date(2026, 11, 25)}}]"
     assert message({"certificates": templated}).startswith("certificates has a date in it: ")
 
@@ -139,12 +139,12 @@ def test_text_passes_however_it_is_nested(value: object) -> None:
 
 
 def test_each_option_of_text_is_looked_at() -> None:
-    """What an entry has that is text and is not looked at is listed here, with what else checks it."""
+    """List the texts of an entry that the check leaves out, with the other check of each."""
     specs = (items.REQUESTED, items.RENEWED, items.FINALIZED, items.NAMED)
     texts = {name for spec in specs for name, rule in spec.items() if rule["type"] in ("str", "raw", "dict")}
     texts |= {name for spec in specs for name, rule in spec.items() if rule.get("elements") == "str"}
     looked_at = {
         name for group in ("_TEXTS", "_SECRET_TEXTS", "_LISTS", "_DEEP") for name in getattr(yaml_values, group)
     }
-    # the grammar of durations, and the parser of certificates
+    # checked by the grammar of durations, and by the parser of certificates
     assert texts - looked_at == {"renew_before", "certificate"}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Answers of the service: the vendor's own, the awkward ones, and hostile ones."""
+"""Answers of the service: the vendor's own, unusual ones, and hostile ones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MOMENT = dt.datetime(2026, 1, 31, 12, 30, 45, tzinfo=UTC)
 
 
 def jwt(claims: object) -> str:
-    """Return a token with these claims; its signature is nobody's."""
+    """Return a token with these claims and an invalid signature."""
     middle = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
     return f"eyJhbGciOiJub25lIn0.{middle}.c2ln"
 
@@ -356,7 +356,7 @@ class TestWhomAJwtNames:
             ({"UPN": "maria@example.com"}, "maria@example.com"),
             ({"name": "Jos\u00e9", "email": "x@example.com"}, "Jos\u00e9"),
             ({"name": 7, "email": "x@example.com"}, "x@example.com"),
-            # what tells a person nothing, or is made to mislead
+            # a name that says nothing to a person, or misleads
             ({"sub": "4711"}, None),
             ({"sub": "8f14e45f-ceea-467f-a8d7-1b5c4d2e9a01"}, None),
             ({"sub": "maria\nroot"}, None),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the client makes of answers, refusals and failures."""
+"""The client's results for answers, refusals and failures."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_u
     tokens,
 )
 
-# Named, so that a traceback that shows a line of this file does not show them.
+# Variables, so that a traceback that shows a line of this file does not show the values.
 CANARIES = ("canary-password", "canary-tkn", "canary-access", "canary-refresh", "canary-code", "canary-own")
 PASSWORD, TKN, ACCESS, REFRESH, CODE, OWN = CANARIES
 TOKENS = Tokens(ACCESS, REFRESH)
@@ -214,7 +214,7 @@ class TestRefusals:
         ],
     )
     def test_retry_after_is_read_in_seconds_or_as_a_date(self, value: str, expected: float | None) -> None:
-        """A date counts from the clock that it comes from, whatever time it is here."""
+        """A date counts from the clock of the service, not from the clock of this machine."""
         reply = raw(b"", 503, retry_after=value, date="Sun, 06 Nov 1994 08:49:37 GMT")
         with pytest.raises(RefusedError) as caught:
             create(client(script(reply)))
@@ -290,7 +290,7 @@ class TestRetries:
 
 
 class TestClock:
-    """The service's clock says 1994, the one of this machine something else."""
+    """The clock of the service is in 1994, the one of this machine at another time."""
 
     DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
     THERE = 784111777
@@ -313,7 +313,7 @@ class TestClock:
     @pytest.mark.parametrize("status", [401, 403])
     @pytest.mark.parametrize("off", [-7200, 7200])
     def test_a_time_that_was_wrong_is_made_good_once(self, step: str, status: int, off: int) -> None:
-        """A create as well: what is refused was not carried out."""
+        """It holds for a create as well: a refused request was not carried out."""
         transport = script(self.refused(status), self.fine(step))
         CALLS[step](self.one(transport, self.THERE + off))
         assert self.times(transport) == [str(self.THERE + off), str(self.THERE)]
@@ -397,7 +397,7 @@ class TestBreaker:
 
     @pytest.mark.parametrize("code", ["ERR_LICENSE_EXCEEDED", "REQUIRE_PAYMENT", "ERR_INACTIVE_MODULE", "SLAVE_SERVER"])
     def test_a_refusal_that_concerns_all_is_enough(self, code: str) -> None:
-        """And no answer that comes in later to one that was under way undoes it."""
+        """A later answer to a request that was under way does not undo it."""
         one = client(script(refusal(code, "no", 400)))
         with pytest.raises(RefusedError, match=code):
             create(one)
@@ -406,7 +406,7 @@ class TestBreaker:
             create(one)
 
     def test_an_upload_that_may_have_been_carried_out_stays_one(self) -> None:
-        """The breaker opens while it waits to be sent again."""
+        """The breaker opens while the upload waits for its retry."""
         transport = script(failed(AnswerLostError, "finalize"))
 
         def others_fail(_seconds: float) -> None:
@@ -484,7 +484,7 @@ class TestFinalize:
         assert transport.scenes == []
         assert finalize(client(script(reply, stored(THUMBPRINT)), retry=patient())).thumbprint == THUMBPRINT
         with pytest.raises(AnswerLostError):
-            finalize(client(script(reply)))  # where nothing is to be sent again
+            finalize(client(script(reply)))  # without a retry
 
     def test_a_service_that_confirms_nothing_is_not_down(self) -> None:
         one = client(AnsweringTransport(finalize=raw(b"OK")))
@@ -495,7 +495,7 @@ class TestFinalize:
 
     @pytest.mark.parametrize("body", [b"<html>Sign in", b"\xef\xbb\xbf \r\n<!DOCTYPE html>"])
     def test_a_page_for_people_is_no_success(self, body: bytes) -> None:
-        """A proxy in between answers 200 with a page; nothing was uploaded then."""
+        """A proxy in between answers 200 with a page, and nothing was uploaded."""
         with pytest.raises(AnswerInvalidError, match="a page for people"):
             finalize(client(script(raw(body)), "4.33"))
 
@@ -540,7 +540,7 @@ class TestFinalize:
         assert "redtrust_enrollment and state=accepted" in str(caught.value)
 
     def test_what_is_not_about_the_request_settles_nothing_and_says_what_it_is(self) -> None:
-        """The first upload may have been carried out, whatever is said of the second one."""
+        """The first upload may have been carried out, whatever the answer to the second one."""
         for second in (raw(b"", 429), failed(TlsError), refusal("SLAVE_SERVER", "x", 409)):
             with pytest.raises(AnswerLostError, match="an earlier upload had no answer, and then: ") as caught:
                 finalize(client(script(failed(AnswerLostError), second), retry=twice()))
@@ -566,7 +566,7 @@ def twice() -> Retry:
 
 
 class TestSecrets:
-    """A service that repeats what it was sent must not make it known."""
+    """A service that repeats the secrets it received must not expose them."""
 
     def test_nor_does_a_traceback_where_it_stands_for_a_name(self) -> None:
         with pytest.raises(AnswerInvalidError, match=r"no requestCode, only \*{8}") as caught:

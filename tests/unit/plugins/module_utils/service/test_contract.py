@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each row of the contract's table, for both generations, as the service would see it."""
+"""Each row of the contract's table, for both generations, as the service receives it."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_an_ipv6_address_stands_in_brackets(host: str) -> None:
 
 @pytest.mark.parametrize("api_version", CONTRACTS)
 def test_what_may_be_sent_twice(api_version: str) -> None:
-    """A key pair, a temporary token and a refresh token are used up by the first request that arrives."""
+    """The first request that arrives uses up a key pair, a temporary token or a refresh token."""
     contract = CONTRACTS[api_version]
     once = [contract.create, contract.renew, contract.exchange, contract.refresh]
     assert [endpoint.repeatable for endpoint in once] == [False] * 4

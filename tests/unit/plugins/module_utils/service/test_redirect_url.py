@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What may be registered as a redirect URL."""
+"""Addresses that can be registered as a redirect URL."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def test_its_port(url: str, port: int) -> None:
     ("url", "host"),
     [
         ("http://127.0.0.1:8765/callback", "127.0.0.1:8765"),
-        # a browser leaves out the port that is the usual one
+        # a browser leaves out the default port
         ("http://localhost:80/callback", "localhost"),
         ("http://localhost:80/callback", "localhost:80"),
         ("http://localhost/callback", "localhost:80"),
         ("https://a.example:443/b", "a.example"),
         ("https://a.example/b", "a.example:443"),
-        # and writes names and addresses in its own way
+        # a browser rewrites names and addresses
         ("https://A.Example:8443/b", "a.example:8443"),
         ("https://a.example/b", "a.example."),
         ("https://a.example./b", "a.example"),
@@ -80,7 +80,7 @@ def test_its_port(url: str, port: int) -> None:
         ("http://[0:0:0:0:0:0:0:1]:80/", "[::1]"),
         ("https://127.1:8443/", "127.0.0.1:8443"),
         ("https://xn--caf-dma.example/", "xn--caf-dma.example"),
-        # so do reverse proxies
+        # reverse proxies do so as well
         ("https://a.example:8443/b", "a.example"),
     ],
 )
@@ -108,7 +108,7 @@ def test_a_host_that_is_meant(url: str, host: str) -> None:
     ],
 )
 def test_a_host_that_is_not(host: str) -> None:
-    """Names of others may lead to this machine."""
+    """Another person's host name may lead to this machine."""
     assert not is_host_of("https://a.example/b", host)
 
 

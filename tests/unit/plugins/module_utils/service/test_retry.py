@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which failures are tried again, and when; the clock stands still but for the pauses."""
+"""Failures that are retried, and the times of the retries; only pauses move the clock."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Clock:
 
 
 def attempts(retry: Retry, errors: t.Iterable[ServiceError], *, repeatable: bool = True) -> int:
-    """Return how often it was sent until it succeeded after all errors."""
+    """Return the number of attempts until success after all errors."""
     script = list(errors)
     sent = 0
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Signatures and login URLs, against what openssl and the vendor's page say."""
+"""Signatures and login URLs, compared with openssl and the vendor's page."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_the_three_headers() -> None:
 
 
 def test_login_url_is_the_one_of_the_page() -> None:
-    """The page's own example, but for the signature: its secret is not published."""
+    """The example of the page, with another signature: its secret is not published."""
     url = Partner.from_options("ca_demo", "demo-secret", "text").login_url(
         "https://localhost:8083/authclient/auth/loginrequest",
         redirect_url="https://google.es?tkn=",

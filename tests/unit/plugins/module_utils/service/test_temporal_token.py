@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is found in the address that a browser was sent back to, and what a person pastes instead."""
+"""The token in the address after a sign-in, and in the text that a person pastes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUOTED = "q2Fu%2BYXJ5%2FdG9r%3D%3D"
     "address",
     [
         f"https://your-app.com?tkn={QUOTED}",  # the vendor's page
-        f"https://google.es?tkn={QUOTED}",  # its registered address ends in ?tkn=
+        f"https://google.es?tkn={QUOTED}",  # the registered address of the page ends in ?tkn=
         f"https://google.es?tkn=?tkn={QUOTED}",
         f"https://google.es/?tkn={QUOTED}#top",
         f"https://your-app.com/landing?tenant=7&lang=es&tkn={QUOTED}",

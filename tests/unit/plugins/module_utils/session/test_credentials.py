@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What there is to log in with, and what of it makes the key of a kept session."""
+"""Credentials for a login, and the parts of them that make the key of a kept session."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TestCredentials:
         Credentials(session_key=value.ljust(16))
 
     def test_what_the_key_is_made_from(self) -> None:
-        """A temporary token ends; where anything lasts, the next job must still be able to open the session."""
+        """A temporary token expires. With a lasting credential, the next job must still be able to open the session."""
         lasting = Credentials(partner_secret=b"s", temporal_token="tkn").key_material()
         assert lasting == Credentials(partner_secret=b"s", temporal_token="other").key_material()
         materials = {

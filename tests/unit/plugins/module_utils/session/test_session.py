@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a session is come by, kept, refreshed and ended; the service is a script."""
+"""Log in, keep, refresh and end a session; the service is a script."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ TKN = Credentials(temporal_token="tkn")
 class Service:
     """A service that hands out a session of three hours at each login or refresh, and counts them.
 
-    ``now`` is its clock; that of this machine is ``wrong`` by some hours.
+    ``now`` is the clock of the service; the clock of this machine is ``wrong`` by some hours.
     """
 
     def __init__(self, **replies: Reply) -> None:
@@ -105,7 +105,7 @@ class Service:
 
 @pytest.fixture(autouse=True)
 def cheap_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw the key of a kept session out of its credential in no time."""
+    """Make the key derivation of a kept session fast."""
     monkeypatch.setattr(_kept_session, "_KEY_ITERATIONS", 1)
 
 
@@ -237,7 +237,7 @@ class TestRefresh:
         "reply", [failed(NotSentError, "refresh"), failed(AnswerLostError, "refresh"), raw(b"", 401), raw(b"", 503)]
     )
     def test_a_session_that_lives_is_used_until_it_ends(self, path: Path, reply: Reply) -> None:
-        """Where only a person can log in, what is left of it is not thrown away."""
+        """If only a person can log in, the rest of the session is not thrown away."""
         service = Service(refresh=reply)
         session = service.session(TKN, path, "4.33")
         session.open()
@@ -258,7 +258,7 @@ class TestRefresh:
     def test_a_process_that_comes_too_late_does_not_go_on_with_what_it_has(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It was held while it refreshed, and another has a newer session."""
+        """The process was held while it refreshed, and another has a newer session."""
         service = Service()
         session = service.session(LOGIN, path)
         session.open()
@@ -354,7 +354,7 @@ class TestRefresh:
         assert access(service.session(self.ALONE, path, "4.33")) == ("refresh", "access-2")
 
     def test_a_temporary_token_comes_first(self, path: Path) -> None:
-        """Where it works the refresh token is not sent twice; where it is used up the refresh token is."""
+        """If it works, the refresh token is not sent twice. If it is used up, the refresh token is sent."""
         service = self.due(path, failed(AnswerLostError, "refresh"))
         service.session(self.ALONE, path, "4.33").open()
         service.later(0.6)
@@ -396,7 +396,7 @@ class TestRefresh:
     )
     @pytest.mark.parametrize("credentials", ["alone", "with the token that began it"])
     def test_what_says_that_nothing_was_done_costs_nothing(self, path: Path, reply: Reply, credentials: str) -> None:
-        """Not even with a temporary token that is used up: it is not the cause."""
+        """This holds even with a used-up temporary token, since that is not the cause."""
         service = self.due(path, reply)
         service.transport.replies["exchange"] = refusal("TEMPORAL_TOKEN_INVALID", "used", 401)
         given = self.ALONE if credentials == "alone" else self.KEEPER
@@ -471,7 +471,7 @@ class TestRefresh:
 
 
 class TestClock:
-    """The life of a session is counted from the clock of the service, whatever this machine takes for the time."""
+    """The life of a session counts from the clock of the service, not from the clock of this machine."""
 
     @pytest.mark.parametrize("hours", [-5, -2, 2, 5, 24 * 365])
     def test_a_clock_that_is_hours_off(self, path: Path, hours: int) -> None:
@@ -502,7 +502,7 @@ class TestClock:
         assert service.steps() == ["login", "refresh"]
 
     def test_a_kept_one_lives_no_longer_than_it_did_when_it_was_new(self, path: Path) -> None:
-        """The clock was put back between two tasks, so when it was kept lies ahead."""
+        """The clock was set back between two tasks, so the saved time lies in the future."""
         service = Service()
         service.session(LOGIN, path).open()
         service.wrong = dt.timedelta(hours=-24)
@@ -556,7 +556,7 @@ class TestCalls:
         assert access(service.session(LOGIN, path)) == ("kept", "access-2")
 
     def test_one_whose_refresh_was_lost_is_of_no_use_though_its_time_is_not_over(self, path: Path) -> None:
-        """The run that found it refused died while it refreshed it."""
+        """A run met a refusal, and died during the refresh that followed."""
         service = Service(refresh=KeyboardInterrupt())
 
         def refused(_given: Tokens) -> t.NoReturn:
@@ -568,7 +568,7 @@ class TestCalls:
         assert service.steps() == ["login", "refresh", "login"]
 
     def test_another_process_was_faster(self, path: Path) -> None:
-        """What it has kept since is used; no second refresh is sent."""
+        """The run uses the session that the other kept; it sends no second refresh."""
         service = Service()
         late = service.session(LOGIN, path)
         late.open()
@@ -627,7 +627,7 @@ class TestCalls:
         assert service.steps() == ["login"]
 
     def test_nor_one_that_ended_as_nobody_expected(self, path: Path) -> None:
-        """What sent a password, or a refresh token, once must not send it for each certificate of a list."""
+        """A password or refresh token that was sent once must not be sent again for each certificate of a list."""
         service = Service(login=ValueError("nobody expected this"))
         session = service.session(LOGIN, path)
         with pytest.raises(ValueError, match="nobody expected"):
@@ -640,7 +640,7 @@ class TestCalls:
     def test_a_session_that_cannot_be_kept_is_not_asked_for_again(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Each thread would log in otherwise."""
+        """Otherwise each thread would log in."""
         service = Service()
         session = service.session(LOGIN, path)
         path.parent.mkdir(mode=0o700)
@@ -729,7 +729,7 @@ class TestStayingSignedIn:
             service.later(0.1)
 
     def test_one_that_was_refused_is_tried_before_it_is_used(self, path: Path) -> None:
-        """The refusal may have been meant for another job."""
+        """Another job may have caused the refusal."""
         service = self.signed_in(path, refresh=refusal("SIGNATURE_INVALID", "no", 401))
         with pytest.raises(SessionError):
             service.session(self.KEEPER, path, "4.33").renew()

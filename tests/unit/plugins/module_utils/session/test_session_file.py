@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The file that keeps a session: private, encrypted, and trusted only where nobody else could have made it."""
+"""The file that keeps a session: private, encrypted, and trusted only if no other user could have made it."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ class TestFullDisk:
 
 
 class TestStale:
-    """A process that was held wakes up beside a newer session."""
+    """A process that was held goes on beside a newer session."""
 
     @pytest.mark.parametrize("seen", [True, False])
     def test_it_overwrites_nothing(self, path: Path, seen: bool) -> None:

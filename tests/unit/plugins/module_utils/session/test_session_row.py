@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A session in a real store: sealed, shared by those who have its key, and never overwritten by one who is late."""
+"""A session in a real store: sealed, shared by all holders of its key, and never overwritten by a late run."""
 
 from __future__ import annotations
 
@@ -154,14 +154,14 @@ class TestLease:
             pass
 
     def test_one_that_a_wrong_clock_has_dated_far_ahead_is_over_within_a_minute(self, store: Store, path: Path) -> None:
-        """Time goes by in leaps here: each look at the clock is one of the store as well."""
+        """Time passes in leaps here: each reading of the clock is one of the store as well."""
         store.acquire(["session/me"], "on another machine", 60.0)
         with sqlite3.connect(path) as connection:
             connection.execute("UPDATE leases SET expires_at = '2099-01-01T00:00:00.000000Z'")
         slept: list[float] = []
 
         def sleep(seconds: float) -> None:
-            """Let a minute pass for the lease as it stands now."""
+            """Let a minute pass for the current lease."""
             slept.append(seconds)
             with sqlite3.connect(path) as connection:
                 minute = "strftime('%Y-%m-%dT%H:%M:%f000Z', expires_at, '-61 seconds')"
@@ -172,7 +172,7 @@ class TestLease:
         assert len(slept) == 1
 
     def test_it_is_renewed_while_the_work_goes_on(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A lease of no time at all would be taken at once."""
+        """Another run would take an expired lease at once."""
         renewed = threading.Event()
         real = store.renew
 
@@ -188,7 +188,7 @@ class TestLease:
 
 
 class TestUnattended:
-    """Generation 4.33: a person logs in once, later jobs have the key only."""
+    """Generation 4.33: a person logs in once, later jobs have only the key."""
 
     def session(self, store: Store, transport: AnsweringTransport, now: dt.datetime, tkn: str | None = None) -> Session:
         credentials = Credentials(session_key=KEY, temporal_token=tkn)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way to a session, branch by branch: the service answers by script, and the browser comes to a fake listener."""
+"""The login, branch by branch: the service answers by script, and the browser talks to a fake listener."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ Visit = t.Callable[["Browser"], object]
 
 
 class Browser:
-    """Somebody's browser in front of the sign-in; keeps the cookie that it is given."""
+    """A person's browser in the sign-in; it keeps the cookie."""
 
     def __init__(self, sign_in: SignIn[Opened]) -> None:
         self._sign_in = sign_in
@@ -81,7 +81,7 @@ class Browser:
         return answer
 
     def press(self) -> str:
-        """Open the page, press the button, and return where it leads."""
+        """Open the page, press the button, and return the target address."""
         self.ask("/callback")
         return self.ask("/start", "POST").headers["Location"]
 
@@ -94,7 +94,7 @@ class Browser:
 
 
 class Desk:
-    """The parts of a login, and what was asked of each. ``visit`` is what somebody does while it listens."""
+    """The parts of a login, and the requests to each. ``visit`` is the person's action while the login listens."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "sessions" / "one"
@@ -153,7 +153,7 @@ class Desk:
         return self.login(**changes).run()
 
     def has_session(self) -> None:
-        """Begin a session, of which nothing is known but that it is kept."""
+        """Begin with a kept session."""
         assert self.run(temporal_token="first").action == "exchange"
         self.transport.requests.clear()
 
@@ -173,7 +173,7 @@ class Desk:
 
 @pytest.fixture(autouse=True)
 def cheap_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw the key of a kept session out of its credential in no time."""
+    """Make the key derivation of a kept session fast."""
     monkeypatch.setattr(_kept_session, "_KEY_ITERATIONS", 1)
 
 
@@ -190,7 +190,7 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def with_certificate(desk: Desk) -> None:
-    """Have the service know the user by a client certificate."""
+    """Make the service recognize the user by a client certificate."""
     desk.answers(login_request=HttpResponse(302, {"location": f"{URL}?tkn=by-certificate"}, b""))
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The listener over real sockets: one address, plain or TLS, bounded, and gone when it is done."""
+"""The listener over real sockets: one address, plain or TLS, bounded, and closed at the end."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ABOUT = About("rt", "CA", "maria@build01")
 
 @pytest.fixture(autouse=True)
 def no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
-    """End at once; what is told to those who come too late has tests of its own."""
+    """End at once; other tests check the answers to late browsers."""
     for name in ("_LINGER", "_LINGER_AT_LEAST"):
         monkeypatch.setattr(_listener, name, 0.0)
 
@@ -152,13 +152,13 @@ def test_many_who_say_nothing_do_not_fill_it(monkeypatch: pytest.MonkeyPatch) ->
         ]
         cookie = started(waiting)
         assert ask(waiting, "/callback?tkn=canary", Cookie=cookie).status == 200
-        assert idle[0].recv(1) == b""  # hung up on, to make room
+        assert idle[0].recv(1) == b""  # closed to make room
         waiting.wanted = False
         waiting.over()
 
 
 def test_who_has_asked_does_not_keep_it_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody whose browser has its answer over TLS, and leaves the connection as it is."""
+    """A browser has its answer over TLS, and leaves the connection open."""
     monkeypatch.setattr(_listener, "_REQUEST_TIMEOUT", 60.0)
     ours = Authority(tmp_path, "ours")
     waiting = Waiting(ListenOptions("127.0.0.1", _free_port(), ours.issue("127.0.0.1")), scheme="https")
@@ -169,7 +169,7 @@ def test_who_has_asked_does_not_keep_it_either(tmp_path: Path, monkeypatch: pyte
         plain = stack.enter_context(socket.create_connection(("127.0.0.1", waiting.port), timeout=20))
         tls = stack.enter_context(context.wrap_socket(plain, server_hostname="127.0.0.1"))
         other = stack.enter_context(socket.create_connection(("127.0.0.1", waiting.port), timeout=20))
-        stack.enter_context(context.wrap_socket(other, server_hostname="127.0.0.1"))  # nothing after that
+        stack.enter_context(context.wrap_socket(other, server_hostname="127.0.0.1"))  # nothing after the handshake
         tls.sendall(f"GET /callback HTTP/1.1\r\nHost: 127.0.0.1:{waiting.port}\r\n\r\n".encode())
         assert tls.recv(12) == b"HTTP/1.0 200"
         waiting.wanted = False
@@ -190,7 +190,7 @@ def test_head_has_no_body() -> None:
 
 @pytest.mark.parametrize("other", ['theme={"a":"b"}', "name=Jos\xc3\xa9; city=\xc3\x85", "x\x85y=\xff"])
 def test_cookies_of_others_as_they_come(other: str) -> None:
-    """In headers of their own, and with bytes that are no ASCII."""
+    """They come in headers of their own, and with bytes outside ASCII."""
     waiting = Waiting()
     cookie = started(waiting)
     with socket.create_connection(("127.0.0.1", waiting.port), timeout=20) as connection:
@@ -201,13 +201,13 @@ def test_cookies_of_others_as_they_come(other: str) -> None:
 
 
 class TestWhoComesTooLate:
-    """The clock is put forward: a period is over when the listener has looked often enough."""
+    """The clock moves in steps: a period ends after a number of readings by the listener."""
 
     def test_after_the_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(_listener, "_LINGER", 60.0)
         waiting = Waiting(seconds=0.0)
         while (answer := ask(waiting, "/callback")).status == 200:
-            pass  # it has only just begun
+            pass  # it has just begun
         assert answer.status == 410
         assert waiting._thread.is_alive()
         waiting.wanted = False
@@ -244,7 +244,7 @@ def test_an_exchange_that_has_begun_is_finished_and_answered() -> None:
     )
     browser.start()
     assert waiting.began.wait(20)
-    waiting._thread.join(1.5)  # the time is over meanwhile
+    waiting._thread.join(1.5)  # the time runs out meanwhile
     assert waiting._thread.is_alive()
     waiting.go_on.set()
     browser.join(20)
@@ -295,7 +295,7 @@ def test_an_answer_that_is_on_its_way_is_waited_for(monkeypatch: pytest.MonkeyPa
 
 
 def test_what_nobody_expected_is_not_lost(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    """It ends the wait, and is told by the module, with its secrets hidden."""
+    """It ends the wait, and the module reports it with its secrets hidden."""
     port = _free_port()
     sign_in: SignIn[str] = SignIn(f"http://127.0.0.1:{port}/", str, str, about=ABOUT)
     facts: dict[str, PageResponse] = {}

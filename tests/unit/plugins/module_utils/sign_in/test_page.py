@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the vendor's page writes down, as it comes off the wire; the rest of docs/conformance.md is tested elsewhere."""
+"""The examples of the vendor's page, over a real connection; other tests cover the rest of docs/conformance.md."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def test_a_renewal_can_carry_every_field_of_the_schema(wire: Wire) -> None:
 
 
 def test_the_answer_in_the_schema_is_taken_like_the_one_in_the_example() -> None:
-    """The schema says IGNORE and a string where the example has SUCCESS and an object."""
+    """The schema has IGNORE and a string, the example SUCCESS and an object."""
     made = {"requestCode": "P775W98SSW4Z1774PMZU", "csr": VENDOR_CSR}
     in_schema = answer(json.dumps(made), messageType="IGNORE")
     transport = AnsweringTransport(create=in_schema)
@@ -223,21 +223,21 @@ def test_the_answer_in_the_schema_is_taken_like_the_one_in_the_example() -> None
 
 
 def test_an_error_code_other_than_ok_is_a_refusal() -> None:
-    """The token answers have "ERROR_CODE" on the page, which stands for a code; OK is the one that means success."""
+    """The token answers of the page have "ERROR_CODE" in place of a code; OK is the code of success."""
     transport = AnsweringTransport(exchange=answer(TRIPLE, errorCode="TOKEN_EXPIRED"))
     with pytest.raises(RefusedError, match="TOKEN_EXPIRED"):
         client(transport, "4.33").exchange("tkn")
 
 
 def test_is_valid_is_not_looked_at() -> None:
-    """The page shows it once and says nothing about it."""
+    """The page shows it once and does not explain it."""
     for is_valid in (True, False, None):
         transport = AnsweringTransport(create=answer(ANSWERS["/raapi/v1/csr/create"], isValid=is_valid))
         assert client(transport, "4.33").create(TOKENS, SPEC).request_code == "P775W98SSW4Z1774PMZU"
 
 
 def test_the_login_link_of_the_example(openssl: Openssl) -> None:
-    """The page's own link, but for the signature: its secret is not published."""
+    """The link of the page, with another signature: its secret is not published."""
     page = Address("localhost", 8082, 8083).login_page(CONTRACTS["4.33"])
     link = PARTNER.login_url(page, redirect_url="https://google.es?tkn=", timestamp=TIMESTAMP, domain="local.users")
     said = openssl.text("dgst", "-sha256", "-hmac", "demo-secret", stdin=f"CA_DEMO:{TIMESTAMP}".encode())

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pages as documents. How they look and are used is tried in a browser, see tests/browser."""
+"""The pages as documents. Tests in a browser check their look and use, see tests/browser."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NASTY = '<b>"it\'s" & {service} %s</b><!--'
 
 
 class Document(html.parser.HTMLParser):
-    """What is in a page; an element that is not closed, or closed and not open, is an error."""
+    """The elements of a page; an unclosed or unopened element is an error."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__()
@@ -186,7 +186,7 @@ class TestTheLandingPage:
 
 
 def test_words_of_others_are_on_the_english_page_only() -> None:
-    """Those of the job are English whatever the page is; which language Redtrust speaks is not known."""
+    """The job's words are English on every page; the language of Redtrust's words is not known."""
     assert "Message of the job: the disk is full" in document("failed", words="the disk is full").texts["main"]
     assert document("failed", "es", words="the disk is full").all("b") == []
     said: dict[str, t.Any] = {"facts": "HTTP 401, USED", "words": "It was used"}
@@ -232,12 +232,12 @@ def test_what_is_not_text_is_shown_all_the_same() -> None:
         ("*", "en"),
         ("*;q=0.5, pt;q=0.2", "en"),
         ("*;q=0.2, pt;q=0.5", "pt-BR"),
-        # none of the first, whatever else
+        # q=0 excludes a language; English is the default
         ("en;q=0, *", "es"),
         ("en;q=0, es;q=0, *;q=0.1", "pt-BR"),
         ("es;q=0", "en"),
         ("en;q=0, es;q=0, pt;q=0, pt-PT;q=0", "en"),
-        # not as it should be
+        # not valid by the RFC
         ("es;q=2, pt;q=0.1", "pt-BR"),
         ("es;q=-1", "en"),
         ("es;q=0.1234", "en"),

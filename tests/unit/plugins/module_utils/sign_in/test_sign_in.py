@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a browser is answered, without a socket: who may begin, who may come back, and what each answer carries."""
+"""The answers to a browser, without a socket: beginning, return, and the content of each answer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LINK = "https://rt.example.com:8083/authclient/auth/loginrequest?hmac=c3"
 
 
 class Desk:
-    """A sign-in, with what has come of it."""
+    """A sign-in, with its outcome."""
 
     def __init__(self, redirect_url: str = "http://127.0.0.1:8765/callback") -> None:
         self.links = 0
@@ -62,7 +62,7 @@ class Desk:
 
 
 class Browser:
-    """Keeps the cookie that it is given."""
+    """A browser that keeps its cookie."""
 
     def __init__(self, desk: Desk, **headers: str) -> None:
         self.desk = desk
@@ -148,7 +148,7 @@ class TestTheWayThrough:
 
 
 class TestWhatOthersSend:
-    """A host has cookies of other applications, names of other people, and requests that nobody meant."""
+    """A host has cookies of other applications, other people's names, and accidental requests."""
 
     @pytest.mark.parametrize(
         "cookies",
@@ -248,7 +248,7 @@ class TestWhoComesTooLate:
         browser = Browser(desk).started()
         pages = [browser.ask("/callback?tkn=one").body for _time in range(2)]
         assert pages[0] == pages[1]
-        assert b"<strong>ONE</strong>" in pages[0]  # the person that the session names
+        assert b"<strong>ONE</strong>" in pages[0]  # the person in the session
         assert desk.exchanged == ["one"]
 
     def test_after_a_failure_it_is_not_the_time_that_is_over(self) -> None:
@@ -263,7 +263,7 @@ class TestWhoComesTooLate:
 
 class TestWhoMayComeBack:
     def test_a_browser_that_did_not_begin_here(self) -> None:
-        """Somebody sends it to the callback with a token of their own."""
+        """An attacker sends the browser to the callback with a token of the attacker's own."""
         desk = Desk()
         answer = Browser(desk).ask("/callback?tkn=foreign")
         assert answer.status == 403
@@ -271,7 +271,7 @@ class TestWhoMayComeBack:
         assert not desk.sign_in.done.is_set()
 
     def test_one_that_has_only_seen_the_page(self) -> None:
-        """That is how far another site can take it."""
+        """Another site can take a browser no further than this."""
         desk = Desk()
         browser = Browser(desk)
         browser.ask("/callback")
@@ -279,7 +279,7 @@ class TestWhoMayComeBack:
         assert desk.exchanged == []
 
     def test_another_site_cannot_press_the_button(self) -> None:
-        """The cookie is SameSite=Lax, so it does not come along with a form of another site."""
+        """The cookie is SameSite=Lax, so a form of another site does not send it."""
         desk = Desk()
         browser = Browser(desk)
         assert "SameSite=Lax" in browser.ask("/callback").headers["Set-Cookie"]
@@ -313,7 +313,7 @@ class TestWhoMayComeBack:
         assert desk.exchanged == []
 
     def test_under_another_name(self) -> None:
-        """A name of somebody else's that leads to this machine."""
+        """Another person's host name leads to this machine."""
         desk = Desk()
         answer = Browser(desk, host="evil.example:8765").ask("/callback")
         assert answer.status == 421
@@ -338,7 +338,7 @@ class TestWhoMayComeBack:
             done = exchange(token)
             if len(desk.exchanged) > 1:
                 another.set()
-            another.wait(0.5)  # for somebody who should not come
+            another.wait(0.5)  # for a second exchange, which must not come
             return done
 
         desk.sign_in._exchange = hesitating

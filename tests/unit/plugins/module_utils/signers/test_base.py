@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What holds for every signer."""
+"""The behaviour of every signer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 
 
 class Prepared(Signer):
-    """Answers what it was told to answer."""
+    """A signer with a given answer."""
 
     def __init__(self, answer: Signed | None) -> None:
         self._answer = answer

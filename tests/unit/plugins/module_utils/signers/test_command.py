@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The CA behind a program: real programs, among them ``openssl ca``."""
+"""A CA behind a program: real programs, among them ``openssl ca``."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_what_is_not_on_the_path_is_left_out_and_named(pki: Openssl, order: Sign
 
 
 def _handed_over(order: SigningOrder, folder: Path) -> tuple[dict[str, str], str]:
-    """Return the environment and the standard input that a program got."""
+    """Return the environment and the standard input that a program received."""
     probe = (
         "import json, os, sys; json.dump([dict(os.environ), sys.stdin.read()], open(sys.argv[1], 'w')); sys.exit(75)"
     )
@@ -231,7 +231,7 @@ def test_at_its_time_limit_the_program_is_killed_with_its_children(order: Signin
 
 
 def _at_its_end(reader: int) -> bool:
-    """Tell whether nobody can write to a FIFO any more, once the kernel has put an end to those that were killed."""
+    """Tell whether a FIFO has no writer any more, after the kernel has ended the killed processes."""
     try:
         return os.read(reader, 1) == b""
     except BlockingIOError:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each signer says the same in its options, in their documentation, in the module and in the roles."""
+"""Each signer is the same in its options, their documentation, the module and the roles."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Options = t.Mapping[str, t.Mapping[str, t.Any]]
 
 
 def facts(options: Options, *names: str) -> dict[str, dict[str, t.Any]]:
-    """Return what options say of themselves besides their words; ``required: false`` is said by silence as well."""
+    """Return the facts of options without their descriptions; a missing ``required`` equals ``required: false``."""
     return {name: {fact: rule[fact] for fact in names if rule.get(fact)} for name, rule in options.items()}
 
 
@@ -61,7 +61,7 @@ def test_a_secret_of_a_signer_may_come_from_the_environment(name: str) -> None:
 
 @pytest.mark.parametrize("role", ["issue", "renew"])
 def test_a_role_takes_each_signer(role: str) -> None:
-    """The role hands the options on as one dict, in which what is not set keeps the module's default."""
+    """The role passes the options on as one dict. A missing option keeps the module's default."""
     options = role_options(role)
     assert options[f"{role}_signer"]["choices"] == [*SIGNERS, "none"]
     for name, kind in SIGNERS.items():

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The CA on disk; what it signs is read by the openssl program."""
+"""The CA on disk; the openssl program reads its certificates."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ DN = DistinguishedName((("cn", "john doe"), ("o", "Redtrust"), ("c", "Brasil"), 
 
 @dataclasses.dataclass(frozen=True)
 class Ca:
-    """A CA of openssl's making, as files; ``now`` is one minute after its certificate began."""
+    """A CA that openssl made, as files; ``now`` is one minute after the start of its certificate."""
 
     openssl: Openssl
     name: str = "ca"
@@ -316,10 +316,10 @@ def test_threads_share_one_signer(ca: Ca, csr: bytes) -> None:
 
 
 class TestFilesOfCas:
-    """More than one path, and names that no library encodes again; made byte by byte."""
+    """More than one path, and names that no library encodes again; built byte by byte."""
 
     KEY, ROOT_KEY, OTHER_KEY, HOLDER = made.Key(), made.Key(), made.Key(), made.Key()
-    # the attributes of an RDN are a set, which DER puts in this order
+    # the attributes of an RDN are a set, and DER sorts them in this order
     NAME = made.name(
         (made.attribute(b"\0\1", made.BIT_STRING, made.UNIQUE_IDENTIFIER), made.attribute(b"M\xfcller", made.T61)),
         made.attribute(b"odd", 27, made.ORGANIZATION),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-# The root conftest.py makes these importable; pytest may read this file before that one is done.
+# The root conftest.py makes these importable; pytest may read this file first.
 if t.TYPE_CHECKING:
     from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Revision
     from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store
@@ -24,22 +24,22 @@ TREE = Path(__file__).resolve().parents[5] / ".tree"
 
 
 class MakeRevision(t.Protocol):
-    """How a revision is made."""
+    """A factory of revisions."""
 
     def __call__(self, name: str = "www", revision: int = 1, attempt: int = 1, **fields: t.Any) -> Revision:
-        """Return it as it is before it is stored."""
+        """Return a revision that is not stored yet."""
 
 
 class StartWorker(t.Protocol):
-    """How worker.py is started."""
+    """A starter of worker.py."""
 
     def __call__(self, *arguments: object) -> subprocess.Popen[str]:
-        """Start it in a process of its own; the test ends it by reading to its end or by killing it."""
+        """Start it as a separate process; the test reads its output to the end, or kills it."""
 
 
 @pytest.fixture(params=["sqlite"])
 def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
-    """Open the same storage each time; every kind of store appears here."""
+    """Open the same storage each time; every kind of store is a parameter here."""
     from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 
     return {"sqlite": lambda: open_store(str(tmp_path / "state" / "store.db"))}[request.param]

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mount an empty directory as a file system of FUSE, and print its magic number and what the store thinks of it.
+"""Mount an empty directory with FUSE, and print its magic number and the kind that the store finds.
 
-Arguments: where, of which kind, and what is below it in the path of the store. The protocol is in the kernel's
-include/uapi/linux/fuse.h; only what a look at the directory needs is answered.
+Arguments: the directory, the file system kind, and the path from the directory to the store. The kernel's
+include/uapi/linux/fuse.h defines the protocol; the program answers only the requests for looking at the directory.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ANSWERS = {
 
 
 def serve(device: int) -> None:
-    """Answer the kernel until the file system is gone."""
+    """Answer the kernel until the file system is unmounted."""
     while True:
         try:
             _length, operation, unique = struct.unpack_from("<IIQ", os.read(device, 1 << 17))
@@ -50,7 +50,7 @@ def serve(device: int) -> None:
 
 
 def main(place: str, kind: str, below: str) -> None:
-    """Do all of it."""
+    """Mount the directory, and print the result."""
     device = os.open("/dev/fuse", os.O_RDWR)
     options = f"fd={device},rootmode=40000,user_id={os.getuid()},group_id={os.getgid()}"
     libc = ctypes.CDLL(None, use_errno=True)

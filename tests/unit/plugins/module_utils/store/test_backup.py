@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A backup is taken as docs/store.md says while several processes write: it opens, and is whole."""
+"""Take a backup as docs/store.md describes, while several processes write: it opens, and is complete."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAMES = ("a", "b", "c")
 
 
 def documented() -> dict[str, str]:
-    """Return the shell commands of the page that copy a store, by the word that tells them apart."""
+    """Return the shell commands of the page that copy a store, by the word that distinguishes them."""
     lines = [line.strip() for line in DOCUMENT.read_text(encoding="utf-8").splitlines()]
     commands = {word: [line for line in lines if line.startswith("(umask") and word in line] for word in METHODS}
     assert {word: len(found) for word, found in commands.items()} == dict.fromkeys(METHODS, 1)
@@ -81,7 +81,7 @@ def test_a_backup_taken_while_jobs_run_is_whole(
 
 
 def last_line(job: subprocess.Popen[str], count: int) -> int:
-    """Return what a job has said to be committed, some lines on."""
+    """Return the last number that a job reports as committed, after this many lines."""
     assert job.stdout is not None
     lines = [job.stdout.readline().strip() for _number in range(count)]
     return int(lines[-1]) if lines[-1].isdigit() else 0

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every store promises, whatever keeps it."""
+"""The contract of every store, for each kind of store."""
 
 from __future__ import annotations
 
@@ -348,7 +348,7 @@ WRITES: dict[str, t.Callable[[Store, MakeRevision], object]] = {
 
 
 def everything(store: Store) -> list[object]:
-    """Return what a write can change, without changing it: a look for less time would cut the leases of others."""
+    """Return all that a write can change, without a change. A shorter lease would cut the leases of others."""
     leases = store.acquire(["held", "a"], "looks", 3600)
     store.release(["held", "a"], "looks")
     return [store.enrollments(), leases, store.session("session/a")]

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A store that was cut or changed where it lay: refused and left as it is, or read as it was written, never otherwise.
+"""A store that was cut or changed on the disk: refused and left as it is, or read as it was written, never otherwise.
 
-Each test tries about a hundred places, evenly spread; CERTIFICATE_ENROLL_DAMAGES in the environment sets how many.
+Each test tries about a hundred places, evenly spread. CERTIFICATE_ENROLL_DAMAGES sets the number.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LOG = f"{NAME}-wal"
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """The files of a store, and what it held after each write; ``ends`` are the lengths of the log by then."""
+    """The files of a store, and its content after each write; ``ends`` are the lengths of the log at those times."""
 
     files: c.Mapping[str, bytes]
     history: c.Sequence[c.Sequence[Enrollment]]
@@ -50,7 +50,7 @@ class Sample:
 
 @pytest.fixture(scope="module")
 def samples(make: MakeRevision, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Sample]:
-    """A store at rest, and one whose last run was killed: a half of it is in the log."""
+    """A closed store, and one after its last run was killed: half of it is in the log."""
     folder = tmp_path_factory.mktemp("samples")
     chance = random.Random(3)
     history, ends = [], []
@@ -70,7 +70,7 @@ def samples(make: MakeRevision, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 @pytest.fixture
 def neighbour(tmp_path: Path, make: MakeRevision) -> c.Iterator[Store]:
-    """Another store of the same process, in the same directory, that must not notice anything."""
+    """Another store of the same process, in the same directory, that must stay as it is."""
     with open_store(str(tmp_path / "neighbour.db")) as store:
         (stored,) = store.put(make("neighbour", request_code="R-N"))
         yield store
@@ -89,7 +89,7 @@ def lay(directory: Path, files: c.Mapping[str, bytes]) -> Path:
 
 
 def outcome(path: Path, *, read_only: bool) -> list[Enrollment] | None:
-    """Return what a store says that it holds; None when it is refused by its name, and left as it is."""
+    """Return the content that a store reads; None if it refuses, names its path, and changes no file."""
     files = [file for file in path.parent.glob(f"{NAME}*") if not file.name.endswith("-shm")]
     before = {file: file.read_bytes() for file in files}
     try:
@@ -119,7 +119,7 @@ def without_codes(history: c.Iterable[c.Sequence[Enrollment]]) -> list[list[Enro
 
 
 def spread(end: int, count: int = PLACES) -> range:
-    """Return about so many numbers below ``end``, at an odd distance, so that they meet each bit of a byte."""
+    """Return about this many numbers below ``end``, at an odd distance, so that they reach each bit of a byte."""
     return range(0, end, max(1, end // count) | 1)
 
 
@@ -162,7 +162,7 @@ def test_a_file_that_was_cut_under_its_log_is_refused_or_mended_by_it(
 def test_a_log_that_was_cut_gives_what_was_committed_before(
     tmp_path: Path, samples: dict[str, Sample], read_only: bool
 ) -> None:
-    """A log that ends early cannot be told from one that was not written any further."""
+    """A log that was cut looks like a log that was not written further."""
     sample = samples["killed"]
     history = without_codes(sample.history) if read_only else sample.history
     for length in spread(len(sample.files[LOG])):
@@ -187,7 +187,7 @@ def test_a_bit_that_flipped_is_found_or_means_nothing(
 
 
 def test_a_name_that_reads_otherwise_in_an_index_hides_nothing(tmp_path: Path, samples: dict[str, Sample]) -> None:
-    """An enrollment that is not found by its name would be issued a second time."""
+    """A second certificate would be issued for an enrollment that is not found by its name."""
     whole = samples["at rest"].files
     place, tried = whole[NAME].find(b"redtrust07"), 0
     while place >= 0:
@@ -200,7 +200,7 @@ def test_a_name_that_reads_otherwise_in_an_index_hides_nothing(tmp_path: Path, s
 
 @pytest.mark.usefixtures("neighbour")
 def test_a_bit_that_flipped_in_the_log_is_found_but_at_its_very_end(tmp_path: Path, samples: dict[str, Sample]) -> None:
-    """The last transaction may be lost: what a machine leaves that fails while writing it looks the same."""
+    """The last transaction may be lost: a machine that fails while writing it leaves the same."""
     sample = samples["killed"]
     before = sample.ends[-2]
     for bit in sorted({*spread(8 * len(sample.files[LOG])), *range(8 * before - 8 * 4120, 8 * before - 8 * 4096, 7)}):
@@ -230,7 +230,7 @@ def test_another_version_in_the_header_runs_no_upgrade_over_what_is_there(
 def test_a_table_that_reads_otherwise_is_refused(
     tmp_path: Path, samples: dict[str, Sample], before: str, after: str
 ) -> None:
-    """Neither of these is an error to SQLite, and neither shows in a row that is there."""
+    """Neither of these is an error to SQLite, and neither shows in an existing row."""
     path = lay(tmp_path, samples["at rest"].files)
     with open_store(str(path)) as store:
         rows = [one.latest for one in store.enrollments() if one.current]
@@ -258,7 +258,7 @@ FRAME = 24 + 4096
 
 
 class TestLog:
-    """What is known of a log from its frames alone; SQLite itself wrote them."""
+    """Facts that the frames of a log show; SQLite itself wrote them."""
 
     @pytest.fixture
     def log(self, tmp_path: Path, samples: dict[str, Sample]) -> Path:
@@ -273,7 +273,7 @@ class TestLog:
         assert wal.size(tmp_path / LOG) == 0
 
     def test_the_rest_of_an_earlier_use_is_no_damage(self, log: Path) -> None:
-        """After a checkpoint SQLite begins a log anew, over what is in it."""
+        """After a checkpoint SQLite starts the log again, over its old content."""
         content = log.read_bytes()
         path = log.with_name("other.db")
         connection = sqlite3.connect(path, isolation_level=None)
@@ -287,7 +287,7 @@ class TestLog:
         assert not wal.is_damaged(log)
 
     def test_a_transaction_that_was_torn_is_no_damage(self, log: Path, samples: dict[str, Sample]) -> None:
-        """A machine that fails leaves any part of the last one: all that counts is in the ones before."""
+        """A machine that fails leaves any part of the last transaction; the committed ones are before it."""
         content = log.read_bytes()
         start = samples["killed"].ends[-2]
         for frame in range(start, len(content), FRAME):

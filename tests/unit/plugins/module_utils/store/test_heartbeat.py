@@ -13,7 +13,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store
 
 
 class Beats:
-    """Counts the calls; ``enough`` is set after three."""
+    """Count the calls; ``enough`` is set after three."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The key of a store, what it seals, and a store of the first release that had none."""
+"""The key of a store, its sealed values, and a store of the first release, which has no key."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def shown(path: Path, code: str) -> list[str]:
     """Return the files beside a store that hold a code in clear, in base64 at any offset, or as hex."""
     raw = code.encode()
     forms = [raw, code.encode("utf-16-le"), raw.hex().encode(), raw.hex().upper().encode()]
-    # The first and last characters depend on what is around; those between do not.
+    # The first and last characters depend on the neighbours; those between do not.
     forms += [base64.b64encode(bytes(shift) + raw)[4:-4] for shift in range(3)]
     return [name for name, found in content(path).items() if any(form in found for form in forms)]
 
@@ -113,7 +113,7 @@ def test_a_request_code_that_was_dropped_is_in_no_page(path: Path, make: MakeRev
 
 
 def test_each_connection_overwrites_what_it_deletes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some builds of SQLite do so anyway, so this one is told not to."""
+    """Some builds of SQLite overwrite anyway, so this test turns it off."""
     connect = sqlite3.connect
 
     def careless(*arguments: t.Any, **options: t.Any) -> sqlite3.Connection:
@@ -269,7 +269,7 @@ def sqlite_of(path: Path) -> t.Iterator[sqlite3.Connection]:
 
 
 def fill_first_release(connection: sqlite3.Connection, make: MakeRevision) -> None:
-    """Make a store as version 1 was, with codes in rows, in what rows were, and in pages that are free."""
+    """Make a store of version 1, with codes in rows, in deleted versions of rows, and in free pages."""
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA secure_delete = OFF")
     for statement in schema.MIGRATIONS[0]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a store may lie, and what is refused there."""
+"""Allowed and refused places for a store."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files 
 
 @pytest.fixture(params=["000", "077", "777"])
 def umask(request: pytest.FixtureRequest, tmp_path: Path) -> t.Iterator[None]:
-    """Set it after the directory of the test was made."""
+    """Set the umask after the directory of the test was made."""
     before = os.umask(int(request.param, 8))
     yield
     os.umask(before)
@@ -35,7 +35,7 @@ def mode(path: Path) -> str:
 
 
 def refused(path: Path, *words: str) -> None:
-    """Require that neither way of opening accepts the place, both say which and why, and all stays as it is."""
+    """Require that both ways of opening refuse the place, with path and reason, and change nothing."""
     before = there(path.parent)
     for read_only in (False, True):
         with pytest.raises(StoreError) as caught:
@@ -46,7 +46,7 @@ def refused(path: Path, *words: str) -> None:
 
 
 def there(directory: Path) -> dict[Path, tuple[int, int, int, bytes]]:
-    """Return everything in a directory: what it is, when it was written, and what is in it."""
+    """Return everything in a directory: mode, inode, time of the last write, and content."""
     found = {file: file.lstat() for file in (directory.iterdir() if directory.is_dir() else [directory])}
     return {
         file: (info.st_mode, info.st_ino, info.st_mtime_ns, file.read_bytes() if stat.S_ISREG(info.st_mode) else b"")

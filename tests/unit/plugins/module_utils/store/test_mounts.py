@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which file systems a store may lie on: by what mountinfo and statfs say, and with real ones of FUSE."""
+"""File systems for a store: by mountinfo and statfs, and with real mounts of FUSE."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store
 
 TREE = Path(__file__).resolve().parents[5] / ".tree"
 
-# The first two lines are the example in proc_pid_mountinfo(5), the others are of the same form.
+# The first two lines are the example of proc_pid_mountinfo(5), the others have the same form.
 MOUNTINFO = r"""
 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
 27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda1 rw

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A store on a disk that is full or read only, in a directory that is closed, or taken away during a run."""
+"""A store on a disk that is full or read-only, in a directory that is closed, or that disappears during a run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SOMEBODY = 12345
 
 
 def in_mount(directory: Path, script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run a shell script that may mount on ``directory``; the mount is gone with it. ``work`` runs worker.py."""
+    """Run a shell script that may mount on ``directory``; the mount ends with it. ``work`` runs worker.py."""
     work = f'work() {{ echo | "{sys.executable}" "{Path(__file__).with_name("worker.py")}" "$@" | tail -n +2; }}\n'
     command = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
     environment = {**os.environ, "PYTHONPATH": str(TREE)}
@@ -107,7 +107,7 @@ def test_a_store_on_a_file_system_that_is_read_only_is_left_as_it_is(mounted: Pa
 
 @pytest.fixture
 def closed() -> c.Iterator[Path]:
-    """A directory of somebody who, unlike root, can be refused; the process is theirs for this test."""
+    """A directory of a user without root's rights; the process runs as that user in this test."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         theirs = os.geteuid() == 0

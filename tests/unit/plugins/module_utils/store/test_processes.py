@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several processes on one store, and processes that are killed in the middle of it."""
+"""Several processes on one store, and processes that are killed during their work."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.process
 
 
 def said(processes: t.Sequence[subprocess.Popen[str]]) -> list[str]:
-    """Let all begin at the same moment and return what each one said."""
+    """Start all at the same moment and return the output of each."""
     for process in processes:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -44,7 +44,7 @@ def _begin(process: subprocess.Popen[str]) -> None:
 
 
 def killed(process: subprocess.Popen[str]) -> None:
-    """Let a process begin that is going to kill itself."""
+    """Start a process that kills itself."""
     process.communicate("\n")
     assert process.returncode == -signal.SIGKILL
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What each release has written is opened by this one, read as that one read it, and written without a loss."""
+"""Open the files of each release with this one, read them as that release did, and write them without a loss."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if t.TYPE_CHECKING:
 
 CHANGELOG = Path(__file__).resolve().parents[5] / "changelogs" / "changelog.yaml"
 VERSIONS = sorted(folder.name for folder in keep_release.RELEASES.iterdir())
-# What a write changes.
+# The columns that a write changes.
 WRITTEN = ("generation", "updated_at")
 
 
 class Kept(t.NamedTuple):
-    """A copy of what a release has written, and what that release read in it."""
+    """A copy of a release's files, and the content that the release read from them."""
 
     version: str
     folder: Path
@@ -57,7 +57,7 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
 
 
 def expected(kept: Kept) -> list[dict[str, t.Any]]:
-    """Return what that release read; the codes that have done their work are dropped from a store without a key."""
+    """Return the content that the release read; codes of finished requests are dropped from a store without a key."""
     found: list[dict[str, t.Any]] = kept.contents["revisions"]
     if kept.version != "0.1.0":
         return found
@@ -69,7 +69,7 @@ def found_in(store: Store) -> list[dict[str, t.Any]]:
 
 
 def assert_all_there(found: list[dict[str, t.Any]], wanted: list[dict[str, t.Any]], but: t.Iterable[str] = ()) -> None:
-    """Compare what the release knew; this one may know more."""
+    """Compare the fields that the release had; this release may have more."""
     assert len(found) == len(wanted)
     for row, known in zip(found, wanted, strict=True):
         assert row["spec"].items() >= known["spec"].items()
@@ -139,7 +139,7 @@ def test_a_session_in_a_file_is_read_and_written_back(kept: Kept) -> None:
 
 
 class TestNewerRelease:
-    """An older release works on what a newer one wrote, and loses nothing of it."""
+    """An older release works on files of a newer one, and loses nothing."""
 
     SPEC: t.ClassVar[dict[str, t.Any]] = {
         "dn": [{"attribute": "cn", "value": "www", "encoding": "utf8"}, {"attribute": "ou", "value": "a"}],
@@ -148,7 +148,7 @@ class TestNewerRelease:
     }
 
     def plant(self, path: Path, make: MakeRevision) -> None:
-        """Put a row whose spec is as another release writes it, checksum included."""
+        """Put a row with a spec as another release writes it, checksum included."""
         with open_store(str(path)) as store:
             store.put(make(state=State.REQUESTED))
         with contextlib.closing(sqlite3.connect(path)) as connection, connection:

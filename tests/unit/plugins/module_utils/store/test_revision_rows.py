@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Any revision is stored and read back as it was."""
+"""Any revision is stored and read back unchanged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store
 if t.TYPE_CHECKING:
     from .conftest import MakeRevision
 
-# What every store can hold: PostgreSQL takes no NUL, and no encoding takes a lone surrogate.
+# Texts that every store can hold: PostgreSQL accepts no NUL, and no encoding accepts a lone surrogate.
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 FILLED = TEXT.filter(lambda text: bool(text.strip()))
 JSON = st.recursive(

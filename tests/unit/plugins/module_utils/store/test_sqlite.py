@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is promised about the SQLite file: whole, ours, of a known schema, or refused and left as it is."""
+"""The SQLite file: whole, ours, of a known schema, or refused and left as it is."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if t.TYPE_CHECKING:
 
 @contextlib.contextmanager
 def raw(path: Path) -> t.Iterator[sqlite3.Connection]:
-    """Open the file past the store, as another program would."""
+    """Open the file without the store, as another program would."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         yield connection
     path.chmod(0o600)
 
 
 def refused_as_it_is(path: Path, words: str) -> None:
-    """Require that the file is refused, read only or not, by its name, and that nothing in its directory changes."""
+    """Require that the file is refused with its path, read-only or not, and that nothing in its directory changes."""
     before = {file: file.read_bytes() for file in path.parent.iterdir()}
     for read_only in (False, True):
         with pytest.raises(StoreError, match=words) as caught, open_store(str(path), read_only=read_only) as store:
@@ -50,7 +50,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def filled(path: Path, make: MakeRevision) -> Path:
-    """A store with enough in it to have pages of every kind."""
+    """Return a store with enough rows to have pages of every kind."""
     with open_store(str(path)) as store:
         store.put(*(make(f"{number:03}", certificate=bytes(range(256)) * 20) for number in range(40)))
     return path
@@ -64,7 +64,7 @@ def filled(path: Path, make: MakeRevision) -> Path:
 def test_what_is_committed_is_on_the_disk_and_readers_do_not_wait(
     path: Path, read_only: bool, name: str, value: object
 ) -> None:
-    """Each connection is as careful as SQLite can be; 2 is FULL."""
+    """Each connection has the safest settings of SQLite; 2 is FULL."""
     open_store(str(path)).close()
     with SqliteStore(str(path), read_only=read_only) as store:
         assert schema.pragma(store._connection(), name) == value
@@ -122,13 +122,13 @@ def test_leases_that_are_long_over_are_swept_away(path: Path) -> None:
 
 
 def far_ahead(path: Path, until: str = "2099-01-01T00:00:00.000000Z") -> None:
-    """Do what a run does whose clock is years ahead, and that is then killed."""
+    """Leave the leases of a killed run with a clock years ahead."""
     with raw(path) as connection:
         connection.execute("UPDATE leases SET expires_at = ?", (until,))
 
 
 def ends(path: Path) -> dict[str, float]:
-    """Return for how many seconds from now each lease holds, by the clock of the store."""
+    """Return the remaining seconds of each lease, by the clock of the store."""
     lasts = "SELECT key, 86400 * (julianday(expires_at) - julianday('now')) FROM leases"
     with raw(path) as connection:
         return dict(connection.execute(lasts))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One of several processes that use a store at once; test_processes.py starts it and says when to begin."""
+"""One of several processes that use a store at once; test_processes.py starts it and gives the signal to begin."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _die() -> None:
 
 
 def intend(path: str, name: str) -> None:
-    """Say whether this process was the first to put the intent."""
+    """Print if this process was the first to put the intent."""
     with open_store(path) as store:
         try:
             store.put(_intent(name))
@@ -45,14 +45,14 @@ def intend(path: str, name: str) -> None:
 
 
 def lease(path: str, key: str, holder: str) -> None:
-    """Say who has the lease: this holder, or whom the store names."""
+    """Print the holder of the lease: this one, or the one that the store names."""
     with open_store(path) as store:
         others = store.acquire([key], holder, 3600)
         print(others[key].holder if others else holder)
 
 
 def count(path: str, name: str, times: str) -> None:
-    """Write the same row over and over, each time over what was read."""
+    """Write the same row again and again, each time after reading it."""
     with open_store(path) as store:
         done = 0
         while done < int(times):
@@ -66,7 +66,7 @@ def count(path: str, name: str, times: str) -> None:
 
 
 def renew(path: str, name: str) -> None:
-    """Hand the place of the current revision on and on, saying each number once it is committed."""
+    """Replace the current revision again and again; print each number after its commit."""
     with open_store(path) as store:
         for number in itertools.count(1):
             current = store.enrollment("redtrust", name).current
@@ -76,14 +76,14 @@ def renew(path: str, name: str) -> None:
 
 
 def die_in_put(path: str, name: str) -> None:
-    """Die when everything is written but the commit."""
+    """Die after all writes, before the commit."""
     with SqliteStore(path) as store:
         store._connection().set_trace_callback(lambda statement: _die() if statement == "COMMIT" else None)
         store.put(_intent(name))
 
 
 def die_making(path: str, what: str, number: str) -> None:
-    """Die instead of the call of this number to ``os.link`` or ``os.fsync`` while the store is made."""
+    """Die in place of the call with this number to ``os.link`` or ``os.fsync``, while the store is made."""
     left = int(number)
     call = getattr(os, what)
 
@@ -99,7 +99,7 @@ def die_making(path: str, what: str, number: str) -> None:
 
 
 def fill(path: str) -> None:
-    """Write until there is no room, look, make room and go on; say how often was written, and what is there."""
+    """Write until the disk is full, read, make room and go on; print the number of writes and of enrollments."""
     ballast = Path(path).with_name("ballast")
     ballast.write_bytes(bytes(64 * 1024))
     done = 0
@@ -121,7 +121,7 @@ def fill(path: str) -> None:
 
 
 def use(path: str) -> None:
-    """Use a store in each way, and say what came of it."""
+    """Use a store in each way, and print the results."""
 
     def put() -> object:
         with open_store(path) as store:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates put together byte by byte, as no library would make them."""
+"""Certificates built byte by byte, in forms that no library makes."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def generalized(moment: dt.datetime) -> bytes:
 
 
 def days(number: float) -> bytes:
-    """Return the time so many days from ``NOW``."""
+    """Return the time this many days from ``NOW``."""
     return generalized(NOW + dt.timedelta(days=number))
 
 
@@ -116,7 +116,7 @@ def certificate(
     serial: bytes = b"\x01",
     version: bytes | None = b"\x02",
 ) -> bytes:
-    """Return a certificate in DER, valid from a day before ``NOW`` for 900 days unless told otherwise."""
+    """Return a certificate in DER. By default it is valid from a day before ``NOW`` for 900 days."""
     kind = tlv(0x30, oid(algorithm))
     every = [*([basic_constraints()] if ca else []), *(extensions or [])]
     content = tlv(

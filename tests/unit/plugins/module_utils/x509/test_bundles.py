@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates in whatever people, programs and Windows wrap them, and what is taken for one."""
+"""Certificates in the wrappings of people, programs and Windows, and other data that is not a certificate."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificate requests; the vendor page's own is one of them."""
+"""Certificate requests, among them the one of the vendor's page."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_broken_signature_on_the_vendors_csr_is_refused(vendor_csr: str) -> No
 
 def test_what_has_another_tag_than_a_request_is_none(vendor_csr: str) -> None:
     der = bytearray(base64.b64decode(vendor_csr))
-    der[4] = 0  # the tag of what is signed
+    der[4] = 0  # the tag of the signed part
     with pytest.raises(ConfigurationError, match="not a PKCS#10 certificate request"):
         parse_csr(base64.b64encode(der).decode())
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names as CAs write them into certificates, whatever the standard says."""
+"""Names as CAs write them into certificates, also against the standard."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if t.TYPE_CHECKING:
 LEAF, CA, ROOT = made.Key(), made.Key(), made.Key()
 MULLER = "M\u00fcller"
 
-# what is encoded, in which string, and what it reads as
+# the encoded bytes, the string type, and the text that is read
 READABLE = [
     pytest.param(b"M\xfcller", made.T61, MULLER, id="T61String with Latin-1"),
     pytest.param(MULLER.encode(), made.T61, MULLER, id="T61String with UTF-8"),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The order of chains, and the gate; the certificates are openssl's."""
+"""The order of chains, and the gate; openssl made the certificates."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SUBJECT = (("c", "ES"), ("o", "Redtrust"), ("ou", "First"), ("ou", "Second"), ("
 
 @dataclasses.dataclass(frozen=True)
 class Gate:
-    """The gate for ``leaf`` of one PKI, with everything right unless told otherwise."""
+    """The gate for ``leaf`` of one PKI; by default everything is right."""
 
     pki: Openssl
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Distinguished names; expected values are what the openssl program writes and reads."""
+"""Distinguished names; the expected values are output of the openssl program."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_rfc4514_is_what_openssl_writes(openssl: Openssl) -> None:
 
 @given(DNS)
 def test_rfc4514_is_read_back_by_cryptography(dn: DistinguishedName) -> None:
-    # What it does not read: a country or common name of another length than X.520's, and NUL.
+    # cryptography rejects a country or common name of another length than X.520 allows, and NUL.
     limits = {"c": (2, 2), "cn": (1, 64)}
     for name, value in dn.attributes:
         shortest, longest = limits.get(name, (1, 1000))

@@ -46,7 +46,7 @@ RUBBISH = b"\xff\xff\xff"
 
 
 def _pass(*bundle: bytes, csr: bytes = CSR) -> tuple[bytes, ...]:
-    """Take a bundle the whole way that it goes, and return its chain."""
+    """Pass a bundle through every check, and return its chain."""
     certificate, chain = order_chain(bundle, csr, made.NOW)
     check_certificate(certificate, chain, csr, DN, subject_match="contains", now=made.NOW)
     chain_warnings(bundle, certificate, chain, made.NOW)
@@ -166,7 +166,7 @@ def test_a_request_of_a_version_that_there_is_not(version: bytes) -> None:
 
 @pytest.mark.process
 def test_without_cryptography_it_can_be_imported_and_says_so() -> None:
-    """Modules then say which library is missing."""
+    """Modules then report the missing library."""
     root = next(folder.parent for folder in Path(made.__file__).parents if folder.name == "ansible_collections")
     script = f"""
 import sys

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One path upwards, out of the certificates that CAs hand out together."""
+"""One path upwards, through the certificates that CAs deliver together."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ OTHER_CA = _ca(OTHER, OTHER, OTHER_KEY, OTHER_KEY)
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """What a bundle came to, in each order in which it may be given."""
+    """The result of a bundle, the same in each order of its certificates."""
 
     certificate: bytes
     chain: tuple[bytes, ...]
@@ -62,7 +62,7 @@ class Found:
 
 
 def _found(*bundle: bytes) -> Found:
-    """Find the chain, see that it does not hang on the order, and put it through the gate."""
+    """Find the chain, check that it does not depend on the order, and pass it through the gate."""
     found = {order_chain(order, LEAF_KEY.csr(), made.NOW) for order in itertools.permutations(bundle)}
     assert len(found) == 1
     ((certificate, chain),) = found
@@ -240,7 +240,7 @@ class TestSeveralOfTheKey:
 
 
 class TestWhatCannotBeChecked:
-    """Algorithms and keys that no library here knows."""
+    """Algorithms and keys that no library here supports."""
 
     LEAF = _certificate(WWW, INT, LEAF_KEY, INT_KEY, algorithm=made.UNKNOWN_ALGORITHM)
 
