@@ -10,23 +10,23 @@ CHECK := .venv/bin/python tests/tools/check.py
 .PHONY: help demo test quick format lint unit robustness browser sanity package integration matrix soak mutation clean
 
 help:
-	@echo "make demo         see it work: certificates issued and renewed, and the second time no change"
-	@echo "make test         check everything"
+	@echo "make demo         run the demo: issue and renew certificates, then run it again without a change"
+	@echo "make test         run all checks"
 	@echo
-	@echo "make quick        style, types, and the unit tests that start no process: after each change"
-	@echo "make format       lay out the code by its rules"
+	@echo "make quick        style, types, and the unit tests that start no process; for use after each change"
+	@echo "make format       format the code and the documentation"
 	@echo
-	@echo "make lint         of make test: style, types, licences, documentation"
-	@echo "make unit         of make test: the tests that need no playbook"
-	@echo "make robustness   of make test: the modules and playbooks, killed, held and cut off"
-	@echo "make browser      of make test: sign in with a real browser, if chromium is installed"
-	@echo "make sanity       of make test: ansible-test sanity"
-	@echo "make package      of make test: build the artifact and look at it as Galaxy would"
-	@echo "make integration  of make test: playbooks against the sandbox"
-	@echo "make matrix       unit, sanity and integration with each ansible-core and Python (CORES=2.16: that one)"
-	@echo "make soak         robustness in its long form: 500 kills (CERTIFICATE_ENROLL_KILLS=500), 100,000 hostile answers"
-	@echo "make mutation     change the code and list the changes that no test notices (FILES='PATH ...': only those)"
-	@echo "make clean        remove what these commands made"
+	@echo "make lint         part of make test: style, types, licences, documentation"
+	@echo "make unit         part of make test: the tests that need no playbook"
+	@echo "make robustness   part of make test: kill, pause and disconnect the modules and playbooks"
+	@echo "make browser      part of make test: sign in with a real browser, if chromium is installed"
+	@echo "make sanity       part of make test: ansible-test sanity"
+	@echo "make package      part of make test: build the artifact, and check it with Galaxy's importer"
+	@echo "make integration  part of make test: playbooks against the sandbox"
+	@echo "make matrix       unit, sanity and integration with each ansible-core and Python (CORES=2.16: only this one)"
+	@echo "make soak         long form of robustness: 500 kills (CERTIFICATE_ENROLL_KILLS=500), 100,000 hostile answers"
+	@echo "make mutation     change the code, and list the changes that no test notices (FILES='PATH ...': only these)"
+	@echo "make clean        remove all files that these commands made"
 
 demo: .venv/demo
 	@.venv/bin/python tests/tools/demo.py

@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Servers]:
     """Run one server of each generation."""
-    # not before pytest_configure has made the collection known
+    # This import needs the collection, which pytest_configure makes known.
     from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import started
 
     running: dict[str, Appliance] = {}
@@ -33,13 +33,13 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Servers]:
 
 @pytest.fixture
 def v433(servers: Servers) -> Appliance:
-    """Return a server of 4.33 as it was at its start, but for its ledger."""
+    """Return a server of 4.33 in its initial state, except for the requests in its ledger."""
     return servers["4.33"].reset()
 
 
 @pytest.fixture
 def v442(servers: Servers) -> Appliance:
-    """Return a server of 4.42 as it was at its start, but for its ledger."""
+    """Return a server of 4.42 in its initial state, except for the requests in its ledger."""
     return servers["4.42"].reset()
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Look at the values of redtrust_csr before a date becomes text, then run the module as Ansible does."""
+"""Check the values of redtrust_csr before a date becomes text, then run the module as usual."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..module_utils._module.api import check_values
 
 
 class ActionModule(ModuleAction):
-    """Run the module, unless YAML has read something else where text is meant. The name is Ansible's."""
+    """Run the module unless YAML has read a text option as another type. Ansible requires this class name."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         try:

@@ -1,14 +1,14 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documentation of an entry of ``certificates`` where it says what to ask the server for."""
+"""Documentation of an entry of ``certificates`` for a request or a renewal."""
 
 from __future__ import annotations
 
 import textwrap
 import typing as t
 
-# The fields of a certificate that can be asked for, the same in CertificateSpec.
+# The fields of a certificate request, the same as in CertificateSpec.
 _FIELDS = r"""
 dn:
   description:
@@ -122,7 +122,7 @@ thumbprint:
   type: str
 """
 
-# A renewal requires the name alone, and takes the other fields only to adopt a certificate.
+# A renewal requires only the name. The other fields are for the adoption of a certificate.
 _FIELDS_OF_RENEWAL = (
     _FIELDS.replace("  required: true", "  required: false")
     .replace("  type: raw", "    - The default is the subject of the certificate that is given.\n  type: raw")
@@ -136,7 +136,7 @@ def _certificates(own: str, fields: str) -> str:
 
 
 class ModuleDocFragment:
-    """The fragments. The annotations keep the linter of ansible-test from reading them as they stand."""
+    """The fragments. The annotations keep the linter of ansible-test from parsing the source of the values."""
 
     REQUESTED: t.ClassVar[str] = _certificates(_REQUESTED, _FIELDS)
 

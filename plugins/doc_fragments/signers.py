@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documentation of the options that choose a signer, made from what the file of each signer says."""
+"""Documentation of the options of the signer, built from the documentation in each signer's file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _choice() -> str:
 
 
 class ModuleDocFragment:
-    """The fragment. The annotation keeps the linter of ansible-test from reading it as it stands."""
+    """The fragment. The annotation keeps the linter of ansible-test from parsing the source of the value."""
 
     DOCUMENTATION: t.ClassVar[str] = "options:\n" + textwrap.indent(
         "".join([_choice(), *map(_own_option, SIGNERS.values())]), "  "

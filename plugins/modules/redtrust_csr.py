@@ -195,7 +195,7 @@ from ..module_utils._module.api import REQUESTED, Context, Result, batch_result,
 
 
 def work(context: Context) -> Result:
-    """Request what is not there."""
+    """Request the missing certificates."""
     items = request_items(context.params)
     step = RequestStep(context.store, context.client, context.session(), register=context.register, now=context.now)
     return batch_result(context.run_batch(step, items))

@@ -172,7 +172,7 @@ from ..module_utils._module.api import NAMED, Context, Result, Spec, batch_resul
 
 
 def work(context: Context) -> Result:
-    """Write down what was decided."""
+    """Record the decision about each enrollment."""
     params = context.params
     step = SettleStep(context.store, params["state"], comment=params["comment"], force=params["force"])
     return batch_result(context.run_batch(step, settle_items(params)))

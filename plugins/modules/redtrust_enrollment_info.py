@@ -251,7 +251,7 @@ from ..module_utils._module.api import (
 
 
 def work(context: Context) -> Result:
-    """Read the store."""
+    """Read the selected enrollments from the store."""
     now = context.now()
     selection = Selection.read(context.params, now)
     found = context.store.enrollments(context.service, selection.names)

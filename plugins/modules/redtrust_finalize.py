@@ -268,7 +268,7 @@ from ..module_utils._module.api import (
 
 
 def work(context: Context) -> Result:
-    """Upload what is signed, then write files."""
+    """Upload the signed certificates, then write the files."""
     params = context.params
     items = finalize_items(params, context.names)
     step = FinalizeStep(

@@ -187,7 +187,7 @@ from ..module_utils._sign_in.api import Login, LoginOptions, LoginResult
 
 
 def work(context: Context) -> Result:
-    """Have a session, or say what would be done."""
+    """Open a session, or predict this in check mode."""
     login = Login(_options(context), context.session(), context.client, context.now)
     return _shown(login.predict() if context.check_mode else login.run())
 

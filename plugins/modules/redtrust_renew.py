@@ -192,7 +192,7 @@ from ..module_utils._module.api import RENEWED, Context, Result, Spec, batch_res
 
 
 def work(context: Context) -> Result:
-    """Request the next revision of what is due."""
+    """Request the next revision of each certificate that is due."""
     items = renew_items(context.params, context.names)
     step = RenewStep(context.store, context.client, context.session(), register=context.register, now=context.now)
     return batch_result(context.run_batch(step, items))

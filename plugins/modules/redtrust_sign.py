@@ -207,7 +207,7 @@ from ..module_utils._module.api import (
 
 
 def work(context: Context) -> Result:
-    """Hand what is requested to the signer."""
+    """Pass the requests to the signer."""
     signer = build_signer(context.params, context.now())
     items = sign_items(context.params, context.names)
     if not items:

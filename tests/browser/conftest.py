@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real Chromium, and the windows of it that a test opens."""
+"""A real Chromium, and the windows that a test opens."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if t.TYPE_CHECKING:
 
 # "required" makes a missing Chromium a failure, "" a reason to skip.
 BROWSER = os.environ.get("CERTIFICATE_ENROLL_BROWSER", "")
-# A folder, such as docs/pictures, for the pictures of the guide; none are taken without it.
+# A folder for the pictures of the guide, such as docs/pictures. Without it, tests take no pictures.
 PICTURES = os.environ.get("CERTIFICATE_ENROLL_PICTURES", "")
 
 
 @pytest.fixture(scope="session")
 def chromium() -> t.Iterator[Browser]:
-    """Run Debian's Chromium, or that of another distribution, without a window."""
+    """Run the distribution's Chromium without a visible window."""
     path = shutil.which("chromium")
     if path is None:
         words = "no Chromium is here: install the package chromium to try the pages in a browser"
         (pytest.fail if BROWSER == "required" else pytest.skip)(words)
-    # not before pytest_configure has made the collection known
+    # These imports need the collection, which pytest_configure makes known.
     from playwright.sync_api import sync_playwright
 
     from ansible_collections.redtrust.certificate_enroll.tests.browser.visitor import FLAGS
@@ -52,7 +52,7 @@ def chromium() -> t.Iterator[Browser]:
 
 @pytest.fixture
 def visitor(chromium: Browser) -> t.Iterator[NewVisitor]:
-    """Open windows, each with cookies of its own; none of them may ask another machine for anything."""
+    """Open windows with separate cookies, and check that they sent no request to another machine."""
     from ansible_collections.redtrust.certificate_enroll.tests.browser.visitor import Look, Visitor
 
     opened: list[Visitor] = []
@@ -69,7 +69,7 @@ def visitor(chromium: Browser) -> t.Iterator[NewVisitor]:
 
 @pytest.fixture
 def take_picture() -> TakePicture:
-    """Take a picture for the guide, where pictures are wanted."""
+    """Take a picture for the guide if PICTURES is set."""
 
     def take(visitor: Visitor, name: str) -> None:
         if PICTURES:
@@ -81,7 +81,7 @@ def take_picture() -> TakePicture:
 
 @pytest.fixture(scope="session")
 def desk_servers(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[t.Callable[[str], tuple[Appliance, int]]]:
-    """Start a server of a generation, and choose a port to come back to, when they are first asked for."""
+    """Start the server of a generation at first use, and choose the port of its redirect URLs."""
     from ansible_collections.redtrust.certificate_enroll.tests.browser.desk import started_desk
 
     running: dict[str, tuple[Appliance, int]] = {}
@@ -98,7 +98,7 @@ def desk_servers(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[t.Calla
 
 @pytest.fixture
 def new_desk(desk_servers: t.Callable[[str], tuple[Appliance, int]], tmp_path: Path) -> t.Iterator[NewDesk]:
-    """Return a place at which plays wait for somebody; none of them may have told a secret to anybody."""
+    """Return a function that makes a desk, and check that no play has leaked a secret."""
     from ansible_collections.redtrust.certificate_enroll.tests.browser.desk import Desk
 
     opened: list[Desk] = []
@@ -113,5 +113,5 @@ def new_desk(desk_servers: t.Callable[[str], tuple[Appliance, int]], tmp_path: P
 
 @pytest.fixture
 def desk(new_desk: NewDesk) -> Desk:
-    """Return one with a server of the generation that has no other login."""
+    """Return a desk with a server of 4.33, the generation without a direct login."""
     return new_desk()

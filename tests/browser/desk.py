@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A play that waits for somebody to sign in: the real playbook, with a server whose ledger says what came of it."""
+"""A play that waits for a sign-in: the real playbook, with a server whose ledger shows the result."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ ENDINGS = ("/callback", "/callback?tkn=", "/back?tenant=7&lang=es")
 
 
 class Desk:
-    """A server, and one port of this machine to which its redirect URLs lead.
+    """A server, and the port of this machine in its redirect URLs.
 
-    Browsers take ``localhost`` and the ``127.0.0.1`` of the server for two sites, as it is in earnest.
+    For browsers, ``localhost`` and the server's ``127.0.0.1`` are two sites, as with a real server.
     """
 
     def __init__(self, appliance: Appliance, port: int, directory: Path) -> None:
@@ -49,7 +49,7 @@ class Desk:
         return f"{scheme}://localhost:{self.port}{ending}"
 
     def play(self, playbook: str, options: c.Mapping[str, str], **variables: t.Any) -> Play:
-        """Return a run of a playbook, with the credential in the environment as AWX has it, as loud as can be."""
+        """Return a run of a playbook, with the credential in the environment as in AWX, and with verbose output."""
         facts = self.appliance.facts
         names = ("host", "port", "auth_port", "api_version", "ca_path", "partner", "domain")
         credential = {
@@ -66,13 +66,13 @@ class Desk:
 
     @contextlib.contextmanager
     def waits(self, redirect_url: str, **variables: t.Any) -> c.Iterator[Run]:
-        """Run the playbook, hand it over when it waits for a browser, and make sure that nothing is left of it."""
+        """Run the playbook, yield it when it waits for a browser, and end all its processes afterwards."""
         with self.begun(self.play("login", {"redirect_url": redirect_url}, **variables).start()) as run:
             yield run
 
     @contextlib.contextmanager
     def begun(self, run: Run) -> c.Iterator[Run]:
-        """Do the same with a run of one's own."""
+        """Yield the given run when it waits for a browser, and end all its processes afterwards."""
         try:
             self.until(lambda: run.is_over() or self.is_listening(), run)
             assert not run.is_over(), run.said()
@@ -81,28 +81,28 @@ class Desk:
             run.kill_all()
 
     def is_listening(self) -> bool:
-        """Return whether somebody listens on the port."""
+        """Return whether a process listens on the port."""
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=5):
             return True
         return False
 
     def until_gone(self, run: Run) -> None:
-        """Wait until the port is free, and every process of the run has ended."""
+        """Wait until the port is free and all processes of the run have ended."""
         self.until(lambda: not self.is_listening() and not run.processes(), run)
         with socket.create_server(("127.0.0.1", self.port)):
             pass
 
     def until(self, condition: c.Callable[[], bool], run: Run) -> None:
-        """Wait for something that a run, or a browser, brings about."""
+        """Wait for an effect of a run or of a browser."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
             assert time.monotonic() < deadline, run.said()
             time.sleep(POLL_SECONDS)
 
     def leaks(self) -> list[t.Any]:
-        """Return the secrets of the user and of the server that stand in anything that was written, the store included.
+        """Return the secrets of the user and of the server that are in any written file, including the store.
 
-        ansible-runner writes the environment down itself, in a file for its own user alone.
+        ansible-runner itself writes the environment to a file that only its own user can read.
         """
         rows = self.appliance.rows("SELECT kind, value FROM secrets ORDER BY rowid")[self._secrets :]
         handed_out = {f"{kind} {number}": value for number, (kind, value) in enumerate(rows)}
@@ -111,7 +111,7 @@ class Desk:
         )
 
     def certificate(self) -> tuple[str, str]:
-        """Return the paths of a certificate for localhost, by a CA that nobody knows, and of its key."""
+        """Return the paths of a certificate for localhost, by an untrusted CA, and of its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         paths = self.directory / "localhost.pem", self.directory / "localhost.key"
         paths[0].write_bytes(certificate_for(key.public_key(), name="localhost").public_bytes(Encoding.PEM))
@@ -119,35 +119,35 @@ class Desk:
         return str(paths[0]), str(paths[1])
 
     def local_ca(self) -> dict[str, str]:
-        """Return the files of a CA whose key has the passphrase."""
+        """Return the options of a CA whose key has PASSPHRASE."""
         directory = self.directory / "ca"
         directory.mkdir()
         return make_sealed_ca(directory)
 
-    # -- somebody at Redtrust's own page --------------------------------------------------------------------------
+    # -- a person at Redtrust's own page --------------------------------------------------------------------------
 
     def fill(self, visitor: Visitor, password: str = PASSWORD) -> None:
-        """Fill in the form of Redtrust."""
+        """Fill in Redtrust's login form."""
         visitor.sees("Sign in to Redtrust")
         visitor.fill(user=self.appliance.facts["username"], password=password)
 
     # -- the ledger -----------------------------------------------------------------------------------------------
 
     def statuses(self, step: str) -> list[int | None]:
-        """Return how the requests of a step were answered, since the test began."""
+        """Return the statuses of the answers to a step since the test began."""
         return [status for name, status in self.appliance.asked() if name == step]
 
     def sessions(self) -> list[tuple[t.Any, ...]]:
-        """Return user and end of each session that began since the test began."""
+        """Return user and end of each session since the test began."""
         return self.appliance.rows("SELECT user, ended FROM sessions ORDER BY rowid")[self._sessions :]
 
     def has_one_session(self) -> bool:
-        """Return whether exactly one session was begun, of the one user, and lives."""
+        """Return whether there is exactly one new session, it is the user's, and it has not ended."""
         return self.sessions() == [(self.appliance.facts["username"], None)]
 
 
 def started_desk(directory: Path, api_version: str) -> tuple[Appliance, int]:
-    """Start a server whose secrets are canaries, and choose the port to which it sends people back."""
+    """Start a server with canaries as secrets, and choose the port of its redirect URLs."""
     port = _free_port()
     urls = [f"{scheme}://localhost:{port}{ending}" for scheme in ("http", "https") for ending in ENDINGS]
     urls.append(f"http://[::1]:{port}/callback")
@@ -159,7 +159,7 @@ def started_desk(directory: Path, api_version: str) -> tuple[Appliance, int]:
 
 
 def _free_port() -> int:
-    """Return a port that is free, out of those that are given to no connection."""
+    """Return a free port outside the range of ephemeral ports."""
     for port in random.sample(range(10_000, 32_000), 100):
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
@@ -167,5 +167,5 @@ def _free_port() -> int:
 
 
 def quoted(token: str) -> str:
-    """Return a token as it stands in an address."""
+    """Return the URL-encoded form of a token."""
     return urllib.parse.quote(token, safe="")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""People sign in with a real browser while the real playbook waits; what came of it is read in the server's ledger."""
+"""Sign in with a real browser while the real playbook waits, and read the result in the server's ledger."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
 
 
 class Words(t.NamedTuple):
-    """What somebody reads on the way; the heading of the first page names the server and the job."""
+    """The words on the pages of a sign-in. The heading of the first page names the server and the job."""
 
     language: str
     landing: str
@@ -69,7 +69,7 @@ PORTUGUESE = Words(
     "Já pode fechar esta janela",
 )
 PLACE = f"{getpass.getuser()}@{socket.gethostname()}"
-# Chromium's own words about the answer 401 to a wrong password.
+# Chromium's message about the answer 401 to a wrong password.
 COMPLAINT = "the server responded with a status of 401"
 PICTURES = {
     (ENGLISH, "light"): "landing-light",
@@ -85,7 +85,7 @@ PICTURES = {
 def test_a_person_signs_in(
     words: Words, scheme: str, desk: Desk, visitor: NewVisitor, take_picture: TakePicture
 ) -> None:
-    """With a wrong password first."""
+    """The first password is wrong."""
     someone = visitor(language=words.language, scheme=scheme)
     with desk.waits(desk.url()) as run:
         assert desk.url() in run.said()
@@ -130,7 +130,7 @@ def test_a_person_signs_in(
 def test_somebody_who_has_only_a_keyboard_cancels_and_tries_again(
     ending: str, style: str, comes_back: str, desk: Desk, visitor: NewVisitor, take_picture: TakePicture
 ) -> None:
-    """Without JavaScript, on a phone with keys, for each form of the redirect."""
+    """The browser has no JavaScript and the screen of a phone. The parameters are the forms of the redirect."""
     desk.appliance.set(tkn_style=style)
     someone = visitor(script=False, phone=True)
     with desk.waits(desk.url(ending)) as run:
@@ -161,9 +161,9 @@ def test_somebody_who_has_only_a_keyboard_cancels_and_tries_again(
 
 
 def test_what_fails_is_told_and_can_be_tried_again(desk: Desk, visitor: NewVisitor, take_picture: TakePicture) -> None:
-    """Redtrust refuses the token, then it answers rubbish, then it is in trouble, then it works.
+    """Redtrust refuses the token, then answers rubbish, then answers 503, then accepts it.
 
-    Somebody has cookies of another application on this host.
+    The browser has cookies of another application on this host.
     """
     someone = visitor()
     for name, value in (("theme", '{"a":"b"}'), ("name", "Jos\N{LATIN SMALL LETTER E WITH ACUTE}")):
@@ -203,7 +203,7 @@ def test_what_fails_is_told_and_can_be_tried_again(desk: Desk, visitor: NewVisit
 
 
 def test_with_a_certificate_of_ones_own(new_desk: NewDesk, visitor: NewVisitor) -> None:
-    """With the server of 4.42, which has another login as well."""
+    """The server is of 4.42, which also has a direct login."""
     desk = new_desk("4.42")
     someone = visitor(language="pt-BR", scheme="dark", phone=True)
     certificate, key = desk.certificate()
@@ -224,7 +224,7 @@ def test_with_a_certificate_of_ones_own(new_desk: NewDesk, visitor: NewVisitor) 
 
 
 def test_jobs_of_ansible_runner_go_on_with_the_session(desk: Desk, visitor: NewVisitor) -> None:
-    """One job waits for a person, two more have nothing but the key of the session."""
+    """One job waits for a person. Two more jobs have only the session key."""
     someone = visitor()
     play = desk.play("login", {"redirect_url": desk.url()})
     play = dataclasses.replace(play, environment={**play.environment, "JOB_ID": "4711"})

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sign-ins that do not go as they should: somebody else's token, two at once, too slow, too late, given up."""
+"""Sign-ins with trouble: another person's token, two people at once, too slow, too late, given up."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ ELSEWHERE = "This sign-in was not begun here"
 
 
 def lure(action: str) -> str:
-    """Return a page of somebody else's whose button leads to an address of theirs."""
+    """Return a page of an attacker with a link or a form."""
     return "data:text/html," + urllib.parse.quote(action)
 
 
 def test_a_callback_that_another_page_forged_is_refused(desk: Desk, visitor: NewVisitor) -> None:
-    """With a token of the attacker's own that works: to a browser that knows nothing, to one that was here before."""
+    """The attacker's own token is valid. The browser comes without cookies first, then with those of the login page."""
     token = quoted(desk.appliance.temporary_token())
     link = lure(f'<a href="{desk.url()}?tkn={token}">a prize</a>')
     form = lure(f'<form method="post" action="{desk.url("/start")}"><button>a prize</button></form>')
@@ -63,7 +63,7 @@ def test_a_callback_that_another_page_forged_is_refused(desk: Desk, visitor: New
 
 
 def test_whoever_comes_after_the_other_is_told_as_well(desk: Desk, visitor: NewVisitor) -> None:
-    """The play waits for the browsers that it knows of: one at Redtrust's page, one that has not pressed the button."""
+    """The play waits for all known browsers: one is at Redtrust's page, one has not pressed the button yet."""
     first, second, third = visitor(), visitor(language="pt-PT"), visitor(language="es-ES")
     with desk.waits(desk.url()) as run:
         for someone in (first, second, third):
@@ -80,7 +80,7 @@ def test_whoever_comes_after_the_other_is_told_as_well(desk: Desk, visitor: NewV
         first.page.reload()
         first.sees("You are signed in")
         assert not run.is_over()
-        # the last one, since nothing more is waited for then
+        # This is the last one, since the play waits for no other browser afterwards.
         third.press("Iniciar sesión")
         third.sees("Alguien ya ha iniciado sesión")
         assert run.wait() == 0, run.said()
@@ -95,7 +95,7 @@ def test_of_two_people_one_signs_in_and_the_other_is_told(desk: Desk, visitor: N
             someone.open(desk.url())
             someone.press(button)
             desk.fill(someone)
-        # so slow that the second comes back while the first is being signed in
+        # The exchange is slow, so the second person comes back before the first sign-in is complete.
         desk.appliance.fault("exchange", "before", "delay:6")
         first.button("Sign in").click(no_wait_after=True)
         desk.until(lambda: desk.statuses("exchange") == [None], run)
@@ -109,9 +109,9 @@ def test_of_two_people_one_signs_in_and_the_other_is_told(desk: Desk, visitor: N
 
 
 def test_somebody_slow_gets_a_link_of_that_moment(desk: Desk, visitor: NewVisitor) -> None:
-    """The page has been open for longer than the server takes a link, and so has Redtrust's, once."""
+    """The login page stays open for longer than the server accepts a signed link."""
     someone = visitor()
-    window = 10  # in seconds, also for the browser from the button to Redtrust
+    window = 10  # in seconds, long enough for the browser to get from the button to Redtrust
     with desk.waits(desk.url()) as run:
         someone.open(desk.url())
         opened = time.time()
@@ -148,7 +148,7 @@ def test_the_play_fails_when_nobody_comes_in_time(desk: Desk, visitor: NewVisito
 
 
 def test_the_hint_for_another_machine_can_be_typed_as_it_is(desk: Desk) -> None:
-    """An IPv6 address has brackets for ssh; where this machine has none, the play fails after the hint."""
+    """ssh needs an IPv6 address in brackets. If this machine has no IPv6, the play fails after the hint."""
     run = desk.play("login", {"redirect_url": f"http://[::1]:{desk.port}/callback"}).start()
     try:
         desk.until(lambda: "ssh -L" in run.said() or run.is_over(), run)
@@ -159,22 +159,22 @@ def test_the_hint_for_another_machine_can_be_typed_as_it_is(desk: Desk) -> None:
 
 @pytest.fixture
 def interruptible() -> t.Iterator[None]:
-    """Let what is started have the interrupt key at work, also where the tests run in the background of a shell."""
+    """Make child processes react to SIGINT. A shell makes its background jobs, such as the tests, ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 def interrupt(run: Run) -> None:
-    """Do what a terminal does when somebody presses Ctrl-C: tell every process of the group in its foreground."""
+    """Send SIGINT to the whole process group, as a terminal does for Ctrl-C."""
     os.killpg(run.pid, signal.SIGINT)
 
 
 def lose(run: Run) -> None:
-    """Kill all of Ansible, but for the module."""
+    """Kill all processes of Ansible except for the module."""
     for process in run.processes():
         if not process.is_module:
-            with contextlib.suppress(ProcessLookupError):  # it ended with the one before
+            with contextlib.suppress(ProcessLookupError):  # it ended together with an earlier one
                 os.kill(process.pid, signal.SIGKILL)
 
 
@@ -183,7 +183,7 @@ def lose(run: Run) -> None:
 def test_nothing_listens_any_more_when_the_play_is_given_up(
     end: t.Callable[[Run], None], desk: Desk, visitor: NewVisitor
 ) -> None:
-    """Also when nobody tells the module, which is left behind, or its worker, which is in another process group."""
+    """This also holds if no signal reaches the module, or its worker, which has a process group of its own."""
     someone = visitor()
     with desk.waits(desk.url()) as run:
         someone.open(desk.url())

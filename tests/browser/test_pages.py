@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each page of a sign-in, in a real browser: read, seen and used in every way that a person might."""
+"""Each page of a sign-in in a real browser: languages, accessibility, keyboard, colours and policy."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ABOUT = pages.About("redtrust.example.com", "CA_EXAMPLE", "maria@build01.interna
 
 
 class Shelf(http.server.ThreadingHTTPServer):
-    """Serve the pages, as ``/kind``, and write down what is asked for."""
+    """Serve the pages as ``/kind``, and record the requests."""
 
     daemon_threads = True
 
@@ -74,7 +74,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_words: object) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def shelf() -> c.Iterator[Shelf]:
 @pytest.mark.parametrize("language", pages.LANGUAGES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_nobody_is_kept_out(kind: pages.Kind, language: str, shelf: Shelf, visitor: NewVisitor) -> None:
-    """By what axe-core finds, in each colour scheme; by a narrow window; by what the browser complains of."""
+    """axe-core finds no barrier in either colour scheme, a narrow window is enough, and the console is empty."""
     reader = visitor(language=BROWSERS_LANGUAGE[language], phone=True)
     reader.open(f"{shelf.address}/{kind}")
     assert reader.page.get_attribute("html", "lang") == language
@@ -160,7 +160,7 @@ def test_the_keyboard_reaches_the_right_address(shelf: Shelf, visitor: NewVisito
 
 
 def test_the_style_is_the_only_thing_that_the_policy_lets_in(shelf: Shelf, visitor: NewVisitor) -> None:
-    """So the console is worth looking at: it complains of whatever else a page has."""
+    """So an empty console proves something: the browser complains about all other content."""
     reader = visitor()
     reader.open(f"{shelf.address}/sign_in")
     assert reader.page.evaluate("getComputedStyle(document.querySelector('main')).borderTopStyle") == "solid"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Somebody in front of a browser: a window of a real Chromium, with a language and a look of its own."""
+"""A person at a browser: a window of a real Chromium, with a language and display settings."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, ConsoleMessage, Cookie, FloatRect, Locator, Request, Response
 
-# A pattern, since Playwright asks Python about each address otherwise, and Python may be waiting for something else.
+# A pattern, not a function: Playwright would call a function for each address, and Python may be busy waiting.
 ELSEWHERE = re.compile(r"https?://(?!(127\.0\.0\.1|localhost)(:[0-9]+)?/)")
 PATIENCE_SECONDS = 60.0
-# In CSS pixels, around a picture.
+# The margin around a picture, in CSS pixels.
 MARGIN = 16.0
 
-# No name is looked up, nothing is reported, nothing is brought up to date; the sandbox of Chromium is not for root.
+# Chromium looks up no names, reports nothing and updates nothing. Its sandbox does not work for root.
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -37,7 +37,7 @@ Scheme = t.Literal["light", "dark"]
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """How somebody's browser is set up. On a phone it is as narrow as they come."""
+    """The settings of a browser. A phone has a very narrow window."""
 
     language: str = "en-GB"
     scheme: Scheme = "light"
@@ -51,7 +51,7 @@ class Look:
 
 
 class Visitor:
-    """One window. ``asked`` is each address that it asked for, ``complaints`` what its console says."""
+    """One window. ``asked`` are the addresses of its requests, ``complaints`` are the messages of its console."""
 
     def __init__(self, browser: Browser, look: Look) -> None:
         self.asked: list[str] = []
@@ -74,24 +74,24 @@ class Visitor:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def open(self, address: str) -> None:
-        """Type an address."""
+        """Open an address."""
         self.page.goto(address)
 
     def press(self, name: str) -> None:
-        """Press the button of this name, and see where it leads."""
+        """Press the button of this name."""
         self.button(name).click()
 
     def button(self, name: str) -> Locator:
-        """Return the button of this name, as a screen reader calls it."""
+        """Return the button with this accessible name."""
         return self.page.get_by_role("button", name=name, exact=True)
 
     def fill(self, **fields: str) -> None:
-        """Write into fields, by their labels in lower case."""
+        """Fill in fields, which are named by their labels in lower case."""
         for label, value in fields.items():
             self.page.get_by_label(label.title(), exact=True).fill(value)
 
     def type(self, *keys: str) -> None:
-        """Press keys: names of keys, or text."""
+        """Press keys. Each argument is the name of a key, or text."""
         for key in keys:
             if key in ("Tab", "Enter", "Space", "Shift+Tab"):
                 self.page.keyboard.press(key)
@@ -99,40 +99,40 @@ class Visitor:
                 self.page.keyboard.type(key)
 
     def sees(self, heading: str) -> None:
-        """Wait until a page with this heading is there as a whole: a heading is seen before the button below it."""
+        """Wait until a page with this heading is loaded completely: the heading appears before the button below it."""
         self.page.get_by_role("heading", level=1, name=heading, exact=True).wait_for()
         self.page.wait_for_load_state()
 
     def is_in(self, label: str) -> None:
-        """Wait until a field has the keyboard. A page that gives it to one does so only when it is drawn."""
+        """Wait until a field has the focus. A page sets the focus only after it is drawn."""
         self.page.get_by_label(label, exact=True).and_(self.page.locator(":focus")).wait_for()
 
     def text(self) -> str:
-        """Return what there is to read."""
+        """Return the text of the page."""
         return self.page.get_by_role("main").inner_text()
 
     def reloads(self) -> str:
-        """Ask for the page again, and return what there is to read then."""
+        """Reload the page, and return its text."""
         self.page.reload()
         return self.text()
 
     def cookies(self) -> list[Cookie]:
-        """Return what the browser keeps."""
+        """Return the cookies of the browser."""
         return self._context.cookies()
 
     def close(self) -> None:
         self._context.close()
 
     def strangers(self) -> list[str]:
-        """Return the addresses on other machines that it asked for."""
+        """Return the requested addresses on other machines."""
         return [address for address in self.asked if ELSEWHERE.match(address)]
 
     def overflow(self) -> int:
-        """Return by how many pixels the page is wider than the window."""
+        """Return the width of the page beyond the window, in CSS pixels."""
         return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
     def barriers(self) -> list[str]:
-        """Return what axe-core finds, with all of its rules, also what it is not sure of."""
+        """Return the findings of axe-core with all its rules, including uncertain ones."""
         self.page.evaluate(_axe())
         found = self.page.evaluate(_RUN_AXE)
         return [
@@ -142,11 +142,11 @@ class Visitor:
         ]
 
     def screenshot(self) -> bytes:
-        """Return what there is to see, as a PNG."""
+        """Return a screenshot of the window as a PNG."""
         return self.page.screenshot(animations="disabled", caret="hide")
 
     def take_picture(self, path: Path) -> None:
-        """Write a picture for people: what there is to read, with something of what is around it."""
+        """Write a picture of the page's main part, with a margin."""
         box = self.page.get_by_role("main").bounding_box()
         assert box is not None
         left, top = max(box["x"] - MARGIN, 0), max(box["y"] - MARGIN, 0)
@@ -169,7 +169,7 @@ class Visitor:
             self.complaints.append(message.text)
 
 
-# Those of WCAG AAA and those that are new are not run unless one asks for them.
+# By default axe-core skips its rules for WCAG AAA and its new rules.
 _RUN_AXE = """() => axe.run(document, {
   rules: Object.fromEntries(axe.getRules().map(rule => [rule.ruleId, {enabled: true}])),
   resultTypes: ["violations", "incomplete"],

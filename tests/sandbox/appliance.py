@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A server under test, and a client that knows nothing but the vendor's page.
+"""A server under test, and a client that is written from the vendor's page alone.
 
-Neither the collection's client nor the sandbox's code is used here.
+It uses neither the collection's client nor the sandbox's code.
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ def command(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[
 
 @functools.cache
 def ca_key() -> ec.EllipticCurvePrivateKey:
-    """Return the key of the CA that the tests play."""
+    """Return the key of the tests' CA."""
     return ec.generate_private_key(ec.SECP256R1())
 
 
 def certificate_for(
     public_key: t.Any, begins: float = -3600, ends: float = 86400, name: str = "issued"
 ) -> x509.Certificate:
-    """Issue a certificate; the times are seconds from now."""
+    """Issue a certificate. The times are in seconds from now."""
     now = datetime.datetime.now(datetime.timezone.utc)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     return (
@@ -82,7 +82,7 @@ def certificate_for(
 
 
 def der(certificate: x509.Certificate) -> bytes:
-    """Return the DER of a certificate."""
+    """Return a certificate in DER."""
     return certificate.public_bytes(serialization.Encoding.DER)
 
 
@@ -100,7 +100,7 @@ class Signature:
     signature: str
 
     def headers(self) -> dict[str, str]:
-        """Return the form for most requests."""
+        """Return the signature in the form for most requests."""
         return {
             "x-partner-name": self.partner,
             "x-request-timestamp": self.timestamp,
@@ -108,7 +108,7 @@ class Signature:
         }
 
     def query(self) -> dict[str, str]:
-        """Return the form for the login URL."""
+        """Return the signature in the form for the login URL."""
         return {"partner": self.partner, "timestamp": self.timestamp, "hmac": self.signature}
 
 
@@ -129,7 +129,7 @@ class Appliance:
 
     @contextlib.contextmanager
     def database(self) -> t.Iterator[sqlite3.Connection]:
-        """Open the ledger as any test would."""
+        """Open the ledger as a plain SQLite database."""
         connection = sqlite3.connect(self.directory / "ledger.sqlite3", timeout=30)
         try:
             with connection:
@@ -148,7 +148,7 @@ class Appliance:
         return value
 
     def asked(self, columns: str = "step, status") -> list[tuple[t.Any, ...]]:
-        """Return what was asked since the test began."""
+        """Return the requests since the test began."""
         return self.rows(f"SELECT {columns} FROM requests WHERE id > ? ORDER BY id", self._mark)  # noqa: S608
 
     def set(self, **values: t.Any) -> None:
@@ -158,12 +158,12 @@ class Appliance:
                 connection.execute("UPDATE settings SET value = ? WHERE key = ?", (str(value), key))
 
     def provider(self, name: str, style: str) -> None:
-        """Make a provider known by plain SQL."""
+        """Add a provider by plain SQL."""
         with self.database() as connection:
             connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (f"provider.{name}", style))
 
     def fault(self, step: str, moment: str, action: str, **others: t.Any) -> None:
-        """Tell the server to fail, by plain SQL."""
+        """Add a fault by plain SQL."""
         name, _colon, argument = action.partition(":")
         row = {"step": step, "moment": moment, "action": name, "argument": argument or None, **others}
         marks = ", ".join("?" for _value in row)
@@ -171,7 +171,7 @@ class Appliance:
             connection.execute(f"INSERT INTO faults ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))  # noqa: S608
 
     def reset(self) -> Appliance:
-        """Put settings and faults back; let ``asked`` begin here."""
+        """Reset settings and faults, and let ``asked`` begin here."""
         with self.database() as connection:
             connection.execute("DELETE FROM faults")
             connection.execute("DELETE FROM settings")
@@ -180,7 +180,7 @@ class Appliance:
         return self
 
     def until(self, condition: t.Callable[[], bool]) -> None:
-        """Wait for something that the server does on its own."""
+        """Wait for something that the server does without a request."""
         deadline = time.monotonic() + 30
         while not condition():
             assert time.monotonic() < deadline, "it did not happen"
@@ -195,7 +195,7 @@ class Appliance:
 
     @property
     def is_433(self) -> bool:
-        """Say whether this is the first generation."""
+        """Tell whether this is the first generation."""
         return self.version == "4.33"
 
     @property
@@ -230,30 +230,30 @@ class Appliance:
         return f"https://{self.facts['host']}:{port}{path}"
 
     def sign(self, at: float | None = None, secret: str | None = None, partner: str | None = None) -> Signature:
-        """Sign for now, or for another time."""
+        """Sign for the present time, or for another one."""
         name = partner or self.facts["partner"]
         timestamp = str(int(time.time() if at is None else at))
         key = (secret or self.facts["partner_secret"]).encode()
         return Signature(name, timestamp, hmac.new(key, f"{name}:{timestamp}".encode(), hashlib.sha256).hexdigest())
 
     def send(self, verb: str, url: str, **others: t.Any) -> requests.Response:
-        """Send a request as it is."""
+        """Send a request unchanged."""
         return self.http.request(verb, url, verify=self.facts["ca_path"], allow_redirects=False, timeout=30, **others)
 
     def ask(
         self, step: str, body: Json = None, token: str | None = None, headers: dict[str, str] | None = None
     ) -> requests.Response:
-        """Ask for a step, signed."""
+        """Send a signed request for a step."""
         verb, path = self.path(step)
         sent = self.sign().headers() if headers is None else headers
         if token is not None:
             sent = {**sent, "Authorization": f"Bearer {token}"}
         return self.send(verb, self.url(path), json=body, headers=sent)
 
-    # -- what a partner does --------------------------------------------------------------------------------------
+    # -- the actions of a partner ---------------------------------------------------------------------------------
 
     def login_url(self, **changes: t.Any) -> str:
-        """Return the signed link; a parameter that is None is left out."""
+        """Return the signed link, without the parameters that are None."""
         query: dict[str, t.Any] = {
             "Consumer": "RA_API",
             "Domain": self.facts["domain"],
@@ -265,7 +265,7 @@ class Appliance:
         return self.url("/authclient/auth/loginrequest") + "?" + urllib.parse.urlencode(kept)
 
     def form(self, **changes: t.Any) -> str:
-        """Open the login page; return the hidden value of its form."""
+        """Open the login page, and return the hidden value of its form."""
         page = self.send("GET", self.login_url(**changes))
         assert page.status_code == 200, page.text
         found = re.search(r'name="form" value="([^"]+)"', page.text)
@@ -279,7 +279,7 @@ class Appliance:
         return self.send("POST", self.url("/authclient/auth/login"), data={**fields, **changes})
 
     def temporary_token(self, redirect_url: str | None = None) -> str:
-        """Sign in as a browser does; return the tkn of the redirect."""
+        """Sign in as a browser does, and return the tkn of the redirect."""
         changes = {} if redirect_url is None else {"RedirectUrl": redirect_url}
         location = self.submit(self.form(**changes)).headers["Location"]
         return urllib.parse.parse_qs(urllib.parse.urlsplit(location).query)["tkn"][0]
@@ -297,7 +297,7 @@ class Appliance:
         return self.tokens()["accessToken"]
 
     def create_body(self, **changes: t.Any) -> dict[str, t.Any]:
-        """Return the body of the page's example; a field that is None is left out."""
+        """Return the body of the page's example, without the fields that are None."""
         body: dict[str, t.Any] = {
             "dn": VENDOR_DN,
             "hashType": "SHA384",
@@ -309,11 +309,11 @@ class Appliance:
         return {name: value for name, value in body.items() if value is not None}
 
     def create(self, token: str, step: str = "create", **changes: t.Any) -> requests.Response:
-        """Ask for a key pair and a CSR."""
+        """Request a key pair and a CSR."""
         return self.ask(step, self.create_body(**changes), token)
 
     def created(self, token: str, step: str = "create", **changes: t.Any) -> Request:
-        """Return the request code and the CSR of a create that works."""
+        """Return the request code and the CSR of a successful create."""
         answer = self.create(token, step, **changes)
         assert answer.status_code == 200, answer.text
         data = answer.json()["data"]
@@ -321,7 +321,7 @@ class Appliance:
         return Request(data["requestCode"], csr, changes.get("provider", "CA_BRASIL"))
 
     def finalize(self, token: str, request: Request, data: bytes, **changes: t.Any) -> requests.Response:
-        """Upload what the CA made."""
+        """Upload the CA's certificate."""
         body = {
             "dataInB64": base64.b64encode(data).decode(),
             "provider": request.provider,
@@ -340,7 +340,7 @@ class Appliance:
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What csr/create handed out."""
+    """The request of an answer of csr/create."""
 
     code: str
     csr: x509.CertificateSigningRequest
@@ -361,7 +361,7 @@ def started(directory: Path, api_version: str, *arguments: str, config: Json = N
 
 
 def problem(answer: requests.Response) -> tuple[int, str]:
-    """Return status and errorCode of an answer that says no, in an envelope."""
+    """Return status and errorCode of an error answer, and check its envelope."""
     body = answer.json()
     assert set(body) == {"message", "messageType", "errorCode", "data"}
     assert body["messageType"] == "ERROR"

@@ -22,7 +22,7 @@ PAGE = "/authclient/auth/certificate?form="
 
 
 class People(t.NamedTuple):
-    """Certificates with their keys: of two users, of nobody known, and for a user's name from elsewhere."""
+    """Certificates with their keys: of two users, of an unknown name, and for a user's name from another CA."""
 
     ca_path: str
     maria: str
@@ -47,7 +47,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> People:
 
 @pytest.fixture(scope="module", params=["4.33", "4.42"])
 def running(request: pytest.FixtureRequest, people: People, tmp_path_factory: pytest.TempPathFactory) -> t.Any:
-    """Run a server of each generation that takes certificates and does without."""
+    """Run a server of each generation, with optional client certificates."""
     tls = {"client_cert": "optional", "client_ca_path": people.ca_path}
     folder = tmp_path_factory.mktemp("server")
     server = started(folder, request.param, "--key-pool", "0", config={"users": [MARIA, PEDRO], "tls": tls})
@@ -57,12 +57,12 @@ def running(request: pytest.FixtureRequest, people: People, tmp_path_factory: py
 
 @pytest.fixture
 def server(running: Appliance) -> Appliance:
-    """Return the server as it was at its start, and a client without certificate and cookies."""
+    """Return the server in its initial state, with a client without certificate and cookies."""
     return shown(running.reset(), None)
 
 
 def shown(server: Appliance, certificate: str | None) -> Appliance:
-    """Let the next requests come over a new connection with this certificate, and without cookies."""
+    """Send the next requests over a new connection with this certificate, and without cookies."""
     server.http.close()
     server.http.cert = certificate
     server.http.cookies.clear()
@@ -70,14 +70,14 @@ def shown(server: Appliance, certificate: str | None) -> Appliance:
 
 
 def begun(server: Appliance, certificate: str, **changes: t.Any) -> str:
-    """Open the signed link with a certificate; return the address that it leads to."""
+    """Open the signed link with a certificate, and return the address of the redirect."""
     answer = shown(server, certificate).send("GET", server.login_url(**changes))
     assert answer.status_code == 302, answer.text
     return urllib.parse.urljoin(answer.url or "", answer.headers["Location"])
 
 
 def handed_out(server: Appliance) -> int:
-    """Return how many temporary tokens there are."""
+    """Return the number of temporary tokens."""
     count: int = server.one("SELECT COUNT(*) FROM temporary_tokens")
     return count
 
@@ -190,7 +190,7 @@ def test_the_way_back_works_once_and_not_for_ever(server: Appliance, people: Peo
 
 def test_a_form_for_a_password_is_no_way_around_it(server: Appliance, people: People) -> None:
     form = server.form()
-    begun(server, people.maria)  # for the cookie
+    begun(server, people.maria)  # sets the cookie
     for number in (form, "made-up", ""):
         assert problem(server.send("GET", server.url(PAGE + number))) == (400, "LOGIN_FORM_INVALID")
     assert [step for step, status in server.asked() if status == 400] == ["login_certificate"] * 3

@@ -27,7 +27,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance imp
 
 
 def is_running(pid: int) -> bool:
-    """Say whether a process lives; one that is dead but not collected does not."""
+    """Tell whether a process is running. A zombie is not."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
     except FileNotFoundError:
@@ -36,9 +36,9 @@ def is_running(pid: int) -> bool:
 
 
 def foreground(directory: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Run a server as a child of the test and wait until it listens."""
+    """Run a server as a child of the test, and wait until it listens."""
     reading, writing = os.pipe()
-    # the parent is named in case the test ends before the server does
+    # With the parent's id the server ends even if the test dies first.
     place = ["serve", "--directory", str(directory), "--ready-fd", str(writing), "--parent-pid", str(os.getpid())]
     child = subprocess.Popen(
         [sys.executable, "-m", "redtrust_sandbox", *place, *arguments],

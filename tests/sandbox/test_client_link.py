@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The login link that the client makes, opened at the sandbox: no playbook opens it, a person does."""
+"""The client's login link, opened at the sandbox. People open it, playbooks do not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance imp
 
 
 def link(sandbox: Appliance, partner: str, domain: str | None, redirect_url: str) -> str:
-    """Return what a person opens in a browser."""
+    """Return the link for the browser."""
     facts = sandbox.facts
     page = Address(facts["host"], facts["port"], facts["auth_port"]).login_page(CONTRACTS[sandbox.version])
     signer = Partner.from_options(partner, facts["partner_secret"], "text")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""csr/create: what is asked for, what is made, what is refused."""
+"""csr/create: requests, keys and CSRs, refusals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Attribute's length must be|Count
 
 
 def openssl_req(csr: x509.CertificateSigningRequest, *arguments: str) -> str:
-    """Let openssl check the signature of a CSR and read it."""
+    """Check the signature of a CSR with openssl, and return openssl's output."""
     done = subprocess.run(
         ["openssl", "req", "-verify", "-noout", *arguments],
         input=csr.public_bytes(serialization.Encoding.PEM),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the page says of each endpoint alike, asked of each; and which generation is served unless another is named."""
+"""The rules of the vendor's page for all endpoints, tested on each endpoint; the default generation."""
 
 from __future__ import annotations
 

@@ -19,13 +19,13 @@ MOMENTS: list[Moment] = ["before", "after"]
 
 
 def keys(sandbox: Appliance) -> int:
-    """Return how many keys the server has made."""
+    """Return the number of keys on the server."""
     count: int = sandbox.one("SELECT COUNT(*) FROM keys")
     return count
 
 
 def expected(moment: Moment) -> int:
-    """Return how many keys a create makes that fails then."""
+    """Return the number of keys that a create makes if it fails at this moment."""
     return {"before": 0, "after": 1}[moment]
 
 
@@ -121,7 +121,7 @@ def test_delay_ends_in_the_ordinary_answer(sandbox: Appliance) -> None:
 
 
 def impatient(sandbox: Appliance, token: str) -> requests.Response:
-    """Create with little patience."""
+    """Create with a short timeout."""
     verb, path = sandbox.path("create")
     headers = {**sandbox.sign().headers(), "Authorization": f"Bearer {token}"}
     trusted = sandbox.facts["ca_path"]
@@ -191,7 +191,7 @@ def test_trickle_never_ends(sandbox: Appliance, moment: Moment) -> None:
     url = sandbox.url(path)
     with sandbox.send(verb, url, json=sandbox.create_body(), headers=headers, stream=True) as answer:
         assert answer.raw.read(20) == b" " * 20
-        assert sandbox.create(token).status_code == 200  # the server serves others meanwhile
+        assert sandbox.create(token).status_code == 200  # the server still serves other requests
     assert keys(sandbox) - before == expected(moment) + 1
 
 

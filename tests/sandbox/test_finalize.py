@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""csr/finalize and renewal: what is taken, what is refused, what becomes of the certificate before."""
+"""csr/finalize and renewal: accepted and refused uploads, and the state of the replaced certificate."""
 
 from __future__ import annotations
 

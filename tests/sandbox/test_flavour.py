@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Settings that change how an answer looks, as the contract says it may."""
+"""Settings that change the form of an answer, within the limits of the contract."""
 
 from __future__ import annotations
 

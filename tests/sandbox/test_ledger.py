@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ledger tells the truth: what was asked, by whom, over which connection, and every secret."""
+"""The ledger is correct: the requests, their users and connections, and all secrets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Attribute's length must be|Count
 
 
 def issue_and_renew(sandbox: Appliance) -> dict[str, str]:
-    """Sign in, issue, renew, refresh, sign out; return the last tokens."""
+    """Sign in, issue, renew, refresh and sign out; return the last tokens."""
     tokens = sandbox.tokens()
     old = sandbox.issued(tokens["accessToken"])
     renewal = sandbox.created(tokens["accessToken"], "renew", thumbprintToRenew=thumbprint(old))
@@ -124,7 +124,7 @@ def test_the_row_is_there_before_the_answer(sandbox: Appliance) -> None:
 
 
 def silent(sandbox: Appliance, token: str) -> None:
-    """Create, and do not wait for the end."""
+    """Create, and do not wait for the answer."""
     verb, path = sandbox.path("create")
     headers = {**sandbox.sign().headers(), "Authorization": f"Bearer {token}"}
     trusted = sandbox.facts["ca_path"]
@@ -163,7 +163,7 @@ def test_many_at_once_are_all_counted(sandbox: Appliance) -> None:
 
 
 def in_own_connections(sandbox: Appliance, token: str, times: int) -> None:
-    """Create several times, over a connection each."""
+    """Create several times, each over a new connection."""
     verb, path = sandbox.path("create")
     headers = {**sandbox.sign().headers(), "Authorization": f"Bearer {token}"}
     trusted = sandbox.facts["ca_path"]

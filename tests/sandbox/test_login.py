@@ -24,7 +24,7 @@ Attributes = dict[str, str | None]
 
 
 class Page(html.parser.HTMLParser):
-    """What a browser finds in a page."""
+    """The parts of a page that matter to a browser."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Page(html.parser.HTMLParser):
         return page
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take note of an element."""
+        """Record an element."""
         found = dict(attrs)
         self.tags.append(tag)
         self.attributes.update(found)
@@ -67,13 +67,13 @@ class Page(html.parser.HTMLParser):
             self.alert = found["id"]
 
     def handle_data(self, data: str) -> None:
-        """Take note of the two texts that stand in the head."""
+        """Record the title and the style in the head."""
         if self.tags and self.tags[-1] in ("title", "style"):
             last = self.tags[-1]
             setattr(self, last, getattr(self, last) + data)
 
     def handle_endtag(self, tag: str) -> None:
-        """Let what follows an element belong to no other."""
+        """End a title or style, so that later text does not belong to it."""
         if tag in ("title", "style"):
             self.tags.append("")
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The committed OpenAPI documents are what the server says of itself, and what it does."""
+"""The committed OpenAPI documents are equal to the server's own, and match its behaviour."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The README of the role names every setting, with its default, every error code, table and variable."""
+"""The README of the role lists every setting with its default, and every error code, table and variable."""
 
 from __future__ import annotations
 

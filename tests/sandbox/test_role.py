@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role: starts, changes nothing the second time, starts anew for other options, stops; in check mode too."""
+"""The role starts a server, changes nothing the second time, restarts it for other options, and stops it.
+
+The tests include check mode.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ PLAYBOOK = """
 
 
 class Play(t.NamedTuple):
-    """What one run of the playbook did."""
+    """The result of one run of the playbook."""
 
     status: int
     changed: int
@@ -163,5 +166,5 @@ def test_the_specification_has_every_default_and_the_same() -> None:
     assert set(specified) == set(defaults)
     assert all(name.startswith("sandbox_") for name in specified)
     for name, option in specified.items():
-        if name != "sandbox_python":  # computed from what the play says
+        if name != "sandbox_python":  # computed from the variables of the play
             assert option["default"] == defaults[name], name

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ports, paths, verbs, bodies that are no JSON, and TLS."""
+"""Ports, paths, verbs, bodies that are not JSON, and TLS."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ STEPS_433 = ["exchange", "refresh", "logout", "create", "renew", "finalize"]
 
 
 def openssl_hmac(secret: str, message: str) -> str:
-    """Sign with a tool that has nothing to do with this code."""
+    """Sign with openssl, which is independent of this code."""
     done = subprocess.run(
         ["openssl", "dgst", "-sha256", "-hmac", secret], input=message, check=True, capture_output=True, text=True
     )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The server shows the certificate it is given, speaks the version it is told to, and lets in the clients it knows."""
+"""The server uses the configured certificate and TLS version, and accepts the clients of the configured CA."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Serve = c.Callable[..., Appliance]
 
 @pytest.fixture
 def serve(tmp_path: Path) -> t.Iterator[Serve]:
-    """Start servers that are gone when the test is over."""
+    """Start servers, and stop them at the end of the test."""
     running: list[Appliance] = []
     numbers = itertools.count()
 
@@ -42,7 +42,7 @@ def serve(tmp_path: Path) -> t.Iterator[Serve]:
 
 
 def spoken(server: Appliance) -> str | None:
-    """Return the version of TLS that a client speaks with the server that takes all there are."""
+    """Return the TLS version of a connection to the server, for a client that accepts all versions."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED

@@ -21,7 +21,7 @@ def claims(token: str) -> dict[str, t.Any]:
 
 
 def refresh(sandbox: Appliance, tokens: dict[str, str], token: str | None = None) -> requests.Response:
-    """Refresh as the generation wants it."""
+    """Refresh in the way of the generation."""
     bearer = tokens["accessToken"] if sandbox.is_433 else None
     return sandbox.ask("refresh", {"refreshToken": token or tokens["refreshToken"]}, bearer)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check the collection: what ``make test`` and its parts run. Every step runs, the summary says which failed."""
+"""Check the collection, for ``make test`` and its parts. Every step runs; the summary lists the failed ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from workshop import ROOT, CheckError, Workshop
 
 FULL_NAME = "redtrust.certificate_enroll"
 
-# What a used checkout has and the artifact must not.
+# Files of a used checkout that must not be in the artifact.
 LITTER = (
     ".ansible/litter",
     ".build/litter",
@@ -41,14 +41,14 @@ BELONGS = re.compile(
     r"|(LICENSES|changelogs|docs|meta|playbooks|plugins|roles|tests)(/[^./][^/]*)*)"
 )
 
-# With it a module is killed along with the job that it belongs to; from 2.19 on it lives on.
+# With this version, a kill of the job also ends its module. Since 2.19 the module survives.
 OLDER_CORE = "2.18"
-# The summary names so many failed tests: the end of a long output is what people see first.
+# The most failed tests that the summary lists. People see the end of a long output first.
 MOST_NAMED = 20
-# How much is done in make soak.
+# The numbers of attempts in make soak.
 LONG_FORM = {"CERTIFICATE_ENROLL_KILLS": "500", "CERTIFICATE_ENROLL_HOSTILE_ANSWERS": "100000"}
 
-# Nothing is fetched: references to the documentation of Ansible stay plain text.
+# The build downloads nothing, so references to Ansible's documentation stay plain text.
 SPHINX = """
 project = "redtrust.certificate_enroll"
 extensions = ["sphinx_antsibull_ext"]
@@ -73,7 +73,7 @@ def ruff(shop: Workshop) -> None:
 
 
 def mypy(shop: Workshop) -> None:
-    """Check types, strictly, tests and tools included."""
+    """Check types in strict mode, including tests and tools."""
     places = (shop.directory, shop.copy / "roles" / "sandbox" / "files", shop.copy / "tests" / "tools")
     shop.output(
         [*shop.tool("mypy"), "--config-file", str(shop.copy / "pyproject.toml"), str(workshop.COLLECTION)],
@@ -84,7 +84,7 @@ def mypy(shop: Workshop) -> None:
 
 
 def reuse(shop: Workshop) -> None:
-    """Check that each file says under which licence it is."""
+    """Check that each file declares its licence."""
     shop.output([*shop.tool("reuse"), "lint", "--lines"])
 
 
@@ -94,7 +94,7 @@ def yamllint(shop: Workshop) -> None:
 
 
 def ansible_lint(shop: Workshop) -> None:
-    """Check roles and playbooks, by the strictest profile."""
+    """Check roles and playbooks with the strictest profile."""
     command = [*shop.tool("ansible-lint"), "--offline", "--profile", "production", "--strict"]
     shop.output([*command, "--nocolor", "--parseable"])
 
@@ -105,7 +105,7 @@ def changelog(shop: Workshop) -> None:
 
 
 def docs(shop: Workshop) -> None:
-    """Check the documentation of modules and roles, then build it as a web site would."""
+    """Check the documentation of modules and roles, then build it as a web site."""
     tool = shop.tool("antsibull-docs")
     shop.output([*tool, "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "all", "."])
     site = shop.directory / "site"
@@ -129,7 +129,7 @@ def quick(shop: Workshop) -> None:
 
 
 def robustness(shop: Workshop) -> None:
-    """Make the real modules and playbooks fail at each point and at random ones, with two generations of Ansible."""
+    """Make the real modules and playbooks fail at each fault point and at random, with two versions of Ansible."""
     pythons = workshop.find_pythons()
     usable = [version for version in cores.CORES[OLDER_CORE] if version in pythons]
     if usable:
@@ -140,12 +140,12 @@ def robustness(shop: Workshop) -> None:
 
 
 def browser(shop: Workshop) -> None:
-    """Sign in with a real browser, where there is one."""
+    """Sign in with a real browser, if there is one."""
     tests(shop, "-rs", "tests/browser")
 
 
 def tests(shop: Workshop, *arguments: str) -> None:
-    """Run tests in the checkout itself, on all cores. The names of those that failed are part of the error."""
+    """Run tests in the checkout itself, on all processor cores. The error includes the names of failed tests."""
     try:
         shop.run([shop.python, "-m", "pytest", "-q", "-n", "auto", *arguments], cwd=ROOT)
     except CheckError as exc:
@@ -155,16 +155,16 @@ def tests(shop: Workshop, *arguments: str) -> None:
 
 
 def soak(shop: Workshop) -> None:
-    """Do the same in its long form, or in that of the environment."""
+    """Run the robustness tests in their long form. The environment may set other numbers."""
     robustness(dataclasses.replace(shop, environment={**LONG_FORM, **shop.environment}))
 
 
 def sanity(shop: Workshop) -> None:
-    """Run ansible-test's own checks on every Python that is here, then make sure that they would have found a fault."""
+    """Run ansible-test sanity on every Python of this machine, and require that it imported the modules."""
     if ignored := sorted(str(path.name) for path in shop.copy.glob("tests/sanity/ignore-*.txt")):
         raise CheckError(f"nothing may be ignored: {', '.join(ignored)}")
     text = shop.run([*shop.tool("ansible-test"), "sanity", "--local", "--color", "no"])
-    # it names the older ones, too, without having anything to run on them
+    # It also lists older Pythons, on which it runs nothing.
     ran = re.findall(r'^Running sanity test "import" on Python (\S+)', text, re.MULTILINE)
     checked = [version for version in ran if version in workshop.TARGET_PYTHONS]
     missing = sorted(set(re.findall(r"^WARNING: Skipping sanity test .* on Python (\S+) because", text, re.MULTILINE)))
@@ -174,7 +174,7 @@ def sanity(shop: Workshop) -> None:
 
 
 def sanity_guard(shop: Workshop) -> None:
-    """Plant a fault in the copy and require sanity to see it: it passes, too, when it looks at nothing."""
+    """Plant a fault in the copy, and require sanity to find it. Sanity would also pass if it checked no file."""
     planted = shop.copy / "plugins" / "modules" / "redtrust_planted.py"
     planted.parent.mkdir(parents=True, exist_ok=True)
     planted.write_text("import requests\n", encoding="utf-8")
@@ -191,7 +191,7 @@ def sanity_guard(shop: Workshop) -> None:
 
 
 def package(shop: Workshop) -> None:
-    """Build the artifact, with everything lying around that a used checkout has, and look at what is in it."""
+    """Build the artifact from a copy with the litter of a used checkout, and check its list of files."""
     for name in LITTER:
         (shop.copy / name).parent.mkdir(parents=True, exist_ok=True)
         (shop.copy / name).write_text("litter\n", encoding="utf-8")
@@ -244,7 +244,7 @@ CHECKS = (
     Check("package", "galaxy-importer", importer),
     Check("integration", "ansible-test integration", integration),
 )
-# They run when they are asked for by name.
+# These run only if the command line names their group.
 OTHER_CHECKS = (
     Check("quick", "ruff", ruff),
     Check("quick", "mypy", mypy),
@@ -255,7 +255,7 @@ OTHER_CHECKS = (
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a check went; ``problem`` is empty if it passed."""
+    """The result of a check; ``problem`` is empty if it passed."""
 
     name: str
     problem: str
@@ -263,7 +263,7 @@ class Outcome:
 
 
 def main() -> int:
-    """Run the checks of the groups named on the command line; without one those of ``make test``."""
+    """Run the checks of the groups on the command line, by default those of ``make test``."""
     groups = list(dict.fromkeys(check.group for check in (*CHECKS, *OTHER_CHECKS)))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("groups", nargs="*", choices=[*groups, []], metavar="GROUP", help=", ".join(groups))
@@ -274,7 +274,7 @@ def main() -> int:
 
 
 def attempt(check: Check, shop: Workshop) -> Outcome:
-    """Run a check, whatever comes of it."""
+    """Run a check, and return a failure as an outcome."""
     print(f"==> {check.name}", flush=True)
     start = time.monotonic()
     problem = ""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ansible-cores that the collection is tested with, each in a virtual environment of its own."""
+"""The versions of ansible-core for the tests, each in a virtual environment of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import workshop
 
-# Each ansible-core with the Pythons that its controller runs on.
+# Each ansible-core with the Pythons that it supports on the controller.
 CORES = {
     "2.16": ("3.10", "3.11", "3.12"),
     "2.18": ("3.11", "3.12", "3.13"),
@@ -21,7 +21,7 @@ REQUIREMENTS = ("tests/unit/requirements.txt", "tests/integration/requirements.t
 
 
 def environment(core: str, version: str, python: Path) -> Path:
-    """Return a virtual environment, made if it is not there or holds something else."""
+    """Return a virtual environment, and make it if it is missing or has other packages."""
     venv = workshop.BUILD / "matrix" / f"{core}-{version}"
     wanted = "\n".join([core, *((workshop.ROOT / name).read_text(encoding="utf-8") for name in REQUIREMENTS)])
     stamp = venv / "holds"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Play the demo twice from a clean state; the second time nothing may change. No process stays behind."""
+"""Run the demo twice from a clean state. The second run must not change anything. No process remains."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from workshop import ROOT
 PLAYBOOK = "redtrust.certificate_enroll.demo"
 DIRECTORY = ROOT / ".demo"
 SANDBOX = DIRECTORY / "sandbox"
-# A file of its own, also so that no other one is looked for.
+# With a file of its own, Ansible does not look for another one.
 SETTINGS = """
 [defaults]
 localhost_warning = false
 [inventory]
 inventory_unparsed_warning = false
 """
-# Ansible takes its time to end what it has started.
+# Ansible needs time to end its processes.
 PATIENCE_SECONDS = 10
 
 
 def main() -> int:
-    """Play it, and return the exit status."""
+    """Run the demo, and return the exit status."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     workshop.link_tree()
@@ -59,11 +59,11 @@ def main() -> int:
 
 
 def play() -> tuple[int, int]:
-    """Run the playbook once; return its exit status and how many tasks said that they changed something."""
-    # Should this process be killed, the server goes as well.
+    """Run the playbook once; return its exit status and the number of changed tasks."""
+    # The server ends with its parent, so it also ends if this process is killed.
     variables = {"demo_directory": str(DIRECTORY), "demo_keep_sandbox": True, "sandbox_parent_pid": os.getpid()}
     command = [sys.executable, "-m", "ansible", "playbook", PLAYBOOK, "--extra-vars", json.dumps(variables)]
-    # Ansible ends its own children when it is interrupted, so only it is told, by us.
+    # The session of its own keeps Ctrl-C away from Ansible and its children. We interrupt Ansible, which ends them.
     with subprocess.Popen(
         command, env=environment(), cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as playing:
@@ -78,7 +78,7 @@ def play() -> tuple[int, int]:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of the play: nothing of the user's Ansible or Redtrust settings gets in."""
+    """Return the environment of the play, without the user's settings for Ansible and Redtrust."""
     return workshop.clean_environment() | {
         "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
         "ANSIBLE_COLLECTIONS_PATH": str(workshop.TREE),

@@ -1,12 +1,12 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keep what a release writes as test data: a store, a session file, and what that release reads in them.
+"""Keep the files of a release as test data: a store, a session file, and the contents that this release reads.
 
     python tests/tools/keep_release.py 0.4.0 558669a
 
 runs the code of that commit and fills ``tests/unit/plugins/module_utils/data/releases/0.4.0``. The unit tests open
-these files with the present code. Passwords, keys and tokens in them are made up, and fixed here.
+these files with the present code. Their passwords, keys and tokens are made-up constants of this program.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ YEAR = dt.timedelta(days=365)
 
 
 class Release:
-    """The code of one release, wherever it keeps its names."""
+    """The code of one release. Releases define the names in different modules."""
 
     def __init__(self, tree: Path) -> None:
         sys.path.insert(0, str(tree))
@@ -61,7 +61,7 @@ class Release:
         return importlib.import_module(PACKAGE + name)
 
     def _first(self, name: str, *modules: str) -> t.Any:
-        """Return a name from the first module that has it, None when the release does not know it."""
+        """Return a name from the first module that has it, or None if the release does not have it."""
         for module in modules:
             try:
                 return getattr(self._module(module), name)
@@ -71,13 +71,13 @@ class Release:
 
 
 def made(kind: t.Any, **fields: object) -> t.Any:
-    """Make a dataclass with those of the fields that the release knows."""
+    """Make a dataclass from the fields that the release has."""
     known = {field.name for field in dataclasses.fields(kind)}
     return kind(**{name: value for name, value in fields.items() if name in known})
 
 
 def specs(models: t.Any) -> tuple[t.Any, t.Any]:
-    """Return a spec that says little and one that says everything."""
+    """Return a spec with the required fields and one with all fields."""
     dn = models.DistinguishedName((("cn", "Ana García López"), ("ou", "b"), ("ou", "a"), ("serialNumber", "7")))
     plain = models.CertificateSpec("plain", models.DistinguishedName((("cn", "plain"),)), "Own CA")
     full = made(
@@ -96,7 +96,7 @@ def specs(models: t.Any) -> tuple[t.Any, t.Any]:
 
 
 def revisions(models: t.Any) -> c.Iterator[tuple[t.Any, ...]]:
-    """Return what is put into the store, one group for each call."""
+    """Return the revisions for the store, one group for each call."""
     state = models.State
     plain, full = specs(models)
     der = bytes(range(256))
@@ -134,14 +134,14 @@ def revisions(models: t.Any) -> c.Iterator[tuple[t.Any, ...]]:
 
 
 def session(release: Release) -> t.Any:
-    """Return a session whose refresh token was sent, and whose answer is not known."""
+    """Return a session after a refresh without an answer."""
     tokens = release.models.Tokens("not a real access token", "not a real refresh token", NOON + YEAR)
     kept = {"tokens": tokens, "opened_at": NOON, "ends_at": NOON + YEAR, "refused_at": NOON}
     return made(release.kept_session, **kept, refreshing=True, unanswered=1)
 
 
 def write(release: Release, folder: Path) -> None:
-    """Fill a folder with what the release writes, and with ``contents.json``: what it reads in that."""
+    """Fill a folder with the files of the release, and with ``contents.json``: the values that it reads in them."""
     kept = session(release)
     with release.open_store(str(folder / "store.db")) as store:
         for group in revisions(release.models):
@@ -163,7 +163,7 @@ def write(release: Release, folder: Path) -> None:
 
 
 def as_json(revision: t.Any) -> dict[str, object]:
-    """Return every field of a revision; bytes as base64, dates in ISO 8601."""
+    """Return all fields of a revision; bytes as base64, dates in ISO 8601."""
     spec = getattr(revision.spec, "to_stored", revision.spec.asked_for)()
     fields: dict[str, object] = json.loads(json.dumps({**vars(revision), "spec": spec}, default=_plain))
     return fields
@@ -174,7 +174,7 @@ def _plain(value: object) -> str:
 
 
 def main() -> None:
-    """Keep the release that the command line names."""
+    """Keep the release of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("version", help="of the release, such as 0.4.0")
     parser.add_argument("commit", help="the commit of the release, or HEAD before it is made")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run unit tests, sanity and integration with each ansible-core, on each Python that it supports and that is here."""
+"""Run unit tests, sanity and integration with each ansible-core, on each supported Python of this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cores import CORES, environment
 
 
 def main() -> int:
-    """Run the whole matrix, or the ansible-cores named on the command line."""
+    """Run the whole matrix, or only the ansible-core versions on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cores", nargs="*", choices=[*CORES, []], metavar="CORE", help=", ".join(CORES))
     cores = parser.parse_args().cores or list(CORES)
@@ -36,11 +36,11 @@ def main() -> int:
 
 
 def run_core(core: str, pythons: c.Mapping[str, Path]) -> c.Iterator[check.Outcome]:
-    """Run what there is to run with one ansible-core."""
+    """Run the tests with one ansible-core, on each of its Pythons."""
     usable = [version for version in CORES[core] if version in pythons]
     for version in usable:
         venv = environment(core, version, pythons[version])
-        # sanity starts the Pythons of the modules by itself, so that one controller is enough
+        # Sanity itself starts the target Pythons, so one controller is enough.
         groups = ("unit", "integration", "sanity") if version == usable[-1] else ("unit", "integration")
         with workshop.opened(venv, pythons) as shop:
             for step in check.CHECKS:

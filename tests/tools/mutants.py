@@ -3,11 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make mutants of a file: copies of it with one small change each, which the tests should notice.
 
-mutmut makes most changes. A few are ours: a condition is always true or always false, a call or a raise is left out, a
-function returns None. We run the mutants ourselves, since mutmut changes neither decorated functions nor the code of
-modules and classes.
+mutmut makes most changes. This module adds a few: a condition becomes always true or always false, a call or a raise is
+removed, a function returns None. We run the mutants ourselves, since mutmut changes neither decorated functions nor the
+code of modules and classes.
 
-Annotations, decorators, type aliases, docstrings and texts for people stay as they are. A text is for people if it is
+Annotations, decorators, type aliases, docstrings and texts for people are not changed. A text is for people if it is
 the message of an exception or has two words or more, unless it is SQL.
 """
 
@@ -34,7 +34,7 @@ _TYPING = {"cast", "NewType", "TypeVar"}
 
 @dataclasses.dataclass(frozen=True)
 class Mutant:
-    """A file with one change. ``first`` and ``last`` are the lines of the statement or condition that has it."""
+    """A file with one change. ``first`` and ``last`` are the lines of the changed statement or condition."""
 
     path: str
     first: int
@@ -43,19 +43,19 @@ class Mutant:
     source: str
 
     def diff(self) -> str:
-        """Return the lines that were changed, as they were and as they are."""
+        """Return the changed lines, before and after the change."""
         lines = difflib.unified_diff(self.before.splitlines(), self.source.splitlines(), n=0, lineterm="")
         return "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
 
     @property
     def line(self) -> int:
-        """Return the number of the first line that was changed."""
+        """Return the number of the first changed line."""
         pairs = zip(self.before.splitlines(), self.source.splitlines(), strict=False)
         return next((number for number, (old, new) in enumerate(pairs, 1) if old != new), self.last)
 
 
 def mutants(path: str, source: str) -> list[Mutant]:
-    """Return the different mutants of a file, in the order of its lines."""
+    """Return the distinct mutants of a file, in the order of its lines."""
     wrapper = MetadataWrapper(cst.parse_module(source))
     places = wrapper.resolve(WhitespaceInclusivePositionProvider)
     lines = source.splitlines(keepends=True)
@@ -74,7 +74,7 @@ def mutants(path: str, source: str) -> list[Mutant]:
 
 
 def _code(module: cst.Module, before: str, indent: str, old: cst.CSTNode, new: cst.CSTNode) -> str:
-    """Return the code of a new node, indented as that of the old one is in its place."""
+    """Return the code of a new node, with the indent of the old one."""
     code: str = module.code_for_node(new)
     if module.code_for_node(old).replace("\n", f"\n{indent}") == before:
         return code.replace("\n", f"\n{indent}")
@@ -90,7 +90,7 @@ def _is_python(source: str) -> bool:
 
 
 def _changes(module: cst.Module) -> c.Iterator[tuple[cst.CSTNode, cst.CSTNode, cst.CSTNode]]:
-    """Yield the statement or condition that a change is in, the node to change, and the node to put there."""
+    """Yield for each change the statement or condition around it, the old node and the new node."""
     waiting: list[tuple[cst.CSTNode, cst.CSTNode, bool]] = [(module, module, False)]
     while waiting:
         node, around, in_class = waiting.pop()
@@ -111,10 +111,10 @@ def _of_mutmut(node: cst.CSTNode, in_class: bool) -> c.Iterator[Change]:
     for kind, operator in mutation_operators:
         for number, new in enumerate(operator(node) if isinstance(node, kind) else ()):
             if operator is operator_string and number:
-                continue  # the first one puts letters around it; the others change capital letters, which SQL ignores
+                continue  # the first change adds letters; the others only change case, which SQL ignores
             if operator is operator_arg_removal and _is_idle(node, new):
                 continue
-            # None in a field or constant of a class: types show that
+            # mypy finds a None in a field or constant of a class.
             if operator is operator_assignment and (in_class or _is_text(node.value)):
                 continue
             yield node, new
@@ -132,9 +132,9 @@ def _of_ours(node: cst.CSTNode) -> c.Iterator[Change]:
 
 
 def _is_idle(old: cst.Call, new: cst.Call) -> bool:
-    """Return whether a changed argument tells nothing.
+    """Return whether a changed argument is of no interest to the tests.
 
-    It does not if it is for people or for type checkers, or if the arguments after it move up: types show that.
+    This holds for arguments for people and for type checkers. It also holds if later arguments move up: mypy finds it.
     """
     pairs = enumerate(zip(old.args, new.args, strict=False))
     number = next((number for number, (one, other) in pairs if one is not other), len(new.args))
@@ -146,7 +146,7 @@ def _is_idle(old: cst.Call, new: cst.Call) -> bool:
 
 
 def _is_error(call: cst.Call) -> bool:
-    """Return whether a call makes an exception, whose first argument is its message."""
+    """Return whether a call makes an exception. Its first argument is the message."""
     return _name(call.func).endswith("Error")
 
 
@@ -162,7 +162,7 @@ def _is_for_people(text: cst.BaseString) -> bool:
 
 
 def _shown(text: cst.CSTNode) -> str:
-    """Return a text with a word for each thing that is put into it."""
+    """Return a text with a word in place of each inserted value."""
     if isinstance(text, cst.ConcatenatedString):
         return _shown(text.left) + _shown(text.right)
     if isinstance(text, cst.FormattedString):
@@ -200,7 +200,7 @@ def _is_alias(value: cst.BaseExpression) -> bool:
 
 
 def _name(node: cst.CSTNode) -> str:
-    """Return the last part of a dotted name, nothing for what has none."""
+    """Return the last part of a dotted name; an empty text for other nodes."""
     if isinstance(node, cst.Attribute):
         return str(node.attr.value)
     return str(node.value) if isinstance(node, cst.Name) else ""

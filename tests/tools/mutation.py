@@ -3,11 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Test the tests: make mutants of the code, and list those that no test notices.
 
-Each mutant is written into a copy of the checkout, so that a process which a test starts sees it as well. The tests run
-in a fork of this process, which has imported pytest and nothing of the collection.
+Each mutant is written into a copy of the checkout, so that processes of the tests see it as well. The tests run in a
+fork of this process, which has imported pytest but nothing of the collection.
 
-Before that the tests run once on the code as it is. This shows which tests run a line, and how long they take. A mutant
-is tested by those alone, the fastest first, until one fails.
+First the tests run once on the unchanged code. This shows which tests run each line, and how long they take. Only these
+tests run for a mutant, the fastest first, until one fails.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from mutants import Mutant, mutants
 from mutation_run import Baseline, Started, measure, output, test
 
 _UNIT = "tests/unit/plugins/module_utils"
-# A file or a folder to change, and the tests that should notice it.
+# The files or folders to change, and the tests that should notice the changes.
 TARGETS: t.Mapping[str, tuple[str, ...]] = {
     "plugins/module_utils/_enroll": (f"{_UNIT}/enroll",),
     "plugins/module_utils/_store": (f"{_UNIT}/store",),
@@ -40,14 +40,14 @@ _OUTCOMES = ("killed", "timeout", "survived", "not reached")
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What became of a mutant."""
+    """The outcome of a mutant."""
 
     mutant: Mutant
     outcome: str
 
 
 def main() -> int:
-    """Test the mutants of all targets, or of the files and folders named on the command line."""
+    """Test the mutants of all targets, or of the files and folders on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("paths", nargs="*", metavar="PATH", help=f"in {', '.join(TARGETS)}")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
@@ -71,7 +71,7 @@ def main() -> int:
 
 
 def _files(target: str, wanted: c.Sequence[str]) -> list[str]:
-    """Return the files of a target that are wanted: all of them if none is named."""
+    """Return the wanted files of a target: all of them if ``wanted`` is empty."""
     place = workshop.ROOT / target
     if not place.exists():
         raise SystemExit(f"there is no {target}: correct the list of targets in {Path(__file__).name}")
@@ -82,9 +82,9 @@ def _files(target: str, wanted: c.Sequence[str]) -> list[str]:
 
 @contextlib.contextmanager
 def _copies(number: int) -> c.Iterator[list[Path]]:
-    """Make copies of the checkout, each with a home and a folder for temporary files beside it."""
+    """Make copies of the checkout, each in a folder with a home directory and room for temporary files."""
     directory = Path(tempfile.mkdtemp(prefix="certificate_enroll-"))
-    directory.chmod(0o755)  # a test becomes another user
+    directory.chmod(0o755)  # one test runs as another user
     try:
         copies = [directory / str(each) / "c" for each in range(number)]
         for copy in copies:
@@ -96,7 +96,7 @@ def _copies(number: int) -> c.Iterator[list[Path]]:
 
 
 def _run(files: c.Sequence[str], tests: c.Sequence[str], copies: c.Sequence[Path]) -> list[Result]:
-    """Test the mutants of some files, as many at once as there are copies."""
+    """Test the mutants of some files, one at a time in each copy."""
     waiting = [mutant for name in files for mutant in mutants(name, (workshop.ROOT / name).read_text(encoding="utf-8"))]
     print(f"==> {', '.join(files)}: {len(waiting)} mutants, {' '.join(tests)}", flush=True)
     baseline = measure(copies, files, tests)
@@ -124,7 +124,7 @@ def _run(files: c.Sequence[str], tests: c.Sequence[str], copies: c.Sequence[Path
 
 
 def _require_whole(copies: c.Sequence[Path], name: str, baseline: Baseline) -> None:
-    """Raise CheckError if a test fails without a mutant, for then the results are worth nothing."""
+    """Raise CheckError if a test fails without a mutant: the results would then be worthless."""
     source = (workshop.ROOT / name).read_text(encoding="utf-8")
     for copy in copies:
         one = test(copy, Mutant(name, 0, 0, source, source), baseline.seconds)
@@ -141,7 +141,7 @@ def _progress(results: c.Sequence[Result], left: int) -> None:
 
 
 def _report(results: c.Sequence[Result], seconds: float) -> None:
-    """Print the mutants that survived, and the numbers for each file."""
+    """Print the surviving mutants, and the numbers for each file."""
     for result in sorted(results, key=lambda result: (result.mutant.path, result.mutant.line)):
         if result.outcome in _OUTCOMES[2:]:
             print(f"\n{result.mutant.path}:{result.mutant.line}: {result.outcome}\n{result.mutant.diff()}")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run tests in a forked process, in a copy of the checkout: once to measure them, then for each mutant."""
+"""Run tests in a forked process in a copy of the checkout: once to measure them, then for each mutant."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ for _name in ("ansible.plugins.loader", "cryptography.x509", "requests", "yaml")
     importlib.import_module(_name)
 
 _MEMORY = 4 << 30
-_BEFORE = ""  # stands for a test where a line runs before any of them
+_BEFORE = ""  # in place of a test, for a line that runs before all tests
 
 
 @dataclasses.dataclass(frozen=True)
 class Baseline:
-    """How long each test takes, which tests run a line, and which start a Python process."""
+    """The duration of each test, the tests that run each line, and the tests that start a Python process."""
 
     seconds: t.Mapping[str, float]
     reached: t.Mapping[str, t.Mapping[str, c.Sequence[str]]]
     starters: c.Sequence[str]
 
     def tests_for(self, mutant: Mutant) -> dict[str, float]:
-        """Return the tests that may notice a mutant: first those that run it, and of these the fastest first."""
+        """Return the tests that may notice a mutant. Those that run it come first, ordered by duration."""
         lines = self.reached.get(mutant.path, {})
         near = {test for line in range(mutant.first, mutant.last + 1) for test in lines.get(str(line), ())}
         chosen = set(self.seconds) if _BEFORE in near else {*near, *self.starters}.intersection(self.seconds)
@@ -54,7 +54,7 @@ class Baseline:
 
 @dataclasses.dataclass(frozen=True)
 class Started:
-    """A mutant that is being tested. ``ends`` is the end of its time, in seconds of the monotonic clock."""
+    """A mutant under test. ``ends`` is its deadline, in seconds of the monotonic clock."""
 
     pid: int
     copy: Path
@@ -62,7 +62,7 @@ class Started:
     ends: float
 
     def outcome(self) -> str | None:
-        """Return ``killed``, ``survived`` or ``timeout``, None while the tests run."""
+        """Return ``killed``, ``survived`` or ``timeout``; None while the tests run."""
         late = time.monotonic() > self.ends
         if late:
             _kill(self.pid)
@@ -75,7 +75,7 @@ class Started:
 
 
 def test(copy: Path, mutant: Mutant, tests: c.Mapping[str, float]) -> Started:
-    """Start the tests of a mutant, in the order given."""
+    """Start the tests of a mutant, in their given order."""
     (copy / mutant.path).write_text(mutant.source, encoding="utf-8")
     files = dict.fromkeys(test.split("::", maxsplit=1)[0] for test in tests)
     pid = _fork(copy, list(files), _Chosen(list(tests)), keep_bytecode=False)
@@ -83,20 +83,20 @@ def test(copy: Path, mutant: Mutant, tests: c.Mapping[str, float]) -> Started:
 
 
 def measure(copies: c.Sequence[Path], files: c.Sequence[str], tests: c.Sequence[str]) -> Baseline:
-    """Run the tests on the code as it is, in all copies. Raise CheckError unless all of them pass."""
+    """Run the tests on the unchanged code, in all copies. Raise CheckError unless all pass."""
     started = {copy: _fork(copy, tests, _Probe(copy, files), keep_bytecode=True) for copy in copies}
     passed = {copy: os.waitpid(pid, 0)[1] == 0 for copy, pid in started.items()}
     for copy in copies:
         if not passed[copy]:
             raise CheckError(f"{output(copy)}\nthe tests fail on the code as it is")
-        for name in files:  # Python would take it for a mutant of the same length and second
+        for name in files:  # Python would use this bytecode for a mutant of the same size and modification second
             for compiled in (copy / name).parent.glob(f"__pycache__/{Path(name).stem}.*.pyc"):
                 compiled.unlink()
     return Baseline(**json.loads((copies[0].parent / "baseline").read_text(encoding="utf-8")))
 
 
 def output(copy: Path) -> str:
-    """Return what the last tests in a copy printed."""
+    """Return the output of the last tests in a copy."""
     return (copy.parent / "output").read_text(encoding="utf-8", errors="replace")
 
 
@@ -106,7 +106,7 @@ def _kill(group: int) -> None:
 
 
 def _fork(copy: Path, tests: c.Sequence[str], plugin: object, *, keep_bytecode: bool) -> int:
-    """Run tests in a new process that leads a group. It exits with 0 if all pass."""
+    """Run tests in a new process, the leader of a process group. It exits with 0 if all pass."""
     pid = os.fork()
     if pid:
         return pid
@@ -121,7 +121,7 @@ def _fork(copy: Path, tests: c.Sequence[str], plugin: object, *, keep_bytecode: 
 
 
 def _enter(copy: Path, *, keep_bytecode: bool) -> None:
-    """Make this process like one that was started in the copy."""
+    """Make this process look like one that was started in the copy."""
     os.setsid()
     os.chdir(copy)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -138,14 +138,14 @@ def _enter(copy: Path, *, keep_bytecode: bool) -> None:
     sys.path.remove(str(ROOT / "tests" / "tools"))
     del sys.modules["workshop"]  # the copy has its own
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    # The same examples each time, and none made smaller.
+    # Hypothesis uses the same examples each time, and does not shrink them.
     phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
     hypothesis.settings.register_profile("mutation", database=None, deadline=None, derandomize=True, phases=phases)
     hypothesis.settings.load_profile("mutation")
 
 
 class _Chosen:
-    """A plugin that runs these tests alone, in this order."""
+    """A plugin that runs only these tests, in this order."""
 
     def __init__(self, tests: c.Sequence[str]) -> None:
         self._tests = tests
@@ -159,7 +159,7 @@ class _Chosen:
 
 
 class _Probe:
-    """A plugin that writes down a Baseline."""
+    """A plugin that records a Baseline."""
 
     def __init__(self, copy: Path, files: c.Sequence[str]) -> None:
         self._file = copy.parent / "baseline"

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A place to check the collection in: a copy of what git knows, in a path without spaces, removed afterwards.
+"""A temporary folder for checks of the collection: a copy of the files that git knows, in a path without spaces.
 
-ansible-test wants a real ``ansible_collections`` tree that is a git repository of its own: it refuses a symlink, and in
-a folder that git ignores it passes without having looked at a file. It also writes interpreter lines, so neither the
-tree nor the interpreter may have a space in its path, wherever the checkout lies.
+ansible-test requires a real ``ansible_collections`` tree that is a git repository of its own. It refuses a symlink. In
+a folder that git ignores, it passes without a look at any file. It also writes interpreter lines, so the paths of the
+tree and of the interpreter must not contain spaces, even if the path of the checkout does.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _DROPPED = re.compile(r"ANSIBLE_.*|REDTRUST_.*|PYTHON.*|VIRTUAL_ENV|REQUESTS_CA_
 
 
 class CheckError(Exception):
-    """A check did not pass; the message says which command and how, ``output`` is what the command printed."""
+    """A check failed. The message names the command and its status; ``output`` is the command's output."""
 
     def __init__(self, message: str, output: str = "") -> None:
         super().__init__(message)
@@ -44,7 +44,7 @@ class CheckError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Workshop:
-    """The directory of one run. ``copy`` is the collection, ``python`` the interpreter to run tools with."""
+    """The directory of one run. ``copy`` is the collection, ``python`` is the interpreter for tools."""
 
     directory: Path
     environment: c.Mapping[str, str]
@@ -58,18 +58,18 @@ class Workshop:
         return str(self.directory / "venv" / "bin" / "python")
 
     def tool(self, name: str) -> list[str]:
-        """Return the start of a command line: the tool's own interpreter line may hold the checkout's path."""
+        """Return the start of a tool's command line, without its interpreter line, which may contain spaces."""
         return [self.python, str(self.directory / "venv" / "bin" / name)]
 
     def run(self, command: c.Sequence[str], *, cwd: Path | None = None, **environment: str) -> str:
-        """Run a command in the copy, print and return what it prints. Raise CheckError unless it exits 0."""
+        """Run a command in the copy; print and return its output. Raise CheckError unless it exits with 0."""
         status, text = self._status(command, cwd, environment, echo=True)
         if status:
             raise CheckError(f"{_name(command)} ended with status {status}", text)
         return text
 
     def output(self, command: c.Sequence[str], *, cwd: Path | None = None, **environment: str) -> str:
-        """Run a command in the copy and return what it printed; print that only if it fails."""
+        """Run a command in the copy and return its output; print it only on failure. Raise CheckError as above."""
         status, text = self._status(command, cwd, environment, echo=False)
         if status:
             print(text, flush=True)
@@ -77,7 +77,7 @@ class Workshop:
         return text
 
     def status(self, command: c.Sequence[str]) -> tuple[int, str]:
-        """Run a command in the copy and return its exit status and what it printed."""
+        """Run a command in the copy, and return its exit status and its output."""
         return self._status(command, None, {}, echo=False)
 
     def _status(
@@ -102,14 +102,14 @@ class Workshop:
 
 
 def _name(command: c.Sequence[str]) -> str:
-    """Return a command line as a person would write it."""
+    """Return the short form of a command line."""
     words = [word for word in command[:5] if word != "-m"]
     return " ".join([Path(word).name for word in words if Path(word).name != "python"])
 
 
 @contextlib.contextmanager
 def opened(venv: Path, pythons: c.Mapping[str, Path]) -> c.Iterator[Workshop]:
-    """Make a workshop whose tools come from ``venv`` and whose target interpreters are ``pythons``."""
+    """Make a workshop with the tools of ``venv`` and the target interpreters ``pythons``; remove it afterwards."""
     base = tempfile.gettempdir()
     directory = Path(tempfile.mkdtemp(prefix="certificate_enroll-", dir="/tmp" if re.search(r"\s", base) else None))
     try:
@@ -129,12 +129,12 @@ def opened(venv: Path, pythons: c.Mapping[str, Path]) -> c.Iterator[Workshop]:
 
 
 def clean_environment() -> dict[str, str]:
-    """Return the environment without what would change how Ansible, Python or the collection behave."""
+    """Return the environment without the variables that affect Ansible, Python or the collection."""
     return {name: value for name, value in os.environ.items() if not _DROPPED.fullmatch(name)}
 
 
 def link_tree() -> None:
-    """Make this checkout importable as the collection, for tools that accept a link for it."""
+    """Make this checkout importable as the collection, for tools that accept a link."""
     spot = TREE / COLLECTION
     spot.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):  # another process, or an earlier run
@@ -153,7 +153,7 @@ def _environment(directory: Path) -> dict[str, str]:
 
 
 def copy_checkout(target: Path) -> None:
-    """Copy what git tracks or would track, and make a git repository of the copy."""
+    """Copy all files that git does not ignore, and make a git repository of the copy."""
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -170,12 +170,12 @@ def copy_checkout(target: Path) -> None:
 
 
 def track(copy: Path) -> None:
-    """Make git know every file of the copy: ansible-test looks at no others."""
+    """Add all files of the copy to git, since ansible-test ignores others."""
     subprocess.run(["git", "add", "--all", "--force"], cwd=copy, check=True)
 
 
 def _configure_pip(home: Path, venv: Path) -> None:
-    """Write down how pip is set up here: ansible-test hands on neither the user's HOME nor PIP_* variables."""
+    """Write the user's pip settings to a file, since ansible-test passes on neither HOME nor PIP_* variables."""
     text = subprocess.run(
         [str(venv / "bin" / "python"), "-m", "pip", "config", "list"], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
@@ -194,7 +194,7 @@ def _configure_pip(home: Path, venv: Path) -> None:
 
 
 def _replace_get_pip(home: Path, venv: Path) -> None:
-    """Put our stand-in where ansible-test keeps the get-pip script that it would download otherwise."""
+    """Put our own get-pip script into the cache of ansible-test, so that it downloads none."""
     cache = home / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     source = next(venv.glob("lib/python*/site-packages/ansible_test/_internal/python_requirements.py"))
@@ -203,8 +203,8 @@ def _replace_get_pip(home: Path, venv: Path) -> None:
 
 
 def find_pythons() -> dict[str, Path]:
-    """Return the interpreters of this machine by version, those of version managers included, their shims not."""
-    # of two of one version, the one that runs this program is known to be whole
+    """Return the Pythons of this machine by version, including those of version managers but not their shims."""
+    # This program's own interpreter is known to be complete, so it is preferred.
     found = {f"{sys.version_info[0]}.{sys.version_info[1]}": Path(sys.base_prefix, "bin", "python3")}
     for version in TARGET_PYTHONS:
         usable = (path for path in _candidates(version) if _is_usable(path))

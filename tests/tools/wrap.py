@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wrap the documentation of plugins and roles by one rule; as a program, rewrite the files that need it.
+"""Wrap the documentation of plugins and roles by one rule. The program rewrites the files that break the rule.
 
-The rule: a sentence begins a line, and a sentence that is longer than a line fills each line up to 120 columns. Markup
-such as ``M(a.b.c)`` is one word. Text that needs more than one line is an item of a list.
+The rule: each sentence begins a line. A sentence that is longer than a line fills the lines up to 120 columns. Markup
+such as ``M(a.b.c)`` is one word. Text of more than one line is an item of a list.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def files() -> list[Path]:
 
 
 def wrapped(path: Path, text: str) -> str:
-    """Return the text of a file with its documentation wrapped. EXAMPLES stay as they are."""
+    """Return the text of a file with its documentation wrapped, except for EXAMPLES."""
     if path.suffix != ".py":
         return wrapped_yaml(text)
     for match in reversed(list(_BLOCK.finditer(text))):
@@ -71,7 +71,7 @@ def _prose(node: yaml.Node | None, key: str = "", is_item: bool = False) -> c.It
 
 
 def _with_an_item(before: str) -> tuple[str, str]:
-    """Begin an item of a list after a key. Return the text with it, and the margin of the item's further lines."""
+    """Begin a list item after a key. Return the text, and the margin of the item's further lines."""
     line = before.rpartition("\n")[2]
     indent = " " * (len(line) - len(line.lstrip()) + 2)
     return f"{before.rstrip()}\n{indent}- ", f"{indent}  "
@@ -89,7 +89,7 @@ def _filled(text: str, width: int) -> list[str]:
 
 
 def _meaning(text: str) -> object:
-    """Return the content, with a text that stands alone as a list of one."""
+    """Return the content of YAML, in which a single text is equal to a list with this text."""
 
     def plain(value: object, key: str = "") -> object:
         if isinstance(value, dict):
@@ -102,7 +102,7 @@ def _meaning(text: str) -> object:
 
 
 def main() -> int:
-    """Rewrite what is not wrapped by the rule, and name it."""
+    """Rewrite the files that break the rule, and print their names."""
     for path in files():
         text = path.read_text(encoding="utf-8")
         if (new := wrapped(path, text)) != text:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run of a module: its options, and the store, client and session that they lead to, each built at first use."""
+"""One run of a module: its options, and its store, client and session, each built at first use."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .paths import check_store_outlives_job, file_path
 
 
 class Context:
-    """The means of one run. A module that does not connect needs no option of the connection."""
+    """The context of one run. A module that does not connect does not need the connection options."""
 
     def __init__(self, module: MaskedModule) -> None:
         self.module = module
@@ -35,12 +35,12 @@ class Context:
         self._client: Client | None = None
 
     def register(self, secret: str | bytes) -> None:
-        """Keep a secret out of everything that leaves the module, in each form in which it could."""
+        """Mask a secret, in all its forms, in everything that leaves the module."""
         self.module.secrets.add(secret)
 
     @functools.cached_property
     def connection(self) -> Connection:
-        """The options with which the server is reached and logged in to."""
+        """The options of the connection and of the login."""
         return Connection.read(self.params)
 
     @functools.cached_property
@@ -142,7 +142,7 @@ class Context:
         return SessionFile(self._session_path(), credentials.key_material(), patience=patience)
 
     def _session_path(self) -> str:
-        """Return where the session is kept: as asked for, else beside the store."""
+        """Return the path of the session file: the option, by default a path next to the store."""
         connection = self.connection
         if connection.session_path:
             return file_path("session_path", connection.session_path)

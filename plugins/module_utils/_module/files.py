@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write certificates to files: each as a whole, only where something differs."""
+"""Write certificates to files. A file is replaced as a whole, and only if it differs."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from .._models import Outcome, Revision
 from .._x509.api import certificate_pem
 from .masked import MaskedModule
 
-# How often a file is written anew. More writes than there are files are needed only if other runs write them too.
+# The most writes for one certificate. It has two files at most; only concurrent runs make more writes necessary.
 _ATTEMPTS = 8
 
 
 class CertificateFiles:
-    """The files of one directory: ``<name>.pem``, and ``<name>-chain.pem`` where there is a chain.
+    """The files of one directory: ``<name>.pem``, and ``<name>-chain.pem`` if there is a chain.
 
-    Owner, group, mode and the like are the module's own file options. Raises ConfigurationError when the directory
-    cannot be written to: this has to fail before a certificate is uploaded.
+    Owner, group and mode come from the module's file options. Raises ConfigurationError if the directory is not
+    writable: this has to fail before a certificate is uploaded.
     """
 
     def __init__(
@@ -46,9 +46,9 @@ class CertificateFiles:
             raise ConfigurationError(f"directory: {directory} cannot be written to by this user")
 
     def write(self, outcome: Outcome) -> Outcome:
-        """Write the files of the certificate of an outcome, and add them to the outcome.
+        """Write the certificate files of an outcome, and return the outcome with their paths.
 
-        Any error is the failure of this outcome alone. The other files are written all the same.
+        An error is the failure of this outcome alone. The files of other outcomes are still written.
         """
         revision = outcome.in_use
         if revision is None or revision.certificate is None:
@@ -66,7 +66,7 @@ class CertificateFiles:
         return dataclasses.replace(outcome, action=action, changed=outcome.changed or changed, extra=extra)
 
     def _write(self, name: str, revision: Revision, backups: list[str]) -> bool:
-        """Write the files, give them their rights, and return whether something changed."""
+        """Write the files, set their attributes, and return whether something changed."""
         changed = self._place(name, revision, backups)
         for path in self._paths(name, revision):
             rights = self._module.load_file_common_arguments(self._module.params, path=str(path))
@@ -74,10 +74,10 @@ class CertificateFiles:
         return changed
 
     def _place(self, name: str, revision: Revision, backups: list[str]) -> bool:
-        """Write each file that differs, and return whether one did.
+        """Write each file that differs, and return whether any did.
 
-        This run may have been held since it looked, and overtaken by another. So the certificate in use is looked up
-        before each file and after it. The files are those of the certificate in use in the end, even if several runs
+        This run may have paused, so that another run has written newer files. So it looks up the certificate in use
+        before and after each write. In the end the files are those of the certificate in use, even if several runs
         write them.
         """
         changed = False
@@ -99,18 +99,18 @@ class CertificateFiles:
         return changed
 
     def _contents(self, name: str, revision: Revision) -> dict[Path, bytes]:
-        """Return the content of the files of a revision, that of the certificate first."""
+        """Return the content of a revision's files, first that of the certificate file."""
         parts = [(revision.certificate,) if revision.certificate is not None else (), revision.chain]
         texts = ["".join(map(certificate_pem, part)) for part in parts if part]
         return dict(zip(self._paths(name, revision), (text.encode() for text in texts)))
 
     def _paths(self, name: str, revision: Revision) -> list[Path]:
-        """Return where the files of a revision are, that of the certificate first."""
+        """Return the paths of a revision's files, first that of the certificate file."""
         kinds = [("", revision.certificate), ("-chain", revision.chain)]
         return [self._directory / f"{name}{suffix}.pem" for suffix, content in kinds if content]
 
     def _replace(self, path: Path, content: bytes | None, backups: list[str]) -> None:
-        """Replace a file as a whole, unless it is as it should be by now."""
+        """Replace a file as a whole, unless it already has this content."""
         found = _read(path)
         if content is None or found == content:
             return

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of an entry of ``certificates`` in each module, and the item that a step takes for it."""
+"""The options of an entry of ``certificates`` in each module, and the items of a step that they become."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .specs import BATCH, CONNECTION, STORE, Spec
 Params = t.Mapping[str, t.Any]
 Names = t.Callable[[], t.Iterable[str]]
 
-# How an option is given, for the type of a field of CertificateSpec.
+# The rules of an option, by the type of the field of CertificateSpec.
 _TYPES: t.Mapping[str, t.Mapping[str, str]] = {
     "DistinguishedName": {"type": "raw"},
     "bool": {"type": "bool"},
@@ -31,12 +31,12 @@ _TYPES: t.Mapping[str, t.Mapping[str, str]] = {
     "tuple[int, ...]": {"type": "list", "elements": "int"},
     "tuple[str, ...]": {"type": "list", "elements": "str"},
 }
-# A field that does not count in a comparison is not asked for.
+# Fields that do not take part in comparisons are not options.
 _FIELDS = tuple(field for field in dataclasses.fields(CertificateSpec) if field.compare)
 
 
 def _option(field: dataclasses.Field[t.Any]) -> dict[str, t.Any]:
-    """Return the option for a field of CertificateSpec, with its default; a field without one is required."""
+    """Return the option for a field of CertificateSpec. An option without a default is required."""
     rules = {**_TYPES[str(field.type)], "no_log": not field.repr}
     if field.default_factory is not dataclasses.MISSING:
         return {**rules, "default": field.default_factory()}
@@ -70,7 +70,7 @@ NAMED: Spec = {"name": {"type": "str", "required": True}}
 
 
 def certificates_spec(entry: Spec, *, required: bool = False) -> Spec:
-    """Return the argument spec of a module that works on a list of certificates; ``entry`` is that of one of them."""
+    """Return the argument spec of a module for a list of certificates; ``entry`` is the spec of one certificate."""
     certificates = {"type": "list", "elements": "dict", "options": entry, "required": required}
     return {**CONNECTION, **STORE, **BATCH, "certificates": certificates}
 
@@ -81,7 +81,7 @@ def request_items(params: Params) -> list[RequestItem]:
 
 
 def renew_items(params: Params, names: Names) -> list[RenewItem]:
-    """Return the certificates to renew when due: those listed, or those that ``names`` gives."""
+    """Return the certificates to renew when due: the listed ones, or without a list those of ``names``."""
     standard = RenewBefore.parse(params["renew_before"])
     if params["certificates"] is None:
         return [RenewItem(name, standard, force=params["force"]) for name in names()]
@@ -98,19 +98,19 @@ def renew_items(params: Params, names: Names) -> list[RenewItem]:
 
 
 def sign_items(params: Params, names: Names) -> list[SignItem]:
-    """Return the requests to sign: those listed, or those that ``names`` gives."""
+    """Return the requests to sign: the listed ones, or without a list those of ``names``."""
     if params["certificates"] is None:
         return [SignItem(name) for name in names()]
     return [SignItem(_name(entry)) for entry in params["certificates"]]
 
 
 def settle_items(params: Params) -> list[SettleItem]:
-    """Return the enrollments that a person has looked at."""
+    """Return the enrollments that a person settles."""
     return [SettleItem(_name(entry)) for entry in params["certificates"]]
 
 
 def finalize_items(params: Params, names: Names) -> list[FinalizeItem]:
-    """Return the certificates to upload: those listed, or those that ``names`` gives."""
+    """Return the certificates to upload: the listed ones, or without a list those of ``names``."""
     if params["certificates"] is None:
         return [FinalizeItem(name) for name in names()]
     return [
@@ -120,7 +120,7 @@ def finalize_items(params: Params, names: Names) -> list[FinalizeItem]:
 
 
 def _name(entry: Params) -> str:
-    """Return the name of an entry; it becomes a file name, so it must be fit for one."""
+    """Return the name of an entry. It becomes a file name, so other names raise ConfigurationError."""
     name = str(entry["name"])
     fit = re.fullmatch(r"[^\s./\\\x00-\x1f\x7f](?:[^/\\\x00-\x1f\x7f]*[^\s/\\\x00-\x1f\x7f])?", name)
     if not fit or len(name.encode("utf-8", "replace")) > 200:
@@ -144,7 +144,7 @@ def _spec(entry: Params) -> CertificateSpec:
 
 
 def _adoption(entry: Params) -> Adoption | None:
-    """Return the certificate of an entry that is to be adopted, from its PEM or from its thumbprint and DN."""
+    """Return the certificate to adopt for an entry, from its PEM or from its thumbprint and DN."""
     given = _given(entry)
     if not given and not entry["thumbprint"]:
         return None
@@ -160,9 +160,9 @@ def _adoption(entry: Params) -> Adoption | None:
 
 
 def _given(entry: Params, *, missing_ok: bool = False) -> list[bytes]:
-    """Return the certificates that an entry gives, by value or by path, the leaf first.
+    """Return the certificates of an entry, from its value or its path, in the order given.
 
-    ``missing_ok``: the CA may still have to answer, so the file may be missing.
+    With ``missing_ok`` a missing file is an empty list: the CA may not have answered yet.
     """
     if entry["certificate"] and entry["certificate_path"]:
         raise ConfigurationError("give certificate or certificate_path, not both")

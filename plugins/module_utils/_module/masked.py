@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module as Ansible knows it, with secrets masked in everything that leaves it.
+"""Ansible's module, with secrets masked in everything that leaves it.
 
-Ansible masks the values of ``no_log`` options only as they are. It does not mask them where they are escaped or
-encoded in another text, as values within lists are in its own log of the invocation. Since ansible-core 2.19 it does
-not mask warnings.
+Ansible masks the values of ``no_log`` options only in their plain form. It does not mask escaped or encoded forms in
+another text, such as values of lists in its own log of the invocation. Since ansible-core 2.19 it does not mask
+warnings.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from .._secrets import Secrets
 
 
 class MaskedModule(AnsibleModule):
-    """An AnsibleModule that hides the secrets it was given, and those in ``secrets``."""
+    """An AnsibleModule that masks the secrets in its options, and those in ``secrets``."""
 
     def __init__(self, **rules: t.Any) -> None:
-        # Ansible's own constructor already prints: its log, and the mistakes in the options.
+        # Ansible's constructor already writes its log and reports mistakes in the options.
         self.secrets = Secrets()
         self._raises = False
-        # The options as the play gives them, before the argument spec converts them.
+        # The options in the play, before the argument spec converts them.
         self.given: dict[str, t.Any] = {}
         super().__init__(**rules)  # type: ignore[no-untyped-call]
-        self.hide("")  # now ``secrets``, which later threads use, has those of the options
+        self.hide("")  # adds the secrets of the options to ``secrets``, before other threads use it
 
     def _load_params(self) -> None:
         super()._load_params()  # type: ignore[no-untyped-call]
         self.given = dict(self.params)
 
     def hide(self, value: t.Any) -> t.Any:
-        """Return JSON types with masks in the place of secrets."""
+        """Return a value of JSON types with its secrets masked."""
         proxies = [text for name, text in os.environ.items() if name.lower().endswith("_proxy")]
         for address in (str(self.params.get("proxy") or ""), *proxies):
             password = proxy_password(address)
@@ -49,9 +49,9 @@ class MaskedModule(AnsibleModule):
 
     @contextlib.contextmanager
     def raising(self) -> t.Iterator[None]:
-        """Have Ansible's own functions raise ConfigurationError where they would end the module.
+        """Make Ansible's own functions raise ConfigurationError instead of ending the module.
 
-        They do so when a file cannot be written or be given its owner. The other files can be written all the same.
+        They end it if they cannot write a file or set its owner. The module can still write the other files.
         """
         self._raises = True
         try:
@@ -76,5 +76,5 @@ class MaskedModule(AnsibleModule):
 
 
 def proxy_password(address: str) -> str:
-    """Return the password in the address of a proxy, as it stands there; empty if it has none."""
+    """Return the password in the address of a proxy, still URL-encoded; empty if there is none."""
     return address.rpartition("@")[0].rpartition("//")[2].partition(":")[2]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The values of the options that modules share, read once and checked. See ``specs`` for the argument specs."""
+"""Read and check the values of the options that modules share. See ``specs`` for the argument specs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Params = t.Mapping[str, t.Any]
 
 @dataclasses.dataclass(frozen=True)
 class Server:
-    """One Redtrust server, the partner as which it is called, and the redirect URL that is registered there.
+    """One Redtrust server, the partner that calls it, and the redirect URL that is registered at it.
 
     The service compares the redirect URL letter by letter.
     """
@@ -44,16 +44,16 @@ class Server:
 
     @property
     def login_page(self) -> str:
-        """Return the URL of the page at which a person signs in, without its query."""
+        """Return the URL of the login page, without its query."""
         return self.address.login_page(self.contract)
 
 
 @dataclasses.dataclass(frozen=True)
 class Connection:
-    """How a server is reached and logged in to.
+    """The settings of the connection and of the login.
 
-    ``retry_timeout`` is in seconds. ``session_path`` is None where no file was chosen for the session, ``session_file``
-    the name of the file that is used then. ``stored_session`` names the session in the store.
+    ``retry_timeout`` is in seconds. ``session_path`` is None if the option is not set; ``session_file`` is then the
+    name of the session's file. ``stored_session`` is the name of the session in the store.
     """
 
     server: Server
@@ -84,20 +84,20 @@ class Connection:
 
 @dataclasses.dataclass(frozen=True)
 class StoreOptions:
-    """Where enrollments are kept. ``path`` is as it was given, ``service`` is None where nothing names the server."""
+    """The options of the store. ``service`` is None if neither the option service nor host is set."""
 
     path: str
     service: str | None
 
     @classmethod
     def read(cls, params: Params) -> StoreOptions:
-        """Read the options. A module that does not need all of them does not fail for want of one."""
+        """Read the options. A missing option is not an error, since some modules need only a part of them."""
         return cls(params["store_path"], params["service"] or params["host"] or None)
 
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """How a list is worked on; ``wait_timeout`` is in seconds."""
+    """The limits for a list of certificates; ``wait_timeout`` is in seconds."""
 
     workers: int
     wait_timeout: float
@@ -114,7 +114,7 @@ class Limits:
 
 
 def listen_options(params: Params) -> ListenOptions:
-    """Return where to listen for a person: where the redirect URL leads, unless told otherwise."""
+    """Return where to listen for the browser: at the redirect URL, unless the options say otherwise."""
     return ListenOptions.at(
         params["redirect_url"],
         address=params["listen_address"],
@@ -126,23 +126,23 @@ def listen_options(params: Params) -> ListenOptions:
 
 
 def _stored_session(params: Params, address: Address) -> str:
-    """Return the name of a session in the store, 32 hex digits over the service and the user."""
+    """Return the name of a session in the store: 32 hex digits, a hash of the service and the user."""
     names = ("api_version", "partner", "username", "domain")
     identity = [address.host, str(address.ra_port), str(address.auth_port), *(params[name] or "" for name in names)]
-    # A client certificate may be the user. Without one, sessions of releases before 0.3.0 are found as well.
+    # A client certificate may identify the user. Without one, the name is that of releases before 0.3.0.
     identity += [params["client_cert"]] if params["client_cert"] else []
     return hashlib.sha256("\0".join(identity).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def _session_file(params: Params) -> str:
-    """Return the name of the file for the session of this user and AWX job, 16 hex digits."""
+    """Return the name of the session file for this user and AWX job: 16 hex digits."""
     names = ("host", "port", "auth_port", "api_version", "partner", "username", "domain", "client_cert")
     identity = [str(params[name]) for name in names] + [os.environ.get("JOB_ID", "")]
     return hashlib.sha256("\0".join(identity).encode()).hexdigest()[:16]
 
 
 def _address(params: Params, contract: Contract) -> Address:
-    """Return where the service listens. Where one port serves all, ``auth_port`` follows ``port``."""
+    """Return the address of the service. If one port serves everything, ``auth_port`` defaults to ``port``."""
     host = params["host"]
     if not host:
         raise ConfigurationError("host is not set: give the option or set REDTRUST_HOST")
@@ -174,7 +174,7 @@ def _transport(params: Params) -> TransportOptions:
 
 
 def _partner(params: Params) -> Partner | None:
-    """Return the partner that signs, None when neither its name nor its secret is given."""
+    """Return the partner that signs requests, or None if neither its name nor its secret is set."""
     if bool(params["partner"]) != bool(params["partner_secret"]):
         missing = "partner_secret" if params["partner"] else "partner"
         raise ConfigurationError(f"partner and partner_secret go together: {missing} is not set")
@@ -184,7 +184,7 @@ def _partner(params: Params) -> Partner | None:
 
 
 def _finalized_codes(given: t.Iterable[str]) -> tuple[str, ...]:
-    """Return the error codes which say, after an upload without an answer, that the upload was carried out."""
+    """Return the error codes of a repeated upload which mean that the first upload, without an answer, succeeded."""
     codes = tuple(code.strip() for code in given)
     wrong = [code for code in codes if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,100}", code) or code.upper() == "OK"]
     if wrong:

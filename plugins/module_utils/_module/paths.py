@@ -16,9 +16,9 @@ STORE_DEFAULT = "~/.local/share/redtrust/store.sqlite3"
 
 
 def file_path(name: str, path: str) -> str:
-    """Return the path in an option. Raises ConfigurationError where Ansible left ~ or a variable at its beginning.
+    """Return the path in an option. Raises ConfigurationError if Ansible left ~ or a variable at its beginning.
 
-    Ansible does so where there is no home directory. The path would begin in the folder in which the module runs.
+    Ansible does so if there is no home directory. The path would then begin in the module's working directory.
     """
     if path.startswith(("~", "$")):
         raise ConfigurationError(
@@ -29,10 +29,10 @@ def file_path(name: str, path: str) -> str:
 
 
 def check_store_outlives_job(path: str) -> str | None:
-    """Return a warning where AWX runs this and the store is not on a volume.
+    """Return a warning if this is an AWX job and the store is not on a volume.
 
-    The container of a job vanishes with all its files, the requests among them. Raises ConfigurationError where the
-    store has its default path, which nobody chose.
+    The container of a job vanishes with all its files, including the requests. Raises ConfigurationError if the store
+    has its default path.
     """
     if not (os.environ.get("JOB_ID") or os.environ.get("AWX_HOST")):
         return None
@@ -55,7 +55,7 @@ def check_store_outlives_job(path: str) -> str | None:
 
 
 def _defaults() -> list[str]:
-    """Return the default path of the store as it is written, and in each directory that may be this user's home."""
+    """Return the default path of the store, with ~ and with each possible home directory of this user."""
     homes = ["~", os.path.expanduser("~")]  # noqa: PTH111
     with contextlib.suppress(KeyError):
         homes.append(pwd.getpwuid(os.geteuid()).pw_dir)

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sentences that a person reads about a list of certificates: progress, results and reasons. Pure.
+"""The sentences for people about a list of certificates: progress, results and reasons. Pure.
 
-Certificates are entries as the modules return them in ``certificates``.
+Certificates are entries of the modules' result ``certificates``.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from .._signers.api import SIGNERS
 
 Entry = t.Mapping[str, t.Any]
 
-# The states of a revision that is on its way, and the words for its wait; {} is the signer.
+# The states of a pending revision, and the words for its wait; {} is the signer.
 _WAITING = {
     "intended": "to be requested",
     "requested": "for {}",
     "signing": "at {}",
     "issued": "to be uploaded",
 }
-# Nothing signs here: somebody gives the certificate.
+# The values for no signer: the user provides the certificate.
 _NO_SIGNER = ("", "none")
 _DOES = {
     "issue": "would be issued",
@@ -34,19 +34,19 @@ _DOES = {
     "finalize": "would be uploaded",
     "write": "would be written to a file",
 }
-# Up to so many are listed one by one; more are summed up.
+# Longer lists are summed up.
 _MOST_CHANGED = 20
 _MOST_PREDICTED = 50
 _MOST_CAUSES = 10
 _MOST_NAMES = 3
-# Two messages of one cause may differ in a time, a thumbprint or another long number.
+# Messages of one cause may differ in a time, a thumbprint or another long number.
 _OF_ONE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?|\b[0-9A-Fa-f]{16,}\b")
 
 
 def failure(entries: t.Sequence[Entry], total: int, stopped: str = "") -> str:
-    """Return one sentence about the failures; empty where nothing failed.
+    """Return one sentence about the failures; empty if nothing failed.
 
-    ``total`` is how many certificates there are; those without an entry were not begun, for the reason ``stopped``.
+    ``total`` is the number of certificates. Those without an entry were not begun, for the reason ``stopped``.
     """
     failed = [entry for entry in entries if entry["failed"]]
     if not failed and not stopped:
@@ -59,7 +59,7 @@ def failure(entries: t.Sequence[Entry], total: int, stopped: str = "") -> str:
 
 
 def causes(failed: t.Sequence[Entry]) -> list[str]:
-    """Return each cause once, with the names that it met."""
+    """Return each cause once, with the names of its certificates."""
     groups: dict[str, list[Entry]] = {}
     for entry in failed:
         groups.setdefault(_kind_of_cause(entry), []).append(entry)
@@ -71,7 +71,7 @@ def causes(failed: t.Sequence[Entry]) -> list[str]:
 
 
 def progress(entries: t.Sequence[Entry], total: int, elapsed: float) -> str:
-    """Return how far a list is that was begun ``elapsed`` seconds ago, and roughly how long the rest will take."""
+    """Return the progress of a list after ``elapsed`` seconds, and roughly the time for the rest."""
     done, left = len(entries), total - len(entries)
     failed = sum(1 for entry in entries if entry["failed"])
     rest = f", {_count(left)} left, about {_roughly(elapsed / done * left)}" if left and done else ""
@@ -96,7 +96,7 @@ def summary(entries: t.Sequence[Entry], total: int, *, stopped: str = "", signer
 
 
 def prediction(entries: t.Sequence[Entry], total: int) -> list[str]:
-    """Return the predicted actions and their reasons: for each certificate, or in groups where there are many."""
+    """Return the predicted actions and their reasons: for each certificate, or in groups if there are many."""
     acting = [entry for entry in entries if entry["changed"] and not entry["failed"]]
     failed = [entry for entry in entries if entry["failed"]]
     rest = len(entries) - len(acting) - len(failed)
@@ -172,7 +172,7 @@ def _groups(entries: t.Iterable[Entry], key: t.Callable[[Entry], str]) -> list[l
 
 
 def _kind_of_cause(entry: Entry) -> str:
-    """Return a cause without the parts that belong to this certificate alone."""
+    """Return a cause without the parts that are about this certificate alone."""
     name = rf"(?<![\w.-]){re.escape(str(entry['name']))}(?![\w-])"
     return _OF_ONE.sub("#", re.sub(name, "#", str(entry["msg"])))
 
@@ -188,7 +188,7 @@ def _among(group: t.Sequence[Entry]) -> str:
 
 
 def listed(names: t.Sequence[str]) -> str:
-    """Return the names, or how many there are and the first of them."""
+    """Return the names, or their number and the first of them."""
     few = ", ".join(names[:_MOST_NAMES])
     return few if len(names) <= _MOST_NAMES else f"{_certificates(len(names))}, among them {few}"
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Outcomes as a module returns them: one entry for each certificate, counts, one sentence for what failed. Pure."""
+"""The results of a module for its outcomes: an entry for each certificate, counts, a sentence for failures. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .report import failure, listed
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """The result of a module. ``failure`` is a sentence when something failed; the rest is returned all the same."""
+    """The result of a module. ``failure`` is a sentence if something failed; the module still returns the rest."""
 
     changed: bool
     values: t.Mapping[str, t.Any]
@@ -43,7 +43,7 @@ def batch_result(outcomes: t.Sequence[Outcome]) -> Result:
 
 
 def _shown(outcome: Outcome) -> tuple[Outcome, dict[str, t.Any], dict[str, t.Any]]:
-    """Return an outcome with its entry and its diff. An outcome that cannot be shown counts as failed."""
+    """Return an outcome with its entry and its diff. If these cannot be made, the outcome counts as failed."""
     shown = attempt(lambda: (outcome, to_result(outcome), _diff(outcome)))
     if not isinstance(shown, RedtrustError):
         return shown
@@ -54,7 +54,7 @@ def _shown(outcome: Outcome) -> tuple[Outcome, dict[str, t.Any], dict[str, t.Any
 
 
 def summary(outcomes: t.Sequence[Outcome]) -> dict[str, int]:
-    """Return how many certificates had each action, how many failed and, apart from these, how many were not tried."""
+    """Return the number of certificates for each action, of failed ones, and of those that were not tried."""
     return {**Counter(map(_counted_as, outcomes))}
 
 
@@ -90,7 +90,7 @@ def to_result(outcome: Outcome) -> dict[str, t.Any]:
 
 
 def enrollment_facts(enrollment: Enrollment, now: dt.datetime) -> dict[str, t.Any]:
-    """Return an enrollment as the store has it, without request codes."""
+    """Return the facts of an enrollment in the store, without request codes."""
     current, pending = enrollment.current, enrollment.pending
     return {
         "name": enrollment.name,
@@ -127,13 +127,13 @@ def _revision_facts(revision: Revision) -> dict[str, t.Any]:
 
 
 def error_facts(error: Exception) -> dict[str, t.Any]:
-    """Return the facts of an error, apart from its sentence."""
+    """Return the facts of an error, without its message."""
     details = error.details() if isinstance(error, RedtrustError) else {}
     return {"type": type(error).__name__, **details}
 
 
 def _stopped(outcomes: t.Sequence[Outcome]) -> str | None:
-    """Return the reason why the service was not asked any more; the next list need not be begun then."""
+    """Return the reason why the batch stopped, or None. The next list would fail for it as well."""
     for outcome in outcomes:
         error = outcome.error
         at_login = isinstance(error, ServiceError) and error.step in ("login", "login_request", "exchange", "refresh")
@@ -144,7 +144,7 @@ def _stopped(outcomes: t.Sequence[Outcome]) -> str | None:
 
 
 def _warnings(outcomes: t.Sequence[Outcome]) -> list[str]:
-    """Return each warning once, with the names that it is about."""
+    """Return each warning once, with the names of its certificates."""
     names: dict[str, list[str]] = {}
     for outcome in outcomes:
         for warning in outcome.warnings:
@@ -153,7 +153,7 @@ def _warnings(outcomes: t.Sequence[Outcome]) -> list[str]:
 
 
 def _diff(outcome: Outcome) -> dict[str, t.Any]:
-    """Return the differences; Ansible prints a line for each."""
+    """Return the differences. Ansible prints a line for each."""
     before, after = outcome.before or {}, outcome.after or {}
     differing = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     return {

@@ -1,11 +1,10 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The outcome of several steps of a role for a list of certificates, from the results that its tasks registered. Pure.
+"""The outcome of a role's steps for a list of certificates, from the results that its tasks registered. Pure.
 
-The first failure of a certificate stands, since later failures follow from it. A step that could not run at all is a
-failure of each certificate that was handed to it, except for those that a task of the caller had finished before it
-failed.
+The first failure of a certificate counts, since later failures follow from it. A step that could not run at all is a
+failure of all its certificates. If it was a task of the caller, those that it had finished do not fail.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import typing as t
 from .._printable import printable
 from .report import Entry
 
-# The actions after which a certificate is new to those who use it.
+# The actions after which the users of a certificate get a new one.
 _NEW = ("finalize", "write")
 # A task of the caller failed. It may have finished some certificates before.
 _TASK_FAILED = "TaskFailed"
@@ -28,8 +27,7 @@ _LAST_LINES = 3
 class RoleOutcome:
     """The outcome so far: ``results`` has an entry for each certificate, in the order in which they were begun.
 
-    ``changed`` and ``failed`` are names. ``stopped`` is the reason to begin no other certificate, empty where there is
-    none.
+    ``changed`` and ``failed`` are names. ``stopped`` is the reason to begin no other certificate; it may be empty.
     """
 
     results: tuple[Entry, ...] = ()
@@ -49,9 +47,9 @@ class RoleOutcome:
 
 @dataclasses.dataclass(frozen=True)
 class StepResult:
-    """The result that the task of one step registered, and the names that were handed to it.
+    """The registered result of a step's task, and the names of the step's certificates.
 
-    ``task`` names the task of the caller that failed; it is empty for the modules of the collection.
+    ``task`` is the name of the caller's task that failed; it is empty for modules of the collection.
     """
 
     names: t.Sequence[str]
@@ -60,12 +58,12 @@ class StepResult:
 
     @property
     def entries(self) -> t.Sequence[Entry] | None:
-        """The entries that a module returned; None where it did not come that far."""
+        """The entries that a module returned; None if it failed before."""
         return None if self.task else self.result.get("certificates")
 
     @property
     def did_not_run(self) -> bool:
-        """Return whether there was nothing to do for it."""
+        """Return whether the task was skipped."""
         return bool(self.result.get("skipped")) or not self.result
 
 
@@ -95,9 +93,9 @@ def outcome_of(steps: t.Sequence[StepResult]) -> RoleOutcome:
 
 
 def _later(earlier: Entry | None, entry: Entry) -> Entry:
-    """Return the entry that counts of two for one certificate: the first failure, else the last that did something.
+    """Return the entry that counts for one certificate: the first failure, else the last entry with an action.
 
-    Of an entry that did nothing, the facts of the certificate count, but not its action.
+    A later entry without an action still updates the facts of the certificate.
     """
     if earlier is None:
         return entry
@@ -131,7 +129,8 @@ def _failed(name: str, earlier: Entry | None, cause: str, task: str) -> Entry:
 def _causes(step: StepResult) -> tuple[dict[str, str], str]:
     """Return the causes of a step that could not run: by name, and for the other names.
 
-    A task of the caller that looped over entries with a name has failed for some of them, any other task for all.
+    If a task of the caller loops over entries with a name, the failed items have causes of their own. Any other task
+    fails for all names.
     """
     said = words_of(step.result)
     if not step.task:
@@ -151,7 +150,7 @@ def _failed_items(step: StepResult) -> t.Iterator[tuple[str, t.Mapping[str, t.An
 
 
 def words_of(result: t.Mapping[str, t.Any]) -> str:
-    """Return the words of the result of a failed task: its message, and the last lines on standard error."""
+    """Return the message of a failed task, and its last lines on standard error."""
     failed = [one for one in result.get("results") or () if one.get("failed")]
     if failed:
         return words_of(failed[0])

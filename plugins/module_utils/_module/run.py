@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a module to its end: options in, result out, errors told, secrets masked; check mode and diff, once."""
+"""Run a module: options in, result out, errors reported, secrets masked; check mode and diff in one place."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .yaml_values import check_values
 
 
 def run(spec: Spec, work: t.Callable[[Context], Result], **rules: t.Any) -> None:
-    """Run a module to its end; ``work`` does the work of the module."""
+    """Run a module and end the process; ``work`` does the work of the module."""
     module = MaskedModule(argument_spec=spec, supports_check_mode=True, **rules)
     for library, problem in (("requests", REQUESTS_IMPORT_ERROR), ("cryptography", CRYPTOGRAPHY_IMPORT_ERROR)):
         if problem:
@@ -30,8 +30,8 @@ def run(spec: Spec, work: t.Callable[[Context], Result], **rules: t.Any) -> None
     try:
         result = _result(Context(module), work)
     except Exception as exc:  # noqa: BLE001
-        # Python would print an error that gets past this as it is. An unexpected error may quote anything, such as a
-        # password or a request. Here the errors of the whole run end; see attempt() for those of one item.
+        # Python would print an uncaught error without masks. An unexpected error may quote anything, such as a password
+        # or a request. This catches the errors of the whole run; see attempt() for those of one item.
         place = traceback.extract_tb(exc.__traceback__)[-1]
         where = f"{Path(place.filename).name}, line {place.lineno}"
         module.fail_json(
@@ -55,7 +55,7 @@ def _end(module: MaskedModule, result: Result) -> t.NoReturn:
 
 
 def _result(context: Context, work: t.Callable[[Context], Result]) -> Result:
-    """Do the work; an error of the collection is a result as well."""
+    """Do the work. An error of the collection becomes a result."""
     try:
         check_values(context.module.given)
         return work(context)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which enrollments of the store are asked for."""
+"""The options that select enrollments of the store."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ SELECTION: Spec = {
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """The enrollments that are asked for: those that meet each condition that is set, as of ``now``.
+    """The conditions on enrollments, as of ``now``. An enrollment must meet each condition that is set.
 
-    ``until`` is when the certificate in use ends at the latest.
+    ``until`` is the latest end of the certificate in use.
     """
 
     now: dt.datetime
@@ -43,7 +43,7 @@ class Selection:
         return cls(now, params["names"], params["states"], params["needs_attention"], until)
 
     def has(self, enrollment: Enrollment) -> bool:
-        """Return whether an enrollment is asked for; the names are left to the store."""
+        """Return whether an enrollment meets the conditions; the store checks the names."""
         latest, current = enrollment.latest, enrollment.current
         if self.needs_attention and not attention(enrollment, self.now):
             return False
@@ -56,7 +56,7 @@ class Selection:
 
 
 def _until(text: str | None, now: dt.datetime) -> dt.datetime | None:
-    """Read ``expires_within``; a number alone counts days."""
+    """Read ``expires_within``. A number without a unit is in days."""
     if text is None:
         return None
     if re.fullmatch(r"-?[0-9]{1,6}", text.strip()):

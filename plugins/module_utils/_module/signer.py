@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options that choose a signer, and the signer that is built from them."""
+"""The options of the signer, and the signer that is built from them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ SIGNER: Spec = {
     "signer": {"type": "str", "choices": list(SIGNERS), "required": True},
     **{name: {"type": "dict", "options": _own_options(kind)} for name, kind in SIGNERS.items()},
 }
-# As AnsibleModule takes it: the chosen signer has to have its options.
+# The form of AnsibleModule's required_if: the chosen signer needs its options.
 SIGNER_REQUIRED_IF = [("signer", name, [name]) for name in SIGNERS]
 
 
 def build_signer(params: t.Mapping[str, t.Any], now: dt.datetime) -> Signer:
-    """Return the signer that the options choose. Raises ConfigurationError."""
+    """Build the chosen signer. Raises ConfigurationError."""
     kind = SIGNERS[params["signer"]]
     return kind.build(params[kind.name], now)

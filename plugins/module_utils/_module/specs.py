@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The argument specs that modules share, each paired with the doc fragment of the same name.
 
-They have neither ``required_together`` nor ``mutually_exclusive``. These rules would also fail modules that do not
-connect, because of a variable of the environment that is not meant for them. They count an empty option as set, and
-they do not say which option is missing. So these checks are made where the options are read.
+They have neither ``required_together`` nor ``mutually_exclusive``. Because of an environment variable for other
+modules, these rules would also fail modules that do not connect. They count an empty option as set, and they do not
+name the missing option. So the code that reads the options makes these checks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Spec = dict[str, dict[str, t.Any]]
 
 
 def _from_environment(variable: str) -> str:
-    """Return an environment variable; one that is empty counts as not set, since AWX sets those."""
+    """Return an environment variable. An empty one counts as not set, since AWX sets empty ones."""
     value = os.environ.get(variable, "")
     if not value:
         raise AnsibleFallbackNotFound

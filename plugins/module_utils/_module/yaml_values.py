@@ -1,12 +1,11 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Refuse what YAML has read as a number, a date or a boolean where text is meant.
+"""Refuse values that YAML has read as a number, a date or a boolean although the option is text.
 
-To YAML ``ou: 02341467000120`` is the number 167719469136, ``name: 1_000`` is 1000 and ``c: NO`` is false. The
-original text is lost, so the value is not made text again. Values are checked as they come from the play: the argument
-spec would turn a number into text without a trace. A date becomes text when it leaves the controller, see
-plugins/action.
+To YAML ``ou: 02341467000120`` is the number 167719469136, ``name: 1_000`` is 1000 and ``c: NO`` is false. The original
+text is lost, so the value cannot become text again. The checks look at the values in the play: the argument spec would
+turn a number into text without a trace. A date becomes text when it leaves the controller, see plugins/action.
 """
 
 from __future__ import annotations
@@ -19,25 +18,25 @@ from .._errors import ConfigurationError
 from .items import FINALIZED, RENEWED, REQUESTED
 
 _ENTRY = {**REQUESTED, **RENEWED, **FINALIZED}
-# The grammar of durations and the parser of certificates refuse everything else by themselves.
+# The parsers of durations and of certificates refuse such values themselves.
 _REFUSED_ELSEWHERE = ("renew_before", "certificate")
 _STRINGS = [name for name, rules in _ENTRY.items() if rules["type"] == "str" and name not in _REFUSED_ELSEWHERE]
-# The options of an entry that are text, text that is not shown, lists of text, or text at any depth.
+# The options of an entry: text, secret text, lists of text, and structures with text at any depth.
 _TEXTS = tuple(name for name in _STRINGS if not _ENTRY[name].get("no_log"))
 _SECRET_TEXTS = tuple(name for name in _STRINGS if _ENTRY[name].get("no_log"))
 _LISTS = tuple(name for name, rules in _ENTRY.items() if rules.get("elements") == "str")
 _DEEP = tuple(name for name, rules in _ENTRY.items() if rules["type"] in ("raw", "dict"))
-# Before ansible-core 2.19 a template turns the number that YAML makes of 0644 into the text 420.
+# YAML reads 0644 as the number 420. Before ansible-core 2.19 a template turns this number into text.
 _MODES_IN_DECIMAL = {str(mode): f"0{mode:o}" for mode in (0o400, 0o640, 0o644, 0o660, 0o664)}
-# So does it with a whole list that has a date in it.
+# Before ansible-core 2.19 a template also turns a list with a date in it into text.
 _DATE_IN_TEXT = re.compile(r"\bdatetime\.(date|datetime)\(")
 _SHOWN = 5
 
 
 def check_values(params: t.Mapping[str, t.Any]) -> None:
-    """Raise ConfigurationError that names the values that must be text and are not.
+    """Raise ConfigurationError with the names of all values that should be text but are not.
 
-    ``params`` are the options as the play gives them.
+    ``params`` are the options in the play.
     """
     found = [*_of_mode(params.get("mode")), *_of_list(params, "names", ""), *_of_entries(params.get("certificates"))]
     if not found:
@@ -50,7 +49,7 @@ def check_values(params: t.Mapping[str, t.Any]) -> None:
 
 
 def _of_mode(mode: object) -> t.Iterator[str]:
-    """Look for a mode that YAML has changed."""
+    """Check for a mode that YAML has changed."""
     if isinstance(mode, str) and mode.strip() in _MODES_IN_DECIMAL:
         yield f"mode is {mode.strip()}, which YAML makes of {_MODES_IN_DECIMAL[mode.strip()]}"
     elif isinstance(mode, (bool, float)) or (isinstance(mode, int) and not 0 <= mode <= 0o777):
@@ -67,7 +66,7 @@ def _of_entries(entries: object) -> t.Iterator[str]:
 
 
 def _of_entry(entry: t.Mapping[str, t.Any], place: str) -> t.Iterator[str]:
-    """Look at one certificate; an option that is null is one that is not set."""
+    """Check one certificate. An option that is null counts as not set."""
     for option in (*_TEXTS, *_SECRET_TEXTS):
         value = entry.get(option)
         if value is not None and _reading(value):
@@ -80,7 +79,7 @@ def _of_entry(entry: t.Mapping[str, t.Any], place: str) -> t.Iterator[str]:
 
 
 def _of_list(options: t.Mapping[str, t.Any], name: str, place: str) -> t.Iterator[str]:
-    """Look at a list of text, which may also be given as one text."""
+    """Check a list of text; the option may also be a single text."""
     if options.get(name) is not None:
         yield from _within(place + name, options[name])
 
@@ -99,7 +98,7 @@ def _within(place: str, value: object) -> t.Iterator[str]:
 
 
 def _reading(value: object) -> str | None:
-    """Return the value that YAML has read, in words; None for text and for values that YAML does not make."""
+    """Describe the value that YAML has read; None for text and for types that YAML does not produce."""
     if value is None:
         return "null"
     if isinstance(value, bool):

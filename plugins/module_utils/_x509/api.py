@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a certificate or a CSR says; thumbprints and names; the gate.
+"""Certificates and CSRs: their contents, thumbprints, names and chains, and the gate.
 
-Pure: bytes and text in, facts or an error out. ``cryptography`` may be missing: the package can be imported
-all the same, and ``CRYPTOGRAPHY_IMPORT_ERROR`` then holds the traceback for ``missing_required_lib``.
+Pure: bytes and text in, facts or an error out. The package can be imported without ``cryptography``.
+``CRYPTOGRAPHY_IMPORT_ERROR`` then holds the traceback for ``missing_required_lib``.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ASN.1 as it is encoded: DER, and BER with indefinite lengths, as some programs write PKCS#7.
+"""The encodings of ASN.1: DER, and BER with indefinite lengths, which some programs use for PKCS#7.
 
-``cryptography`` reads whole certificates and refuses a whole name or all extensions for one value that breaks the
-rules. What is needed of those is read here, one element at a time.
+``cryptography`` refuses a whole name, or all extensions, for one value that breaks the rules. This module reads names
+and extensions one element at a time.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ _DEEPEST = 32
 
 
 class MalformedError(ValueError):
-    """The bytes are not the ASN.1 that was looked for."""
+    """The bytes are not the expected ASN.1."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Element:
-    """One element: its tag, what is in it, and the whole of it as it was encoded."""
+    """One element: its tag, its content, and the encoding of the whole element."""
 
     tag: int
     content: bytes
     encoded: bytes
 
     def children(self) -> list[Element]:
-        """Return the elements in it, in order; raises MalformedError."""
+        """Return the elements in the content, in order; raises MalformedError."""
         return elements(self.content)
 
     def child(self, at: int, tag: int | None = None) -> Element:
-        """Return one element in it, which must have the tag if one is given; raises MalformedError."""
+        """Return one element of the content. Raises MalformedError, also if it has another tag than the given one."""
         found = self.children()
         if at >= len(found) or tag not in (None, found[at].tag):
             raise MalformedError("another element was expected")
@@ -46,12 +46,12 @@ class Element:
 
 
 def element(data: bytes) -> Element:
-    """Return the element that the bytes begin with, whatever follows it; raises MalformedError."""
+    """Return the first element of the bytes, and ignore the rest; raises MalformedError."""
     return _read(data, 0, 0)[0]
 
 
 def elements(data: bytes) -> list[Element]:
-    """Return the elements that the bytes consist of; raises MalformedError."""
+    """Return all elements of the bytes; raises MalformedError."""
     found = []
     at = 0
     while at < len(data):
@@ -61,7 +61,7 @@ def elements(data: bytes) -> list[Element]:
 
 
 def encode(tag: int, *parts: bytes) -> bytes:
-    """Return an element in DER with these parts in it."""
+    """Return an element in DER that contains the parts."""
     content = b"".join(parts)
     size = len(content)
     if size < _INDEFINITE:
@@ -83,7 +83,7 @@ def encode_oid(numbers: str) -> bytes:
 
 
 def missing_bytes(data: bytes) -> int:
-    """Return how many bytes the element at the beginning has been cut short by; 0 when it is whole, or none."""
+    """Return how many bytes of the first element are missing; 0 if it is complete, or if there is no element."""
     try:
         start, length = _header(data, 0)
     except MalformedError:
@@ -102,7 +102,7 @@ def _read(data: bytes, at: int, depth: int) -> tuple[Element, int]:
 
 
 def _header(data: bytes, at: int) -> tuple[int, int | None]:
-    """Return where the content begins, and its length; None when it ends at a mark."""
+    """Return the offset of the content, and its length; None if an end-of-contents mark ends it."""
     if at + 2 > len(data) or data[at] & 0x1F == 0x1F:
         raise MalformedError("no element begins here")
     first = data[at + 1]
@@ -125,7 +125,7 @@ def _end_of_contents(data: bytes, at: int, depth: int) -> int:
 
 
 def dotted(content: bytes) -> str:
-    """Return an object identifier as numbers with dots; raises MalformedError."""
+    """Return an object identifier in dotted form; raises MalformedError."""
     if not content or content[-1] & 0x80:
         raise MalformedError("an object identifier is cut off")
     numbers = [0]

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The attributes of a distinguished name: what they are called, how they are encoded, how long they may be.
+"""The attributes of a distinguished name: their names, their encodings, and their greatest lengths.
 
-Names are those of RFC 4519, RFC 5280, ETSI EN 319 412 and the CA/Browser Forum, and what OpenSSL and
-Windows call them. Upper bounds are those of RFC 5280, appendix A.
+The names come from RFC 4519, RFC 5280, ETSI EN 319 412, the CA/Browser Forum, OpenSSL and Windows. The upper bounds
+come from RFC 5280, appendix A.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NOT_PRINTABLE = re.compile(r"[^A-Za-z0-9 '()+,./:=?-]")
 
 @dataclasses.dataclass(frozen=True)
 class Attribute:
-    """One attribute type. ``name`` is the one shown, ``openssl`` the one OpenSSL reads; ``bound`` counts characters."""
+    """One attribute type. ``name`` is for messages, ``openssl`` is the name in OpenSSL; ``bound`` counts characters."""
 
     oid: str
     name: str
@@ -33,7 +33,7 @@ class Attribute:
     string: StringType = "utf8"
 
     def string_type(self, value: str) -> StringType:
-        """Return the ASN.1 string that holds the value: the one of the standard, or UTF8String where it cannot."""
+        """Return the ASN.1 string type for the value: that of the standard, or UTF8String if that cannot hold it."""
         if self.string == "printable" and _NOT_PRINTABLE.search(value):
             return "utf8"
         if self.string == "ia5" and not value.isascii():
@@ -79,7 +79,7 @@ _BY_NAME = {alias.lower(): known for known in _KNOWN for alias in (known.name, k
 
 
 def attribute_of_oid(oid: str) -> Attribute:
-    """Return the attribute type of a dotted OID; one that has no name here is called by its OID."""
+    """Return the attribute type of a dotted OID; the OID is the name of an unknown type."""
     return _BY_OID.get(oid) or Attribute(oid, oid, oid)
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates out of whatever they come in: armour, escapes, encodings, PKCS#7."""
+"""Find certificates in data of many forms: PEM armour, escapes, text encodings, base64, PKCS#7."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ _CERTIFICATE_LABELS = frozenset(
 _ESCAPE = re.compile(r"\\+(?:([nrt])|u([0-9A-Fa-f]{4})|([/\"']))")
 _PEM_HEADER = re.compile(r"^\s*[A-Za-z][A-Za-z0-9-]*:.*$", re.MULTILINE)
 _TAG = re.compile(r"<[^<>]*>")
-# What stands around lines that were quoted, in JSON, YAML, mail or a shell.
+# The characters that JSON, YAML, mail and shells put around quoted lines.
 _AROUND_LINES = frozenset("\"',>|\\")
 
 
 def parse_certificates(data: bytes | str) -> list[bytes]:
     """Return the certificates in DER, in the order given.
 
-    Takes PEM with any text and other PEM blocks around, DER, base64 of DER or PEM without armour, and PKCS#7 in
-    any of these forms; text in UTF-8 or UTF-16, with line breaks of any kind or written as ``\\n``. A certificate
-    that cannot be read is among them if another one can be. Raises ConfigurationError that says what was found
-    instead of a certificate.
+    The data may be PEM, DER, base64 of either without armour, or PKCS#7 in any of these forms. Any text and other PEM
+    blocks may surround the PEM. Text is UTF-8 or UTF-16, with line breaks of any kind or written as ``\\n``. The
+    result includes unreadable certificates if at least one is readable. Raises ConfigurationError that describes the
+    content if there is no readable certificate.
     """
     raw = data.encode("utf-8", "replace") if isinstance(data, str) else data
     found = _certificates(raw)
@@ -80,12 +80,12 @@ def _certificates(raw: bytes) -> list[bytes]:
 
 
 def _looks_like_der(raw: bytes) -> bool:
-    # A SEQUENCE of more than 127 bytes, and no text in UTF-8 begins like this; or one of just this length.
+    # No UTF-8 text begins like a SEQUENCE of more than 127 bytes. A shorter one must have exactly this length.
     return len(raw) > 1 and raw[0] == asn1.SEQUENCE and (raw[1] >= 0x80 or len(raw) == 2 + raw[1])
 
 
 def _text(raw: bytes) -> str:
-    """Return what is text as such, with escapes of JSON, shells and URLs undone."""
+    """Decode the bytes as text, and undo the escapes of JSON, shells and URLs."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = raw.decode("utf-16", "replace")
     elif b"\0" in raw[:2]:
@@ -120,7 +120,7 @@ def _block(label: str, body: str) -> bytes:
     decoded = _from_base64(_PEM_HEADER.sub("", _TAG.sub("\n", html.unescape(body))))
     if not decoded:
         raise ConfigurationError("no certificate found, but a PEM block whose content is not base64")
-    if "TRUSTED" in label:  # OpenSSL writes after the certificate what it is trusted for
+    if "TRUSTED" in label:  # OpenSSL appends trust settings to the certificate
         try:
             return asn1.element(decoded).encoded
         except asn1.MalformedError:
@@ -151,7 +151,7 @@ def _certificates_in(der: bytes) -> list[bytes]:
 
 
 def _certificates_in_pkcs7(der: bytes) -> list[bytes]:
-    """Return what PKCS#7 signed data holds (RFC 5652, 5.1), in DER or in BER; nothing for anything else."""
+    """Return the certificates in PKCS#7 signed data (RFC 5652, 5.1), in DER or BER; an empty list for other data."""
     try:
         outer = asn1.element(der)
         if outer.encoded != der or asn1.dotted(outer.child(0, asn1.OID).content) != asn1.SIGNED_DATA:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates: what they say, and into what they are uploaded as."""
+"""Certificates: their facts, and their encodings for the upload."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UploadEncoding = t.Literal["der", "pkcs7", "pem"]
 
 @dataclasses.dataclass(frozen=True)
 class CertificateFacts:
-    """What one certificate says. Dates are in UTC; ``public_key_sha256`` is over the SubjectPublicKeyInfo, in hex."""
+    """The facts of a certificate. Dates are in UTC; ``public_key_sha256`` is over the SubjectPublicKeyInfo, in hex."""
 
     thumbprint: str
     subject: DistinguishedName
@@ -55,8 +55,8 @@ def thumbprint(der: bytes) -> str:
 def normalize_thumbprint(text: str) -> str:
     """Return a pasted thumbprint as 40 upper-case hex digits.
 
-    White space, colons and invisible format characters (Windows puts U+200E in front) are taken out.
-    Raises ConfigurationError for anything else.
+    Removes white space, colons and invisible format characters (Windows puts U+200E in front). Raises
+    ConfigurationError if other characters than 40 hex digits remain.
     """
     visible = (char for char in text if not (char == ":" or char.isspace() or unicodedata.category(char) == "Cf"))
     digits = "".join(visible)
@@ -73,10 +73,10 @@ def certificate_pem(der: bytes) -> str:
 
 
 def encode_upload(certificate: bytes, chain: t.Sequence[bytes], encoding: UploadEncoding) -> str:
-    """Return what goes into ``dataInB64``: base64, on one line, of what the encoding names.
+    """Return the value of ``dataInB64``: base64, on one line, of the certificates in the given encoding.
 
-    ``der`` is the certificate alone; ``pem`` is PEM of the certificate and then of the chain upwards; ``pkcs7`` is
-    certs-only PKCS#7 in DER with the same certificates, which are a set there and have no order.
+    ``der`` is the certificate alone. ``pem`` is PEM of the certificate, then of the chain upwards. ``pkcs7`` is
+    certs-only PKCS#7 in DER: the same certificates as a set, without order.
     """
     return base64.b64encode(_upload_bytes((certificate, *chain), encoding)).decode()
 
@@ -92,7 +92,7 @@ def _upload_bytes(certificates: tuple[bytes, ...], encoding: UploadEncoding) -> 
 
 
 def _certs_only(certificates: t.Iterable[bytes]) -> bytes:
-    """Return PKCS#7 signed data that nobody signed (RFC 5652, 5.1)."""
+    """Return PKCS#7 signed data without a signer (RFC 5652, 5.1)."""
     encode, nothing = asn1.encode, asn1.encode(asn1.SET)
     content = encode(asn1.SEQUENCE, asn1.encode_oid(asn1.DATA))
     held = encode(asn1.EXPLICIT_0, *sorted(certificates))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificate chains: the one path upwards that fits best, out of all that a CA hands out."""
+"""Certificate chains: choose the best path upwards among the certificates of a CA."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .load import load_certificate, load_csr, public_key_sha256, validity_of
 from .signature import issued_by
 from .x500 import Comparable
 
-# More than any CA hands out, and few enough to be tried at once.
+# Greater than in the answers of real CAs, and small enough to try all paths.
 _LONGEST_PATH = 16
 _MOST_PATHS = 200
 _MOST_NAMED = 5
@@ -58,8 +58,8 @@ def order_chain(
 ) -> tuple[bytes, tuple[bytes, ...]]:
     """Return the certificate of the CSR's key, and its chain as ``chain_above()`` finds it.
 
-    Of several certificates of the key it is the newest of those that are valid now. Raises GateError when there
-    is none, or when nothing tells which is the newest. The default of ``now`` is this moment.
+    Of several certificates of the key, the newest one that is valid now counts. Raises GateError if the key has no
+    certificate, or if several are equally new. The default of ``now`` is the present time.
     """
     moment = now or utc_now()
     distinct = list(dict.fromkeys(certificates))
@@ -78,7 +78,7 @@ def order_chain(
 
 
 def newest_of_key(certificates: t.Sequence[bytes], key_sha256: str, now: dt.datetime) -> list[bytes]:
-    """Return the certificates of a key that began last, of those that are valid now if there are any."""
+    """Return the certificates of a key with the latest begin; if some are valid now, only these are compared."""
     of_key = [one for one in _readable(certificates) if one.key == key_sha256]
     usable = [one for one in of_key if not date_problem(one.der, now)] or of_key
     newest = max(((one.begins, one.ends) for one in usable), default=None)
@@ -86,14 +86,14 @@ def newest_of_key(certificates: t.Sequence[bytes], key_sha256: str, now: dt.date
 
 
 def chain_above(certificate: bytes, others: t.Sequence[bytes], now: dt.datetime | None = None) -> tuple[bytes, ...]:
-    """Return one path out of the others, from the certificate's issuer upwards; what is not on it is left out.
+    """Return one path out of the others, from the certificate's issuer upwards, without the other certificates.
 
-    Each certificate on the path has the name of the issuer of the one below, and signed it. Of several paths, it is
-    one without a fault, then one that ends at a root, then the shortest to a root, then the one that is
-    valid for longest. What has expired at the top of the path is left out too, unless it is the intermediate CA that
-    issued the certificate itself, and so is a root that is no CA by its extensions. A path that has a fault is
-    returned when there is no other, and so is an issuer by name that did not sign the certificate: the gate tells
-    it.
+    Each certificate on the path has the issuer name of the one below, and signed it. Of several paths, one without a
+    fault is best, then one that ends at a root, then the shortest to a root, then the one that is valid longest.
+
+    The path has no expired certificates at its top, except for an intermediate CA that issued the certificate itself.
+    It also has no root that is not a CA by its extensions. A path with a fault is returned if there is no other, and
+    so is a certificate that has the issuer's name but did not sign: the gate reports both.
     """
     moment = now or utc_now()
     start = _Certificate.read(certificate)
@@ -101,7 +101,7 @@ def chain_above(certificate: bytes, others: t.Sequence[bytes], now: dt.datetime 
     issuers = [one for one in pool if one.subject == start.issuer and one.key != start.key]
     if issuers and not any(issued_by(certificate, one.der) for one in issuers) and not is_self_signed(certificate):
         return (issuers[0].der,)
-    # Each path is followed to its end, those first that are likely to be the best.
+    # The search is limited, so it follows the most promising paths first.
     pool.sort(key=lambda one: (not date_problem(one.der, moment), is_self_issued(one.der), one.ends), reverse=True)
     paths = [_trimmed(path, moment) for path in itertools.islice(_paths((start,), pool), _MOST_PATHS)]
     best = max(paths, key=lambda path: _merit(path, moment))
@@ -123,7 +123,7 @@ def check_chain(certificate: bytes, chain: t.Sequence[bytes], now: dt.datetime) 
 def chain_warnings(
     given: t.Sequence[bytes], certificate: bytes, chain: t.Sequence[bytes], now: dt.datetime
 ) -> tuple[str, ...]:
-    """Return what a person should know of a chain that was found in what was given, one sentence each."""
+    """Return warnings about a chain that was chosen from the given certificates, one sentence each."""
     warnings = [uncertain(below, issuer) for below, issuer in zip((certificate, *chain), chain)]
     left_out = [der for der in dict.fromkeys(given) if der not in (certificate, *chain)]
     if left_out:
@@ -149,7 +149,7 @@ def _why_left_out(der: bytes, certificate: bytes, now: dt.datetime) -> str:
 
 
 def _paths(path: _Path, pool: t.Sequence[_Certificate]) -> t.Iterator[_Path]:
-    """Return each path that begins like this and cannot go on."""
+    """Return each complete path that begins with this one."""
     ends = len(path) > _LONGEST_PATH or is_self_signed(path[-1].der)
     above = [] if ends else [issuer for issuer in pool if _may_follow(issuer, path)]
     if not above:
@@ -161,7 +161,7 @@ def _paths(path: _Path, pool: t.Sequence[_Certificate]) -> t.Iterator[_Path]:
 def _may_follow(issuer: _Certificate, path: _Path) -> bool:
     if issuer.subject != path[-1].issuer:
         return False
-    # A name with the same key a second time would be a way round: CAs that certified each other.
+    # CAs may certify each other: a second certificate of one name and key would close a circle.
     if any((issuer.subject, issuer.key) == (one.subject, one.key) for one in path):
         return False
     return issued_by(path[-1].der, issuer.der) is not False
@@ -174,7 +174,7 @@ def _trimmed(path: _Path, now: dt.datetime) -> _Path:
 
 
 def _top_is_dispensable(path: _Path, now: dt.datetime) -> bool:
-    """Tell whether the top has a fault that is no fault of the path: who relies on it has a root of their own."""
+    """Tell whether the path can do without a faulty top: relying parties have their own copy of the root."""
     top, issued_the_leaf = path[-1].der, len(path) == 2
     if date_problem(top, now):
         return not issued_the_leaf or is_self_issued(top)

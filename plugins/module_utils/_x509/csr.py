@@ -47,10 +47,9 @@ def csr_public_key_sha256(der: bytes) -> str:
 
 
 def check_proof_of_possession(der: bytes) -> None:
-    """Raise GateError unless the CSR is signed by the key it names.
+    """Raise GateError unless the key in the CSR signed the CSR.
 
-    Whether the hash is a good one is not looked at: the vendor's own CSR is signed with SHA-1, and the
-    certificate is signed anew.
+    Every hash is accepted: the vendor's own CSR is signed with SHA-1, and the certificate gets a signature of its own.
     """
     try:
         check_signature(load_csr(der), by=None)

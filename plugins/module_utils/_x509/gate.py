@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The gate: what a certificate must be before it is uploaded for a request."""
+"""The gate: check a certificate against its request before the upload."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def check_certificate(
     subject_match: SubjectMatch,
     now: dt.datetime,
 ) -> None:
-    """Raise GateError, showing both sides, unless the certificate is one for this request.
+    """Raise GateError, with both sides in its message, unless the certificate fits the request.
 
-    Its key is the CSR's; its subject has every requested attribute as often as requested (``contains``), or
-    exactly these in this order (``equals``), or is not looked at (``ignore``); it is valid now. A chain that is
-    given leads from the issuer upwards: each certificate is a CA, is valid now and signed the one below. The
-    last one is not asked who signed it.
+    The certificate must have the key of the CSR and be valid now. Its subject must have every requested attribute as
+    often as requested (``contains``), or exactly these in this order (``equals``). ``ignore`` skips this check. A chain
+    leads from the issuer upwards: each certificate must be a CA, be valid now, and have signed the one below. The
+    signature of the last one is not checked.
 
-    Attributes are compared by OID and values as RFC 5280, 7.1, and RFC 4518 ask for: upper and lower case,
-    width and composition of characters, and the amount of white space make no difference.
+    Attributes are compared by OID. Values are compared by the rules of RFC 5280, 7.1, and RFC 4518: case, width and
+    composition of characters, and the amount of white space make no difference.
     """
     try:
         facts = certificate_facts(certificate)

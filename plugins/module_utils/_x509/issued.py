@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether one certificate issued another: names, signature, basic constraints, dates."""
+"""Check that one certificate issued another: names, signature, basic constraints, dates."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _KEY_CERT_SIGN = 0x04  # the sixth bit of the first byte
 
 
 class BasicConstraints(t.NamedTuple):
-    """The extension: whether it is a CA, and how many CAs may be below it."""
+    """The extension: is the subject a CA, and how many CAs may be below it?"""
 
     ca: bool
     path_length: int | None
 
 
 def described(der: bytes) -> str:
-    """Return the words that name a certificate in a message."""
+    """Return the name of a certificate for a message: its subject and thumbprint."""
     try:
         return f"[{shown(load_certificate(der).subject.dn())}] ({thumbprint(der)})"
     except ConfigurationError as exc:
@@ -57,7 +57,7 @@ def basic_constraints(certificate: Certificate) -> BasicConstraints | None:
     except asn1.MalformedError as exc:
         raise ConfigurationError(f"the basic constraints cannot be read: {exc}") from exc
     length = found.get(asn1.INTEGER)
-    # TRUE is every byte but 0 to some programs, and only 0xFF in DER.
+    # In DER only 0xFF is TRUE, but some programs write another byte.
     return BasicConstraints(
         any(found.get(asn1.BOOLEAN, b"")), None if length is None else int.from_bytes(length, "big")
     )
@@ -90,7 +90,7 @@ def may_sign_certificates(certificate: Certificate) -> bool:
 
 
 def issuer_problem(issuer: bytes, below: t.Sequence[bytes]) -> str | None:
-    """Return why a certificate must not stand above CAs, the lowest first, whatever its dates say; or None."""
+    """Return why a certificate cannot be above the CAs ``below``, the lowest first, or None. Ignores the dates."""
     problem = ca_problem(issuer)
     if problem:
         return f"{described(issuer)} is in the chain, but {problem}"
@@ -104,7 +104,7 @@ def issuer_problem(issuer: bytes, below: t.Sequence[bytes]) -> str | None:
 def check_issued(below: bytes, issuer: bytes, cas_below: t.Sequence[bytes]) -> None:
     """Raise GateError unless the issuer is a CA that signed the one below.
 
-    A signature that cannot be checked on this machine is believed; ``uncertain()`` tells of it.
+    Accepts a signature that cannot be checked on this machine; ``uncertain()`` returns a warning about it.
     """
     wanted, actual = load_certificate(below).issuer, load_certificate(issuer).subject
     if wanted.comparable() != actual.comparable():
@@ -129,7 +129,7 @@ def uncertain(below: bytes, issuer: bytes) -> str | None:
 
 
 def check_dates(der: bytes, now: dt.datetime) -> None:
-    """Raise GateError unless the certificate is valid now; there is no tolerance for clocks that differ."""
+    """Raise GateError unless the certificate is valid now, without tolerance for clocks that differ."""
     problem = date_problem(der, now)
     if problem:
         raise GateError(f"{described(der)} {problem}, and it is {timestamp(now)} on this machine")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What came instead of a certificate, in the words for it. Nothing is quoted that might be a key."""
+"""Describe data that is not a certificate. The description quotes nothing that might be a key."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ else:
 UNREADABLE_CERTIFICATE = "a certificate that cryptography cannot read"
 
 _LONGEST_WORD = 24
-# The tags at the beginning, and within the second of them.
+# The tags of the first elements in the outer element.
 _SHAPES: tuple[tuple[tuple[int, ...], str], ...] = (
     ((asn1.INTEGER, asn1.SEQUENCE, asn1.OCTET_STRING), "a private key"),
     ((asn1.INTEGER, asn1.INTEGER, asn1.INTEGER), "a private key"),
@@ -54,7 +54,7 @@ _TEXTS: tuple[tuple[str, str], ...] = (
 
 
 def kind_of_der(der: bytes) -> str:
-    """Say what bytes are that were expected to be a certificate or PKCS#7 in DER."""
+    """Describe DER or other bytes that are not a certificate or PKCS#7 with certificates."""
     missing = asn1.missing_bytes(der)
     if missing:
         return f"DER that is cut off: {missing} of {missing + len(der)} bytes are not there"
@@ -95,7 +95,7 @@ def _kind_by_shape(whole: asn1.Element) -> str:
 
 
 def kind_of_text(raw: bytes, text: str) -> str:
-    """Say what came as text, or as bytes of no known kind. Only what reads as prose is quoted."""
+    """Describe text, or bytes of an unknown kind. Only prose is quoted."""
     plain = text.lstrip("\ufeff").strip()
     if not plain:
         return "white space only" if raw else "nothing at all"

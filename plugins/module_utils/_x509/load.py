@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates and requests, and the parts of them that are not read with ``cryptography``.
+"""Certificates and requests, read only in part with ``cryptography``.
 
-``cryptography`` refuses a whole certificate, all its names or all its extensions for one value that breaks the rules,
-some of it only when it is asked for them, and each release draws the line elsewhere. So it is given
-keys, dates and algorithms to read; the other parts are read here from their encoding.
+``cryptography`` refuses a whole certificate, all its names or all its extensions for one value that breaks the rules.
+It raises some of these errors only when an attribute is read, and each release accepts other values. So it reads keys,
+dates and algorithms alone; this module reads the other parts from their encoding.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from . import asn1
 from .x500 import X500Name
 
 CRYPTOGRAPHY_IMPORT_ERROR: str | None = None
-# What cryptography raises for what it cannot read, some of it only when an attribute is looked at.
+# The errors of cryptography for unreadable data. It raises some of them only when an attribute is read.
 UNREADABLE: tuple[type[Exception], ...] = (ValueError, TypeError, OverflowError)
 try:
     from cryptography import x509
@@ -47,7 +47,7 @@ _FILTERS = threading.RLock()
 
 @contextlib.contextmanager
 def quietly() -> t.Iterator[None]:
-    """Drop warnings within; one thread at a time, since the filters belong to the process."""
+    """Drop warnings in this block. One thread at a time, since the warning filters belong to the process."""
     with _FILTERS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -55,10 +55,10 @@ def quietly() -> t.Iterator[None]:
 
 @dataclasses.dataclass(frozen=True)
 class Certificate:
-    """A certificate: ``signed`` is what its signature is over, ``extensions`` are (OID, value in DER).
+    """A certificate: ``signed`` is the signed part in DER, ``extensions`` are (OID, value in DER).
 
-    ``shell`` is what ``cryptography`` is given to read: the certificate as one of version 3 with no names, another
-    serial number and no extensions. Nobody but this module and the check of signatures looks at it.
+    ``shell`` is the part for ``cryptography``: the certificate as version 3, without names and extensions, and with
+    another serial number. Only this module and the check of signatures use it.
     """
 
     der: bytes
@@ -76,7 +76,7 @@ class Certificate:
         return self.shell.public_key()
 
     def extension(self, oid: str) -> bytes | None:
-        """Return the value of an extension, or None; raises ConfigurationError when it is there twice."""
+        """Return the value of an extension, or None; raises ConfigurationError if the extension is repeated."""
         values = [value for kind, value in self.extensions if kind == oid]
         if len(values) > 1:
             raise ConfigurationError(f"the extension {oid} is there {len(values)} times")
@@ -85,7 +85,7 @@ class Certificate:
 
 @dataclasses.dataclass(frozen=True)
 class CertificateRequest:
-    """A certificate signing request: ``signed`` and ``shell`` are those of ``Certificate``."""
+    """A certificate signing request; for ``signed`` and ``shell`` see ``Certificate``."""
 
     der: bytes
     signed: bytes
@@ -146,7 +146,7 @@ def load_csr(der: bytes) -> CertificateRequest:
 
 
 def _version_and_fields(tbs: asn1.Element) -> tuple[int, list[asn1.Element]]:
-    """Return the version and the other fields (RFC 5280, 4.1); a certificate of version 1 leaves out its version."""
+    """Return the version and the other fields (RFC 5280, 4.1). A certificate of version 1 has no version field."""
     fields = tbs.children()
     if not fields or fields[0].tag != asn1.EXPLICIT_0:
         return 1, fields
@@ -157,7 +157,7 @@ def _version_and_fields(tbs: asn1.Element) -> tuple[int, list[asn1.Element]]:
 
 
 def _signed_parts(der: bytes) -> list[asn1.Element]:
-    """Return what is signed, the algorithm and the signature; raises MalformedError."""
+    """Return the signed part, the algorithm and the signature; raises MalformedError."""
     whole = asn1.element(der)
     if whole.tag != asn1.SEQUENCE or whole.encoded != der:
         raise asn1.MalformedError("bytes that do not belong to it follow")
@@ -179,7 +179,7 @@ def pem(der: bytes, label: str) -> str:
 
 
 def validity_of(certificate: Certificate) -> tuple[dt.datetime, dt.datetime]:
-    """Return the first and the last moment of validity, in UTC; raises ConfigurationError."""
+    """Return the begin and the end of the validity, in UTC; raises ConfigurationError."""
     try:
         shell = certificate.shell
         if hasattr(shell, "not_valid_after_utc"):  # since cryptography 42
@@ -193,7 +193,7 @@ def validity_of(certificate: Certificate) -> tuple[dt.datetime, dt.datetime]:
 
 
 def subject_key_identifier(certificate: Certificate) -> bytes | None:
-    """Return the identifier of the certificate's key, or None where it has none that can be read."""
+    """Return the identifier of the certificate's key, or None if it is absent or unreadable."""
     with contextlib.suppress(ConfigurationError, asn1.MalformedError):
         value = certificate.extension("2.5.29.14")
         return asn1.element(value).content if value else None
@@ -201,7 +201,7 @@ def subject_key_identifier(certificate: Certificate) -> bytes | None:
 
 
 def authority_key_identifier(certificate: Certificate) -> bytes | None:
-    """Return the identifier of the key that signed the certificate, or None where it has none that can be read."""
+    """Return the identifier of the key that signed the certificate, or None if it is absent or unreadable."""
     with contextlib.suppress(ConfigurationError, asn1.MalformedError):
         value = certificate.extension("2.5.29.35")
         parts = asn1.element(value).children() if value else []
@@ -217,5 +217,5 @@ def public_key_sha256(source: Certificate | CertificateRequest | CertificateIssu
     except UNREADABLE as exc:
         if not isinstance(source, (Certificate, CertificateRequest)):
             raise ConfigurationError(f"the public key is of a kind that cryptography cannot read: {exc}") from exc
-        spki = source.spki  # a kind of key that cryptography does not know is compared as it is encoded
+        spki = source.spki  # cryptography does not know this kind of key: the original encoding counts
     return hashlib.sha256(spki).hexdigest()

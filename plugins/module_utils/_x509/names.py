@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Distinguished names: to X.509, and as text for other programs."""
+"""Convert distinguished names to X.509, and to text for other programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ try:
 except ImportError:
     pass  # told by CRYPTOGRAPHY_IMPORT_ERROR
 else:
-    # Attribute types that cryptography encodes in the string type wanted and whose length it does not check.
+    # Attribute types that cryptography encodes in the wanted string type, without a check of the length.
     _LIKE = {
         "utf8": NameOID.ORGANIZATION_NAME,
         "printable": NameOID.SERIAL_NUMBER,
@@ -31,7 +31,7 @@ else:
         _TextAttribute = x509.NameAttribute  # takes no parameter before cryptography 42
 
     class _AsWritten(_TextAttribute):
-        """A name attribute of any length: ``c=Brasil`` of the vendor's own example is signed as it was written."""
+        """A name attribute of any length: ``c=Brasil`` of the vendor's own example stays as it is."""
 
         def __init__(self, attribute: Attribute, value: str) -> None:
             super().__init__(_LIKE[attribute.string_type(value)], value)
@@ -48,10 +48,9 @@ _DESCRIPTOR = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 def name_from_dn(dn: DistinguishedName) -> x509.Name:
     """Return the X.509 name, one attribute per RDN, in the order given.
 
-    Country and serial number become PrintableString, domain component and e-mail address IA5String, the
-    others UTF8String; a value that its string type cannot hold becomes UTF8String too, since refusing it
-    would refuse the vendor's own example (``dn_warnings()`` says so). Raises ConfigurationError for an
-    attribute that is not known.
+    Country and serial number become PrintableString, domain component and e-mail address IA5String, the others
+    UTF8String. A value that its string type cannot hold also becomes UTF8String, since the vendor's own example has
+    such values; ``dn_warnings()`` reports it. Raises ConfigurationError for an unknown attribute.
     """
     return x509.Name([_name_attribute(name, value) for name, value in dn.attributes])
 
@@ -65,7 +64,7 @@ def _name_attribute(name: str, value: str) -> x509.NameAttribute[str]:
 
 
 def dn_warnings(dn: DistinguishedName) -> tuple[str, ...]:
-    """Return what X.509 does not allow in this DN, one sentence each; the service gets it as it is all the same."""
+    """Return a sentence for each breach of the X.509 rules in this DN. The service gets the DN unchanged."""
     return tuple(
         warning for name, value in dn.attributes for warning in _attribute_warnings(find_attribute(name), name, value)
     )
@@ -89,7 +88,7 @@ def _attribute_warnings(attribute: Attribute | None, name: str, value: str) -> l
 
 
 def rfc4514(dn: DistinguishedName) -> str:
-    """Return the DN as RFC 4514 writes it: last attribute first, with OpenSSL's names for the attributes."""
+    """Return the DN in the form of RFC 4514, the last attribute first, with OpenSSL's attribute names."""
     return ",".join(f"{_descriptor(name)}={_escape_rfc4514(value)}" for name, value in reversed(dn.attributes))
 
 
@@ -104,9 +103,9 @@ def _escape_rfc4514(value: str) -> str:
 
 
 def openssl_subject(dn: DistinguishedName) -> str:
-    """Return the DN as the option ``-subj`` of OpenSSL takes it, together with ``-utf8``: ``/C=ES/CN=...``.
+    """Return the DN for the options ``-utf8 -subj`` of OpenSSL: ``/C=ES/CN=...``.
 
-    OpenSSL leaves out an attribute whose name or OID it does not know, with a warning only.
+    OpenSSL only warns of an attribute with an unknown name or OID, and leaves it out.
     """
     return "".join(f"/{_descriptor(name)}=" + re.sub(r"([\\/+])", r"\\\1", value) for name, value in dn.attributes)
 

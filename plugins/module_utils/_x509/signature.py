@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Signatures of certificates and requests.
 
-``cryptography`` has methods for this that refuse what is signed with SHA-1. Whether a hash is good is not asked
-here: who relies on a certificate decides that.
+The methods of ``cryptography`` for this refuse signatures with SHA-1. This module accepts every hash: the relying
+parties of a certificate decide about hashes.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ except ImportError:
 
 
 class UncheckableError(Exception):
-    """This machine cannot tell whether a signature is right; ``str()`` goes on after "the signature"."""
+    """This machine cannot check a signature; ``str()`` completes a sentence that begins with "the signature"."""
 
 
 def check_signature(signed: Certificate | CertificateRequest, by: Certificate | None) -> None:
-    """Raise InvalidSignature unless it is signed by the certificate's key, or with None by its own.
+    """Raise InvalidSignature unless the certificate's key signed it; with None, unless its own key did.
 
-    Raises UncheckableError when the algorithm, or the key, is not one that can be checked.
+    Raises UncheckableError if this machine does not support the algorithm or the key.
     """
     try:
         _verify(signed, (by or signed).public_key())
@@ -49,7 +49,7 @@ def _verify(signed: Certificate | CertificateRequest, key: t.Any) -> None:
     if not isinstance(key, (rsa.RSAPublicKey, ec.EllipticCurvePublicKey, dsa.DSAPublicKey)):
         if not hasattr(key, "verify"):
             raise UnsupportedAlgorithm("the key is of a kind that does not sign")
-        key.verify(signature, content)  # Ed25519, Ed448, and what later releases know
+        key.verify(signature, content)  # Ed25519, Ed448, and kinds of later releases
         return
     digest = signed.shell.signature_hash_algorithm
     if digest is None:
@@ -69,9 +69,9 @@ def _rsa_padding(signed: Certificate | CertificateRequest) -> padding.Asymmetric
 
 @functools.lru_cache(maxsize=1024)
 def issued_by(below: bytes, issuer: bytes) -> bool | str:
-    """Return whether the certificate of the issuer signed the one below, or the words why nobody can tell here.
+    """Return whether the issuer's certificate signed the one below, or the reason why this machine cannot check it.
 
-    Where nobody can tell, identifiers of the keys that differ tell that it did not.
+    A signature that cannot be checked counts as wrong if the key identifiers differ.
     """
     child, parent = load_certificate(below), load_certificate(issuer)
     try:

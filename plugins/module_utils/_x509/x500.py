@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names as certificates hold them: read as other tools do, and compared as RFC 5280, 7.1, asks for."""
+"""The names in certificates: read them like other tools, and compare them by the rules of RFC 5280, 7.1."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ except ImportError:
 else:
 
     class _Encoded(str):
-        """A value that is encoded as these bytes, whatever its text."""
+        """A text that ``encode()`` turns into the given bytes, not into its own."""
 
         content: bytes
 
@@ -28,7 +28,7 @@ else:
             return self.content
 
     class _StringType:
-        """Stands for the type of any ASN.1 string, also of those that cryptography does not know."""
+        """The type of any ASN.1 string, also of one that cryptography does not know."""
 
         def __init__(self, tag: int) -> None:
             self.value = tag
@@ -39,7 +39,7 @@ else:
         _TextAttribute = x509.NameAttribute  # takes no parameter before cryptography 42
 
     class _AsReceived(_TextAttribute):
-        """A name attribute that is encoded again byte for byte."""
+        """A name attribute that keeps its encoding byte for byte."""
 
         def __init__(self, oid: str, value: asn1.Element) -> None:
             content = _Encoded(value.encoded.hex())
@@ -50,11 +50,11 @@ else:
 
 
 # UTF8String, NumericString, PrintableString, T61String, VideotexString, IA5String, GraphicString, VisibleString and
-# GeneralString. Programs write ASCII, UTF-8 or Latin-1 into each of them, whatever the standard says.
+# GeneralString. Against the standard, programs write ASCII, UTF-8 or Latin-1 into each of them.
 _TEXT = frozenset({0x0C, 0x12, 0x13, 0x14, 0x15, 0x16, 0x19, 0x1A, 0x1B})
 _WIDE = {0x1C: "utf-32-be", 0x1E: "utf-16-be"}  # UniversalString, BMPString
 
-# What RFC 4518, 2.2, maps to nothing beside control and format characters: marks that change no character.
+# RFC 4518, 2.2, drops these marks, which change no character, as well as control and format characters.
 _NOTHING = frozenset("\u034f\u180b\u180c\u180d\ufffc") | frozenset(map(chr, range(0xFE00, 0xFE10)))
 
 Comparable = tuple[tuple[tuple[str, str], ...], ...]
@@ -62,7 +62,7 @@ Comparable = tuple[tuple[tuple[str, str], ...], ...]
 
 @dataclasses.dataclass(frozen=True)
 class X500Name:
-    """A name as it stands in a certificate: the attributes of each RDN, by OID."""
+    """The name in a certificate: the attributes of each RDN, by OID."""
 
     rdns: tuple[tuple[tuple[str, asn1.Element], ...], ...]
 
@@ -77,26 +77,26 @@ class X500Name:
         )
 
     def dn(self) -> DistinguishedName:
-        """Return the attributes in order; those without a name here by OID, values that are no text as ``#hex``."""
+        """Return the attributes in order. Unknown types have their OID as name; values without text are ``#hex``."""
         return DistinguishedName(
             tuple((attribute_of_oid(oid).name, _text(value)) for rdn in self.rdns for oid, value in rdn)
         )
 
     def comparable(self) -> Comparable:
-        """Return what is equal for two names that are the same."""
+        """Return a value that is equal for equal names."""
         return tuple(tuple(sorted((oid, folded(_text(value))) for oid, value in rdn)) for rdn in self.rdns)
 
     def as_received(self) -> x509.Name:
-        """Return the name for a certificate to be made, in which it is encoded byte for byte as it is here."""
+        """Return the name for a new certificate, with the same encoding byte for byte."""
         return x509.Name(
             [x509.RelativeDistinguishedName([_AsReceived(oid, value) for oid, value in rdn]) for rdn in self.rdns]
         )
 
 
 def _text(value: asn1.Element) -> str:
-    """Return the text of a string, or ``#`` and its encoding in hex (RFC 4514, 2.4) for what is none.
+    """Return the text of a string; for other values ``#`` and the encoding in hex (RFC 4514, 2.4).
 
-    What is not UTF-8 is Latin-1, as OpenSSL, Java and browsers read a T61String.
+    Bytes that are not UTF-8 are Latin-1, as OpenSSL, Java and browsers read a T61String.
     """
     if value.tag in _TEXT:
         try:
@@ -110,7 +110,7 @@ def _text(value: asn1.Element) -> str:
 
 
 def folded(value: str) -> str:
-    """Return the value as RFC 4518 prepares it for a comparison without case."""
+    """Return the value for a comparison without case, prepared by the rules of RFC 4518."""
     mapped = "".join(char for char in value if char.isspace() or not _is_nothing(char))
     composed = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", mapped).casefold())
     return " ".join(composed.split())
@@ -121,5 +121,5 @@ def _is_nothing(char: str) -> bool:
 
 
 def shown(dn: DistinguishedName) -> str:
-    """Return a DN for a message, on one line and without anything that a terminal would obey."""
+    """Return a DN for a message: on one line, without control characters for a terminal."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(dn))

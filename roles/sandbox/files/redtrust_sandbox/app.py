@@ -32,7 +32,7 @@ Endpoint = t.Callable[..., t.Awaitable[Response]]
 
 @dataclasses.dataclass
 class Services:
-    """What the endpoints work with."""
+    """The parts of the server that the endpoints use."""
 
     config: Config
     ledger: Ledger
@@ -70,7 +70,7 @@ def build(generation: Generation, services: Services) -> FastAPI:
 
 
 def refusal(call: Call, error: ApiError) -> Response:
-    """Return the answer to a request that is refused."""
+    """Return the answer to a refused request."""
     call.error_code = error.code
     if call.wants_html and call.path.startswith("/authclient/"):
         return pages.error_page(error.status, error.message)

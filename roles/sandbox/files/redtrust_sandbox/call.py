@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is known about one request while it is worked on."""
+"""The facts about one request during its processing."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from redtrust_sandbox.settings import Settings
 class Call:
     """One request, from its arrival to the answer.
 
-    ``number`` is its row in the ledger. ``problem`` is what is wrong before anybody looks at it. ``client_name`` is the
-    common name in the certificate that the client has shown, if any.
-    ``partner``, ``user`` and ``session`` are set once they are proved.
+    ``number`` is its row in the ledger. ``problem`` is an error from before its checks. ``client_name`` is the common
+    name in the client certificate, if there is one. ``partner``, ``user`` and ``session`` are set after their
+    verification.
     """
 
     number: int
@@ -42,17 +42,17 @@ class Call:
 
     @property
     def now(self) -> float:
-        """Return the time by the server's clock, in seconds since the epoch."""
+        """Return the time of the server's clock, in seconds since the epoch."""
         return time.time() + self.settings.clock_offset
 
     @property
     def wants_html(self) -> bool:
-        """Say whether a browser asks."""
+        """Tell whether the client accepts HTML, as browsers do."""
         return "text/html" in self.headers.get("accept", "")
 
     @property
     def cookies(self) -> t.Mapping[str, str]:
-        """Return the cookies that came along, by name."""
+        """Return the cookies of the request, by name."""
         return cookie_parser(self.headers.get("cookie", ""))
 
     def bearer(self, required: bool = True) -> str | None:
@@ -67,10 +67,10 @@ class Call:
 
 
 def of(request: Request) -> Call:
-    """Return the call that a request belongs to."""
+    """Return the call of a request."""
     return t.cast("Call", request.state.call)
 
 
 def unauthorized(code: str, message: str) -> ApiError:
-    """Return the refusal of a token."""
+    """Return the error for a refused token."""
     return ApiError(401, code, message, {"WWW-Authenticate": "Bearer"})

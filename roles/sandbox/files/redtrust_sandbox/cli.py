@@ -4,7 +4,7 @@
 
 """The command line of the sandbox.
 
-The server, and with it FastAPI, is imported by the commands that need it: the others take no time.
+Only the commands that need the server import it, and with it FastAPI. So the other commands start fast.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 def _show(facts: t.Mapping[str, t.Any]) -> None:
-    """Print what ready.json says, without the secrets in it."""
+    """Print the facts in ready.json, without the secrets."""
     print(json.dumps({name: value for name, value in facts.items() if name not in _SECRETS}, indent=2))
 
 

@@ -25,7 +25,7 @@ _TOKEN = re.compile(r"[?&]tkn=([^?&#]+)")
 
 
 class Certificate(t.NamedTuple):
-    """The certificate that a client shows, in PEM; without ``key_path`` its file has the key as well."""
+    """A client certificate in PEM. Without ``key_path``, its file also contains the key."""
 
     path: pathlib.Path
     key_path: pathlib.Path | None = None
@@ -43,7 +43,7 @@ def temporary_token(
     password: str | None = None,
     certificate: Certificate | None = None,
 ) -> str:
-    """Sign in through the pages of the running server; return the temporary token; raises SandboxError."""
+    """Sign in on the pages of the running server, and return the temporary token. Raises SandboxError."""
     facts = process.ready(directory)
     connection = http.client.HTTPSConnection(
         facts["host"], facts["auth_port"], timeout=30, context=_context(facts["ca_path"], certificate)
@@ -62,7 +62,7 @@ def temporary_token(
             }
             kind = {"Content-Type": "application/x-www-form-urlencoded"}
             answer = _ask(connection, "POST", LOGIN_FORM_PATH, kind, urllib.parse.urlencode(fields))
-    except OSError as exc:  # ssl.SSLError is one
+    except OSError as exc:  # includes ssl.SSLError
         raise SandboxError(f"The server cannot be asked: {exc}") from exc
     finally:
         connection.close()

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the server is configured with: partners, users, providers, initial settings, TLS.
+"""The configuration of the server: partners, users, providers, initial settings, TLS.
 
-The JSON form, with every key optional::
+The JSON form, in which every key is optional::
 
     {
       "partners": [{"name": "CA_DEMO", "secret": "text", "secret_encoding": "text", "redirect_urls": ["https://..."]}],
@@ -15,7 +15,7 @@ The JSON form, with every key optional::
               "certificate_path": "server.pem", "protocol": "1.3"}
     }
 
-A key that is given replaces the default list as a whole.
+A list in the configuration replaces the default list as a whole.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PROTOCOLS = ("1.0", "1.1", "1.2", "1.3")
 class Partner:
     """A client application: upper-case name, shared secret, registered redirect URLs.
 
-    ``secret`` is as written by a person; ``secret_encoding`` (text, hex, base64) says which bytes that means.
+    ``secret`` is text; ``secret_encoding`` (text, hex, base64) defines how it becomes bytes.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Partner:
 
 @dataclasses.dataclass(frozen=True)
 class User:
-    """A user who may sign in, by password or with a client certificate for ``certificate_cn``."""
+    """A user with a password, and perhaps with a client certificate whose common name is ``certificate_cn``."""
 
     username: str
     password: str
@@ -71,10 +71,10 @@ class User:
 
 @dataclasses.dataclass(frozen=True)
 class Tls:
-    """What the server speaks and whom it lets in; all paths are of PEM files.
+    """The TLS certificate and versions of the server, and its checks of client certificates. All files are PEM.
 
-    ``certificate_path`` has a certificate with its key to show instead of the server's own, ``protocol`` is the only
-    version that is spoken instead of 1.2 and later.
+    ``certificate_path`` is a certificate with its key that replaces the server's own. ``protocol`` is the only TLS
+    version; without it the server accepts 1.2 and later.
     """
 
     certificate_path: str | None = None
@@ -84,7 +84,7 @@ class Tls:
     client_crl_path: str | None = None
 
     def check(self) -> None:
-        """Raise ConfigError when these do not go together."""
+        """Raise ConfigError if these values contradict each other."""
         if self.client_cert not in CLIENT_CERTS:
             raise ConfigError(f"client_cert must be one of {', '.join(CLIENT_CERTS)}, not {self.client_cert!r}")
         if self.protocol is not None and self.protocol not in PROTOCOLS:
@@ -112,7 +112,7 @@ DEFAULT_PROVIDERS = {"CA_DEMO": "standard", "CA_BRASIL": "standard", "CA_LEGACY"
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Everything the server is configured with."""
+    """The whole configuration of the server."""
 
     partners: tuple[Partner, ...] = (DEFAULT_PARTNER,)
     users: tuple[User, ...] = (DEFAULT_USER,)
@@ -122,7 +122,7 @@ class Config:
 
     @classmethod
     def from_json(cls, data: t.Any) -> Config:
-        """Build from the JSON form; raises ConfigError."""
+        """Build the configuration from its JSON form; raises ConfigError."""
         _only(data, "configuration", ("partners", "users", "providers", "settings", "tls"))
         base = cls()
         config = cls(
@@ -136,7 +136,7 @@ class Config:
         return config
 
     def check(self) -> None:
-        """Raise ConfigError when anything in here cannot be used."""
+        """Raise ConfigError if any part is unusable."""
         if not self.partners or not self.users:
             raise ConfigError("The configuration needs at least one partner and one user")
         for partner in self.partners:
@@ -156,18 +156,18 @@ class Config:
             raise ConfigError("A user with a certificate_cn needs a client_cert of tls that is optional or required")
 
     def initial_settings(self) -> dict[str, str]:
-        """Return the settings and providers as rows for the table of settings."""
+        """Return the settings and providers as rows of the settings table."""
         rows = {settings.PROVIDER_PREFIX + name: style for name, style in self.providers.items()}
         rows.update(self.settings)
         return rows
 
     def partner(self, name: str) -> Partner | None:
-        """Return the partner of this very name."""
+        """Return the partner with exactly this name, or None."""
         return next((partner for partner in self.partners if partner.name == name), None)
 
 
 def load(path: pathlib.Path | None) -> Config:
-    """Read a configuration file, or return the default when there is none; raises ConfigError."""
+    """Read a configuration file; without a path return the default configuration. Raises ConfigError."""
     if path is None:
         return Config()
     try:

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Certificate signing requests as the server makes them, in each style and format that settings can ask for.
+"""The server's certificate signing requests, in each style and format of the settings.
 
-The page's own example has an empty subject and is signed with SHA-1; providers of the style ``legacy`` answer like
-that. ``cryptography`` does not sign with SHA-1, so such a request is put together by hand: the part that is to be
-signed is taken from a request signed with SHA-256 (it does not name the algorithm) and signed again.
+The example on the vendor's page has an empty subject and a signature with SHA-1; providers of the style ``legacy``
+answer like that. ``cryptography`` does not sign with SHA-1, so this module builds such a request itself. It makes a
+request with SHA-256, takes the part that is signed, which does not name the algorithm, and signs it with SHA-1.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ _RESTRICTED = {
     NameOID.DOMAIN_COMPONENT: _ASCII,
 }
 
-# "Brasil" as a country is passed on as the page's example has it; once per name would flood the log.
+# The country "Brasil", as in the page's example, causes a warning for each name, which would flood the log.
 warnings.filterwarnings("ignore", message="Attribute's length must be|Country names should be", category=UserWarning)
 
 Dn = t.Sequence[tuple[str, str]]
 
 
 def subject(dn: Dn) -> x509.Name:
-    """Return the requested name, as written: order, repetition and "Brasil" as a country are kept."""
+    """Return the requested name unchanged, with its order, its repetitions, and "Brasil" as a country."""
     parts = []
     for attribute, value in dn:
         oid = ATTRIBUTES.get(attribute.lower())

@@ -4,8 +4,8 @@
 
 """Domain parameters for DSA keys.
 
-Making them takes seconds, and many keys may share them: they are public. These were made with
-``dsa.generate_parameters`` of ``cryptography``, once for each length.
+Their generation takes seconds, and many keys may share them: they are public. These come from
+``dsa.generate_parameters`` of ``cryptography``, one set for each length.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Domain(t.NamedTuple):
     g: str
 
     def parameters(self) -> dsa.DSAParameters:
-        """Return the parameters, ready to make keys from."""
+        """Return the parameters for the generation of keys."""
         return dsa.DSAParameterNumbers(int(self.p, 16), int(self.q, 16), int(self.g, 16)).parameters()
 
 

@@ -37,7 +37,7 @@ class _Made(t.NamedTuple):
 
 
 class Enrollment:
-    """Makes requests and takes certificates."""
+    """Make requests and accept certificates."""
 
     def __init__(self, ledger: Ledger, keys: KeyShop) -> None:
         self.ledger = ledger
@@ -61,7 +61,7 @@ class Enrollment:
         return {"requestCode": code, "csr": csr.present(made.der, call.settings.csr_format)}
 
     def finalize(self, call: Call, body: Finalize) -> dict[str, t.Any]:
-        """Take the certificate of a request; raises ApiError."""
+        """Accept the certificate of a request; raises ApiError."""
         row = self.ledger.row(
             "SELECT provider, spki_sha256, renews, thumbprint FROM keys WHERE request_code = ?", body.request_code
         )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The envelope of every answer, in the flavours of a server that runs on IIS and .NET.
+"""The envelope of every answer, in the variants of a server on IIS and .NET.
 
 ``{message, messageType, errorCode, data}``, and ``isValid`` on csr/create.
 """
@@ -24,24 +24,24 @@ _OFFSET = datetime.timezone(datetime.timedelta(hours=2))
 
 
 def success(settings: Settings, data: t.Any, is_valid: bool | None = None) -> bytes:
-    """Return the body of an answer that says yes."""
+    """Return the body of a successful answer."""
     return _render(settings, DONE, settings.success_type, "OK", data, is_valid)
 
 
 def error(settings: Settings, code: str, message: str) -> bytes:
-    """Return the body of an answer that says no."""
+    """Return the body of an error answer."""
     return _render(settings, message, "ERROR", code, None, None)
 
 
 def create_data(settings: Settings, data: t.Mapping[str, str]) -> t.Any:
-    """Return the data of csr/create as the object of the page's example, or as the string of its schema."""
+    """Return the data of csr/create: the object of the page's example, or the string of its schema."""
     if settings.create_data == "string":
         return json.dumps(_cased(settings, data))
     return data
 
 
 def expiration(settings: Settings, at: float) -> str:
-    """Return a moment as a .NET date-time in the style that is set."""
+    """Return a time as a .NET date-time, in the style of the settings."""
     moment = datetime.datetime.fromtimestamp(at, datetime.timezone.utc)
     if settings.expiration_style == "short":
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

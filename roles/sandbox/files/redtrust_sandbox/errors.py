@@ -4,10 +4,10 @@
 
 """Errors of the sandbox.
 
-SandboxError              anything that ends a command with a message
-+-- ConfigError           the configuration, a setting or a fault cannot be used as written
+SandboxError              an error that ends a command with a message
++-- ConfigError           the configuration, a setting or a fault is unusable
 +-- ProcessError          the server cannot be started, found or stopped
-ApiError                  a request that is refused, with what the answer says
+ApiError                  a refused request, with the status and the error of the answer
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import typing as t
 
 
 class SandboxError(Exception):
-    """A command cannot go on; the text is for a person."""
+    """A command cannot continue; the message is for people."""
 
 
 class ConfigError(SandboxError):
-    """The configuration, a setting or a fault cannot be used as written."""
+    """The configuration, a setting or a fault is unusable."""
 
 
 class ProcessError(SandboxError):
@@ -28,7 +28,7 @@ class ProcessError(SandboxError):
 
 
 class ApiError(Exception):
-    """A request is refused."""
+    """The server refuses a request."""
 
     def __init__(self, status: int, code: str, message: str, headers: t.Mapping[str, str] | None = None) -> None:
         super().__init__(message)

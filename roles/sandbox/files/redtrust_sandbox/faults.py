@@ -2,30 +2,31 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Faults: ways in which the server fails when it is told to.
+"""Faults: failures of the server that a test orders.
 
 Each row of the table ``faults`` is one fault; the server reads them on each request.
 
   step         the step it applies to, or * for each
-  moment       before: instead of doing what was asked; after: what was asked is done and committed, then this happens
+  moment       before: the fault replaces the work; after: it happens after the work is done and committed
   action       drop              close the connection without an answer
                status:CODE       answer this HTTP status with an error envelope; status:409:ERR_INVALID_STATE:words
-                                 has an errorCode, and a message, of its own
+                                 also sets the errorCode and the message
                html:CODE         answer this HTTP status with a page in HTML, as a proxy or load balancer does
-               body:TEXT         status 200 with this text as the body, as it is; none where there is no text
-               delay:SECONDS     wait, then go on as if nothing was
+               body:TEXT         answer status 200 with exactly this text as the body; it may be empty
+               delay:SECONDS     wait, then continue as usual
                huge              an envelope of ``huge_bytes`` bytes
                rubbish           an answer that is not JSON
                half              the first half of the answer, then close the connection
-               trickle           white space for ever, one byte every ``trickle_interval`` seconds
+               trickle           endless white space, one byte every ``trickle_interval`` seconds
                redirect:URL      302 to this address
-  argument     what follows the colon
+  argument     the text after the colon
   skip         how many matching requests pass first
-  times        how often it happens; 0 for ever
+  times        how often it happens; 0 for no limit
   retry_after  value of a Retry-After header (with status)
   seen, fired  how often it matched, how often it happened
 
-At most one fault of each moment happens to one request: the oldest that is due. Each matching one counts it as seen.
+At most one fault of each moment happens to a request: the oldest that is due. The request counts as seen for each
+matching fault.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ ACTIONS_WITH_ARGUMENT = ("status", "html", "body", "delay", "redirect")
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """One fault as it is told."""
+    """One fault."""
 
     step: str
     moment: str
@@ -55,12 +56,12 @@ class Fault:
     retry_after: str | None = None
 
     def __str__(self) -> str:
-        """Return moment, action and argument, as the ledger records them."""
+        """Return moment, action and argument in the form of the ledger."""
         return ":".join(part for part in (self.moment, self.action, self.argument) if part)
 
 
 def from_text(step: str, moment: str, action: str, **others: t.Any) -> Fault:
-    """Build from what a person typed, such as ``status:503``; raises ConfigError."""
+    """Build a fault from text such as ``status:503``; raises ConfigError."""
     name, _colon, argument = action.partition(":")
     fault = Fault(step=step, moment=moment, action=name, argument=argument or None, **others)
     if step != "*" and step not in STEP_NAMES:
@@ -97,17 +98,17 @@ def _check_status(action: str, argument: str) -> None:
 
 
 def add(ledger: Ledger, fault: Fault) -> int:
-    """Tell the server to fail; return the number of the fault."""
+    """Add a fault; return its number."""
     return ledger.insert("faults", dataclasses.asdict(fault))
 
 
 def clear(ledger: Ledger) -> int:
-    """Forget all faults; return how many there were."""
+    """Remove all faults; return how many there were."""
     return ledger.run("DELETE FROM faults")
 
 
 def due(ledger: Ledger, step: str) -> dict[str, Fault]:
-    """Return the faults that happen to a request of this step, by moment, and count them."""
+    """Return the faults of a request of this step, by moment, and count them."""
     rows = ledger.rows(
         "SELECT id, step, moment, action, argument, skip, times, retry_after, seen, fired FROM faults"
         " WHERE step IN (?, '*') ORDER BY id",

@@ -16,7 +16,7 @@ LOCK_FILE = "lock"
 
 
 def private_directory(path: pathlib.Path) -> pathlib.Path:
-    """Return the directory, made when it is not there, readable by its owner only; raises ProcessError."""
+    """Make the directory if it is missing, readable by its owner only, and return it; raises ProcessError."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.chmod(0o700)
@@ -26,7 +26,7 @@ def private_directory(path: pathlib.Path) -> pathlib.Path:
 
 
 def write_private(path: pathlib.Path, data: bytes) -> None:
-    """Put a file in place at once, readable by its owner only."""
+    """Write a file atomically, readable by its owner only."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as stream:

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What stands before the application: ledger, faults, signature, token.
+"""The layer in front of the application: ledger, faults, signature, token.
 
-Each request is written to the ledger when it has arrived, and completed there before its answer is sent.
+The server writes each request to the ledger on arrival, and adds the outcome before it sends the answer.
 """
 
 from __future__ import annotations
@@ -154,5 +154,5 @@ class Front:
 
 
 def port_kinds(generation: Generation, auth_port: int, ra_port: int) -> dict[int, str]:
-    """Return what each port is for."""
+    """Return the purpose of each port."""
     return {auth_port: AUTH, ra_port: RA} if generation.two_ports else {ra_port: ANY}

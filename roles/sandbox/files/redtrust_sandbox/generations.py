@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The two generations of the service: which step has which verb and path, on which port, and what it requires.
+"""The two generations of the service: the verb, path, port and requirements of each step.
 
-The source of the 4.33 table is the vendor's page, of the 4.42 table the contract's table.
+The source of the 4.33 table is the vendor's page. The source of the 4.42 table is the table in the contract.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ ANY = "any"
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One thing a client can ask for.
+    """One kind of request.
 
-    ``mutating`` is set on the steps that change what the server keeps about keys and certificates; the steps of a
-    session are told apart by their names. ``bearer`` names the token that authorizes the step, if any. ``signed`` is
-    false where a signature is not required, in any generation (a browser cannot sign what it sends on its own).
+    ``mutating`` marks the steps that change keys or certificates on the server, not those that change sessions.
+    ``bearer`` is the kind of token that authorizes the step, if any. ``signed`` is false if no generation requires a
+    signature: a browser cannot sign its own requests.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Generation:
     steps: tuple[Step, ...]
 
     def find(self, method: str, path: str) -> Step | None:
-        """Return the step that this verb and path ask for; None when there is none."""
+        """Return the step of a verb and path, or None."""
         for step in self.steps:
             if step.path == path and step.method == method:
                 return step
@@ -59,7 +59,7 @@ class Generation:
         return next(step for step in self.steps if step.name == name)
 
     def serves(self, port: str, path: str) -> bool:
-        """Say whether a port of this kind has anything under this path."""
+        """Tell whether a port of this kind serves this path."""
         if not self.two_ports or path == OPENAPI_PATH:
             return True
         wanted = RA if path.startswith("/raapi/") else AUTH

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Key pairs, made off the event loop; a background pool keeps RSA keys of the usual length ready."""
+"""Generate key pairs outside the event loop; a background pool keeps RSA keys of the usual length ready."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ POOLED = ("RSA", 2048)
 
 
 def generate(key_type: str, key_length: int) -> PrivateKey:
-    """Make a key pair of a type and length that LENGTHS has."""
+    """Generate a key pair; LENGTHS has the types and lengths."""
     if key_type == "RSA":
         return rsa.generate_private_key(public_exponent=65537, key_size=key_length)
     if key_type == "DSA":
@@ -38,7 +38,7 @@ def generate(key_type: str, key_length: int) -> PrivateKey:
 
 
 class KeyShop:
-    """Makes key pairs in threads; keeps ``size`` of the pooled kind ready."""
+    """Generate key pairs in threads, and keep ``size`` keys of the pooled kind ready."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -56,17 +56,17 @@ class KeyShop:
             self._thread.start()
 
     def stop(self) -> None:
-        """Stop making keys."""
+        """Stop the generation of keys."""
         self._stopped.set()
         self._take_ready()
         self._executor.shutdown(wait=False)
 
     def wait_until_full(self) -> None:
-        """Return when as many keys are ready as there should be."""
+        """Wait until the pool is full."""
         self._full.wait()
 
     async def take(self, key_type: str, key_length: int) -> PrivateKey:
-        """Return a key pair that nobody else has."""
+        """Return a key pair, and never return it again."""
         if (key_type, key_length) == POOLED:
             key = self._take_ready()
             if key is not None:
@@ -74,7 +74,7 @@ class KeyShop:
         return await self.work(lambda: generate(key_type, key_length))
 
     async def work(self, task: t.Callable[[], T]) -> T:
-        """Run something that costs processor time outside of the event loop."""
+        """Run a task that needs much processor time outside the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, task)
 
     def _take_ready(self) -> PrivateKey | None:

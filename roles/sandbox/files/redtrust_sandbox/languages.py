@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the server says, in the languages of Redtrust: English, Spanish and Catalan. No decision may hang on it."""
+"""The server's messages in the languages of Redtrust: English, Spanish and Catalan. Clients must not rely on them."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ _WORDS: t.Mapping[str, tuple[str, str]] = {
 
 
 def said(language: str, message: str) -> str:
-    """Return a message in a language; what follows a colon, and what is not known, stays as it is."""
+    """Return a message in a language. Text after a colon, and unknown messages, are not translated."""
     words, colon, details = message.partition(": ")
     if language == "en" or words not in _WORDS:
         return message

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The ledger: one SQLite file that records what was asked of the server and holds its settings and faults."""
+"""The ledger: one SQLite file with the requests to the server, its settings and its faults."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Ledger:
 
     @contextlib.contextmanager
     def transaction(self) -> t.Iterator[None]:
-        """Commit what is done inside, or nothing of it. Nothing may be awaited inside."""
+        """Commit all changes of the block, or none of them. The block must not await anything."""
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -71,11 +71,11 @@ class Ledger:
         return int(cursor.lastrowid or 0)
 
     def secret(self, kind: str, value: str) -> None:
-        """Record a secret that is about to be handed out."""
+        """Record a secret before the server issues it."""
         self.insert("secrets", {"kind": kind, "value": value, "at": time.time()})
 
     def settings(self) -> Settings:
-        """Read the settings; raises ConfigError when somebody wrote what cannot be used."""
+        """Read the settings; raises ConfigError if one has an unusable value."""
         rows = self.rows("SELECT key, value FROM settings ORDER BY key")
         if rows != self._seen[0]:
             self._seen = (rows, Settings.from_rows(rows))
@@ -89,7 +89,7 @@ class Ledger:
         )
 
     def prepare(self, initial: t.Mapping[str, str]) -> None:
-        """Write the settings of a configuration; the others keep their value, or get their default."""
+        """Write the settings of a configuration. The others keep their values, or get their defaults."""
         with self.transaction():
             for key, value in settings_module.defaults().items():
                 self.run("INSERT OR IGNORE INTO settings VALUES (?, ?)", key, value)

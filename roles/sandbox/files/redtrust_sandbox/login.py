@@ -4,8 +4,8 @@
 
 """The browser login: a signed link, a form, a redirect with the temporary token.
 
-A user who shows a certificate is not asked: the link is answered with a redirect to another page of this server, which
-wants the certificate and a cookie, and redirects with the temporary token.
+A user with a client certificate sees no form. The answer to the link redirects to another page of this server. That
+page requires the certificate and a cookie, and redirects with the temporary token.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _COOKIE_PATH = "/authclient"
 
 
 class _Pending(t.NamedTuple):
-    """A login that has begun: ``form`` is its number."""
+    """A login in progress; ``form`` is its identifier."""
 
     form: str
     partner: str
@@ -39,7 +39,7 @@ class _Pending(t.NamedTuple):
 
 
 class BrowserLogin:
-    """Serves the requests of a browser login."""
+    """Serve the requests of a browser login."""
 
     def __init__(self, config: Config, ledger: Ledger, sessions: Sessions) -> None:
         self.config = config
@@ -47,7 +47,7 @@ class BrowserLogin:
         self.sessions = sessions
 
     def ask(self, call: Call) -> Response:
-        """Answer the signed link with a form, or send a user with a certificate on; raises ApiError."""
+        """Answer the signed link with a form, or redirect a user with a certificate; raises ApiError."""
         if call.query.get("Consumer") != "RA_API":
             raise ApiError(400, "ERR_INVALID_PARAM", "Consumer must be RA_API")
         redirect_url = call.query.get("RedirectUrl")
@@ -65,7 +65,7 @@ class BrowserLogin:
         return self._send_on(call, pending, user)
 
     def submit(self, call: Call) -> Response:
-        """Answer the form with a redirect, which carries a temporary token or nothing; raises ApiError."""
+        """Answer the form with a redirect, which has a temporary token unless the user cancelled; raises ApiError."""
         fields = dict(urllib.parse.parse_qsl(call.body.decode("utf-8", "replace"), keep_blank_values=True))
         pending = self._pending(call, fields.get("form", ""))
         if "cancel" in fields:
@@ -79,7 +79,7 @@ class BrowserLogin:
         return self._signed_in(call, pending, user)
 
     def confirm(self, call: Call) -> Response:
-        """Answer a user with a certificate who was sent on with a temporary token; raises ApiError."""
+        """Answer a redirected user with a certificate: redirect with a temporary token; raises ApiError."""
         pending = self._pending(call, call.query.get("form", ""))
         row = self.ledger.row("SELECT user, cookie FROM certificate_logins WHERE form = ?", pending.form)
         if row is None:
@@ -131,7 +131,7 @@ class BrowserLogin:
 
 
 def find_user(config: Config, username: str | None, password: str | None, domain: str | None) -> User | None:
-    """Return the user whom these belong to; without a domain, the name alone has to be enough."""
+    """Return the user with this name, password and domain, or None. Without a domain, users of all domains match."""
     for user in config.users:
         if (user.username, user.password) == (username, password) and domain in (None, "", user.domain):
             return user
@@ -139,7 +139,7 @@ def find_user(config: Config, username: str | None, password: str | None, domain
 
 
 def find_certificate_user(config: Config, name: str | None, domain: str | None) -> User | None:
-    """Return the user of this domain, or of any, who signs in with a certificate for this name."""
+    """Return the user with this common name in the certificate, or None. Without a domain, all domains match."""
     for user in config.users:
         if name is not None and user.certificate_cn == name and domain in (None, "", user.domain):
             return user
@@ -147,7 +147,7 @@ def find_certificate_user(config: Config, name: str | None, domain: str | None) 
 
 
 def with_token(redirect_url: str, token: str, style: str) -> str:
-    """Return the redirect URL with the token as the parameter tkn, as the setting ``tkn_style`` says."""
+    """Return the redirect URL with the token in the parameter tkn; ``style`` is the setting ``tkn_style``."""
     quoted = "tkn=" + urllib.parse.quote(token, safe="")
     if style == "appended":
         return f"{redirect_url}?{quoted}"

@@ -4,10 +4,10 @@
 
 # pydantic evaluates these annotations at run time, and Python 3.9 cannot evaluate "X | None".
 # ruff: noqa: UP007, UP045
-"""Bodies of requests and answers, for checking and for the OpenAPI document.
+"""Bodies of requests and answers, for validation and for the OpenAPI document.
 
-Bodies are strict: a number is not taken for a string, nor a string for a number, and a field that the page does not
-name is refused.
+Bodies are strict: a number is not valid as a string, a string is not valid as a number, and a field that is not on the
+vendor's page is not valid.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class DnPart(Body):
 
 
 class Create(Body):
-    """What csr/create takes in both generations."""
+    """The fields of csr/create that both generations have."""
 
     dn: list[DnPart] = pydantic.Field(min_length=1)
     hash_type: HashType
@@ -119,7 +119,7 @@ class Finalize(Body):
 
 
 class Answer(pydantic.BaseModel):
-    """What is common to every answer."""
+    """The fields that every answer has."""
 
     model_config = pydantic.ConfigDict(alias_generator=to_camel)
 

@@ -34,7 +34,7 @@ _BROWSER_STEPS = ("login_request", "login_form", "login_certificate")
 
 
 def describe(app: FastAPI, generation: Generation) -> None:
-    """Make the application serve a document that says all the front and the endpoints check."""
+    """Make the application serve a document that covers all checks of the front and of the endpoints."""
 
     def document() -> dict[str, t.Any]:
         if app.openapi_schema is None:
@@ -69,7 +69,7 @@ def _document(app: FastAPI, generation: Generation) -> dict[str, t.Any]:
 
 
 def _strip_titles(node: t.Any) -> None:
-    """Remove what pydantic derives from the names of fields; it says nothing new."""
+    """Remove the titles that pydantic derives from the names of fields; they add nothing."""
     if isinstance(node, dict):
         if isinstance(node.get("title"), str):
             del node["title"]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The pages that a person sees: the login form, and why it cannot go on. They need no JavaScript."""
+"""The pages for people: the login form, and the error page. They need no JavaScript."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ button.first { margin-top: 1.5rem; border-color: #164ba8; background: #164ba8; c
 [role="alert"] { border-left: 0.25rem solid #d1382c; padding-left: 0.75rem; overflow-wrap: anywhere; }
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-# No form-action: browsers apply it to the redirect that follows a form as well, and that one leads to the partner.
+# No form-action: browsers also apply it to the redirect after the form, and that redirect leads to the partner.
 _POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none'"
 HEADERS = {
     "Cache-Control": "no-store",
@@ -56,7 +56,7 @@ _PAGE = """<title>{title}</title>
 </html>
 """
 _ALERT = '<p id="problem" role="alert">{text}</p>'
-# A browser that is sent by Enter presses the first button.
+# In a browser, Enter presses the first button.
 _FORM = """{alert}
 <form method="post" action="{action}">
 <input type="hidden" name="form" value="{form}">
@@ -73,7 +73,7 @@ _FORM = """{alert}
 
 
 def form_page(form: str, domain: str | None, username: str = "", problem: str = "", status: int = 200) -> Response:
-    """Return the page with the form; after a problem with what was typed, but for the password."""
+    """Return the page with the form. After a problem it keeps the input, except for the password."""
     heading = "Sign in to Redtrust"
     content = _FORM.format(
         alert=_ALERT.format(text=html.escape(problem)) if problem else "",
@@ -87,7 +87,7 @@ def form_page(form: str, domain: str | None, username: str = "", problem: str = 
 
 
 def error_page(status: int, message: str) -> Response:
-    """Return the page that says why it cannot go on."""
+    """Return the page with the reason why the login cannot continue."""
     heading = "Sign-in is not possible"
     said = _ALERT.format(text=html.escape(message))
     advice = "<p>Close this page and begin again where you began to sign in.</p>"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Starting a server in the background, finding it and stopping it."""
+"""Start a server in the background, find it, and stop it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOG_FILE = "server.log"
 
 
 def running(directory: pathlib.Path) -> int | None:
-    """Return the process number of the server of this directory; None when there is none."""
+    """Return the process id of the server of this directory, or None."""
     try:
         descriptor = os.open(directory / files.LOCK_FILE, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -38,7 +38,7 @@ def running(directory: pathlib.Path) -> int | None:
 
 
 def ready(directory: pathlib.Path) -> dict[str, t.Any]:
-    """Return what ready.json of the running server says; raises ProcessError."""
+    """Return the content of the running server's ready.json; raises ProcessError."""
     try:
         facts: dict[str, t.Any] = json.loads((directory / files.READY_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
@@ -49,7 +49,7 @@ def ready(directory: pathlib.Path) -> dict[str, t.Any]:
 
 
 def start(directory: pathlib.Path, arguments: t.Sequence[str]) -> dict[str, t.Any]:
-    """Start ``serve`` in the background; return ready.json once it listens; raises ProcessError."""
+    """Start ``serve`` in the background, and return ready.json when it listens; raises ProcessError."""
     directory = files.private_directory(directory)
     log = directory / LOG_FILE
     reading, writing = os.pipe()
@@ -79,7 +79,7 @@ def start(directory: pathlib.Path, arguments: t.Sequence[str]) -> dict[str, t.An
 
 
 def stop(directory: pathlib.Path) -> bool:
-    """Stop the server of this directory and wait until it is gone; return whether there was one."""
+    """Stop the server of this directory, and wait until it has ended; return whether there was one."""
     pid = running(directory)
     if pid is None:
         return False

@@ -4,25 +4,25 @@
 
 """The tables of ``ledger.sqlite3``.
 
-Made for tests to read, with any SQLite client, while the server runs. Times are seconds since the epoch by the clock of
-the machine (``clock_offset`` does not move them); NULL means "not (yet)".
+Tests may read them with any SQLite client while the server runs. Times are seconds since the epoch by the clock of the
+machine (``clock_offset`` does not change them). NULL means "not (yet)".
 
-requests      one row per HTTP request, committed when it has arrived, completed before the answer is sent
+requests      one row per HTTP request, committed on arrival, completed before the answer is sent
   id            in order of arrival
-  at            when it arrived
-  port          the port it came in on
+  at            time of arrival
+  port          port of arrival
   method, path  as sent, without the query
   step          login_request, login_form, login_certificate, login, exchange, refresh, logout, create, finalize,
-                openapi; other when the generation has no such verb and path
+                openapi; other if the generation has no such verb and path
   mutating      1 for create and finalize (they change keys or certificates), 0 for all others
-  partner, user, session   who asked, as far as it was proved
+  partner, user, session   the verified client, as far as known
   connection    number of the TCP connection
-  status        HTTP status that was sent; NULL when none was (dropped, or not yet)
+  status        HTTP status of the answer; NULL if there is none (dropped, or not yet)
   error_code    errorCode of the envelope
-  fault         faults that were played, as moment:action[:argument], joined by a comma
-  answered_at   when the outcome was committed
+  fault         faults that happened, as moment:action[:argument], joined by a comma
+  answered_at   time of the commit of the outcome
 
-keys          one row per key pair that was made
+keys          one row per key pair
   request_code, at, request (requests.id), api_path, partner, user, session, provider, key_type, key_length, hash_type
   dn            JSON, as requested
   body          JSON, the whole body of the create request
@@ -32,17 +32,17 @@ keys          one row per key pair that was made
   csr           PEM
   finalized_at, thumbprint   set by finalize
 
-certificates  one row per certificate that was uploaded
+certificates  one row per uploaded certificate
   id, thumbprint (upper case), request_code, pem, at, state (current, replaced), replaced_by (thumbprint)
 
 sessions      one row per login
   id, user, domain, partner, started, ended, end_reason (logout, refresh_reuse, command), refresh_reuses
 
-secrets       every secret that was handed out, to search for leaks
+secrets       every secret that the server issued, to search for leaks
   kind (temporary_token, access_token, refresh_token, request_code, login_cookie), value, at
 
-login_forms, temporary_tokens, refresh_tokens   what is still to be presented; used_at marks the use
-certificate_logins   the rows of login_forms of users who were sent on because of their certificate: form, user, cookie
+login_forms, temporary_tokens, refresh_tokens   values that a client may use once; used_at is the time of use
+certificate_logins   the rows of login_forms of users with a certificate, who were redirected: form, user, cookie
 settings      key, value: see settings.py
 faults        see faults.py
 """

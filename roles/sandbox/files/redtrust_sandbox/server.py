@@ -47,7 +47,10 @@ _CONNECTION_NUMBERS = itertools.count(1)
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """How to serve. ``stop_after`` is in seconds; port 0 takes a free one; ``ready_fd`` is told when it listens."""
+    """The options of a server. ``stop_after`` is in seconds; port 0 is any free port.
+
+    The server writes to ``ready_fd`` when it listens.
+    """
 
     directory: pathlib.Path
     api_version: str
@@ -63,17 +66,17 @@ class Options:
 
 
 class CountedProtocol(_Protocol):
-    """Numbers each connection and shows it to the application as ``scope["state"]["connection"]``."""
+    """Number the connections, and give each to the application as ``scope["state"]["connection"]``."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take note of a new connection."""
+        """Register a new connection."""
         connection = Connection(next(_CONNECTION_NUMBERS), transport, tls.client_name(transport))
         self.app_state = {**self.app_state, "connection": connection}
         super().connection_made(transport)
 
 
 class SandboxServer(uvicorn.Server):
-    """Says when it listens, and ends with its parent or after a time."""
+    """A server that reports when it listens, and that ends with its parent or after a time."""
 
     def __init__(self, config: uvicorn.Config, options: Options, ready: t.Callable[[], None]) -> None:
         super().__init__(config)
@@ -81,7 +84,7 @@ class SandboxServer(uvicorn.Server):
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and say so."""
+        """Listen, and report it."""
         await super().startup(sockets)
         loop = asyncio.get_running_loop()
         if self._options.stop_after is not None:
@@ -107,7 +110,7 @@ class SandboxServer(uvicorn.Server):
 
 
 def serve(options: Options, config: Config) -> None:
-    """Serve until told to stop; raises ProcessError and ConfigError."""
+    """Serve until a signal, the parent's end, or ``stop_after``; raises ProcessError and ConfigError."""
     _check_host(options)
     config.check()
     directory = files.private_directory(options.directory)
@@ -170,7 +173,7 @@ def document(directory: pathlib.Path, api_version: str) -> dict[str, t.Any]:
 def describe(
     options: Options, config: Config, directory: pathlib.Path, ra_port: int, auth_port: int
 ) -> dict[str, t.Any]:
-    """Return what ready.json says."""
+    """Return the content of ready.json."""
     partner, user = config.partners[0], config.users[0]
     return {
         "pid": os.getpid(),
@@ -238,9 +241,9 @@ def _alive(pid: int) -> bool:
 
 
 def _lock(directory: pathlib.Path) -> None:
-    """Claim the directory until this process ends; the file has its process number.
+    """Lock the directory until this process ends. The lock file contains the process id.
 
-    Somebody who only looks holds the lock for an instant, so a lock that is held is tried again.
+    A process that only checks the lock holds it for an instant, so this tries several times.
     """
     descriptor = os.open(directory / files.LOCK_FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     for _attempt in range(_LOCK_ATTEMPTS):

@@ -4,8 +4,8 @@
 
 """Sessions and their tokens.
 
-A temporary token is opaque, works once and soon expires. An access token is a JWT. A refresh token works once; using
-it a second time ends the session. Logout ends the session, and with it both tokens.
+A temporary token is opaque, works once and soon expires. An access token is a JWT. A refresh token works once; a second
+use ends the session. Logout ends the session and invalidates both tokens.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CHECKS = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verif
 
 
 class Sessions:
-    """Issues and checks tokens; everything is kept in the ledger."""
+    """Issue and check tokens; the ledger keeps them."""
 
     def __init__(self, ledger: Ledger, directory: pathlib.Path) -> None:
         self.ledger = ledger
@@ -41,7 +41,7 @@ class Sessions:
         self._key = path.read_bytes()
 
     def temporary(self, call: Call, user: User, partner: str) -> str:
-        """Return a new temporary token. Standard base64: it has to be quoted in a URL."""
+        """Return a new temporary token. It is standard base64, so it must be quoted in a URL."""
         token = base64.b64encode(secrets.token_bytes(32)).decode()
         row = {"token": token, "user": user.username, "domain": user.domain, "partner": partner}
         expires = call.now + call.settings.temp_token_lifetime
@@ -64,12 +64,12 @@ class Sessions:
         raise unauthorized("TEMPORAL_TOKEN_INVALID", "The temporary token is unknown, used or expired")
 
     def login(self, call: Call, user: User) -> dict[str, str]:
-        """Return the tokens of a new session for a user who gave the password."""
+        """Return the tokens of a new session for a user after the check of the password."""
         with self.ledger.transaction():
             return self._start(call, user.username, user.domain, call.partner)
 
     def refresh(self, call: Call, token: str) -> dict[str, str]:
-        """Return new tokens for a refresh token; raises ApiError, and ends the session of one that was used."""
+        """Return new tokens for a refresh token; raises ApiError. A used refresh token ends its session."""
         row = self.ledger.row(
             "SELECT r.session, r.expires, r.used_at, s.user, s.ended, s.partner FROM refresh_tokens r"
             " JOIN sessions s ON s.id = r.session WHERE r.token = ?",
@@ -94,7 +94,7 @@ class Sessions:
         self.end(str(call.session), "logout")
 
     def end(self, session: str, reason: str) -> int:
-        """End one session, or every one for ``*``; return how many were open."""
+        """End one session, or all sessions for ``*``; return how many were open."""
         return self.ledger.run(
             "UPDATE sessions SET ended = ?, end_reason = ? WHERE ended IS NULL AND ? IN (id, '*')",
             time.time(),
@@ -103,7 +103,7 @@ class Sessions:
         )
 
     def verify(self, call: Call, token: str, accept_expired: bool) -> None:
-        """Set who calls from an access token; raises ApiError."""
+        """Set the user and session of a call from its access token; raises ApiError."""
         try:
             claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM], options=t.cast("t.Any", _CHECKS))
         except jwt.PyJWTError as exc:

@@ -4,8 +4,8 @@
 
 """Settings that can be changed while the server runs.
 
-They live in the table ``settings`` of the ledger as text and are read on each request. Each field below is one key;
-besides them, a key ``provider.NAME`` makes a provider known, its value is the style of the CSRs made for it.
+They are text in the table ``settings`` of the ledger; the server reads them on each request. Each field below is one
+key. A key ``provider.NAME`` defines a provider; its value is the style of the provider's CSRs.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ PROVIDER_PREFIX = "provider."
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """All settings, typed; the defaults are those of a fresh directory.
+    """All settings with their types and defaults.
 
-    Times are in seconds, sizes in bytes. ``choices`` in the metadata lists the words a text setting can take.
+    Times are in seconds, sizes in bytes. ``choices`` in the metadata are the possible values of a text setting.
     """
 
     clock_offset: float = 0.0
@@ -56,7 +56,7 @@ class Settings:
 
     @classmethod
     def from_rows(cls, rows: t.Iterable[tuple[str, str]]) -> Settings:
-        """Build from the rows of the table; raises ConfigError for a key or value that does not exist."""
+        """Build the settings from the rows of the table; raises ConfigError for an unknown key or value."""
         values: dict[str, t.Any] = {}
         providers: dict[str, str] = {}
         for key, text in rows:

@@ -27,7 +27,7 @@ _SIGNATURE = re.compile(r"[0-9a-f]{64}\Z")
 
 
 class Triple(t.NamedTuple):
-    """A signature as it was sent, in headers or in a query."""
+    """The values of a signature, from headers or from a query."""
 
     partner: str | None
     timestamp: str | None
@@ -40,12 +40,12 @@ def sign(key: bytes, partner: str, timestamp: str) -> str:
 
 
 def pick(source: t.Mapping[str, str], names: t.Sequence[str]) -> Triple:
-    """Take name, timestamp and signature out of headers or query parameters."""
+    """Return name, timestamp and signature from headers or query parameters."""
     return Triple(*(source.get(name) for name in names))
 
 
 def check(config: Config, settings: Settings, triple: Triple, now: float) -> Partner:
-    """Return the partner who signed; raises ApiError with ``signature_status``."""
+    """Return the partner of a valid signature; raises ApiError with ``signature_status``."""
     name, timestamp, signature = triple
     status = settings.signature_status
     if not name or not timestamp or not signature:
@@ -65,7 +65,7 @@ def check(config: Config, settings: Settings, triple: Triple, now: float) -> Par
 def check_request(
     config: Config, settings: Settings, forms: t.Sequence[Triple], required: bool, now: float
 ) -> Partner | None:
-    """Check each form of signature that is there at all; at least one must be there when required."""
+    """Check each form of signature that is present; if a signature is required, at least one must be present."""
     present = [form for form in forms if any(form)]
     if not present and required:
         present = [forms[0]]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The server's own CA and certificate, and what it asks of clients."""
+"""The server's own CA and certificate, and its requirements on client certificates."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ _DAY = datetime.timedelta(days=1)
 _NAMES = ("localhost", "127.0.0.1", "::1")
 
 
-# Who speaks something else understands no alert and would wait for more.
+# Clients that do not use TLS do not understand an alert, and would wait for more.
 _NOT_TLS = ("HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "WRONG_VERSION_NUMBER")
 
 
 class _Outspoken(ssl.SSLObject):
-    """Tell the client why a handshake failed, as servers do: asyncio hangs up without having sent the alert."""
+    """Send the alert after a failed handshake, as other servers do. asyncio would close the connection before."""
 
     _failed = False
 
     def do_handshake(self) -> None:
-        """Shake hands. A failure first counts as a wait for the client, during which all that is to be sent is."""
+        """Do the handshake. A failure first counts as a wait for the client, so that asyncio sends the alert."""
         try:
             super().do_handshake()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -52,7 +52,7 @@ class _Outspoken(ssl.SSLObject):
 
 
 def context(directory: pathlib.Path, host: str, wanted: Tls) -> ssl.SSLContext:
-    """Return the context of the server; makes the CA at first start and a certificate at each. Raises ConfigError."""
+    """Return the server's context. The first start makes a CA, each start a certificate. Raises ConfigError."""
     ca, ca_key = _authority(directory)
     server = directory / _SERVER_FILE
     write_private(server, _server_certificate(ca, ca_key, dict.fromkeys((*_NAMES, host))))
@@ -62,13 +62,13 @@ def context(directory: pathlib.Path, host: str, wanted: Tls) -> ssl.SSLContext:
     try:
         tls.load_cert_chain(wanted.certificate_path or server)
         _ask_clients(tls, wanted)
-    except OSError as exc:  # ssl.SSLError is one
+    except OSError as exc:  # includes ssl.SSLError
         raise ConfigError(f"A file that tls names cannot be used: {exc}") from exc
     if wanted.protocol:
         version = getattr(ssl.TLSVersion, "TLSv" + wanted.protocol.removesuffix(".0").replace(".", "_"))
         if version < ssl.TLSVersion.TLSv1_2:
-            tls.set_ciphers("DEFAULT:@SECLEVEL=0")  # openssl has old versions at no other level
-        # at no time may the lower bound be above the upper one
+            tls.set_ciphers("DEFAULT:@SECLEVEL=0")  # OpenSSL allows old versions only at level 0
+        # The lower bound must never be above the upper one, so it is set to the least first.
         tls.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
         tls.maximum_version = version
         tls.minimum_version = version
@@ -76,7 +76,7 @@ def context(directory: pathlib.Path, host: str, wanted: Tls) -> ssl.SSLContext:
 
 
 def client_name(transport: asyncio.BaseTransport) -> str | None:
-    """Return the common name in the certificate of a client; None when it has shown none that was verified."""
+    """Return the common name in the client's certificate; None without a verified certificate."""
     session: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
     shown = session.getpeercert() if session else None
     parts = t.cast("tuple[tuple[tuple[str, str], ...], ...]", (shown or {}).get("subject", ()))

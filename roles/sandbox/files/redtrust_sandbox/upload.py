@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reading what finalize is given: base64 of a certificate's DER, of PEM, or of PKCS#7 with the chain."""
+"""Read the upload of finalize: base64 of a certificate in DER, of PEM, or of PKCS#7 with the chain."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PEM_PKCS7 = b"-----BEGIN PKCS7-----"
 
 
 def certificates(data_in_b64: str) -> list[x509.Certificate]:
-    """Return every certificate in the upload; raises ApiError."""
+    """Return all certificates in the upload; raises ApiError."""
     try:
         data = base64.b64decode("".join(data_in_b64.split()), validate=True)
     except (binascii.Error, ValueError) as exc:
@@ -36,7 +36,7 @@ def certificates(data_in_b64: str) -> list[x509.Certificate]:
 
 
 def leaf(found: t.Sequence[x509.Certificate], spki_sha256: str) -> x509.Certificate:
-    """Return the certificate whose public key is the one of the request; raises ApiError."""
+    """Return the certificate with the public key of the request; raises ApiError."""
     for certificate in found:
         if spki(certificate.public_key()) == spki_sha256:
             return certificate

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Answers on the wire, whole or broken on purpose."""
+"""Send answers, complete or broken on purpose."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Transport(t.Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Connection:
-    """One TCP connection of a client; ``client_name`` is the common name in the certificate that it has shown."""
+    """One TCP connection of a client; ``client_name`` is the common name in the client certificate."""
 
     number: int
     transport: Transport
@@ -44,7 +44,7 @@ class Connection:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What is to be sent. ``manner`` is plain, drop, half, huge or trickle."""
+    """An answer to send. ``manner`` is plain, drop, half, huge or trickle."""
 
     status: int
     headers: Headers
@@ -53,12 +53,12 @@ class Answer:
 
     @property
     def recorded_status(self) -> int | None:
-        """Return the status that the client gets to see."""
+        """Return the status that the client receives, or None."""
         return None if self.manner == "drop" else self.status
 
 
 def disturbed(fault: Fault, answer: Answer, settings: Settings) -> Answer:
-    """Return what is sent instead because of a fault."""
+    """Return the answer that a fault turns this answer into."""
     json_type = [(b"content-type", envelope.JSON_TYPE.encode())]
     if fault.action == "status":
         retry = [(b"retry-after", fault.retry_after.encode())] if fault.retry_after else []
@@ -80,12 +80,12 @@ def disturbed(fault: Fault, answer: Answer, settings: Settings) -> Answer:
 
 
 def bland(settings: Settings) -> Answer:
-    """Return an answer that says yes to nothing in particular, for faults that happen instead of the work."""
+    """Return a successful answer without data, for faults that replace the work."""
     return Answer(200, [(b"content-type", envelope.JSON_TYPE.encode())], envelope.success(settings, {}))
 
 
 async def read_body(receive: Receive) -> bytes:
-    """Return the body of a request; raises ApiError when it is too large, or the client left in the middle of it."""
+    """Return the body of a request; raises ApiError if it is too large or incomplete."""
     parts: list[bytes] = []
     while True:
         message = await receive()
@@ -99,7 +99,7 @@ async def read_body(receive: Receive) -> bytes:
 
 
 class Recorder:
-    """Stands in for the wire while the application answers, so that the ledger is written first."""
+    """Record the application's answer, so that the ledger is written before the answer is sent."""
 
     def __init__(self, body: bytes) -> None:
         self._request: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -107,24 +107,24 @@ class Recorder:
         self._parts: list[bytes] = []
 
     async def receive(self) -> Message:
-        """Give the body to the application."""
+        """Pass the body to the application."""
         return self._request.pop() if self._request else {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """Take a part of the answer from the application."""
+        """Record a part of the application's answer."""
         if message["type"] == "http.response.start":
             self._start = message
         else:
             self._parts.append(message.get("body", b""))
 
     def answer(self) -> Answer:
-        """Return what the application answered."""
+        """Return the application's answer."""
         headers = [pair for pair in self._start["headers"] if pair[0] != b"content-length"]
         return Answer(self._start["status"], headers, b"".join(self._parts))
 
 
 class Wire:
-    """The way back to the client."""
+    """The connection back to the client."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.connection: Connection = scope["state"]["connection"]
@@ -132,7 +132,7 @@ class Wire:
         self._send = send
 
     async def send(self, answer: Answer, settings: Settings, now: float) -> None:
-        """Send an answer in its manner; ``now`` is the server's time."""
+        """Send an answer in its manner; ``now`` is the server's time in seconds since the epoch."""
         date = [(b"date", email.utils.formatdate(now, usegmt=True).encode())]
         if answer.manner == "drop":
             await self._abort()

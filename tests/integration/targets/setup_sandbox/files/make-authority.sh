@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Make a certificate authority in a directory, of the same name each time, and a program with which it signs.
+# Make a certificate authority in a directory, always with the same name, and a program that signs for it.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1/certs"

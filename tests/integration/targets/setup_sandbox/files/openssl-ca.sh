@@ -4,7 +4,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # A CA as a program: CSR on standard input, certificate and chain on standard output, the subject in the environment.
-# A file "hold" beside it makes it answer "not yet", a file "reject" makes it refuse. Arguments go to openssl ca.
+# With a file "hold" next to it, it answers "not yet"; with a file "reject", it refuses. It passes its arguments to
+# openssl ca.
 set -eu
 cd "$(dirname "$0")"
 if [ -e hold ]; then
@@ -14,7 +15,7 @@ if [ -e reject ]; then
     echo "the Example CA does not certify $REDTRUST_NAME" >&2
     exit 77
 fi
-# openssl ca locks nothing
+# openssl ca does not lock its files.
 exec 9> lock
 flock 9
 openssl ca -config ca.cnf -batch -notext -preserveDN -utf8 -subj "$REDTRUST_SUBJECT" -in /dev/stdin "$@"

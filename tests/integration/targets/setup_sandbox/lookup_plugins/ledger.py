@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read the ledger of a sandbox: what was asked of the server, and what became of it."""
+"""Read the ledger of a sandbox: the requests to the server, and their results."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ STEPS = "SELECT step, COUNT(*) FROM requests GROUP BY step ORDER BY step"
 
 
 class LookupModule(LookupBase):
-    """``lookup('ledger', directory)`` counts; with ``since=`` an earlier count, what came after it.
+    """``lookup('ledger', directory)`` counts; with an earlier count in ``since=`` it returns the difference.
 
-    ``lookup('ledger', directory, sql=...)`` gives the rows of a query as mappings.
+    ``lookup('ledger', directory, sql=...)`` returns the rows of a query as mappings.
     """
 
     def run(
         self, terms: list[str], variables: dict[str, t.Any] | None = None, **options: t.Any
     ) -> list[dict[str, t.Any] | list[dict[str, t.Any]]]:
-        """Read the ledger in the directory that the only term names."""
+        """Read the ledger. The only term is its directory."""
         path = Path(terms[0], "ledger.sqlite3")
         with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
             connection.row_factory = sqlite3.Row
