@@ -37,7 +37,7 @@ LITTER = (
     "tests/output/litter",
 )
 BELONGS = re.compile(
-    r"(CHANGELOG\.rst|COPYING|FILES\.json|MANIFEST\.json|README\.md|REUSE\.toml|SECURITY\.md"
+    r"(CHANGELOG\.rst|CONTRIBUTING\.md|COPYING|FILES\.json|MANIFEST\.json|README\.md|REUSE\.toml|SECURITY\.md"
     r"|(LICENSES|changelogs|docs|meta|playbooks|plugins|roles|tests)(/[^./][^/]*)*)"
 )
 
