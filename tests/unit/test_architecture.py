@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -23,6 +23,8 @@ from ansible_collections.redtrust.certificate_enroll.tests.unit.imports import (
 ROOT = PLUGINS.parent
 DOCUMENT = ROOT / "docs" / "architecture.md"
 MODULES = "modules"
+# One that is an end, and one that is on its way.
+STATES = ("rejected", "signing")
 
 
 def uses() -> dict[str, set[str]]:
@@ -88,13 +90,40 @@ def recipe(title: str) -> set[str]:
     return set(re.findall(r"^\| `((?:plugins|roles)/[^`]+)`", section[1], re.MULTILINE))
 
 
-def product_files_with(word: str) -> set[str]:
-    """Return the product files that contain a word, except those of the sandbox, which is a server of its own."""
-    found = set()
-    for path in [*(ROOT / "plugins").rglob("*.py"), *(ROOT / "roles").rglob("*.yml")]:
-        relative = path.relative_to(ROOT)
-        if Path("roles/sandbox") not in relative.parents and re.search(
-            rf"\b{word}\b", path.read_text(encoding="utf-8")
-        ):
-            found.add(str(relative))
-    return found
+def product_files_with(pattern: str) -> set[str]:
+    """Return the files of the product that a pattern finds, but for the sandbox, which is a server of its own."""
+    paths = [*(ROOT / "plugins").rglob("*.py"), *(ROOT / "roles").rglob("*.yml")]
+    found = {path.relative_to(ROOT).as_posix() for path in paths if re.search(pattern, path.read_text("utf-8"))}
+    return {name for name in found if not name.startswith("roles/sandbox/")}
+
+
+def test_the_recipe_for_a_field() -> None:
+    assert recipe("A field of csr/create") == product_files_with(r"\bhash_type\b")
+
+
+def test_the_recipe_for_a_signer() -> None:
+    """Examples and advice name a signer where any other would do, and the file of a signer has its own name."""
+    optional = {"plugins/modules/redtrust_sign.py", "roles/issue/tasks/check.yml"}
+    own = {"plugins/module_utils/_signers/local_ca.py": "plugins/module_utils/_signers/<name>.py"}
+    named = product_files_with(r"\blocal_ca\b")
+    assert named >= {*optional, *own}
+    assert recipe("A signer") == {own.get(name, name) for name in named - optional}
+
+
+def test_the_recipe_for_a_generation() -> None:
+    """The modules name one generation in their examples alone. An object identifier has these digits too."""
+    named = product_files_with(r"(?<![\d.])4\.42\b")
+    assert recipe("An API generation") == {name for name in named if not name.startswith("plugins/modules/")}
+
+
+def test_the_recipe_for_an_error() -> None:
+    """Where the parent alone is named, the kind may have to be told apart; the process only raises the parent."""
+    named = product_files_with(r"\bSigner(?:Rejected)?Error\b")
+    assert recipe("An error") == named - {"plugins/module_utils/_signers/process.py"}
+
+
+def test_the_recipe_for_a_state() -> None:
+    """Both words have other uses, so they count as a member, as a literal and as a value in the documentation."""
+    named = {state: product_files_with(rf"State\.{state.upper()}\b|V\({state}\)|[\"']{state}[\"']") for state in STATES}
+    assert all(named.values())
+    assert recipe("A state of a revision") == set().union(*named.values())
