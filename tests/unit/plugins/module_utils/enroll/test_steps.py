@@ -433,7 +433,7 @@ def test_a_request_on_its_way_is_shown_again(world: World) -> None:
     world.request(LONGER)
     for force in (False, True):
         again = world.request(LONGER, force=force)
-        assert (again.action, again.changed) == ("resume", False)
+        assert (again.action, again.reason, again.changed) == ("resume", "requested, to be signed", False)
         assert again.revision == pending_of(world)
 
 
