@@ -131,7 +131,7 @@ def _act(step: Step[Item, Decided], plan: Plan[Decided], store: Store, options: 
 def _after_failure(plan: Plan[Decided], error: RedtrustError, store: Store, options: BatchOptions) -> Outcome:
     """Return the outcome of a failure under the lease, with the revision that the store has now."""
     if isinstance(error, InternalError):
-        attempt(functools.partial(_count, error, plan.enrollment, store, options), options.hide)
+        attempt(functools.partial(_count, error, plan.enrollment, store, options))
     left = plan.enrollment
     with contextlib.suppress(StoreError):
         left = store.enrollment(left.service, left.name)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -170,7 +171,7 @@ class TestAnErrorThatNobodyExpected:
         for times in (1, 2):
             (outcome,) = batch.run_batch(Requesting(store), items("unread"), store, self.options(clock))
             row = store.enrollment("svc", "unread").pending
-            assert row == outcome.revision
+            assert (outcome.action, outcome.revision) == ("none", row)
             assert row is not None
             assert (row.state, row.failures, row.note) == (State.REQUESTED, times, str(outcome.error))
             assert "canary" not in str(row.note)
@@ -304,6 +305,7 @@ class TestLeases:
         clock.alarm = other_finishes
         outcomes = batch.run_batch(step, items("a", "b", "c"), store, options(clock))
         assert [one.action for one in outcomes] == ["issue", "none", "issue"]
+        assert outcomes[1].after == facts_of(outcomes[1].revision), "it is an outcome like any other"
         assert sorted(step.acted) == ["a", "c"]
         assert clock.pauses == [0.05, 0.1, 0.2]
 
@@ -411,8 +413,18 @@ def test_a_service_that_is_down_is_not_asked_for_the_rest(store: SqliteStore, cl
 
 
 @pytest.mark.parametrize(("workers", "expected"), [(1, 1), (3, 3), (50, 6)])
-def test_no_more_workers_than_asked_for(store: SqliteStore, clock: Clock, workers: int, expected: int) -> None:
+def test_no_more_workers_than_asked_for(
+    store: SqliteStore, clock: Clock, monkeypatch: pytest.MonkeyPatch, workers: int, expected: int
+) -> None:
     """The expected number of workers meets at a barrier: fewer would not pass it, and more would be counted."""
+    sizes: list[int | None] = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, max_workers: int | None = None) -> None:
+            sizes.append(max_workers)
+            super().__init__(max_workers)
+
+    monkeypatch.setattr(batch, "ThreadPoolExecutor", Pool)
     together = threading.Barrier(expected)
     lock = threading.Lock()
     at_work: list[int] = [0, 0]
@@ -430,6 +442,7 @@ def test_no_more_workers_than_asked_for(store: SqliteStore, clock: Clock, worker
     outcomes = batch.run_batch(step, items(*"abcdef"), store, options(clock, workers=workers))
     assert [one.error for one in outcomes] == [None] * 6
     assert at_work[1] == expected
+    assert sizes == [expected]
 
 
 def test_an_outcome_when_the_store_fails_as_well(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.backoff import (
     after_failure,
+    after_internal_error,
     refuse_waiting,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.due import Due, RenewBefore
@@ -322,6 +323,10 @@ class TestWaiting:
             refuse_waiting(row(state, **WAITS), NOW)
         refuse_waiting(row(state, **OVER), NOW)
         refuse_waiting(row(state), NOW)
+
+    def test_an_internal_error_counts_for_nothing_where_nothing_is_on_its_way(self) -> None:
+        error = InternalError("x", exception="ValueError", place="here", trace=[])
+        assert after_internal_error(enrollment(current(), row(State.ABANDONED, 2)), error, NOW) is None
 
     @pytest.mark.usefixtures("far_from_utc")
     def test_times_are_in_utc_on_any_machine(self) -> None:

@@ -434,7 +434,7 @@ def test_a_request_on_its_way_is_shown_again(world: World) -> None:
     world.request(LONGER)
     for force in (False, True):
         again = world.request(LONGER, force=force)
-        assert (again.action, again.changed) == ("resume", False)
+        assert (again.action, again.reason, again.changed) == ("resume", "requested, to be signed", False)
         assert again.revision == pending_of(world)
 
 
@@ -866,7 +866,7 @@ class TestFinalizeFails:
         pending = pending_of(world)
         assert (pending.state, pending.failures, pending.note) == ("issued", 1, str(outcome.error))
         assert pending.upload_started, "whatever is in use, it was uploaded"
-        world.finalize()
+        assert kind(world.finalize()) is GateError
         assert pending_of(world).retry_at == NOW + dt.timedelta(hours=1)
 
     @pytest.mark.parametrize("told", ["as it is", "with colons"])
