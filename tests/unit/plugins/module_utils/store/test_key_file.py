@@ -175,7 +175,13 @@ def test_with_nothing_sealed_a_missing_key_is_made(path: Path, key: Path, make: 
         assert latest(store, "b").request_code == CODE
 
 
-@pytest.mark.parametrize("bad", [b"", b"\n", b"AAAA\n", b"no base64 at all, but a text\n", base64.b64encode(bytes(33))])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *(b"", b"\n", b"AAAA\n", b"no base64 at all, but a text\n", base64.b64encode(bytes(33))),
+        b"A" * 20 + b" " + b"A" * 23 + b"=",  # 32 bytes for who skips the space
+    ],
+)
 def test_a_key_that_is_none_is_refused(path: Path, key: Path, bad: bytes) -> None:
     open_store(str(path)).close()
     key.write_bytes(bad)

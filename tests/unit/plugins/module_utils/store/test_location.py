@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -72,6 +73,12 @@ def test_nothing_else_is_left_in_the_directory(tmp_path: Path) -> None:
     open_store(str(tmp_path / "store.db")).close()
     open_store(str(tmp_path / "store.db")).close()
     assert sorted(tmp_path.iterdir()) == [tmp_path / "store.db", tmp_path / "store.db.key"]
+
+
+def test_it_is_made_in_its_own_directory_and_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another directory may be on another file system, from which nothing can be linked, and open to others."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    open_store(str(tmp_path / "store.db")).close()
 
 
 def test_a_directory_that_others_can_read_will_do(tmp_path: Path) -> None:
