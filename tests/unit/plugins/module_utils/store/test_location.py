@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import location
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 
 if t.TYPE_CHECKING:
@@ -148,6 +149,11 @@ def test_what_is_not_a_file_is_refused(tmp_path: Path) -> None:
     refused(tmp_path / "folder" / "..", "does not name a file")
     (tmp_path / "plain").write_text("not a directory")
     refused(tmp_path / "plain" / "store.db")
+
+
+def test_a_device_is_refused() -> None:
+    with pytest.raises(StoreError, match="store /dev/null: this is a device, not a plain file"):
+        location.check_file(Path("/dev/null"))
 
 
 @pytest.mark.parametrize("path", ["", "folder/", ".", "store\0.db"])

@@ -50,12 +50,22 @@ KINDS_REFUSED = [
         "beegfs",
         "lustre",
     ),
+    *("gfs", "ncpfs", "nfs3", "pvfs2", "smbfs"),
     *("fuse", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph-fuse", "fuse.s3fs", "fuse.blobfuse2", "fuse.vmhgfs-fuse"),
     *("fuse.nobody-knows-it",),
 ]
 KINDS_TAKEN = [
     *("ext4", "xfs", "btrfs", "tmpfs", "overlay", "zfs", "f2fs", "fuseblk"),
-    *("fuse.fuse-overlayfs", "fuse.gocryptfs", "fuse.ntfs-3g"),
+    *("fuse.fuse-overlayfs", "fuse.gocryptfs", "fuse.ntfs-3g", "fuse.encfs", "fuse.exfat", "fuse.fuse2fs"),
+    *("fuse.lowntfs-3g", "fuse.mergerfs", "fuse.securefs"),
+]
+# As stat -f of GNU coreutils names them; kafs is its k-afs, the AFS of the kernel.
+MAGIC_REFUSED = [
+    *((0x61636673, "acfs"), (0x5346414F, "afs"), (0x6B414653, "kafs"), (0x00C36400, "ceph"), (0xFF534D42, "cifs")),
+    *((0x73757245, "coda"), (0x19830326, "beegfs"), (0x01161970, "gfs2"), (0x47504653, "gpfs"), (0x013111A8, "ibrix")),
+    *((0x0BD00BD0, "lustre"), (0x564C, "ncp"), (0x6969, "nfs"), (0x7461636F, "ocfs2"), (0x20030528, "orangefs")),
+    *((0xAAD7AAEA, "panfs"), (0x7C7C6673, "prl_fs"), (0x517B, "smb"), (0xFE534D42, "smb2"), (0xBEEFDEAD, "snfs")),
+    *((0x01021997, "9p"), (0x786F4256, "vboxsf"), (0xBACBACBC, "vmhgfs")),
 ]
 
 
@@ -99,10 +109,7 @@ def test_without_proc_there_is_nothing_to_judge_by(tmp_path: Path) -> None:
     SqliteStore(str(tmp_path / "store.db"), mountinfo=str(tmp_path / "missing")).close()
 
 
-@pytest.mark.parametrize(
-    ("magic", "kind"),
-    [(0x6969, "nfs"), (0x00C36400, "ceph"), (0x01021997, "9p"), (0x786F4256, "vboxsf"), (0xFE534D42, "smb2")],
-)
+@pytest.mark.parametrize(("magic", "kind"), MAGIC_REFUSED)
 def test_statfs_counts_whatever_the_mount_is_called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, magic: int, kind: str
 ) -> None:
@@ -130,6 +137,24 @@ def test_the_magic_number_is_the_one_that_coreutils_reads(path: str) -> None:
 
 def test_what_cannot_be_asked_has_none(tmp_path: Path) -> None:
     assert mounts._magic(tmp_path / "missing") is None
+
+
+def _not_linked(_name: object) -> object:
+    raise OSError("Dynamic loading not supported")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sys.platform", "darwin"),
+        ("ctypes", None),
+        ("ctypes.CDLL", _not_linked),
+        ("ctypes.CDLL", lambda _name: object()),
+    ],
+)
+def test_a_system_that_cannot_be_asked_has_none(monkeypatch: pytest.MonkeyPatch, name: str, value: object) -> None:
+    monkeypatch.setattr(f"{mounts.__name__}.{name}", value)
+    assert mounts._magic(Path("/")) is None
 
 
 @pytest.mark.process
@@ -170,6 +195,7 @@ JOB = r"""
 31 27 253:2 / /srv/redtrust rw,relatime - ext4 /dev/vdb rw
 32 29 253:2 / /runner/redtrust rw,relatime - ext4 /dev/vdb rw
 33 31 0:42 / /srv/redtrust/scratch rw - tmpfs tmpfs rw
+35 31 0:43 / /srv/redtrust/older rw - ramfs none rw
 34 27 253:2 / /my\040volume rw,relatime - ext4 /dev/vdb rw
 """
 
@@ -189,6 +215,7 @@ JOB = r"""
         ("/runner/project/store.db", False),
         ("/runner/artifacts/1/store.db", False),
         ("/srv/redtrust/scratch/store.db", False),
+        ("/srv/redtrust/older/store.db", False),
     ],
 )
 def test_what_outlives_the_container_of_a_job(tmp_path: Path, path: str, volume: bool) -> None:

@@ -117,7 +117,8 @@ def test_every_field_has_its_column() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "value"), [("state", "melted"), ("spec", "{}"), ("chain", "[1]"), ("chain", '["?"]'), ("updated_at", "then")]
+    ("column", "value"),
+    [("state", "melted"), ("spec", "{}"), ("chain", "[1]"), ("chain", '["?"]'), ("updated_at", "then")],
 )
 def test_a_row_of_another_release_names_store_and_row(make: MakeRevision, column: str, value: str) -> None:
     row = revision_rows.to_row(make(revision=7, request_code="R-SECRET"), KEY)
