@@ -18,7 +18,7 @@ import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Revision, State
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import revision_rows, schema
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import key_file, revision_rows, schema
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store, open_store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.key_file import Key
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
@@ -144,6 +144,14 @@ def test_the_key_stays_as_it_is(path: Path, key: Path, make: MakeRevision) -> No
     assert (key.read_bytes(), key.stat().st_ino) == before
 
 
+def test_of_two_runs_that_make_a_key_the_first_one_has_made_it(key: Path) -> None:
+    key_file.make(key)
+    before = key.read_bytes()
+    key_file.make(key)
+    assert key.read_bytes() == before
+    assert list(key.parent.iterdir()) == [key]
+
+
 def test_a_reader_needs_no_key_and_has_no_request_code(path: Path, key: Path, make: MakeRevision) -> None:
     with open_store(str(path)) as store:
         store.put(make(request_code=CODE, csr=b"\x30\x00"))
@@ -163,6 +171,19 @@ def test_a_key_that_is_missing_is_not_made_anew(path: Path, key: Path, make: Mak
         open_store(str(path))
     assert str(path) in str(caught.value)
     assert content(path) == before
+
+
+@pytest.mark.parametrize("version", range(2, len(schema.MIGRATIONS) + 1))
+def test_an_upgrade_that_was_cut_off_after_the_codes_were_sealed_needs_their_key(
+    path: Path, key: Path, make: MakeRevision, version: int
+) -> None:
+    with open_store(str(path)) as store:
+        store.put(make(request_code=CODE))
+    with sqlite_of(path) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+    key.unlink()
+    with pytest.raises(StoreError, match=f"{key} is missing"):
+        open_store(str(path))
 
 
 def test_with_nothing_sealed_a_missing_key_is_made(path: Path, key: Path, make: MakeRevision) -> None:

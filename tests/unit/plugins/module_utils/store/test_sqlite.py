@@ -246,6 +246,45 @@ def test_many_may_upgrade_at_once(path: Path) -> None:
         assert list(pool.map(upgrade, range(16))) == [len(NEXT)] * 16
 
 
+class LogIsTaken(sqlite3.Connection):
+    """A connection that finds another process emptying the log, so many times."""
+
+    times = 0
+
+    def execute(self, statement: str, *rest: t.Any) -> sqlite3.Cursor:
+        if "wal_checkpoint" in statement and self.times:
+            self.times -= 1
+            return super().execute("SELECT 1, -1, -1")
+        return super().execute(statement, *rest)
+
+
+@pytest.mark.parametrize("times", [0, 1, 3])
+def test_an_upgrade_waits_for_another_process_that_empties_the_log(
+    filled: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(schema.time, "sleep", pauses.append)
+    with contextlib.closing(sqlite3.connect(filled, isolation_level=None, factory=LogIsTaken)) as connection:
+        connection.times = times
+        schema.upgrade(connection, KEY, (*schema.MIGRATIONS, ()))
+        assert schema.pragma(connection, "user_version") == len(schema.MIGRATIONS) + 1
+    assert len(pauses) == times
+    assert all(0 < pause < 1 for pause in pauses)
+
+
+def test_an_upgrade_does_not_wait_for_the_log_for_ever(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as for any other lock, by a clock of its own."""
+    pauses: list[float] = []
+    monkeypatch.setattr(schema.time, "monotonic", lambda: 1000.0 + sum(pauses))
+    monkeypatch.setattr(schema.time, "sleep", pauses.append)
+    with contextlib.closing(sqlite3.connect(filled, timeout=2, isolation_level=None, factory=LogIsTaken)) as connection:
+        connection.times = 1000
+        with pytest.raises(sqlite3.OperationalError, match="database is locked"):
+            schema.upgrade(connection, KEY, (*schema.MIGRATIONS, ()))
+        assert schema.recognise(connection, "") == len(schema.MIGRATIONS)
+    assert 1.9 < sum(pauses) < 2.1
+
+
 def test_a_copy_made_by_vacuum_is_a_store(filled: Path) -> None:
     copy = filled.with_name("copy.db")
     with raw(filled) as connection:
