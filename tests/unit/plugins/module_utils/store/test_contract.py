@@ -23,6 +23,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import PENDING, Enrollment, State
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Lease, Store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.base import stale
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.fault_points import UnexpectedError
 
 if t.TYPE_CHECKING:
@@ -141,6 +142,10 @@ def test_one_revision_at_most_is_finalized(store: Store, make: MakeRevision) -> 
     with pytest.raises(StaleRevisionError, match=r"revision 2.* revision 1, attempt 1 is finalized already"):
         store.put(issued.moved(State.FINALIZED))
     assert store.enrollment("redtrust", "www").revisions == (first, issued)
+
+
+def test_a_rival_that_is_gone_by_now_was_another_run(make: MakeRevision) -> None:
+    assert "another run was first; nothing was written" in str(stale(make(), Enrollment("redtrust", "www")))
 
 
 @pytest.mark.parametrize("state", NOT_PENDING)

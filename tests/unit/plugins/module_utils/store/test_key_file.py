@@ -112,20 +112,6 @@ def test_a_request_code_that_was_dropped_is_in_no_page(path: Path, make: MakeRev
     assert not [code for code in sealed if code[:12] in found or code[-12:] in found]
 
 
-def test_each_connection_overwrites_what_it_deletes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some builds of SQLite do so anyway, so this one is told not to."""
-    connect = sqlite3.connect
-
-    def careless(*arguments: t.Any, **options: t.Any) -> sqlite3.Connection:
-        connection: sqlite3.Connection = connect(*arguments, **options)
-        connection.execute("PRAGMA secure_delete = OFF")
-        return connection
-
-    monkeypatch.setattr(sqlite3, "connect", careless)
-    with SqliteStore(str(path)) as store:
-        assert schema.pragma(store._connection(), "secure_delete") == 1
-
-
 def test_a_key_is_32_random_bytes_of_its_own(tmp_path: Path) -> None:
     for name in ("one", "two"):
         open_store(str(tmp_path / name)).close()

@@ -58,11 +58,42 @@ def filled(path: Path, make: MakeRevision) -> Path:
     return path
 
 
+CARELESS = (
+    "synchronous = OFF",
+    "foreign_keys = OFF",
+    "trusted_schema = ON",
+    "cell_size_check = OFF",
+    "secure_delete = OFF",
+)
+
+
+@pytest.fixture
+def careless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A SQLite that was built with other defaults: each connection begins with them."""
+    connect = sqlite3.connect
+
+    def careless_connect(*arguments: t.Any, **options: t.Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*arguments, **options)
+        for setting in CARELESS:
+            connection.execute(f"PRAGMA {setting}")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", careless_connect)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("trusted_schema", 0), ("cell_size_check", 1)],
+    [
+        ("journal_mode", "wal"),
+        ("synchronous", 2),
+        ("foreign_keys", 1),
+        ("trusted_schema", 0),
+        ("cell_size_check", 1),
+        ("secure_delete", 1),
+    ],
 )
 @pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.usefixtures("careless")
 def test_what_is_committed_is_on_the_disk_and_readers_do_not_wait(
     path: Path, read_only: bool, name: str, value: object
 ) -> None:
