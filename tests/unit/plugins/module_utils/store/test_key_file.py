@@ -138,6 +138,15 @@ def test_of_two_runs_that_make_a_key_the_first_one_has_made_it(key: Path) -> Non
     assert list(key.parent.iterdir()) == [key]
 
 
+def test_a_key_that_is_taken_away_while_it_is_made_is_missed(
+    path: Path, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_file, "make", lambda _path: None)
+    with pytest.raises(StoreError, match=f"store {path}: its key {key} was removed while it was being made; run again"):
+        open_store(str(path))
+    assert content(path) == {}
+
+
 def test_a_reader_needs_no_key_and_has_no_request_code(path: Path, key: Path, make: MakeRevision) -> None:
     with open_store(str(path)) as store:
         store.put(make(request_code=CODE, csr=b"\x30\x00"))

@@ -18,7 +18,7 @@ import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import State
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import schema
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import schema, sqlite_file
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.key_file import Key
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
@@ -371,6 +371,36 @@ def test_each_error_of_the_system_has_its_next_step(path: Path, number: int, adv
         store._explained(),
     ):
         raise OSError(number, said)
+
+
+def test_a_copy_that_another_program_reads_is_a_store_as_it_is(filled: Path) -> None:
+    copy = filled.with_name("copy.db")
+    with raw(filled) as connection:
+        connection.execute("VACUUM INTO ?", (str(copy),))
+    copy.chmod(0o600)
+    with raw(copy) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM revisions").fetchone()
+        with SqliteStore(str(copy), patience=0.01) as store:
+            assert len(store.enrollments()) == 40
+        assert schema.pragma(reader, "journal_mode") == "delete"
+
+
+class DiskFails(sqlite3.Connection):
+    """A connection that cannot change the file."""
+
+    def execute(self, statement: str, *rest: t.Any) -> sqlite3.Cursor:
+        if "journal_mode" in statement:
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().execute(statement, *rest)
+
+
+def test_a_disk_that_fails_when_the_log_is_made_is_an_error(filled: Path) -> None:
+    with (
+        contextlib.closing(sqlite3.connect(filled, factory=DiskFails)) as connection,
+        pytest.raises(sqlite3.OperationalError, match="disk I/O error"),
+    ):
+        sqlite_file.log_ahead(connection)
 
 
 def test_one_that_stays_locked_says_so(path: Path, make: MakeRevision) -> None:
