@@ -342,6 +342,17 @@ def test_a_store_of_the_first_release_is_sealed_without_a_trace(
         assert latest(store, "1").request_code == f"{CODE} of 1"
 
 
+def test_an_upgrade_gives_each_row_of_a_large_store_its_checksum(path: Path, make: MakeRevision) -> None:
+    """It reads a thousand at a time."""
+    with open_store(str(path)) as store:
+        store.put(*(make(f"{number:04}") for number in range(2001)))
+    with sqlite_of(path) as connection:
+        connection.execute("UPDATE revisions SET checksum = NULL")
+        schema._sum_up(connection, KEY)
+    with open_store(str(path)) as store:
+        assert len(store.enrollments()) == 2001
+
+
 def test_an_upgrade_that_was_cut_off_is_finished_by_the_next_run(path: Path, key: Path, make: MakeRevision) -> None:
     with sqlite_of(path) as connection:
         fill_first_release(connection, make)
