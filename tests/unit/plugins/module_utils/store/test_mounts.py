@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -120,7 +121,7 @@ def test_statfs_counts_whatever_the_mount_is_called(
 
 
 def test_one_of_fuse_that_no_mount_names_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mounts, "_magic", lambda _path: mounts.FUSE_MAGIC)
+    monkeypatch.setattr(mounts, "_magic", lambda _path: 0x65735546)
     with pytest.raises(StoreError, match=r"network file system .fuse.*not known to be local"):
         SqliteStore(str(tmp_path / "store.db"), mountinfo=str(tmp_path / "missing"))
 
@@ -147,7 +148,6 @@ def _not_linked(_name: object) -> object:
     ("name", "value"),
     [
         ("sys.platform", "darwin"),
-        ("ctypes", None),
         ("ctypes.CDLL", _not_linked),
         ("ctypes.CDLL", lambda _name: object()),
     ],
@@ -155,6 +155,16 @@ def _not_linked(_name: object) -> object:
 def test_a_system_that_cannot_be_asked_has_none(monkeypatch: pytest.MonkeyPatch, name: str, value: object) -> None:
     monkeypatch.setattr(f"{mounts.__name__}.{name}", value)
     assert mounts._magic(Path("/")) is None
+
+
+def test_a_python_without_ctypes_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    spec = importlib.util.spec_from_file_location(mounts.__name__, str(mounts.__file__))
+    assert spec is not None
+    assert spec.loader is not None
+    without = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(without)
+    assert without._magic(Path("/")) is None
 
 
 @pytest.mark.process
