@@ -90,6 +90,7 @@ def careless(monkeypatch: pytest.MonkeyPatch) -> None:
         ("trusted_schema", 0),
         ("cell_size_check", 1),
         ("secure_delete", 1),
+        ("busy_timeout", 30000),
     ],
 )
 @pytest.mark.parametrize("read_only", [False, True])
@@ -97,7 +98,7 @@ def careless(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_committed_is_on_the_disk_and_readers_do_not_wait(
     path: Path, read_only: bool, name: str, value: object
 ) -> None:
-    """Each connection is as careful as SQLite can be; 2 is FULL."""
+    """Each connection is as careful as SQLite can be, and waits for half a minute; 2 is FULL."""
     open_store(str(path)).close()
     with SqliteStore(str(path), read_only=read_only) as store:
         assert schema.pragma(store._connection(), name) == value
