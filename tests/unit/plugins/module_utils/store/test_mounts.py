@@ -120,6 +120,16 @@ def test_statfs_counts_whatever_the_mount_is_called(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_statfs_is_asked_about_the_last_directory_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+    monkeypatch.setattr(mounts, "_magic", asked.append)
+    mounts.shared_kind(tmp_path / "new" / "folders" / "store.db")
+    mounts.shared_kind(Path("/store.db"))
+    assert asked == [tmp_path, Path("/")]
+
+
 def test_one_of_fuse_that_no_mount_names_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mounts, "_magic", lambda _path: 0x65735546)
     with pytest.raises(StoreError, match=r"network file system .fuse.*not known to be local"):
