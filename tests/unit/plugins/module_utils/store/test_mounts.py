@@ -106,6 +106,11 @@ def test_a_local_file_system_will_do(tmp_path: Path, kind: str) -> None:
     SqliteStore(str(tmp_path / "store.db"), mountinfo=str(mountinfo)).close()
 
 
+def test_a_mount_point_may_be_any_bytes(tmp_path: Path) -> None:
+    (tmp_path / "mountinfo").write_bytes(b"40 27 0:50 / /caf\xe9 rw - nfs4 filer:/export rw\n")
+    assert mounts.shared_kind(Path(os.fsdecode(b"/caf\xe9/store.db")), str(tmp_path / "mountinfo")) == "nfs4"
+
+
 def test_without_proc_there_is_nothing_to_judge_by(tmp_path: Path) -> None:
     SqliteStore(str(tmp_path / "store.db"), mountinfo=str(tmp_path / "missing")).close()
 
