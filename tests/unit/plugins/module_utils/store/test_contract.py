@@ -247,7 +247,7 @@ def test_a_closed_store_says_so(open_again: OpenStore) -> None:
     store = open_again()
     store.close()
     store.close()
-    with pytest.raises(StoreError, match="closed"):
+    with pytest.raises(StoreError, match="it was closed"):
         store.enrollments()
 
 

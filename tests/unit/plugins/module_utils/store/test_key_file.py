@@ -326,7 +326,7 @@ def test_a_store_of_the_first_release_is_sealed_without_a_trace(
             shutil.copy(f"{first}{suffix}", f"{path}{suffix}")
             os.chmod(f"{path}{suffix}", 0o600)  # noqa: PTH101
     assert shown(path, f"{CODE} of 35") == ["store.db-wal" if crashed else "store.db"], "where a row was deleted"
-    with pytest.raises(StoreError, match=r"older release.*upgrades"):
+    with pytest.raises(StoreError, match=f"store {path}: an older release.*upgrades"):
         open_store(str(path), read_only=True)
     with open_store(str(path)) as store:
         assert shown(path, CODE) == []

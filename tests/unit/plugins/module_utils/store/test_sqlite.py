@@ -235,7 +235,7 @@ def test_a_store_without_tables_yet_is_brought_up(path: Path, make: MakeRevision
     with raw(path) as connection:
         connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         connection.execute("PRAGMA user_version = 0")
-    with pytest.raises(StoreError, match=r"older release.*upgrades"):
+    with pytest.raises(StoreError, match=f"store {path}: an older release.*upgrades"):
         open_store(str(path), read_only=True)
     with open_store(str(path)) as store:
         store.put(make())
@@ -453,6 +453,24 @@ def test_a_reader_finds_nothing_where_there_is_nothing(path: Path, make: MakeRev
         with open_store(str(missing)) as store:
             stored = store.put(make())
         assert reader.enrollment("redtrust", "www").revisions == stored
+
+
+def test_a_reader_goes_on_with_the_file_that_it_opened(filled: Path) -> None:
+    with open_store(str(filled), read_only=True) as reader:
+        assert len(reader.enrollments()) == 40
+        away = filled.rename(filled.with_name("away"))
+        assert len(reader.enrollments()) == 40, "a file that is gone is not one that never was"
+        away.rename(filled)
+
+
+def test_a_reader_looks_at_a_file_system_that_is_mounted_later(path: Path, tmp_path: Path) -> None:
+    mountinfo = tmp_path / "mountinfo"
+    mountinfo.write_text("27 1 254:0 / / rw - ext4 /dev/vda1 rw\n")
+    with SqliteStore(str(path), read_only=True, mountinfo=str(mountinfo)) as reader:
+        assert reader.enrollments() == []
+        mountinfo.write_text(f"40 27 0:50 / {tmp_path} rw - nfs4 filer:/export rw\n")
+        with pytest.raises(StoreError, match="network file system"):
+            reader.enrollments()
 
 
 def test_a_reader_leaves_everything_as_it_is(filled: Path) -> None:
