@@ -103,8 +103,23 @@ def test_a_directory_of_another_user_is_refused(tmp_path: Path) -> None:
     refused(tmp_path / "theirs" / "store.db", "12345")
 
 
+@root_only
+def test_a_directory_of_root_will_do_for_anybody() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "store.db")
+        path.write_text("what is in it is not looked at")
+        path.chmod(0o600)
+        path.parent.chmod(0o755)
+        os.chown(path, 12345, -1)
+        os.seteuid(12345)
+        try:
+            assert location.check(path)
+        finally:
+            os.seteuid(0)
+
+
 @pytest.mark.parametrize("bits", [0o640, 0o620, 0o604, 0o666])
-@pytest.mark.parametrize("suffix", ["", "-wal", ".key"])
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal", ".key"])
 def test_a_file_that_others_can_use_is_refused(tmp_path: Path, bits: int, suffix: str) -> None:
     path = tmp_path / "store.db"
     open_store(str(path)).close()
@@ -131,6 +146,12 @@ def test_a_symbolic_link_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere.db").exists()
 
 
+def test_a_name_alone_is_one_in_this_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    open_store("store.db").close()
+    assert (tmp_path / "store.db").is_file()
+
+
 def test_a_link_in_the_way_to_the_directory_is_followed(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
@@ -148,7 +169,7 @@ def test_what_is_not_a_file_is_refused(tmp_path: Path) -> None:
     refused(tmp_path / "socket", "a socket")
     refused(tmp_path / "folder" / "..", "does not name a file")
     (tmp_path / "plain").write_text("not a directory")
-    refused(tmp_path / "plain" / "store.db")
+    refused(tmp_path / "plain" / "store.db", f"{tmp_path / 'plain'} is not a directory")
 
 
 def test_a_device_is_refused() -> None:
