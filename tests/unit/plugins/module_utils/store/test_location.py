@@ -192,6 +192,22 @@ def test_a_log_without_its_file_is_refused(tmp_path: Path, suffix: str) -> None:
     assert list(tmp_path.iterdir()) == [log]
 
 
+def test_a_log_whose_file_another_run_is_just_making_is_none_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, log = tmp_path / "store.db", tmp_path / "store.db-wal"
+    log.touch(0o600)
+    lexists = os.path.lexists
+
+    def made_by_now(one: Path) -> bool:
+        if one == log:
+            path.touch(0o600)
+        return lexists(one)
+
+    monkeypatch.setattr(os.path, "lexists", made_by_now)
+    assert location.check(path)
+
+
 def test_a_name_that_a_uri_would_misread_is_taken_as_it_is(tmp_path: Path, make: MakeRevision) -> None:
     path = tmp_path / "50% of #1?mode=memory&x= \u00e4.db"
     with open_store(str(path)) as store:
