@@ -320,6 +320,11 @@ class TestLog:
         log.write_bytes(flipped(log.read_bytes(), bit))
         assert wal.is_damaged(log)
 
+    def test_one_whose_header_was_lost_is_damaged(self, log: Path) -> None:
+        """The checksum of zeros is zero."""
+        log.write_bytes(bytes(32) + log.read_bytes()[32:])
+        assert wal.is_damaged(log)
+
     @pytest.mark.parametrize("length", [0, 1, 31, 32, 33, 32 + FRAME - 1])
     def test_one_without_a_frame_is_whole(self, log: Path, length: int) -> None:
         log.write_bytes(log.read_bytes()[:length])
