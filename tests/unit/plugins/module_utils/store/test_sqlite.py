@@ -11,6 +11,7 @@ import errno
 import os
 import shutil
 import sqlite3
+import time
 import typing as t
 from pathlib import Path
 
@@ -295,7 +296,7 @@ def test_an_upgrade_waits_for_another_process_that_empties_the_log(
     filled: Path, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(schema.time, "sleep", pauses.append)
+    monkeypatch.setattr(time, "sleep", pauses.append)
     with contextlib.closing(sqlite3.connect(filled, isolation_level=None, factory=LogIsTaken)) as connection:
         connection.times = times
         schema.upgrade(connection, KEY, (*schema.MIGRATIONS, ()))
@@ -307,8 +308,8 @@ def test_an_upgrade_waits_for_another_process_that_empties_the_log(
 def test_an_upgrade_does_not_wait_for_the_log_for_ever(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as for any other lock, by a clock of its own."""
     pauses: list[float] = []
-    monkeypatch.setattr(schema.time, "monotonic", lambda: 1000.0 + sum(pauses))
-    monkeypatch.setattr(schema.time, "sleep", pauses.append)
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0 + sum(pauses))
+    monkeypatch.setattr(time, "sleep", pauses.append)
     with contextlib.closing(sqlite3.connect(filled, timeout=2, isolation_level=None, factory=LogIsTaken)) as connection:
         connection.times = 1000
         with pytest.raises(sqlite3.OperationalError, match="database is locked"):
@@ -372,6 +373,12 @@ def test_each_error_of_the_system_has_its_next_step(path: Path, number: int, adv
         store._explained(),
     ):
         raise OSError(number, said)
+
+
+def test_of_two_runs_that_make_a_store_the_first_one_has_made_it(filled: Path) -> None:
+    before = {file: file.read_bytes() for file in filled.parent.iterdir()}
+    sqlite_file.create(filled, 1.0)
+    assert {file: file.read_bytes() for file in filled.parent.iterdir()} == before
 
 
 def test_a_copy_that_another_program_reads_is_a_store_as_it_is(filled: Path) -> None:
