@@ -29,6 +29,7 @@ _TWO_WORDS = re.compile(r"[A-Za-z]\S* +\S*[A-Za-z]")
 _SQL = re.compile(r"\s*(ALTER|BEGIN|COMMIT|CREATE|DELETE|DROP|INSERT|PRAGMA|ROLLBACK|SELECT|UPDATE|VACUUM|WHERE)\b")
 _TEXTS = (cst.SimpleString, cst.FormattedString, cst.ConcatenatedString)
 _FOR_TYPES = (cst.Annotation, cst.Decorator, cst.Import, cst.ImportFrom)
+_GENERIC = {"dict", "frozenset", "list", "set", "tuple", "type"}
 _TYPING = {"cast", "NewType", "TypeVar"}
 
 
@@ -191,11 +192,13 @@ def _is_left_out(node: cst.CSTNode) -> bool:
 
 
 def _is_alias(value: cst.BaseExpression) -> bool:
-    """Return whether a value is a type: ``t.Mapping[str, int]``, ``t.TypeVar("T")``."""
+    """Return whether a value is a type: ``t.Mapping[str, int]``, ``tuple[int, int]``, ``t.TypeVar("T")``."""
     if isinstance(value, cst.Call):
         return _name(value.func) in _TYPING
     if isinstance(value, cst.Subscript) and isinstance(value.value, cst.Attribute):
         return _name(value.value.value) in ("t", "c")
+    if isinstance(value, cst.Subscript):
+        return _name(value.value) in _GENERIC
     return False
 
 

@@ -127,7 +127,7 @@ def is_on_volume(path: str, mountinfo: str = MOUNTINFO) -> bool:
 
 
 def _nearest(path: pathlib.Path) -> pathlib.Path:
-    return next((one for one in path.parents if one.exists()), pathlib.Path("/"))
+    return next(one for one in path.parents if one.exists())
 
 
 def _read(mountinfo: str) -> str:

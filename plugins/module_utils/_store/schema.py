@@ -42,7 +42,7 @@ def _sum_up(connection: sqlite3.Connection, _key: Key) -> None:
     """Give each row its checksum. Few are read at a time: a store may be larger than memory."""
     columns = ", ".join(revision_rows.COLUMNS)
     some = f"SELECT rowid, {columns} FROM revisions WHERE rowid > ? ORDER BY rowid LIMIT 1000"  # noqa: S608
-    last = -1
+    last = 0
     while rows := connection.execute(some, (last,)).fetchall():
         sums = [(revision_rows.checksum(values), rowid) for rowid, *values in rows]
         connection.executemany("UPDATE revisions SET checksum = ? WHERE rowid = ?", sums)

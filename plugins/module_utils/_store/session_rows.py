@@ -14,14 +14,15 @@ import sqlite3
 from .._errors import StaleRevisionError
 
 SELECT = "SELECT generation, sealed FROM sessions WHERE key = ? AND sealed IS NOT NULL"
-_STORED = "SELECT generation, sealed IS NOT NULL FROM sessions WHERE key = ?"
+# The generation of the row, and the one that a run must have read: it reads 0 where the session is forgotten.
+_STORED = "SELECT generation, CASE WHEN sealed IS NULL THEN 0 ELSE generation END FROM sessions WHERE key = ?"
 _WRITE = "INSERT OR REPLACE INTO sessions (key, generation, sealed) VALUES (?, ?, ?)"
 
 
 def put(connection: sqlite3.Connection, key: str, sealed: bytes | None, generation: int) -> int:
     """Write a session by the rules of Store.put_session."""
-    stored, is_there = connection.execute(_STORED, (key,)).fetchone() or (0, False)
-    if generation != (stored if is_there else 0):
+    stored, expected = connection.execute(_STORED, (key,)).fetchone() or (0, 0)
+    if generation != expected:
         raise StaleRevisionError(
             "the kept session was not changed: another run was first; nothing was written, run again"
         )

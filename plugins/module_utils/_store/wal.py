@@ -74,10 +74,8 @@ def _first_damage(log: pathlib.Path) -> t.Any:
 
 
 def _is_header(header: bytes) -> bool:
-    magic, _version, page_size, _number, _salt, _salt_2, *sums = _HEADER.unpack(header)
-    if magic & ~1 != _MAGIC or not 512 <= page_size <= 65536:
-        return False
-    return _sums(header[:24], (0, 0), magic) == tuple(sums)
+    magic, *_others, sum_1, sum_2 = _HEADER.unpack(header)
+    return magic & ~1 == _MAGIC and _sums(header[:24], (0, 0), magic) == (sum_1, sum_2)
 
 
 def _frames(stream: t.IO[bytes], header: bytes) -> t.Iterator[_Frame]:

@@ -10,6 +10,7 @@ import dataclasses
 import datetime as dt
 import errno
 import itertools
+import time
 import typing as t
 
 import pytest
@@ -21,7 +22,8 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     StoreError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import PENDING, Enrollment, State
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Lease, Store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.base import stale
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.fault_points import UnexpectedError
 
 if t.TYPE_CHECKING:
@@ -71,6 +73,14 @@ def test_a_new_row_has_the_time_of_the_store(store: Store, make: MakeRevision) -
     (stored,) = store.put(make(created_at=long_ago, updated_at=long_ago))
     assert stored.created_at == stored.updated_at
     assert stored.created_at != long_ago
+
+
+def test_the_time_of_the_store_is_that_of_now(store: Store, make: MakeRevision) -> None:
+    before = dt.datetime.now(dt.timezone.utc)
+    (stored,) = store.put(make())
+    after = dt.datetime.now(dt.timezone.utc)
+    assert stored.created_at is not None
+    assert before - dt.timedelta(milliseconds=1) <= stored.created_at <= after, "it is told to the millisecond"
 
 
 def test_a_row_that_is_used_again_begins_anew(store: Store, make: MakeRevision) -> None:
@@ -132,6 +142,10 @@ def test_one_revision_at_most_is_finalized(store: Store, make: MakeRevision) -> 
     with pytest.raises(StaleRevisionError, match=r"revision 2.* revision 1, attempt 1 is finalized already"):
         store.put(issued.moved(State.FINALIZED))
     assert store.enrollment("redtrust", "www").revisions == (first, issued)
+
+
+def test_a_rival_that_is_gone_by_now_was_another_run(make: MakeRevision) -> None:
+    assert "another run was first; nothing was written" in str(stale(make(), Enrollment("redtrust", "www")))
 
 
 @pytest.mark.parametrize("state", NOT_PENDING)
@@ -233,7 +247,7 @@ def test_a_closed_store_says_so(open_again: OpenStore) -> None:
     store = open_again()
     store.close()
     store.close()
-    with pytest.raises(StoreError, match="closed"):
+    with pytest.raises(StoreError, match="it was closed"):
         store.enrollments()
 
 
@@ -250,6 +264,17 @@ def test_a_lease_that_is_over_can_be_had(store: Store) -> None:
     store.acquire(["a"], "first", 0)
     assert store.acquire(["a"], "second", 3600) == {}
     assert store.acquire(["a"], "first", 3600)["a"].holder == "second"
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
+def test_the_end_of_a_lease_is_told_in_utc(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    ends = dt.datetime(2026, 11, 23, 12, tzinfo=dt.timezone(dt.timedelta(hours=2)))
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        advice = Lease("a", "first", ends).advice
+    time.tzset()
+    assert "can be had after 2026-11-23T10:00:00Z" in advice
 
 
 def test_ones_own_lease_can_be_extended(store: Store) -> None:

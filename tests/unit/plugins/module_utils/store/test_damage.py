@@ -257,6 +257,26 @@ def test_a_lease_that_cannot_be_read_is_an_error_of_the_store(tmp_path: Path) ->
 FRAME = 24 + 4096
 
 
+def sums(words: c.Iterable[int], first: int, second: int) -> tuple[int, int]:
+    """Return the checksum of a log as the description of its format has it."""
+    for one, other in zip(*[iter(words)] * 2, strict=True):
+        first = (first + one + second) % 2**32
+        second = (second + other + first) % 2**32
+    return first, second
+
+
+def as_the_other_machine_writes_it(content: bytes) -> bytes:
+    """Return a log with the checksums that a big-endian machine writes."""
+    begin = struct.pack(">I", 0x377F0683) + content[4:24]
+    found = sums(struct.unpack(">6I", begin), 0, 0)
+    written = begin + struct.pack(">2I", *found)
+    for start in range(32, len(content), FRAME):
+        frame = content[start : start + FRAME]
+        found = sums(struct.unpack(">1026I", frame[:8] + frame[24:]), *found)
+        written += frame[:16] + struct.pack(">2I", *found) + frame[24:]
+    return written
+
+
 class TestLog:
     """Facts that the frames of a log show; SQLite itself wrote them."""
 
@@ -271,6 +291,44 @@ class TestLog:
     def test_one_that_is_not_there(self, tmp_path: Path) -> None:
         assert not wal.is_damaged(tmp_path / LOG)
         assert wal.size(tmp_path / LOG) == 0
+
+    def test_one_of_a_machine_with_the_other_byte_order(self, log: Path, samples: dict[str, Sample]) -> None:
+        sample = samples["killed"]
+        other = as_the_other_machine_writes_it(sample.files[LOG])
+        log.write_bytes(other)
+        assert not wal.is_damaged(log)
+        log.write_bytes(flipped(other, 8 * 5000))
+        assert wal.is_damaged(log)
+        assert outcome(lay(log.parent, {**sample.files, LOG: other}), read_only=False) == sample.last
+
+    @pytest.mark.parametrize("page_size", [512, 65536])
+    def test_one_with_the_smallest_and_the_largest_pages(self, tmp_path: Path, page_size: int) -> None:
+        log = tmp_path / LOG
+        with contextlib.closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as connection:
+            connection.execute(f"PRAGMA page_size = {page_size}")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("CREATE TABLE x (y)")
+            for number in range(4):
+                connection.execute("INSERT INTO x VALUES (?)", (number,))
+            content = log.read_bytes()
+            assert not wal.is_damaged(log)
+            (tmp_path / "copy").write_bytes(flipped(content, 8 * (32 + 24 + page_size + 24)))
+        assert wal.is_damaged(tmp_path / "copy")
+
+    @pytest.mark.parametrize("bit", range(0, 8 * 32, 7))
+    def test_one_whose_header_changed_is_damaged(self, log: Path, bit: int) -> None:
+        log.write_bytes(flipped(log.read_bytes(), bit))
+        assert wal.is_damaged(log)
+
+    def test_one_whose_header_was_lost_is_damaged(self, log: Path) -> None:
+        """The checksum of zeros is zero."""
+        log.write_bytes(bytes(32) + log.read_bytes()[32:])
+        assert wal.is_damaged(log)
+
+    @pytest.mark.parametrize("length", [0, 1, 31, 32, 33, 32 + FRAME - 1])
+    def test_one_without_a_frame_is_whole(self, log: Path, length: int) -> None:
+        log.write_bytes(log.read_bytes()[:length])
+        assert not wal.is_damaged(log)
 
     def test_the_rest_of_an_earlier_use_is_no_damage(self, log: Path) -> None:
         """After a checkpoint SQLite starts the log again, over its old content."""

@@ -25,15 +25,16 @@ class Beats:
             self.enough.set()
 
 
-def beating() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name == "heartbeat"]
+def beating() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "heartbeat"]
 
 
 def test_it_beats_until_the_work_is_done() -> None:
     beats = Beats()
     with heartbeat(beats, 0.03):
         assert beats.enough.wait(30)
-        assert len(beating()) == 1
+        (thread,) = beating()
+        assert thread.daemon, "a process that ends does not wait for it"
     assert beating() == []
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Revision, State
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import revision_rows, schema
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import key_file, revision_rows, schema
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store, open_store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.key_file import Key
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
@@ -112,20 +112,6 @@ def test_a_request_code_that_was_dropped_is_in_no_page(path: Path, make: MakeRev
     assert not [code for code in sealed if code[:12] in found or code[-12:] in found]
 
 
-def test_each_connection_overwrites_what_it_deletes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some builds of SQLite overwrite anyway, so this test turns it off."""
-    connect = sqlite3.connect
-
-    def careless(*arguments: t.Any, **options: t.Any) -> sqlite3.Connection:
-        connection: sqlite3.Connection = connect(*arguments, **options)
-        connection.execute("PRAGMA secure_delete = OFF")
-        return connection
-
-    monkeypatch.setattr(sqlite3, "connect", careless)
-    with SqliteStore(str(path)) as store:
-        assert schema.pragma(store._connection(), "secure_delete") == 1
-
-
 def test_a_key_is_32_random_bytes_of_its_own(tmp_path: Path) -> None:
     for name in ("one", "two"):
         open_store(str(tmp_path / name)).close()
@@ -142,6 +128,23 @@ def test_the_key_stays_as_it_is(path: Path, key: Path, make: MakeRevision) -> No
         store.put(latest(store))
         assert latest(store).request_code == CODE
     assert (key.read_bytes(), key.stat().st_ino) == before
+
+
+def test_of_two_runs_that_make_a_key_the_first_one_has_made_it(key: Path) -> None:
+    key_file.make(key)
+    before = key.read_bytes()
+    key_file.make(key)
+    assert key.read_bytes() == before
+    assert list(key.parent.iterdir()) == [key]
+
+
+def test_a_key_that_is_taken_away_while_it_is_made_is_missed(
+    path: Path, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_file, "make", lambda _path: None)
+    with pytest.raises(StoreError, match=f"store {path}: its key {key} was removed while it was being made; run again"):
+        open_store(str(path))
+    assert content(path) == {}
 
 
 def test_a_reader_needs_no_key_and_has_no_request_code(path: Path, key: Path, make: MakeRevision) -> None:
@@ -165,6 +168,19 @@ def test_a_key_that_is_missing_is_not_made_anew(path: Path, key: Path, make: Mak
     assert content(path) == before
 
 
+@pytest.mark.parametrize("version", range(2, len(schema.MIGRATIONS) + 1))
+def test_an_upgrade_that_was_cut_off_after_the_codes_were_sealed_needs_their_key(
+    path: Path, key: Path, make: MakeRevision, version: int
+) -> None:
+    with open_store(str(path)) as store:
+        store.put(make(request_code=CODE))
+    with sqlite_of(path) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+    key.unlink()
+    with pytest.raises(StoreError, match=f"{key} is missing"):
+        open_store(str(path))
+
+
 def test_with_nothing_sealed_a_missing_key_is_made(path: Path, key: Path, make: MakeRevision) -> None:
     with open_store(str(path)) as store:
         store.put(make("a"))
@@ -175,7 +191,13 @@ def test_with_nothing_sealed_a_missing_key_is_made(path: Path, key: Path, make: 
         assert latest(store, "b").request_code == CODE
 
 
-@pytest.mark.parametrize("bad", [b"", b"\n", b"AAAA\n", b"no base64 at all, but a text\n", base64.b64encode(bytes(33))])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *(b"", b"\n", b"AAAA\n", b"no base64 at all, but a text\n", base64.b64encode(bytes(33))),
+        b"A" * 20 + b" " + b"A" * 23 + b"=",  # 32 bytes for who skips the space
+    ],
+)
 def test_a_key_that_is_none_is_refused(path: Path, key: Path, bad: bytes) -> None:
     open_store(str(path)).close()
     key.write_bytes(bad)
@@ -304,7 +326,7 @@ def test_a_store_of_the_first_release_is_sealed_without_a_trace(
             shutil.copy(f"{first}{suffix}", f"{path}{suffix}")
             os.chmod(f"{path}{suffix}", 0o600)  # noqa: PTH101
     assert shown(path, f"{CODE} of 35") == ["store.db-wal" if crashed else "store.db"], "where a row was deleted"
-    with pytest.raises(StoreError, match=r"older release.*upgrades"):
+    with pytest.raises(StoreError, match=f"store {path}: an older release.*upgrades"):
         open_store(str(path), read_only=True)
     with open_store(str(path)) as store:
         assert shown(path, CODE) == []
@@ -318,6 +340,17 @@ def test_a_store_of_the_first_release_is_sealed_without_a_trace(
     assert shown(path, CODE) == []
     with open_store(str(path)) as store:
         assert latest(store, "1").request_code == f"{CODE} of 1"
+
+
+def test_an_upgrade_gives_each_row_of_a_large_store_its_checksum(path: Path, make: MakeRevision) -> None:
+    """It reads a thousand at a time."""
+    with open_store(str(path)) as store:
+        store.put(*(make(f"{number:04}") for number in range(2001)))
+    with sqlite_of(path) as connection:
+        connection.execute("UPDATE revisions SET checksum = NULL")
+        schema._sum_up(connection, KEY)
+    with open_store(str(path)) as store:
+        assert len(store.enrollments()) == 2001
 
 
 def test_an_upgrade_that_was_cut_off_is_finished_by_the_next_run(path: Path, key: Path, make: MakeRevision) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import tempfile
 import typing as t
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import location
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 
 if t.TYPE_CHECKING:
@@ -74,6 +76,12 @@ def test_nothing_else_is_left_in_the_directory(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == [tmp_path / "store.db", tmp_path / "store.db.key"]
 
 
+def test_it_is_made_in_its_own_directory_and_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another directory may be on another file system, from which nothing can be linked, and open to others."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    open_store(str(tmp_path / "store.db")).close()
+
+
 def test_a_directory_that_others_can_read_will_do(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     open_store(str(tmp_path / "store.db")).close()
@@ -95,8 +103,23 @@ def test_a_directory_of_another_user_is_refused(tmp_path: Path) -> None:
     refused(tmp_path / "theirs" / "store.db", "12345")
 
 
+@root_only
+def test_a_directory_of_root_will_do_for_anybody() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "store.db")
+        path.write_text("what is in it is not looked at")
+        path.chmod(0o600)
+        path.parent.chmod(0o755)
+        os.chown(path, 12345, -1)
+        os.seteuid(12345)
+        try:
+            assert location.check(path)
+        finally:
+            os.seteuid(0)
+
+
 @pytest.mark.parametrize("bits", [0o640, 0o620, 0o604, 0o666])
-@pytest.mark.parametrize("suffix", ["", "-wal", ".key"])
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal", ".key"])
 def test_a_file_that_others_can_use_is_refused(tmp_path: Path, bits: int, suffix: str) -> None:
     path = tmp_path / "store.db"
     open_store(str(path)).close()
@@ -123,6 +146,12 @@ def test_a_symbolic_link_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere.db").exists()
 
 
+def test_a_name_alone_is_one_in_this_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    open_store("store.db").close()
+    assert (tmp_path / "store.db").is_file()
+
+
 def test_a_link_in_the_way_to_the_directory_is_followed(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
@@ -140,7 +169,12 @@ def test_what_is_not_a_file_is_refused(tmp_path: Path) -> None:
     refused(tmp_path / "socket", "a socket")
     refused(tmp_path / "folder" / "..", "does not name a file")
     (tmp_path / "plain").write_text("not a directory")
-    refused(tmp_path / "plain" / "store.db")
+    refused(tmp_path / "plain" / "store.db", f"{tmp_path / 'plain'} is not a directory")
+
+
+def test_a_device_is_refused() -> None:
+    with pytest.raises(StoreError, match="store /dev/null: this is a device, not a plain file"):
+        location.check_file(Path("/dev/null"))
 
 
 @pytest.mark.parametrize("path", ["", "folder/", ".", "store\0.db"])
@@ -156,6 +190,22 @@ def test_a_log_without_its_file_is_refused(tmp_path: Path, suffix: str) -> None:
     log.chmod(0o600)
     refused(tmp_path / "store.db", str(log), "restore both")
     assert list(tmp_path.iterdir()) == [log]
+
+
+def test_a_log_whose_file_another_run_is_just_making_is_none_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, log = tmp_path / "store.db", tmp_path / "store.db-wal"
+    log.touch(0o600)
+    lexists = os.path.lexists
+
+    def made_by_now(one: Path) -> bool:
+        if one == log:
+            path.touch(0o600)
+        return lexists(one)
+
+    monkeypatch.setattr(os.path, "lexists", made_by_now)
+    assert location.check(path)
 
 
 def test_a_name_that_a_uri_would_misread_is_taken_as_it_is(tmp_path: Path, make: MakeRevision) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -50,12 +51,22 @@ KINDS_REFUSED = [
         "beegfs",
         "lustre",
     ),
+    *("gfs", "ncpfs", "nfs3", "pvfs2", "smbfs"),
     *("fuse", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph-fuse", "fuse.s3fs", "fuse.blobfuse2", "fuse.vmhgfs-fuse"),
     *("fuse.nobody-knows-it",),
 ]
 KINDS_TAKEN = [
     *("ext4", "xfs", "btrfs", "tmpfs", "overlay", "zfs", "f2fs", "fuseblk"),
-    *("fuse.fuse-overlayfs", "fuse.gocryptfs", "fuse.ntfs-3g"),
+    *("fuse.fuse-overlayfs", "fuse.gocryptfs", "fuse.ntfs-3g", "fuse.encfs", "fuse.exfat", "fuse.fuse2fs"),
+    *("fuse.lowntfs-3g", "fuse.mergerfs", "fuse.securefs"),
+]
+# As stat -f of GNU coreutils names them; kafs is its k-afs, the AFS of the kernel.
+MAGIC_REFUSED = [
+    *((0x61636673, "acfs"), (0x5346414F, "afs"), (0x6B414653, "kafs"), (0x00C36400, "ceph"), (0xFF534D42, "cifs")),
+    *((0x73757245, "coda"), (0x19830326, "beegfs"), (0x01161970, "gfs2"), (0x47504653, "gpfs"), (0x013111A8, "ibrix")),
+    *((0x0BD00BD0, "lustre"), (0x564C, "ncp"), (0x6969, "nfs"), (0x7461636F, "ocfs2"), (0x20030528, "orangefs")),
+    *((0xAAD7AAEA, "panfs"), (0x7C7C6673, "prl_fs"), (0x517B, "smb"), (0xFE534D42, "smb2"), (0xBEEFDEAD, "snfs")),
+    *((0x01021997, "9p"), (0x786F4256, "vboxsf"), (0xBACBACBC, "vmhgfs")),
 ]
 
 
@@ -95,14 +106,16 @@ def test_a_local_file_system_will_do(tmp_path: Path, kind: str) -> None:
     SqliteStore(str(tmp_path / "store.db"), mountinfo=str(mountinfo)).close()
 
 
+def test_a_mount_point_may_be_any_bytes(tmp_path: Path) -> None:
+    (tmp_path / "mountinfo").write_bytes(b"40 27 0:50 / /caf\xe9 rw - nfs4 filer:/export rw\n")
+    assert mounts.shared_kind(Path(os.fsdecode(b"/caf\xe9/store.db")), str(tmp_path / "mountinfo")) == "nfs4"
+
+
 def test_without_proc_there_is_nothing_to_judge_by(tmp_path: Path) -> None:
     SqliteStore(str(tmp_path / "store.db"), mountinfo=str(tmp_path / "missing")).close()
 
 
-@pytest.mark.parametrize(
-    ("magic", "kind"),
-    [(0x6969, "nfs"), (0x00C36400, "ceph"), (0x01021997, "9p"), (0x786F4256, "vboxsf"), (0xFE534D42, "smb2")],
-)
+@pytest.mark.parametrize(("magic", "kind"), MAGIC_REFUSED)
 def test_statfs_counts_whatever_the_mount_is_called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, magic: int, kind: str
 ) -> None:
@@ -112,8 +125,18 @@ def test_statfs_counts_whatever_the_mount_is_called(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_statfs_is_asked_about_the_last_directory_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+    monkeypatch.setattr(mounts, "_magic", asked.append)
+    mounts.shared_kind(tmp_path / "new" / "folders" / "store.db")
+    mounts.shared_kind(Path("/store.db"))
+    assert asked == [tmp_path, Path("/")]
+
+
 def test_one_of_fuse_that_no_mount_names_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mounts, "_magic", lambda _path: mounts.FUSE_MAGIC)
+    monkeypatch.setattr(mounts, "_magic", lambda _path: 0x65735546)
     with pytest.raises(StoreError, match=r"network file system .fuse.*not known to be local"):
         SqliteStore(str(tmp_path / "store.db"), mountinfo=str(tmp_path / "missing"))
 
@@ -130,6 +153,33 @@ def test_the_magic_number_is_the_one_that_coreutils_reads(path: str) -> None:
 
 def test_what_cannot_be_asked_has_none(tmp_path: Path) -> None:
     assert mounts._magic(tmp_path / "missing") is None
+
+
+def _not_linked(_name: object) -> object:
+    raise OSError("Dynamic loading not supported")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sys.platform", "darwin"),
+        ("ctypes.CDLL", _not_linked),
+        ("ctypes.CDLL", lambda _name: object()),
+    ],
+)
+def test_a_system_that_cannot_be_asked_has_none(monkeypatch: pytest.MonkeyPatch, name: str, value: object) -> None:
+    monkeypatch.setattr(f"{mounts.__name__}.{name}", value)
+    assert mounts._magic(Path("/")) is None
+
+
+def test_a_python_without_ctypes_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    spec = importlib.util.spec_from_file_location(mounts.__name__, str(mounts.__file__))
+    assert spec is not None
+    assert spec.loader is not None
+    without = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(without)
+    assert without._magic(Path("/")) is None
 
 
 @pytest.mark.process
@@ -170,6 +220,7 @@ JOB = r"""
 31 27 253:2 / /srv/redtrust rw,relatime - ext4 /dev/vdb rw
 32 29 253:2 / /runner/redtrust rw,relatime - ext4 /dev/vdb rw
 33 31 0:42 / /srv/redtrust/scratch rw - tmpfs tmpfs rw
+35 31 0:43 / /srv/redtrust/older rw - ramfs none rw
 34 27 253:2 / /my\040volume rw,relatime - ext4 /dev/vdb rw
 """
 
@@ -189,6 +240,7 @@ JOB = r"""
         ("/runner/project/store.db", False),
         ("/runner/artifacts/1/store.db", False),
         ("/srv/redtrust/scratch/store.db", False),
+        ("/srv/redtrust/older/store.db", False),
     ],
 )
 def test_what_outlives_the_container_of_a_job(tmp_path: Path, path: str, volume: bool) -> None:

@@ -134,7 +134,9 @@ def test_a_kill_while_the_store_is_made_locks_nobody_out(
 ) -> None:
     path = tmp_path / "store.db"
     killed(worker("die_making", path, what, number))
+    drafts = sorted(file.name for file in tmp_path.iterdir() if file.name not in left)
     assert sorted(file.name for file in tmp_path.glob("store.db*")) == left
+    assert all(name.startswith((".new-key-", ".new-store-")) for name in drafts), "the name says what it is"
     if path.exists():
         assert path.read_bytes()[18:20] == b"\2\2", "the file format says WAL from the first moment"
     with open_store(str(path)) as store:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import time
 import typing as t
 from pathlib import Path
 
@@ -107,9 +108,15 @@ def test_dates_sort_as_text(first: dt.datetime | None, second: dt.datetime | Non
         assert (revision_rows.date_to_text(first) < revision_rows.date_to_text(second)) == (first < second)
 
 
-def test_dates_are_iso_8601_in_utc() -> None:
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
+def test_dates_are_iso_8601_in_utc(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
     noon = dt.datetime(2026, 11, 23, 12, 0, 0, 5, dt.timezone(dt.timedelta(hours=2)))
-    assert revision_rows.date_to_text(noon) == "2026-11-23T10:00:00.000005Z"
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        text = revision_rows.date_to_text(noon)
+    time.tzset()
+    assert text == "2026-11-23T10:00:00.000005Z"
 
 
 def test_every_field_has_its_column() -> None:
@@ -117,7 +124,8 @@ def test_every_field_has_its_column() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "value"), [("state", "melted"), ("spec", "{}"), ("chain", "[1]"), ("updated_at", "then")]
+    ("column", "value"),
+    [("state", "melted"), ("spec", "{}"), ("chain", "[1]"), ("chain", '["?"]'), ("updated_at", "then")],
 )
 def test_a_row_of_another_release_names_store_and_row(make: MakeRevision, column: str, value: str) -> None:
     row = revision_rows.to_row(make(revision=7, request_code="R-SECRET"), KEY)

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import errno
+import os
 import shutil
 import sqlite3
+import time
 import typing as t
 from pathlib import Path
 
@@ -16,7 +19,7 @@ import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import State
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import schema
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import schema, sqlite_file
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.key_file import Key
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
@@ -56,15 +59,47 @@ def filled(path: Path, make: MakeRevision) -> Path:
     return path
 
 
+CARELESS = (
+    "synchronous = OFF",
+    "foreign_keys = OFF",
+    "trusted_schema = ON",
+    "cell_size_check = OFF",
+    "secure_delete = OFF",
+)
+
+
+@pytest.fixture
+def careless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A SQLite that was built with other defaults: each connection begins with them."""
+    connect = sqlite3.connect
+
+    def careless_connect(*arguments: t.Any, **options: t.Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*arguments, **options)
+        for setting in CARELESS:
+            connection.execute(f"PRAGMA {setting}")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", careless_connect)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("trusted_schema", 0), ("cell_size_check", 1)],
+    [
+        ("journal_mode", "wal"),
+        ("synchronous", 2),
+        ("foreign_keys", 1),
+        ("trusted_schema", 0),
+        ("cell_size_check", 1),
+        ("secure_delete", 1),
+        ("busy_timeout", 30000),
+    ],
 )
 @pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.usefixtures("careless")
 def test_what_is_committed_is_on_the_disk_and_readers_do_not_wait(
     path: Path, read_only: bool, name: str, value: object
 ) -> None:
-    """Each connection has the safest settings of SQLite; 2 is FULL."""
+    """Each connection has the safest settings of SQLite, and waits for half a minute; 2 is FULL."""
     open_store(str(path)).close()
     with SqliteStore(str(path), read_only=read_only) as store:
         assert schema.pragma(store._connection(), name) == value
@@ -141,7 +176,7 @@ def test_a_lease_from_a_clock_that_was_wrong_holds_no_longer_than_any_other(path
         far_ahead(path, until)
         lease = store.acquire(["wanted"], "me", 60)["wanted"]
         assert lease.holder == "elsewhere (pid 7)"
-        assert {key: 50 < left <= 61 for key, left in ends(path).items()} == {"wanted": True, "not wanted": True}
+        assert {key: 50 < left < 60.5 for key, left in ends(path).items()} == {"wanted": True, "not wanted": True}
         assert f"{lease.expires_at:%Y-%m-%dT%H:%M:%SZ}" in lease.advice
         far_ahead(path, "2000-01-01T00:00:00.000000Z")
         assert store.acquire(["wanted"], "me", 60) == {}
@@ -201,7 +236,7 @@ def test_a_store_without_tables_yet_is_brought_up(path: Path, make: MakeRevision
     with raw(path) as connection:
         connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         connection.execute("PRAGMA user_version = 0")
-    with pytest.raises(StoreError, match=r"older release.*upgrades"):
+    with pytest.raises(StoreError, match=f"store {path}: an older release.*upgrades"):
         open_store(str(path), read_only=True)
     with open_store(str(path)) as store:
         store.put(make())
@@ -244,6 +279,45 @@ def test_many_may_upgrade_at_once(path: Path) -> None:
         assert list(pool.map(upgrade, range(16))) == [len(NEXT)] * 16
 
 
+class LogIsTaken(sqlite3.Connection):
+    """A connection that finds another process emptying the log, so many times."""
+
+    times = 0
+
+    def execute(self, statement: str, *rest: t.Any) -> sqlite3.Cursor:
+        if "wal_checkpoint" in statement and self.times:
+            self.times -= 1
+            return super().execute("SELECT 1, -1, -1")
+        return super().execute(statement, *rest)
+
+
+@pytest.mark.parametrize("times", [0, 1, 3])
+def test_an_upgrade_waits_for_another_process_that_empties_the_log(
+    filled: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    with contextlib.closing(sqlite3.connect(filled, isolation_level=None, factory=LogIsTaken)) as connection:
+        connection.times = times
+        schema.upgrade(connection, KEY, (*schema.MIGRATIONS, ()))
+        assert schema.pragma(connection, "user_version") == len(schema.MIGRATIONS) + 1
+    assert len(pauses) == times
+    assert all(0 < pause < 1 for pause in pauses)
+
+
+def test_an_upgrade_does_not_wait_for_the_log_for_ever(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as for any other lock, by a clock of its own."""
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0 + sum(pauses))
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    with contextlib.closing(sqlite3.connect(filled, timeout=2, isolation_level=None, factory=LogIsTaken)) as connection:
+        connection.times = 1000
+        with pytest.raises(sqlite3.OperationalError, match="database is locked"):
+            schema.upgrade(connection, KEY, (*schema.MIGRATIONS, ()))
+        assert schema.recognise(connection, "") == len(schema.MIGRATIONS)
+    assert 1.9 < sum(pauses) < 2.1
+
+
 def test_a_copy_made_by_vacuum_is_a_store(filled: Path) -> None:
     copy = filled.with_name("copy.db")
     with raw(filled) as connection:
@@ -253,6 +327,88 @@ def test_a_copy_made_by_vacuum_is_a_store(filled: Path) -> None:
         assert len(store.enrollments()) == 40
     with raw(copy) as connection:
         assert schema.pragma(connection, "journal_mode") == "wal"
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("database is locked", "another process keeps it locked"),
+        ("locking protocol", "another process keeps it locked"),
+        ("database or disk is full", "nothing was written; make room"),
+        ("disk I/O error", "nothing was written; look for a full or failing disk"),
+        ("attempt to write a readonly database", "nothing was written; make the file and its directory readable"),
+        ("unable to open database file", "make the file and its directory readable and writable"),
+        ("database disk image is malformed", "it is damaged"),
+        ("malformed database schema (one_pending)", "it is damaged"),
+        ("unsupported file format", "it is damaged"),
+        ("Could not decode to UTF-8 column 'name'", "it is damaged"),
+        ("the lease of 'a' cannot be read", "it is damaged"),
+        ("table revisions already exists", "it is damaged"),
+        ("file is not a database", "this is not a store"),
+        ("anything else", "nothing was written"),
+    ],
+)
+def test_each_error_of_sqlite_has_its_next_step(path: Path, said: str, advice: str) -> None:
+    with SqliteStore(str(path)) as store, pytest.raises(StoreError) as caught, store._explained():
+        raise sqlite3.OperationalError(said)
+    assert str(caught.value).startswith(f"store {path}: {said}; {advice}")
+
+
+def test_a_text_that_cannot_be_decoded_is_not_shown(path: Path) -> None:
+    with SqliteStore(str(path)) as store, pytest.raises(StoreError) as caught, store._explained():
+        raise sqlite3.OperationalError("Could not decode to UTF-8 column 'note' with text 'SECRET'")
+    assert "column 'note'; it is damaged" in str(caught.value)
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [(errno.EACCES, "writable"), (errno.EPERM, "writable"), (errno.EROFS, "writable"), (errno.ENOSPC, "full")],
+)
+def test_each_error_of_the_system_has_its_next_step(path: Path, number: int, advice: str) -> None:
+    said = os.strerror(number)
+    with (
+        SqliteStore(str(path)) as store,
+        pytest.raises(StoreError, match=f"store {path}: {said}; .*{advice}"),
+        store._explained(),
+    ):
+        raise OSError(number, said)
+
+
+def test_of_two_runs_that_make_a_store_the_first_one_has_made_it(filled: Path) -> None:
+    before = {file: file.read_bytes() for file in filled.parent.iterdir()}
+    sqlite_file.create(filled, 1.0)
+    assert {file: file.read_bytes() for file in filled.parent.iterdir()} == before
+
+
+def test_a_copy_that_another_program_reads_is_a_store_as_it_is(filled: Path) -> None:
+    copy = filled.with_name("copy.db")
+    with raw(filled) as connection:
+        connection.execute("VACUUM INTO ?", (str(copy),))
+    copy.chmod(0o600)
+    with raw(copy) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM revisions").fetchone()
+        with SqliteStore(str(copy), patience=0.01) as store:
+            assert len(store.enrollments()) == 40
+        assert schema.pragma(reader, "journal_mode") == "delete"
+
+
+class DiskFails(sqlite3.Connection):
+    """A connection that cannot change the file."""
+
+    def execute(self, statement: str, *rest: t.Any) -> sqlite3.Cursor:
+        if "journal_mode" in statement:
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().execute(statement, *rest)
+
+
+def test_a_disk_that_fails_when_the_log_is_made_is_an_error(filled: Path) -> None:
+    with (
+        contextlib.closing(sqlite3.connect(filled, factory=DiskFails)) as connection,
+        pytest.raises(sqlite3.OperationalError, match="disk I/O error"),
+    ):
+        sqlite_file.log_ahead(connection)
 
 
 def test_one_that_stays_locked_says_so(path: Path, make: MakeRevision) -> None:
@@ -304,6 +460,24 @@ def test_a_reader_finds_nothing_where_there_is_nothing(path: Path, make: MakeRev
         with open_store(str(missing)) as store:
             stored = store.put(make())
         assert reader.enrollment("redtrust", "www").revisions == stored
+
+
+def test_a_reader_goes_on_with_the_file_that_it_opened(filled: Path) -> None:
+    with open_store(str(filled), read_only=True) as reader:
+        assert len(reader.enrollments()) == 40
+        away = filled.rename(filled.with_name("away"))
+        assert len(reader.enrollments()) == 40, "a file that is gone is not one that never was"
+        away.rename(filled)
+
+
+def test_a_reader_looks_at_a_file_system_that_is_mounted_later(path: Path, tmp_path: Path) -> None:
+    mountinfo = tmp_path / "mountinfo"
+    mountinfo.write_text("27 1 254:0 / / rw - ext4 /dev/vda1 rw\n")
+    with SqliteStore(str(path), read_only=True, mountinfo=str(mountinfo)) as reader:
+        assert reader.enrollments() == []
+        mountinfo.write_text(f"40 27 0:50 / {tmp_path} rw - nfs4 filer:/export rw\n")
+        with pytest.raises(StoreError, match="network file system"):
+            reader.enrollments()
 
 
 def test_a_reader_leaves_everything_as_it_is(filled: Path) -> None:
