@@ -151,7 +151,7 @@ class TestNewerRelease:
         """Put a row with a spec as another release writes it, checksum included."""
         with open_store(str(path)) as store:
             store.put(make(state=State.REQUESTED))
-        with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
             columns = ", ".join(revision_rows.COLUMNS)
             connection.execute("UPDATE revisions SET spec = ?", (json.dumps(self.SPEC),))
             stored = connection.execute(f"SELECT {columns} FROM revisions").fetchone()  # noqa: S608
@@ -188,7 +188,7 @@ class TestNewerRelease:
     def test_an_unknown_field_that_changes_by_itself_is_damage(self, tmp_path: Path, make: MakeRevision) -> None:
         path = tmp_path / "store.db"
         self.plant(path, make)
-        with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("UPDATE revisions SET spec = replace(spec, 'purposes', 'purposez')")
         with open_store(str(path)) as store, pytest.raises(StoreError, match="checksum"):
             store.enrollment("redtrust", "www")
