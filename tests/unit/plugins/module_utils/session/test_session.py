@@ -30,7 +30,6 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Tokens
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.signing import Partner
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import kept as _kept_session
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.credentials import (
     Credentials,
 )
@@ -101,12 +100,6 @@ class Service:
 
     def steps(self) -> list[str]:
         return self.transport.steps()
-
-
-@pytest.fixture(autouse=True)
-def cheap_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the key derivation of a kept session fast."""
-    monkeypatch.setattr(_kept_session, "_KEY_ITERATIONS", 1)
 
 
 @pytest.fixture
