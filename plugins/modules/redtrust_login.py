@@ -183,12 +183,12 @@ ended_at:
 
 from ..module_utils._clock import timestamp
 from ..module_utils._module.api import CONNECTION, SIGN_IN, STORE, Context, Result, error_facts, listen_options, run
-from ..module_utils._sign_in.api import Login, LoginOptions, LoginResult
+from ..module_utils._sign_in.api import LoginFlow, LoginOptions, LoginResult
 
 
 def work(context: Context) -> Result:
     """Open a session, or predict this in check mode."""
-    login = Login(_options(context), context.session(), context.client, context.now)
+    login = LoginFlow(_options(context), context.session(), context.client, context.now)
     return _shown(login.predict() if context.check_mode else login.run())
 
 

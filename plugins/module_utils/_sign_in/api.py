@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from .flow import Login, LoginOptions, LoginResult
+from .flow import LoginFlow, LoginOptions, LoginResult
 from .listen_options import ListenOptions
 
 __all__ = [
     "ListenOptions",
-    "Login",
+    "LoginFlow",
     "LoginOptions",
     "LoginResult",
 ]

@@ -105,7 +105,7 @@ def is_awaited() -> bool:
 
 
 @dataclasses.dataclass(frozen=True)
-class Login:
+class LoginFlow:
     """One login. ``now`` is the clock of this machine, ``listen`` makes the listener."""
 
     options: LoginOptions

@@ -36,7 +36,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sessi
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session import Session
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session_file import SessionFile
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sign_in.flow import (
-    Login,
+    LoginFlow,
     LoginOptions,
     LoginResult,
     is_awaited,
@@ -112,7 +112,7 @@ class Desk:
     def triple(self, _request: object) -> HttpResponse:
         return tokens(next(self.numbers), expiration=(self.now + dt.timedelta(hours=3)).isoformat())
 
-    def login(self, **changes: t.Any) -> Login:
+    def login(self, **changes: t.Any) -> LoginFlow:
         options = LoginOptions(
             host="rt.example.com",
             partner=" ca_demo ",
@@ -135,7 +135,7 @@ class Desk:
             now=lambda: self.now,
             jitter=lambda least, _most: least,
         )
-        return Login(dataclasses.replace(options, **changes), session, service, lambda: self.now, self.listen)
+        return LoginFlow(dataclasses.replace(options, **changes), session, service, lambda: self.now, self.listen)
 
     def listen(self, where: ListenOptions, sign_in: SignIn[Opened]) -> Desk:
         self.sign_in = sign_in
