@@ -20,9 +20,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll import batch, request
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll import request
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.api import (
     Adoption,
+    BatchOptions,
     FinalizeItem,
     FinalizeStep,
     RenewItem,
@@ -73,6 +74,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signe
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import encode_upload, thumbprint
+from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.enroll.told import predict, run
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
     AnsweringTransport,
     client,
@@ -212,8 +214,8 @@ class World:
     def run(self, step: t.Any, item: t.Any) -> Outcome:
         """Run one step for one item, as a module does."""
         tools = self._tools()
-        options = batch.BatchOptions("svc", f"run {id(tools)}", now=lambda: self.now)
-        (outcome,) = batch.run_batch(step, [item], tools["store"], options)
+        options = BatchOptions("svc", f"run {id(tools)}", now=lambda: self.now)
+        (outcome,) = run(step, [item], tools["store"], options)
         return outcome
 
     def request(self, spec: CertificateSpec = SPEC, *, force: bool = False) -> Outcome:
@@ -405,7 +407,7 @@ class TestTheHappyWay:
 
 def test_check_mode_tells_that_it_will_be_asked_for(world: World) -> None:
     step = RequestStep(**world._tools(), register=print)
-    (outcome,) = batch.predict(step, [RequestItem(SPEC)], world.store(), "svc")
+    (outcome,) = predict(step, [RequestItem(SPEC)], world.store())
     assert (outcome.action, outcome.reason, outcome.changed) == ("issue", "not in the store yet", True)
     assert outcome.after is not None
     assert outcome.after["state"] == "requested"
@@ -635,7 +637,7 @@ class TestSign:
     def test_check_mode_tells_that_it_will_be_signed(self, world: World) -> None:
         world.request()
         step = SignStep(world.store(), world.signer, now=lambda: world.now)
-        (outcome,) = batch.predict(step, [SignItem("www")], world.store(), "svc")
+        (outcome,) = predict(step, [SignItem("www")], world.store())
         assert (outcome.action, outcome.reason, outcome.changed) == ("sign", "requested, to be signed", True)
         assert outcome.after is not None
         assert outcome.after["state"] == "issued"
@@ -692,7 +694,7 @@ def test_check_mode_tells_that_it_will_be_uploaded(world: World) -> None:
     world.request()
     world.sign()
     step = FinalizeStep(**world._tools(), subject_match="contains", encoding="der")
-    (outcome,) = batch.predict(step, [FinalizeItem("www")], world.store(), "svc")
+    (outcome,) = predict(step, [FinalizeItem("www")], world.store())
     assert (outcome.action, outcome.reason, outcome.changed) == ("finalize", "signed, to be uploaded", True)
     assert outcome.after is not None
     assert outcome.after["state"] == "finalized"
@@ -906,7 +908,7 @@ class TestFinalizeFails:
             pending = store.enrollment("svc", "www").pending
             assert pending is not None
             assert pending.request_code is None
-            (outcome,) = batch.predict(step, [FinalizeItem("www")], store, "svc")
+            (outcome,) = predict(step, [FinalizeItem("www")], store)
         assert (outcome.action, outcome.error) == ("finalize", None)
 
     def test_another_run_was_first(self, world: World) -> None:
@@ -1156,7 +1158,7 @@ class TestRefused:
         world.sign()
         before = pending_of(world)
         step = FinalizeStep(**world._tools(), subject_match="contains", encoding="der")
-        (outcome,) = batch.predict(step, [FinalizeItem("www")], world.store(), "svc")
+        (outcome,) = predict(step, [FinalizeItem("www")], world.store())
         assert (kind(outcome), outcome.changed) == (GateError, False)
         assert pending_of(world) == before
 
@@ -1324,7 +1326,7 @@ class TestADecisionIsMadeOnce:
 
     def test_check_mode_decides_once(self, world: World, decisions: dict[str, Counting]) -> None:
         step = RequestStep(**world._tools(), register=print)
-        (outcome,) = batch.predict(step, [RequestItem(SPEC)], world.store(), "svc")
+        (outcome,) = predict(step, [RequestItem(SPEC)], world.store())
         assert (outcome.action, outcome.changed) == ("issue", True)
         assert decisions["decide_issue"].calls == 1
 
