@@ -132,7 +132,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._module.api import RoleOutcome, StepResult, outcome_of, report
+from ..module_utils._module.api import Report, RoleOutcome, StepResult, outcome_of
 
 
 def outcome(
@@ -152,15 +152,17 @@ def outcome(
     except (KeyError, TypeError, AttributeError) as exc:
         raise AnsibleFilterError(f"outcome takes what the tasks of this collection registered: {exc!r}") from exc
     count = len(now.results) if total is None else total
-    done = report.summary(now.results, count, stopped=now.stopped, signer=signer)
+    report = Report(signer=signer, check_mode=check_mode)
+    for entry in now.results:
+        report.add(entry)
     return {
         "results": list(now.results),
         "changed": list(now.changed),
         "failed": list(now.failed),
         "stopped": now.stopped,
-        "progress": report.progress(now.results, count, elapsed),
-        "summary": report.prediction(now.results, count) if check_mode else done,
-        "failure": report.failure(now.results, count, now.stopped),
+        "progress": report.progress(count, elapsed),
+        "summary": report.lines(count, now.stopped),
+        "failure": report.failure(count, now.stopped),
     }
 
 

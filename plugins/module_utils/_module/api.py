@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from . import report
 from .context import Context
 from .files import CertificateFiles
 from .items import (
@@ -21,6 +20,7 @@ from .items import (
     sign_items,
 )
 from .options import Connection, Server, listen_options
+from .report import Report
 from .results import Result, batch_result, enrollment_facts, error_facts
 from .role import RoleOutcome, StepResult, outcome_of
 from .run import run
@@ -43,6 +43,7 @@ __all__ = [
     "CertificateFiles",
     "Connection",
     "Context",
+    "Report",
     "Result",
     "RoleOutcome",
     "Selection",
@@ -59,7 +60,6 @@ __all__ = [
     "listen_options",
     "outcome_of",
     "renew_items",
-    "report",
     "request_items",
     "run",
     "settle_items",

@@ -16,7 +16,7 @@ from .._enroll.api import attempt, attention
 from .._errors import NotTriedError, RedtrustError, ServiceError, SessionError
 from .._models import PENDING, Enrollment, Outcome, Revision, State
 from .._x509.api import csr_pem
-from .report import failure, listed
+from .report import Report, listed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,12 +33,15 @@ class Result:
 def batch_result(outcomes: t.Sequence[Outcome]) -> Result:
     """Return the result of a list: one entry for each certificate, in order."""
     outcomes, entries, diffs = zip(*map(_shown, outcomes)) if outcomes else ((), (), ())
+    report = Report()
+    for entry in entries:
+        report.add(entry)
     return Result(
         changed=any(outcome.changed for outcome in outcomes),
         values={"certificates": list(entries), "summary": summary(outcomes), "stopped": _stopped(outcomes)},
         diff=[diff for outcome, diff in zip(outcomes, diffs) if outcome.changed],
         warnings=_warnings(outcomes),
-        failure=failure(entries, len(entries)) or None,
+        failure=report.failure(len(entries)) or None,
     )
 
 
