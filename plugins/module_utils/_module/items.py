@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import re
 import typing as t
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from .._enroll.api import Adoption, FinalizeItem, RenewBefore, RenewItem, Reques
 from .._errors import ConfigurationError
 from .._models import CertificateSpec, DistinguishedName
 from .._x509.api import certificate_facts, normalize_thumbprint, parse_certificates
+from .names import check_name
 from .specs import BATCH, CONNECTION, STORE, Spec
 
 Params = t.Mapping[str, t.Any]
@@ -120,14 +120,7 @@ def finalize_items(params: Params, names: Names) -> list[FinalizeItem]:
 
 
 def _name(entry: Params) -> str:
-    """Return the name of an entry. It becomes a file name, so other names raise ConfigurationError."""
-    name = str(entry["name"])
-    fit = re.fullmatch(r"[^\s./\\\x00-\x1f\x7f](?:[^/\\\x00-\x1f\x7f]*[^\s/\\\x00-\x1f\x7f])?", name)
-    if not fit or len(name.encode("utf-8", "replace")) > 200:
-        raise ConfigurationError(
-            f"name {name!r} is not fit for a file name: at most 200 bytes, no slash, no leading dot, no blank ends"
-        )
-    return name
+    return check_name(str(entry["name"]))
 
 
 def _spec(entry: Params) -> CertificateSpec:
