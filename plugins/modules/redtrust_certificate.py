@@ -260,13 +260,13 @@ summary:
   type: dict
   sample: {issue: 1, none: 41}
 changed_names:
-  description: The names of the certificates that were uploaded or written to a file, in the order in which they were done.
+  description: The names of the certificates that were uploaded or written to a file, as they were done.
   returned: always
   type: list
   elements: str
   sample: [ana-garcia]
 failed_names:
-  description: The names of the certificates that failed, in the order in which they did.
+  description: The names of the certificates that failed, as they did.
   returned: always
   type: list
   elements: str

@@ -6,13 +6,9 @@
 from __future__ import annotations
 
 from .context import Context
+from .entry_specs import CERTIFICATE, FINALIZED, NAMED, RENEWED, REQUESTED
 from .files import finished_by
 from .items import (
-    CERTIFICATE,
-    FINALIZED,
-    NAMED,
-    RENEWED,
-    REQUESTED,
     certificate_items,
     certificates_spec,
     finalize_items,

@@ -1,11 +1,10 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of an entry of ``certificates`` in each module, and the items of a step that they become."""
+"""The entries of a list of certificates, and the items of a step that they become."""
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import typing as t
 from pathlib import Path
@@ -24,6 +23,7 @@ from .._enroll.api import (
 from .._errors import ConfigurationError
 from .._models import CertificateSpec, DistinguishedName
 from .._x509.api import certificate_facts, normalize_thumbprint, parse_certificates
+from .entry_specs import FIELDS
 from .lists import Listed, read_file, read_values
 from .paths import file_path
 from .specs import BATCH, CONNECTION, SHOWN, STORE, Spec
@@ -31,58 +31,6 @@ from .specs import BATCH, CONNECTION, SHOWN, STORE, Spec
 Params = t.Mapping[str, t.Any]
 Names = t.Callable[[], t.Iterable[str]]
 Made = t.TypeVar("Made")
-
-# The rules of an option, by the type of the field of CertificateSpec.
-_TYPES: t.Mapping[str, t.Mapping[str, str]] = {
-    "DistinguishedName": {"type": "raw"},
-    "bool": {"type": "bool"},
-    "int": {"type": "int"},
-    "str": {"type": "str"},
-    "str | None": {"type": "str"},
-    "t.Mapping[str, t.Any]": {"type": "dict"},
-    "tuple[int, ...]": {"type": "list", "elements": "int"},
-    "tuple[str, ...]": {"type": "list", "elements": "str"},
-}
-# Fields that do not take part in comparisons are not options.
-_FIELDS = tuple(field for field in dataclasses.fields(CertificateSpec) if field.compare)
-
-
-def _option(field: dataclasses.Field[t.Any]) -> dict[str, t.Any]:
-    """Return the option for a field of CertificateSpec. An option without a default is required."""
-    rules = {**_TYPES[str(field.type)], "no_log": not field.repr}
-    if field.default_factory is not dataclasses.MISSING:
-        return {**rules, "default": field.default_factory()}
-    if field.default is dataclasses.MISSING:
-        return {**rules, "required": True}
-    if field.default is None:
-        return rules
-    return {**rules, "default": list(field.default) if isinstance(field.default, tuple) else field.default}
-
-
-REQUESTED: Spec = {
-    **{field.name: _option(field) for field in _FIELDS},
-    "force": {"type": "bool", "default": False},
-}
-
-RENEWED: Spec = {
-    **{name: {**rules, "required": name == "name"} for name, rules in REQUESTED.items()},
-    "renew_before": {"type": "str"},
-    "certificate": {"type": "str"},
-    "certificate_path": {"type": "path"},
-    "thumbprint": {"type": "str"},
-}
-
-FINALIZED: Spec = {
-    "name": {"type": "str", "required": True},
-    "certificate": {"type": "str"},
-    "certificate_path": {"type": "path"},
-}
-
-NAMED: Spec = {"name": {"type": "str", "required": True}}
-
-
-# The entry of a list whose certificates are made sure of: requested where they are missing, renewed where they are due.
-CERTIFICATE = RENEWED
 
 
 def certificates_spec(*, required: bool = False) -> Spec:
@@ -198,7 +146,7 @@ def _spec(entry: Params) -> CertificateSpec:
         raise ConfigurationError(f"{name}: {exc}") from exc
     if not entry["provider"]:
         raise ConfigurationError(f"{name}: provider is not set; it is the name of the provider at the service")
-    given = {field.name: entry[field.name] for field in _FIELDS}
+    given = {field.name: entry[field.name] for field in FIELDS}
     lists = {option: tuple(value) for option, value in given.items() if isinstance(value, list)}
     return CertificateSpec(**{**given, **lists, "name": name, "dn": dn})
 

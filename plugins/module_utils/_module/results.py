@@ -32,8 +32,8 @@ class Result:
 class Results:
     """The results of a list, one outcome at a time.
 
-    ``shown`` is the option ``results``, and ``default`` its value where the task does not fail. ``expected`` is how many
-    certificates there are, if that is known. ``diffs`` tells whether differences are wanted.
+    ``shown`` is the option ``results``, and ``default`` its value where the task does not fail. ``expected`` is the
+    number of certificates, if it is known. ``diffs`` tells whether differences are wanted.
     """
 
     def __init__(
