@@ -315,13 +315,14 @@ def work(context: Context) -> Result:
     signer = build_signer(params, context.now())
     signer.check(context.now())
     finish = finished_by(context)
-    items = certificate_items(listed(params, CERTIFICATE, context.register), context.names, params)
+    entries = listed(params, CERTIFICATE, context.register)
+    items = certificate_items(entries, context.names, params)
     session = context.session()
     results = Results(
         params["results"],
         default="changed",
         report=Report(signer=params["signer"], check_mode=context.check_mode),
-        expected=len(params["certificates"]) if params["certificates"] is not None else None,
+        expected=None if entries is None else len(entries),
         diffs=context.wants_diff,
     )
     context.batch(_step(context, session, signer), items, results, finish)

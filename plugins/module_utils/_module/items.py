@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import typing as t
 from pathlib import Path
 
@@ -32,6 +33,9 @@ Params = t.Mapping[str, t.Any]
 Names = t.Callable[[], t.Iterable[str]]
 Made = t.TypeVar("Made")
 
+# Longer lists are read twice. An entry takes about 2 KB.
+_MOST_KEPT = 20000
+
 
 def certificates_spec(*, required: bool = False) -> Spec:
     """Return the argument spec of a module for a list of certificates.
@@ -47,24 +51,47 @@ def listed_spec() -> Spec:
     return {**certificates_spec(), "certificates_file": {"type": "path"}}
 
 
-def listed(params: Params, entry: Spec, secret: t.Callable[[str], None]) -> t.Iterator[Listed] | None:
+class CheckedList:
+    """The entries of a list, all of which were read once, so that the list as a whole can be used.
+
+    A long list is read again when it is used, rather than kept in memory.
+    """
+
+    def __init__(self, read: t.Callable[[], t.Iterator[Listed]]) -> None:
+        """Read the list. Raises ConfigurationError if it cannot be used."""
+        entries = read()
+        self._read = read
+        self._kept = list(itertools.islice(entries, _MOST_KEPT))
+        more = sum(1 for _entry in entries)
+        self._count = len(self._kept) + more
+        if more:
+            self._kept.clear()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> t.Iterator[Listed]:
+        return iter(self._kept) if self._kept else self._read()
+
+
+def listed(params: Params, entry: Spec, secret: t.Callable[[str], None]) -> CheckedList | None:
     """Return the entries of the list, from the option or the file; None without a list.
 
-    ``secret`` gets each secret of an entry. Raises ConfigurationError for a list that cannot be read.
+    ``secret`` gets each secret of an entry. Raises ConfigurationError for a list that cannot be used.
     """
-    entries, path = params["certificates"], params.get("certificates_file")
+    given, path = params["certificates"], params.get("certificates_file")
     defaults = params.get("certificate_defaults") or {}
-    if entries is not None and path is not None:
+    if given is not None and path is not None:
         raise ConfigurationError("certificates and certificates_file are both set: give one of them")
     if path is not None:
-        return read_file(file_path("certificates_file", path), entry, defaults, secret)
-    return None if entries is None else read_values(entries, entry, defaults, secret)
+        return CheckedList(functools.partial(read_file, file_path("certificates_file", path), entry, defaults, secret))
+    return None if given is None else CheckedList(functools.partial(read_values, given, entry, defaults, secret))
 
 
-def required(entries: t.Iterator[Listed] | None) -> t.Iterator[Listed]:
+def required(entries: CheckedList | None) -> CheckedList:
     """Return the entries. Raises ConfigurationError if there is no list."""
     if entries is None:
-        raise ConfigurationError("neither certificates nor certificates_file is set: one of them says what to request")
+        raise ConfigurationError("neither certificates nor certificates_file is set: give one of them")
     return entries
 
 
