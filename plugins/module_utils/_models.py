@@ -66,13 +66,7 @@ class DistinguishedName:
 
         Raises ConfigurationError when it is neither, is empty, or holds an empty attribute or value.
         """
-        pairs = tuple(_dn_pairs(value))
-        if not pairs:
-            raise ConfigurationError("dn must name at least one attribute, for example {cn: Ana Garcia Lopez}")
-        for attribute, text in pairs:
-            if not attribute.strip() or not text.strip():
-                raise ConfigurationError(f"dn has an empty attribute or value: {attribute!r} = {text!r}")
-        return cls(pairs)
+        return cls(_without_gaps(_dn_pairs(value)))
 
     def to_json(self) -> list[dict[str, str]]:
         """Return the wire form of the vendor's page."""
@@ -84,9 +78,11 @@ class DistinguishedName:
 
         Raises ConfigurationError, KeyError or TypeError when there is no attribute, or one lacks its name or value.
         """
-        known = ("attribute", "value")
-        named = cls.from_option([{name: entry[name] for name in known} for entry in entries])
-        return cls(named.attributes, tuple(_without(entry, known) for entry in entries))
+        pairs = [(str(entry["attribute"]), _dn_text(entry["attribute"], entry["value"])) for entry in entries]
+        attributes = _without_gaps(pairs)
+        if max(map(len, entries)) == 2:
+            return cls(attributes)
+        return cls(attributes, tuple(_without(entry, ("attribute", "value")) for entry in entries))
 
     def to_stored(self) -> list[dict[str, t.Any]]:
         """Return the wire form, with the unknown members as they were read."""
@@ -95,6 +91,16 @@ class DistinguishedName:
 
     def __str__(self) -> str:
         return ", ".join(f"{attribute}={value}" for attribute, value in self.attributes)
+
+
+def _without_gaps(found: t.Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    pairs = tuple(found)
+    if not pairs:
+        raise ConfigurationError("dn must name at least one attribute, for example {cn: Ana Garcia Lopez}")
+    for attribute, text in pairs:
+        if not attribute.strip() or not text.strip():
+            raise ConfigurationError(f"dn has an empty attribute or value: {attribute!r} = {text!r}")
+    return pairs
 
 
 def _without(members: t.Mapping[str, t.Any], known: t.Iterable[str]) -> dict[str, t.Any]:
@@ -185,15 +191,19 @@ class CertificateSpec:
         Raises ConfigurationError, KeyError or TypeError when a field cannot be read, or has no default: the DN and the
         provider.
         """
-        stored = [field for field in dataclasses.fields(cls) if field.name not in _NOT_STORED]
-        fields: dict[str, t.Any] = {
-            field.name: tuple(data[field.name]) if isinstance(field.default, tuple) else data[field.name]
-            for field in stored
-            if field.name in data
-        }
+        fields = {field: data[field] for field in _STORED if field in data}
+        for field in _STORED_AS_LIST:
+            if field in fields:
+                fields[field] = tuple(fields[field])
+        unknown = _without(data, _STORED) if len(fields) < len(data) else {}
         fields["provider"] = data["provider"]
         fields["dn"] = DistinguishedName.from_stored(data["dn"])
-        return cls(name=name, **fields, unknown=_without(data, [field.name for field in stored]))
+        return cls(name=name, **fields, unknown=unknown)
+
+
+# Many thousands of specs are read in a run, so the fields are looked up once.
+_STORED = tuple(field.name for field in dataclasses.fields(CertificateSpec) if field.name not in _NOT_STORED)
+_STORED_AS_LIST = tuple(field.name for field in dataclasses.fields(CertificateSpec) if isinstance(field.default, tuple))
 
 
 @dataclasses.dataclass(frozen=True)
