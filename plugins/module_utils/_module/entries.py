@@ -185,8 +185,8 @@ def _is_misfit(rules: Rules, value: object) -> bool:
 def _wanted(rules: Rules) -> str:
     if "choices" in rules:
         return f"one of: {', '.join(map(str, rules['choices']))}"
-    of = {"int": " of whole numbers", "str": " of text"}.get(rules.get("elements", ""), "")
-    return _WANTED.get(rules["type"], rules["type"]) + of
+    kind: str = rules["type"]
+    return _WANTED.get(kind, kind) + {"int": " of whole numbers", "str": " of text"}.get(rules.get("elements", ""), "")
 
 
 def _scalars(value: object) -> t.Iterator[str]:

@@ -81,7 +81,7 @@ class _Columns:
     def entry(self, cells: t.Sequence[str]) -> dict[str, t.Any]:
         """Return the entry of a line. Raises ConfigurationError if the line has not as many cells as the header."""
         if len(cells) != self._count:
-            raise ConfigurationError(f"there are {len(cells)} cells here, and {self._count} in the header")
+            raise ConfigurationError(f"the number of cells is {len(cells)}, not {self._count} as in the header")
         entry = {option: convert(cells[index]) for index, option, convert in self._whole if cells[index]}
         for option, parts in self._parts.items():
             set_parts = [(part, cells[index]) for index, part in parts if cells[index]]

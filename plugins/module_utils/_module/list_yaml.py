@@ -38,8 +38,9 @@ def yaml_rows(path: str, file: t.TextIO) -> t.Iterator[tuple[int, object]]:
     try:
         yield from _Reader(path, getattr(yaml, "CSafeLoader", yaml.SafeLoader)(file)).rows()
     except yaml.MarkedYAMLError as exc:
-        line = exc.problem_mark.line + 1 if exc.problem_mark else 1
-        raise ConfigurationError(f"{path}, line {line}: this is not YAML: {exc.problem}") from exc
+        line, begun = (mark.line + 1 if mark else 1 for mark in (exc.problem_mark, exc.context_mark))
+        within = f", {exc.context} that begins in line {begun}" if exc.context_mark and begun < line else ""
+        raise ConfigurationError(f"{path}, line {line}: this is not YAML: {exc.problem}{within}") from exc
     except yaml.reader.ReaderError as exc:
         raise ConfigurationError(f"{path}: this is not YAML: {exc.reason} (character {exc.position})") from exc
 
@@ -143,8 +144,7 @@ class _Reader:
             node = yaml.ScalarNode(tag, value, event.start_mark)
             return self._loader.yaml_constructors[tag](self._loader, node)
         except (KeyError, ValueError, OverflowError) as exc:
-            kind = tag.rpartition(":")[2]
-            raise self._error(event, f"a value looks like a {kind} and is none; quote it") from exc
+            raise self._error(event, f"a value cannot be read as {tag.rpartition(':')[2]}; quote it") from exc
 
     def _check_tag(self, event: t.Any) -> None:
         if event.tag not in (None, "!", *_TAGS):

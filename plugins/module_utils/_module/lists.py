@@ -68,10 +68,10 @@ def _listed(
             name = entries.name(entry)
         except ConfigurationError as exc:
             raise ConfigurationError(f"{where}: {exc}") from exc
-        first = seen.setdefault(name, number)
-        if first != number:
-            before = place(first).rpartition(", ")[2]
-            raise ConfigurationError(f"{where}: the name {name} is in the list twice, first at {before}")
+        if name in seen:
+            first = place(seen[name]).rpartition(", ")[2]
+            raise ConfigurationError(f"{where}: the name {name} is in the list twice, first at {first}")
+        seen[name] = number
         try:
             values = entries.values(t.cast("t.Mapping[str, t.Any]", entry))
         except ConfigurationError as exc:
