@@ -7,7 +7,7 @@
 PYTHON ?= python3
 CHECK := .venv/bin/python tests/tools/check.py
 
-.PHONY: help demo test quick format lint unit robustness browser sanity package integration matrix soak mutation clean
+.PHONY: help demo test quick format lint unit robustness browser sanity package integration matrix soak mutation benchmark clean
 
 help:
 	@echo "make demo         run the demo: issue and renew certificates, then run it again without a change"
@@ -26,6 +26,7 @@ help:
 	@echo "make matrix       unit, sanity and integration with each ansible-core and Python (CORES=2.16: only this one)"
 	@echo "make soak         long form of robustness: 500 kills (CERTIFICATE_ENROLL_KILLS=500), 100,000 hostile answers"
 	@echo "make mutation     change the code, and list the changes that no test notices (FILES='PATH ...': only these)"
+	@echo "make benchmark    compare the speed with an empty playbook and with a bare program (SIZE=small: in a minute or two)"
 	@echo "make clean        remove all files that these commands made"
 
 demo: .venv/demo
@@ -71,6 +72,9 @@ soak: .venv/ready
 
 mutation: .venv/mutation
 	@.venv/bin/python tests/tools/mutation.py $(FILES)
+
+benchmark: .venv/demo
+	@.venv/bin/python tests/benchmark/benchmark.py $(if $(SIZE),--size $(SIZE)) $(if $(TIMES),--times $(TIMES)) $(MEASURES)
 
 clean:
 	rm -rf .build .demo .tree .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .ansible tests/output
