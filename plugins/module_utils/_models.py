@@ -295,6 +295,11 @@ class Enrollment:
         """Return how many create calls had no answer. As many keys may lie orphaned on the server."""
         return sum(1 for revision in self.revisions if revision.state is State.CREATE_UNKNOWN)
 
+    def with_rows(self, *rows: Revision) -> Enrollment:
+        """Return the enrollment with these rows, each in the place of the row that has its revision and attempt."""
+        found = {(row.revision, row.attempt): row for row in (*self.revisions, *rows)}
+        return dataclasses.replace(self, revisions=tuple(found[key] for key in sorted(found)))
+
     def next_revision(self, spec: CertificateSpec) -> Revision:
         """Return the intent of the next revision, or of the next attempt at it.
 

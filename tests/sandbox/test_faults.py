@@ -272,3 +272,23 @@ def test_the_command_refuses_what_it_does_not_know(v433: Appliance, arguments: t
     assert done.returncode == 1
     assert done.stderr.startswith("redtrust_sandbox: ")
     assert v433.rows("SELECT * FROM faults") == []
+
+
+def test_latency_holds_each_answer_and_nothing_else(sandbox: Appliance) -> None:
+    token, before = sandbox.access(), keys(sandbox)
+    verb, path = sandbox.path("create")
+    headers = {**sandbox.sign().headers(), "Authorization": f"Bearer {token}"}
+    sandbox.set(latency=600)
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        requests.request(
+            verb,
+            sandbox.url(path),
+            json=sandbox.create_body(),
+            headers=headers,
+            verify=sandbox.facts["ca_path"],
+            timeout=(30, 0.5),
+        )
+    assert keys(sandbox) - before == 1
+    assert sandbox.asked("step, status, fault")[-1] == ("create", 200, None)
+    sandbox.set(latency=0)
+    assert sandbox.create(token).status_code == 200  # while the first answer still waits

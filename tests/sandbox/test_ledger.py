@@ -101,6 +101,35 @@ def test_connections_are_told_apart(sandbox: Appliance) -> None:
     assert sandbox.asked("connection")[-1] > kept[1]
 
 
+def test_each_connection_is_one_row_that_tells_whether_it_was_resumed(sandbox: Appliance) -> None:
+    before = sandbox.one("SELECT COALESCE(MAX(id), 0) FROM connections")
+    context = ssl.create_default_context(cafile=sandbox.facts["ca_path"])
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # the session is known as soon as the handshake is done
+    session: ssl.SSLSession | None = None
+    for _number in range(2):
+        with (
+            socket.create_connection(("127.0.0.1", sandbox.facts["port"]), timeout=30) as raw,
+            context.wrap_socket(raw, server_hostname="localhost", session=session) as connection,
+        ):
+            connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert connection.recv(12) == b"HTTP/1.1 200"
+            session = connection.session
+    rows = sandbox.rows("SELECT id, port, resumed FROM connections WHERE id > ? ORDER BY id", before)
+    assert [row[1:] for row in rows] == [(sandbox.facts["port"], 0), (sandbox.facts["port"], 1)]
+    assert [(number,) for number, _port, _resumed in rows] == sandbox.asked("connection")
+
+
+def test_a_connection_without_a_request_is_a_row_too(sandbox: Appliance) -> None:
+    before = sandbox.one("SELECT COUNT(*) FROM connections")
+    context = ssl.create_default_context(cafile=sandbox.facts["ca_path"])
+    with (
+        socket.create_connection(("127.0.0.1", sandbox.facts["port"]), timeout=30) as raw,
+        context.wrap_socket(raw, server_hostname="localhost"),
+    ):
+        sandbox.until(lambda: sandbox.one("SELECT COUNT(*) FROM connections") == before + 1)
+    assert sandbox.asked() == []
+
+
 def test_every_secret_that_was_handed_out_is_listed(sandbox: Appliance) -> None:
     def secrets(kind: str) -> set[str]:
         return {value for (value,) in sandbox.rows("SELECT value FROM secrets WHERE kind = ?", kind)}
@@ -197,6 +226,7 @@ def test_the_command_prints_counts(tmp_path: Path) -> None:
             "unanswered": 1,
             "refused": 0,
             "connections": 1,
+            "connections_resumed": 0,
             "keys": 3,
             "keys_not_finalized": 1,
             "certificates": 2,

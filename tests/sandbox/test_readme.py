@@ -54,7 +54,7 @@ def test_every_action_of_a_fault_is_documented() -> None:
 
 
 def test_the_columns_of_the_ledger_are_documented(v433: Appliance) -> None:
-    for table in ("requests", "certificates", "sessions"):
+    for table in ("requests", "connections", "certificates", "sessions"):
         (line,) = re.findall(rf"^\| `{table}` \| (.*) \|$", README, re.MULTILINE)
         named = set(re.findall(r"`([a-z_]+)`", line))
         columns = {name for _id, name, *_rest in v433.rows(f"PRAGMA table_info({table})")}

@@ -81,6 +81,8 @@ def decide_renewal(
 def _decide_due(current: Revision, renew_before: RenewBefore, now: dt.datetime, *, force: bool) -> Decision:
     if force:
         return Decision("renew", "asked for with force", asks_for=current.spec)
+    if renew_before.never:
+        return Decision("none", f"renew_before is never; {_validity(current, now)}")
     if current.not_valid_after is None:
         return Decision("renew", "when its certificate ends is not known", asks_for=current.spec)
     due = renew_before.due(current.not_valid_before, current.not_valid_after, _obtained(current))

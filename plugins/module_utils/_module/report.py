@@ -63,7 +63,7 @@ _GOES_ON_BEFORE = re.compile(r"[\w.-]\Z")
 _GOES_ON_AFTER = re.compile(r"[\w-]")
 
 
-class _Group:
+class Group:
     """Certificates of which the same is told, in the words for the first one. ``since`` is the earliest time."""
 
     def __init__(self, words: str) -> None:
@@ -92,8 +92,8 @@ class Report:
     """
 
     def __init__(self, *, signer: str = "", check_mode: bool = False) -> None:
+        self.check_mode = check_mode
         self._signer = _signer(signer)
-        self._check_mode = check_mode
         # the certificates that were uploaded or written to a file
         self.changed_names: list[str] = []
         self.failed_names: list[str] = []
@@ -102,11 +102,11 @@ class Report:
         self._acting = 0
         self._kinds: dict[str, int] = {}
         self._new: dict[str, list[str]] = {kind: [] for kind in _NEW_KINDS}
-        self._waits: dict[str, _Group] = {}
-        self._causes: dict[str, _Group] = {}
+        self._waits: dict[str, Group] = {}
+        self._causes: dict[str, Group] = {}
         self._other_causes = 0
         self._predicted: list[str] = []
-        self._predictions: dict[str, _Group] = {}
+        self._predictions: dict[str, Group] = {}
 
     @property
     def counts(self) -> t.Mapping[str, int]:
@@ -123,7 +123,7 @@ class Report:
             self._add_failed(entry)
             return
         self._counts[action] = self._counts.get(action, 0) + 1
-        if self._check_mode:
+        if self.check_mode:
             self._acting += bool(changed)
             self._predict(entry)
             return
@@ -145,7 +145,7 @@ class Report:
 
         ``total`` is the number of certificates. Those that were not added were not begun, for the reason ``stopped``.
         """
-        return self._prediction(total) if self._check_mode else self._summary(total, stopped)
+        return self._prediction(total) if self.check_mode else self._summary(total, stopped)
 
     def failure(self, total: int, stopped: str = "") -> str:
         """Return one sentence about the failures; empty if nothing failed. The arguments are those of ``lines``."""
@@ -157,11 +157,14 @@ class Report:
         parts = [*self._told_causes(), *([f"{_count(left)} were not begun: {stopped}"] if left > 0 else [])]
         return f"{_count(failed)} of {_count(total)} certificates failed: {'; '.join(parts)}"
 
-    def progress(self, total: int, elapsed: float) -> str:
-        """Return the progress after ``elapsed`` seconds, and roughly the time for the rest."""
-        done, left = self._done, total - self._done
+    def progress(self, total: int | None, elapsed: float) -> str:
+        """Return the progress after ``elapsed`` seconds, and roughly the time for the rest if ``total`` is known."""
+        done, failed = self._done, f"{_count(len(self.failed_names))} failed"
+        if total is None:
+            return f"{_certificates(done)} done, {failed}"
+        left = total - done
         rest = f", {_count(left)} left, about {_roughly(elapsed / done * left)}" if left > 0 and done else ""
-        return f"{_count(done)} of {_certificates(total)} done, {_count(len(self.failed_names))} failed{rest}"
+        return f"{_count(done)} of {_certificates(total)} done, {failed}{rest}"
 
     def _add_failed(self, entry: Entry) -> None:
         self.failed_names.append(str(entry["name"]))
@@ -200,7 +203,7 @@ class Report:
         lines += [f"failed: {cause}" for cause in self._told_causes()]
         return [*lines, f"not begun: {stopped}"] if stopped and left > 0 else lines
 
-    def _waiting(self, state: str, group: _Group) -> str:
+    def _waiting(self, state: str, group: Group) -> str:
         where = _WAITING[state].format(self._signer)
         since = f"{', the longest' if group.count > 1 else ''} since {group.since}" if group.since else ""
         return f"waiting {where}{since}: {group.among()}"
@@ -226,16 +229,16 @@ def is_new(entry: Entry) -> bool:
 
 def listed(names: t.Sequence[str]) -> str:
     """Return the names, or their number and the first of them."""
-    group = _Group("")
+    group = Group("")
     for name in names:
         group.add(name)
     return group.among()
 
 
-def _grouped(groups: dict[str, _Group], key: str, words: str = "") -> _Group:
+def _grouped(groups: dict[str, Group], key: str, words: str = "") -> Group:
     found = groups.get(key)
     if found is None:
-        found = groups[key] = _Group(words)
+        found = groups[key] = Group(words)
     return found
 
 

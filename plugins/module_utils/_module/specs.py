@@ -75,6 +75,17 @@ BATCH = _options(
     wait_timeout={"type": "float", "default": 300.0},
 )
 
+# How a certificate is checked and uploaded, and where its files are written.
+UPLOAD: Spec = {
+    "subject_match": {"type": "str", "choices": ["contains", "equals", "ignore"], "default": "contains"},
+    "upload_format": {"type": "str", "choices": ["der", "pkcs7", "pem"], "default": "der"},
+    "directory": {"type": "path"},
+    "backup": {"type": "bool", "default": False},
+}
+
+# Which results a module returns. The default depends on the module, and on whether the task fails.
+SHOWN: Spec = {"results": {"type": "str", "choices": ["all", "changed", "failed"]}}
+
 # The options whose values must never be printed.
 SECRETS = (
     "client_key_passphrase",
@@ -84,6 +95,9 @@ SECRETS = (
     "temporal_token",
     "session_key",
 )
+
+# Likewise, in an entry of ``certificates``.
+SECRETS_OF_ENTRIES = ("request_code",)
 
 SIGN_IN: Spec = {
     "state": {"type": "str", "choices": ["present", "kept"], "default": "present"},

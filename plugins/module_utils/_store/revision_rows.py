@@ -51,6 +51,7 @@ CHUNK = 500
 # Only the constants above are put together here, never a value.
 SELECT = f"SELECT {', '.join(STORED)} FROM revisions"  # noqa: S608
 SELECT_SERVICE = f"{SELECT} WHERE service = ?"
+SELECT_NAME = f"{SELECT_SERVICE} AND name = ?"
 SELECT_NAMES = f"{SELECT} WHERE service = ? AND name IN ({', '.join('?' * CHUNK)})"
 _INSERT = f"INSERT INTO revisions ({', '.join(STORED)}) VALUES ({', '.join('?' * len(STORED))})"  # noqa: S608
 _UPDATE = (

@@ -50,7 +50,8 @@ def build(generation: Generation, services: Services) -> FastAPI:
         redirect_slashes=False,
     )
     endpoints = _Endpoints(generation, services)
-    for step in generation.steps:
+    # The router tries the routes in order, and most requests are those of the last steps.
+    for step in reversed(generation.steps):
         if step.name == "openapi":
             continue
         endpoint, answer = endpoints.of(step)

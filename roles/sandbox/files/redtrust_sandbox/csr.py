@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import re
-import textwrap
 import typing as t
 import warnings
 
@@ -96,7 +95,7 @@ def present(der: bytes, csr_format: str) -> str:
     text = base64.b64encode(der).decode()
     if csr_format == "bare":
         return text
-    lines = "\r\n".join(textwrap.wrap(text, 64))
+    lines = "\r\n".join(text[start : start + 64] for start in range(0, len(text), 64))
     if csr_format == "lines":
         return lines + "\r\n"
     return f"-----BEGIN CERTIFICATE REQUEST-----\r\n{lines}\r\n-----END CERTIFICATE REQUEST-----\r\n"

@@ -52,10 +52,10 @@ class Enrollment:
         renews = self._renewed(body.renews())
         key = await self.keys.take(body.key_type, body.length())
         try:
-            made = await self.keys.work(lambda: _make(key, name, body.hash_type, style))
+            made = await self.keys.work(body.key_type, lambda: _make(key, name, body.hash_type, style))
         except ValueError as exc:
             raise ApiError(400, "ERR_INVALID_PARAM", "The dn has a value that its attribute cannot take") from exc
-        code = "".join(secrets.choice(_CODE_LETTERS) for _number in range(_CODE_LENGTH))
+        code = _request_code()
         with self.ledger.transaction():
             self._record(call, body, made, code, renews)
         return {"requestCode": code, "csr": csr.present(made.der, call.settings.csr_format)}
@@ -145,6 +145,14 @@ class Enrollment:
         self.ledger.run(
             "UPDATE keys SET finalized_at = ?, thumbprint = ? WHERE request_code = ?", time.time(), thumbprint, code
         )
+
+
+def _request_code() -> str:
+    number, letters = secrets.randbelow(len(_CODE_LETTERS) ** _CODE_LENGTH), ""
+    for _place in range(_CODE_LENGTH):
+        number, digit = divmod(number, len(_CODE_LETTERS))
+        letters += _CODE_LETTERS[digit]
+    return letters
 
 
 def _make(key: PrivateKey, name: x509.Name, hash_type: str, style: str) -> _Made:

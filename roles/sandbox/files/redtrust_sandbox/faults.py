@@ -109,12 +109,14 @@ def clear(ledger: Ledger) -> int:
 
 def due(ledger: Ledger, step: str) -> dict[str, Fault]:
     """Return the faults of a request of this step, by moment, and count them."""
+    chosen: dict[str, Fault] = {}
+    if ledger.foreign("SELECT COUNT(*) FROM faults") == [(0,)]:
+        return chosen
     rows = ledger.rows(
         "SELECT id, step, moment, action, argument, skip, times, retry_after, seen, fired FROM faults"
         " WHERE step IN (?, '*') ORDER BY id",
         step,
     )
-    chosen: dict[str, Fault] = {}
     if not rows:
         return chosen
     with ledger.transaction():

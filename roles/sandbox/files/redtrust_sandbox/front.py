@@ -53,6 +53,8 @@ class Front:
         told = faults.due(self.ledger, call.step.name if call.step else "other")
         answer = await self._answer(scope, call, told)
         self._answered(call, answer, told)
+        if call.settings.latency:
+            await asyncio.sleep(call.settings.latency)
         await link.send(answer, call.settings, call.now)
 
     async def _answer(self, scope: Scope, call: Call, told: t.Mapping[str, faults.Fault]) -> wire.Answer:

@@ -26,6 +26,8 @@ LENGTHS: t.Mapping[str, tuple[int, ...]] = {
     "ECDSA": tuple(CURVES),
 }
 POOLED = ("RSA", 2048)
+# Their generation and signatures take less time than a change of threads.
+QUICK = ("ECDSA",)
 
 
 def generate(key_type: str, key_length: int) -> PrivateKey:
@@ -71,10 +73,12 @@ class KeyShop:
             key = self._take_ready()
             if key is not None:
                 return key
-        return await self.work(lambda: generate(key_type, key_length))
+        return await self.work(key_type, lambda: generate(key_type, key_length))
 
-    async def work(self, task: t.Callable[[], T]) -> T:
-        """Run a task that needs much processor time outside the event loop."""
+    async def work(self, key_type: str, task: t.Callable[[], T]) -> T:
+        """Run a task with a key of this type, outside the event loop if it needs much processor time."""
+        if key_type in QUICK:
+            return task()
         return await asyncio.get_running_loop().run_in_executor(self._executor, task)
 
     def _take_ready(self) -> PrivateKey | None:

@@ -16,11 +16,17 @@ requests      one row per HTTP request, committed on arrival, completed before t
                 openapi; other if the generation has no such verb and path
   mutating      1 for create and finalize (they change keys or certificates), 0 for all others
   partner, user, session   the verified client, as far as known
-  connection    number of the TCP connection
+  connection    connections.id
   status        HTTP status of the answer; NULL if there is none (dropped, or not yet)
   error_code    errorCode of the envelope
   fault         faults that happened, as moment:action[:argument], joined by a comma
   answered_at   time of the commit of the outcome
+
+connections   one row per connection, committed when its TLS handshake is done
+  id            in order of arrival
+  at            time of arrival
+  port          port of arrival
+  resumed       1 if the client resumed a TLS session that it had, 0 if the handshake was a full one
 
 keys          one row per key pair
   request_code, at, request (requests.id), api_path, partner, user, session, provider, key_type, key_length, hash_type
@@ -66,6 +72,12 @@ CREATE TABLE IF NOT EXISTS requests (
     error_code TEXT,
     fault TEXT,
     answered_at REAL
+);
+CREATE TABLE IF NOT EXISTS connections (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at REAL NOT NULL,
+    port INTEGER NOT NULL,
+    resumed INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS keys (
     request_code TEXT PRIMARY KEY,

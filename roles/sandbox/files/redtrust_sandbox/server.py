@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import fcntl
+import functools
 import ipaddress
-import itertools
 import json
 import os
 import pathlib
@@ -42,7 +42,6 @@ else:
         from uvicorn.protocols.http.h11_impl import H11Protocol as _Protocol
 
 _LOCK_ATTEMPTS = 50
-_CONNECTION_NUMBERS = itertools.count(1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,11 +65,17 @@ class Options:
 
 
 class CountedProtocol(_Protocol):
-    """Number the connections, and give each to the application as ``scope["state"]["connection"]``."""
+    """Record the connections, and give each to the application as ``scope["state"]["connection"]``."""
+
+    def __init__(self, ledger: Ledger, *arguments: t.Any, **others: t.Any) -> None:
+        super().__init__(*arguments, **others)
+        self._ledger = ledger
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Register a new connection."""
-        connection = Connection(next(_CONNECTION_NUMBERS), transport, tls.client_name(transport))
+        port = transport.get_extra_info("sockname")[1]
+        row = {"at": time.time(), "port": port, "resumed": int(tls.is_resumed(transport))}
+        connection = Connection(self._ledger.insert("connections", row), transport, tls.client_name(transport))
         self.app_state = {**self.app_state, "connection": connection}
         super().connection_made(transport)
 
@@ -129,7 +134,7 @@ def serve(options: Options, config: Config) -> None:
     door.ports = front.port_kinds(generation, auth_port, ra_port)
     facts = describe(options, config, directory, ra_port, auth_port)
     server = SandboxServer(
-        _uvicorn_config(door, tls.context(directory, options.host, config.tls)),
+        _uvicorn_config(door, ledger, tls.context(directory, options.host, config.tls)),
         options,
         lambda: _announce(options, directory, facts),
     )
@@ -143,13 +148,15 @@ def serve(options: Options, config: Config) -> None:
         (directory / files.READY_FILE).unlink(missing_ok=True)
 
 
-def _uvicorn_config(door: front.Front, context: ssl.SSLContext) -> uvicorn.Config:
+def _uvicorn_config(door: front.Front, ledger: Ledger, context: ssl.SSLContext) -> uvicorn.Config:
     config = uvicorn.Config(
         door,
-        http=CountedProtocol,
+        # uvicorn only calls it, and accepts what is not a class.
+        http=t.cast("type[asyncio.Protocol]", functools.partial(CountedProtocol, ledger)),
         lifespan="off",
         log_level="warning",
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         date_header=False,
         timeout_keep_alive=120,

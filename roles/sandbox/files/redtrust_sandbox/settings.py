@@ -50,6 +50,7 @@ class Settings:
     finalize_repeat: str = dataclasses.field(default="ok", metadata={"choices": ("ok", "error")})
     finalize_repeat_code: str = dataclasses.field(default="ERR_INVALID_STATE", metadata={"pattern": r"[A-Za-z0-9_]+"})
     finalize_body: str = dataclasses.field(default="empty", metadata={"choices": ("empty", "envelope")})
+    latency: float = 0.0
     huge_bytes: int = 64 * 1024 * 1024
     trickle_interval: float = 0.1
     providers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)

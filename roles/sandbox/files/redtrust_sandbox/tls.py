@@ -84,6 +84,12 @@ def client_name(transport: asyncio.BaseTransport) -> str | None:
     return names[-1] if names else None
 
 
+def is_resumed(transport: asyncio.BaseTransport) -> bool:
+    """Tell whether the client resumed a TLS session that it had."""
+    session: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+    return bool(session and session.session_reused)
+
+
 def _ask_clients(tls: ssl.SSLContext, wanted: Tls) -> None:
     if wanted.client_ca_path is None:
         return

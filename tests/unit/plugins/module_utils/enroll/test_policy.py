@@ -533,6 +533,6 @@ def test_any_text_is_a_time_or_a_share_or_the_default_or_refused(text: str) -> N
 def test_the_message_says_what_can_be_given(text: str) -> None:
     with pytest.raises(
         ConfigurationError,
-        match=r"^renew_before must be a duration such as 90d, .* or a share of the .* from 1% to 99%",
+        match=r"^renew_before must be a duration such as 90d, .*, a share of the .* from 1% to 99%, or never",
     ):
         RenewBefore.parse(text)

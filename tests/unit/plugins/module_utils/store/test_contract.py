@@ -243,6 +243,34 @@ def test_of_many_threads_one_is_first(store: Store, make: MakeRevision) -> None:
     assert [attempt for attempt in range(16) if won[attempt]] == [revision.attempt]
 
 
+@pytest.mark.parametrize("moment", ["before", "written"])
+def test_of_many_threads_that_write_together_one_fails_alone(
+    store: Store, make: MakeRevision, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """One of eight meets an error that nobody expects, and one is stale; both are between others."""
+
+    def reach(point: str) -> None:
+        if point == f"store put rejected {moment}":
+            raise UnexpectedError(point)
+
+    special: dict[int, dict[str, t.Any]] = {3: {"state": State.REJECTED}, 5: {"generation": 7}}
+
+    def write(number: int) -> str:
+        try:
+            store.put(make(f"{number}", **special.get(number, {})))
+        except (UnexpectedError, StaleRevisionError) as exc:
+            return type(exc).__name__
+        return "stored"
+
+    monkeypatch.setattr(_fault_points, "reach", reach)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(write, range(8)))
+    expected = {3: "UnexpectedError", 5: "StaleRevisionError"}
+    assert found == [expected.get(number, "stored") for number in range(8)]
+    stored = [enrollment.name for enrollment in store.enrollments("redtrust")]
+    assert stored == [f"{number}" for number in range(8) if number not in expected]
+
+
 def test_a_closed_store_says_so(open_again: OpenStore) -> None:
     store = open_again()
     store.close()
