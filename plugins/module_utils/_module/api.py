@@ -23,7 +23,8 @@ from .items import (
 from .options import Connection, Server, listen_options
 from .report import Report
 from .results import Result, Results, enrollment_facts, error_facts
-from .role import RoleOutcome, StepResult, outcome_of
+from .role import RoleOutcome, StepResult, facts_of, outcome_of
+from .role_steps import ready_of, refusal_of
 from .run import run
 from .selection import SELECTION, Selection
 from .signer import SIGNER, SIGNER_REQUIRED_IF, build_signer
@@ -59,12 +60,15 @@ __all__ = [
     "check_values",
     "enrollment_facts",
     "error_facts",
+    "facts_of",
     "finalize_items",
     "finished_by",
     "listed",
     "listed_spec",
     "listen_options",
     "outcome_of",
+    "ready_of",
+    "refusal_of",
     "renew_items",
     "request_items",
     "required",
