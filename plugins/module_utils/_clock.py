@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import email.utils
+import functools
 import re
 import threading
 import time
@@ -90,6 +91,7 @@ def parse_duration(option: str, text: str, *, instead: str = "") -> dt.timedelta
     return duration
 
 
+@functools.lru_cache(16)
 def http_date(text: str | None) -> float | None:
     """Read a date of HTTP in UNIX seconds; return None for anything else.
 

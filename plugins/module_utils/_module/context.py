@@ -139,9 +139,10 @@ class Context:
             )
         if server.partner:
             self.register(server.partner.secret)
+        connections = Limits.read(self.params).workers if "workers" in self.params else 1
         calls = Calls(
             server.address,
-            HttpsTransport(connection.transport, hide=self.module.secrets.hide),
+            HttpsTransport(connection.transport, hide=self.module.secrets.hide, connections=connections),
             partner=server.partner,
             secrets=self.module.secrets,
             retry=Retry(deadline=connection.retry_timeout),
