@@ -139,7 +139,7 @@ class Context:
             )
         if server.partner:
             self.register(server.partner.secret)
-        connections = Limits.read(self.params).workers if "workers" in self.params else 1
+        connections = self.limits.workers if "workers" in self.params else 1
         calls = Calls(
             server.address,
             HttpsTransport(connection.transport, hide=self.module.secrets.hide, connections=connections),
