@@ -35,6 +35,7 @@ options:
         thousands of other results.
         Set it if you go on with the results of a task that failed.
       - RV(ignore:summary) counts all certificates in any case.
+      - Can also be set with the environment variable E(REDTRUST_RESULTS).
     type: str
     choices: [all, changed, failed]
     version_added: 0.5.0

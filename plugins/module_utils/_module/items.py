@@ -27,7 +27,7 @@ from .._x509.api import certificate_facts, normalize_thumbprint, parse_certifica
 from .entry_specs import FIELDS
 from .lists import Listed, read_file, read_values
 from .paths import file_path
-from .specs import BATCH, CONNECTION, SHOWN, STORE, Spec
+from .specs import BATCH, CONNECTION, STORE, Spec
 
 Params = t.Mapping[str, t.Any]
 Names = t.Callable[[], t.Iterable[str]]
@@ -43,7 +43,7 @@ def certificates_spec(*, required: bool = False) -> Spec:
     The entries have no spec here: Ansible would refuse the whole list for one of them. See ``listed``.
     """
     certificates = {"type": "list", "elements": "dict", "required": required}
-    return {**CONNECTION, **STORE, **BATCH, **SHOWN, "certificates": certificates}
+    return {**CONNECTION, **STORE, **BATCH, "certificates": certificates}
 
 
 def listed_spec() -> Spec:

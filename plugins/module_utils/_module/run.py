@@ -55,9 +55,11 @@ def write_whole() -> None:
     SIGSTOP comes in between, only a part of it is written. A buffer writes the rest. It cannot do so on a pipe that
     does not block, which another process may have made of it.
     """
+    if sys.stdout is not sys.__stdout__:
+        return  # it is no file of this process
     with contextlib.suppress(OSError, ValueError):
         os.set_blocking(sys.stdout.fileno(), True)
-    raw = getattr(sys.stdout, "buffer", None)
+    raw = sys.stdout.buffer
     if isinstance(raw, io.RawIOBase):
         buffered = io.BufferedWriter(raw)
         sys.stdout = io.TextIOWrapper(buffered, encoding=sys.stdout.encoding, errors=sys.stdout.errors)

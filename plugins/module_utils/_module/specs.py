@@ -73,6 +73,8 @@ STORE = _options(
 BATCH = _options(
     workers={"type": "int", "default": 8},
     wait_timeout={"type": "float", "default": 300.0},
+    # its default depends on the module, and on whether the task fails
+    results={"type": "str", "choices": ["all", "changed", "failed"]},
 )
 
 # How a certificate is checked and uploaded, and where its files are written.
@@ -82,9 +84,6 @@ UPLOAD: Spec = {
     "directory": {"type": "path"},
     "backup": {"type": "bool", "default": False},
 }
-
-# Which results a module returns. The default depends on the module, and on whether the task fails.
-SHOWN: Spec = {"results": {"type": "str", "choices": ["all", "changed", "failed"]}}
 
 # The options whose values must never be printed.
 SECRETS = (

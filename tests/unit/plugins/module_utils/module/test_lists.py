@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module import entries, list_yaml
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.items import (
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.entry_specs import (
     FINALIZED,
     RENEWED,
     REQUESTED,
@@ -223,7 +223,11 @@ class TestRefusedAsAWhole:
             ("a.json", '{"certificates": [], "more": 1}', "a.json: the file must be a list, or a mapping with the one"),
             ("a.json", "", "a.json, line 1: this is not JSON: Expecting value (column 1)"),
             ("a.yml", "- name: a\n- name: b: c\n", "a.yml, line 2: this is not YAML: mapping values are not allowed"),
-            ("a.yml", "- name: a\n- {name: b", "a.yml, line 3: this is not YAML: did not find expected ',' or '}', while"),
+            (
+                "a.yml",
+                "- name: a\n- {name: b",
+                "a.yml, line 3: this is not YAML: did not find expected ',' or '}', while",
+            ),
             ("a.yml", "- dn:\n    ou: a\n    ou: b\n", "a.yml, line 3: the key ou is there twice"),
             ("a.yml", "- name: a\n  dn: *dn\n", "a.yml, line 2: there is no anchor dn before this alias"),
             ("a.yml", "- &a\n  name: a\n  dn: *a\n", "a.yml, line 3: there is no anchor a before this alias"),

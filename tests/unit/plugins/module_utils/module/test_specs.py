@@ -74,6 +74,7 @@ class TestDocumentation:
 
 
 VALUES: dict[str, tuple[str, object]] = {
+    "results": ("failed", "failed"),
     "host": ("h", "h"),
     "port": ("1", 1),
     "auth_port": ("2", 2),

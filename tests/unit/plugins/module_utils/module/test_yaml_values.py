@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module import items, yaml_values
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module import entry_specs, yaml_values
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.yaml_values import check_values
 
 # The written value, and its part of the message. The first ones are from other people's playbooks.
@@ -149,7 +149,7 @@ def test_text_passes_however_it_is_nested(value: object) -> None:
 
 def test_each_option_of_text_is_looked_at() -> None:
     """List the texts of an entry that the check leaves out, with the other check of each."""
-    specs = (items.REQUESTED, items.RENEWED, items.FINALIZED, items.NAMED)
+    specs = (entry_specs.REQUESTED, entry_specs.RENEWED, entry_specs.FINALIZED, entry_specs.NAMED)
     texts = {name for spec in specs for name, rule in spec.items() if rule["type"] in ("str", "raw", "dict")}
     texts |= {name for spec in specs for name, rule in spec.items() if rule.get("elements") == "str"}
     entry_texts = yaml_values._ENTRY
