@@ -20,7 +20,7 @@ from .items import (
     settle_items,
     sign_items,
 )
-from .options import Connection, Server, listen_options
+from .options import Connection, Server
 from .results import Result, batch_result, enrollment_facts, error_facts
 from .role import RoleOutcome, StepResult, outcome_of
 from .run import run
@@ -56,7 +56,6 @@ __all__ = [
     "enrollment_facts",
     "error_facts",
     "finalize_items",
-    "listen_options",
     "outcome_of",
     "renew_items",
     "report",
