@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import email.utils
 import functools
 import re
 import threading
@@ -97,6 +96,8 @@ def http_date(text: str | None) -> float | None:
 
     Of the three forms in RFC 9110, 5.6.7 only the one that may still be sent is read.
     """
+    import email.utils  # slow to import, and only for answers
+
     date = (text or "").strip()
     try:
         moment = email.utils.parsedate_to_datetime(date)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import collections.abc as c
-import html
 import json
 import re
 import typing as t
@@ -117,6 +116,8 @@ def _encoded(raw: bytes) -> c.Iterator[str]:
 
 def _escaped(text: str) -> c.Iterator[str]:
     """Return the text within a JSON string, a Python literal and HTML."""
+    import html  # slow to import, and most secrets have nothing to escape
+
     for escaped in (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
         yield escaped
         yield escaped.replace("/", r"\/")

@@ -20,7 +20,7 @@ from .items import (
     settle_items,
     sign_items,
 )
-from .options import Connection, Server, listen_options
+from .options import Connection, Server
 from .report import Report
 from .results import Result, Results, enrollment_facts, error_facts
 from .role import RoleOutcome, StepResult, facts_of, outcome_of
@@ -65,7 +65,6 @@ __all__ = [
     "finished_by",
     "listed",
     "listed_spec",
-    "listen_options",
     "outcome_of",
     "ready_of",
     "refusal_of",
