@@ -34,6 +34,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.store
   - redtrust.certificate_enroll.batch
   - redtrust.certificate_enroll.lists
+  - redtrust.certificate_enroll.lists.defaults
   - redtrust.certificate_enroll.certificates.requested
 options:
   certificates:
@@ -215,7 +216,7 @@ def work(context: Context) -> Result:
 
 def main() -> None:
     """Run the module."""
-    run(listed_spec(), work)
+    run({**listed_spec(), "certificate_defaults": {"type": "dict", "default": {}}}, work)
 
 
 if __name__ == "__main__":

@@ -96,14 +96,18 @@ def outcome_of(steps: t.Sequence[StepResult]) -> RoleOutcome:
 
 
 def _of_one_pass(result: t.Mapping[str, t.Any]) -> RoleOutcome:
-    """Return the outcome that the module redtrust_certificate summed up."""
-    failed = tuple(result["failed_names"])
-    stopped = str(result.get("stopped") or "")
+    """Return the outcome that the module redtrust_certificate summed up, with the names in the order of the list."""
+    results = tuple(result.get("certificates") or ())
+    order = {entry["name"]: number for number, entry in enumerate(results)}
+    changed, failed = (
+        tuple(sorted(result[names], key=lambda name: order.get(name, len(order))))
+        for names in ("changed_names", "failed_names")
+    )
     return RoleOutcome(
-        tuple(result.get("certificates") or ()),
-        tuple(result["changed_names"]),
+        results,
+        changed,
         failed,
-        stopped,
+        str(result.get("stopped") or ""),
         tuple(result.get("report") or ()),
         words_of(result) if failed or result.get("msg") else "",
         sum(result["summary"].values()),
@@ -148,6 +152,7 @@ def facts_of(
     # those of which the module returned no entry
     report.add_unchanged(max(0, outcome.count - len(outcome.results)))
     count = total or max(outcome.count, len(outcome.results))
+    began_nothing = bool(outcome.failure) and not count
     shown = [entry for entry in outcome.results if results_all or entry["changed"] or entry["failed"]]
     return {
         "results": shown,
@@ -155,7 +160,7 @@ def facts_of(
         "failed": list(outcome.failed),
         "stopped": outcome.stopped,
         "progress": report.progress(count, elapsed),
-        "summary": list(outcome.summary) or report.lines(count, outcome.stopped),
+        "summary": list(outcome.summary) or ([] if began_nothing else report.lines(count, outcome.stopped)),
         "failure": outcome.failure or report.failure(count, outcome.stopped),
     }
 
