@@ -18,7 +18,7 @@ import itertools
 import queue
 import time
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from .._clock import utc_now
 from .._errors import ConfigurationError, InternalError, LeaseHeldError, NotTriedError, RedtrustError, StoreError
@@ -115,7 +115,7 @@ class _Run(t.Generic[Item, Decided]):
         self._held: set[str] = set()
         self._over: list[str] = []
         self._at_work = 0
-        self._done: queue.SimpleQueue[tuple[int, str, t.Callable[[], Outcome]]] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[int, str, Future[Outcome]]] = queue.SimpleQueue()
         self._closing = contextlib.ExitStack()
         self._pool: ThreadPoolExecutor | None = None
 
@@ -181,26 +181,24 @@ class _Run(t.Generic[Item, Decided]):
         mine = [(position, item) for position, item in some if item.name not in held]
         for position, item, plan in _plans(self._step, mine, self._store, self._options):
             self._at_work += 1
-            pool.submit(self._do, position, item.name, plan)
+            begun = pool.submit(self._do, plan)
+            begun.add_done_callback(functools.partial(self._put, position, item.name))
 
-    def _do(self, position: int, name: str, plan: Plan[Decided]) -> None:
+    def _put(self, position: int, name: str, done: Future[Outcome]) -> None:
+        self._done.put((position, name, done))
+
+    def _do(self, plan: Plan[Decided]) -> Outcome:
         """Act on one plan, in a worker's thread."""
-        try:
-            outcome = self._options.finish(_act(self._step, plan, self._store, self._options))
-        except BaseException as exc:  # noqa: BLE001
-            # It ends the run: the main thread raises it.
-            self._done.put((position, name, functools.partial(_raise, exc)))
-        else:
-            self._done.put((position, name, lambda: outcome))
+        return self._options.finish(_act(self._step, plan, self._store, self._options))
 
     def _next(self) -> Told:
-        """Wait for the next outcome. Leases are given back in groups."""
-        position, name, outcome = self._done.get()
+        """Wait for the next outcome. Leases are given back in groups. Raises what ends the run."""
+        position, name, done = self._done.get()
         self._at_work -= 1
         self._over.append(_key(self._options.service, name))
         if len(self._over) >= self._threads:
             self._give_back()
-        return position, outcome()
+        return position, done.result()
 
     def _give_back(self) -> None:
         over, self._over = self._over, []
@@ -221,10 +219,6 @@ class _Run(t.Generic[Item, Decided]):
     def _release_all(self) -> None:
         if self._held:
             self._store.release(sorted(self._held), self._options.holder)
-
-
-def _raise(error: BaseException) -> t.NoReturn:
-    raise error
 
 
 def _planned(

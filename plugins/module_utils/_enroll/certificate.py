@@ -150,9 +150,11 @@ def _kept_at_least(store: Store, issued: Revision) -> t.Iterator[None]:
 
     The write is a compare-and-set: after a write of the block it changes nothing.
     """
+    done = False
     try:
         yield
-    except BaseException:
-        with contextlib.suppress(RedtrustError):
-            store.put(issued)
-        raise
+        done = True
+    finally:
+        if not done:
+            with contextlib.suppress(RedtrustError):
+                store.put(issued)

@@ -55,14 +55,14 @@ def write_whole() -> None:
     SIGSTOP comes in between, only a part of it is written. A buffer writes the rest. It cannot do so on a pipe that
     does not block, which another process may have made of it.
     """
-    if sys.stdout is not sys.__stdout__:
-        return  # it is no file of this process
+    output = sys.__stdout__
+    if output is None or sys.stdout is not output:
+        return  # somebody else has taken the place of the file
     with contextlib.suppress(OSError, ValueError):
-        os.set_blocking(sys.stdout.fileno(), True)
-    raw = sys.stdout.buffer
+        os.set_blocking(output.fileno(), True)
+    raw = output.buffer
     if isinstance(raw, io.RawIOBase):
-        buffered = io.BufferedWriter(raw)
-        sys.stdout = io.TextIOWrapper(buffered, encoding=sys.stdout.encoding, errors=sys.stdout.errors)
+        sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), encoding=output.encoding, errors=output.errors)
 
 
 def _end(module: MaskedModule, result: Result, *, wants_diff: bool) -> t.NoReturn:

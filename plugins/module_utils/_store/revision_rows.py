@@ -53,7 +53,8 @@ CHUNK = 500
 SELECT = f"SELECT {', '.join(STORED)} FROM revisions"  # noqa: S608
 SELECT_SERVICE = f"{SELECT} WHERE service = ?"
 SELECT_NAME = f"{SELECT_SERVICE} AND name = ?"
-SELECT_NAMES = f"{SELECT} WHERE service = ? AND name IN ({', '.join('?' * CHUNK)})"
+ONE_OF = f"name IN ({', '.join('?' * CHUNK)})"
+SELECT_NAMES = f"{SELECT_SERVICE} AND {ONE_OF}"
 _INSERT = f"INSERT INTO revisions ({', '.join(STORED)}) VALUES ({', '.join('?' * len(STORED))})"  # noqa: S608
 _UPDATE = (
     f"UPDATE revisions SET {', '.join(f'{column} = ?' for column in CHANGEABLE)}"  # noqa: S608
@@ -82,7 +83,7 @@ def date_from_text(text: str) -> dt.datetime:
     return parse_timestamp(text)
 
 
-def checksum(values: t.Iterable[object]) -> bytes:
+def checksum(values: t.Iterable[t.Any]) -> bytes:
     """Return SHA-256 over values of SQL, each with its type and length."""
     parts: list[bytes] = []
     for value in values:

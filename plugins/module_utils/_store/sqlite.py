@@ -14,8 +14,8 @@ import typing as t
 from .. import _fault_points
 from .._clock import utc_now
 from .._errors import ConfigurationError
-from .._models import Enrollment, Revision
-from . import lease_rows, location, mounts, revision_rows, session_rows
+from .._models import Enrollment, Revision, State
+from . import lease_rows, location, mounts, revision_rows, search, session_rows
 from .base import Lease, Store, makes_room_first, never, stale
 from .connections import Connections
 from .explained import explained
@@ -46,6 +46,47 @@ class SqliteStore(Store):
         rows = [row for chunk in chunks for row in self._select(revision_rows.SELECT_NAMES, service, *chunk)]
         found = {enrollment.name: enrollment for enrollment in self._read(rows)}
         return [found.get(name, Enrollment(service, name)) for name in names]
+
+    def names(self, service: str) -> list[str]:
+        return [name for (name,) in self._select(search.NAMES, service)]
+
+    def find(
+        self,
+        service: str,
+        *,
+        names: t.Sequence[str] | None = None,
+        states: t.Sequence[State] | None = None,
+        due_before: dt.datetime | None = None,
+        after: str | None = None,
+    ) -> t.Iterator[Enrollment]:
+        conditions = search.Conditions(states, due_before)
+        if names is None:
+            return self._all_that_meet(conditions, service, after)
+        return self._named_that_meet(conditions, service, names)
+
+    def _all_that_meet(self, conditions: search.Conditions, service: str, after: str | None) -> t.Iterator[Enrollment]:
+        while True:
+            names, values = ("latest.name > ?", [after]) if after is not None else ("1", [])
+            statement, parameters = conditions.statement(service, names, values)
+            page = self._read(self._select(statement, *parameters))
+            yield from page
+            if len(page) < revision_rows.CHUNK:
+                return
+            after = page[-1].name
+
+    def _named_that_meet(
+        self, conditions: search.Conditions, service: str, names: t.Sequence[str]
+    ) -> t.Iterator[Enrollment]:
+        for start in range(0, len(names), revision_rows.CHUNK):
+            end = start + revision_rows.CHUNK
+            page = names[start:end]
+            if not conditions:
+                yield from self.enrollments(service, page)
+                continue
+            (chunk,) = revision_rows.chunks(page)
+            statement, parameters = conditions.statement(service, revision_rows.ONE_OF, chunk)
+            found = {enrollment.name: enrollment for enrollment in self._read(self._select(statement, *parameters))}
+            yield from (found[name] for name in page if name in found)
 
     def put(self, *revisions: Revision) -> tuple[Revision, ...]:
         if not revisions:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import datetime as dt
 import hashlib
@@ -165,6 +166,9 @@ class World:
 
     def states(self, name: str = "www") -> list[str]:
         return [f"{row.revision}.{row.attempt} {row.state}" for row in self.enrollment(name).revisions]
+
+    def turn(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
     def _send(self, request: HttpRequest) -> HttpResponse:
         self.point()

@@ -234,6 +234,16 @@ def test_a_row_that_cannot_be_read_names_store_and_row_but_no_secret(path: Path,
     assert "R-SECRET" not in str(caught.value)
 
 
+def test_a_row_that_cannot_be_read_ends_a_search(path: Path, make: MakeRevision) -> None:
+    with open_store(str(path)) as store:
+        store.put(make("a"), make("b"))
+    with raw(path) as connection:
+        connection.execute("UPDATE revisions SET note = 'changed' WHERE name = 'b'")
+    for conditions in ({}, {"states": [State.INTENDED]}, {"names": ["a", "b"]}):
+        with open_store(str(path)) as store, pytest.raises(StoreError, match=r"'b', revision 1.*checksum"):
+            list(store.find("redtrust", **conditions))
+
+
 def test_a_mistake_is_not_taken_for_another_run(path: Path, make: MakeRevision) -> None:
     with open_store(str(path)) as store, pytest.raises(StoreError, match="NOT NULL") as caught:
         store.put(make(attempt=t.cast("int", None)))
@@ -461,6 +471,8 @@ def test_a_reader_finds_nothing_where_there_is_nothing(path: Path, make: MakeRev
     with open_store(str(missing), read_only=True) as reader:
         assert reader.enrollments() == []
         assert reader.enrollment("redtrust", "www").revisions == ()
+        assert reader.names("redtrust") == []
+        assert list(reader.find("redtrust", states=[State.INTENDED])) == []
         assert list(path.parent.iterdir()) == []
         with open_store(str(missing)) as store:
             stored = store.put(make())
