@@ -24,7 +24,7 @@ from .options import Connection, Server, listen_options
 from .results import Result, batch_result, enrollment_facts, error_facts
 from .role import RoleOutcome, StepResult, outcome_of
 from .run import run
-from .selection import SELECTION, Selection
+from .selection import SELECTION, SELECTION_RULES, Counts, Selection
 from .signer import SIGNER, SIGNER_REQUIRED_IF, build_signer
 from .specs import CONNECTION, SIGN_IN, STORE, Spec
 from .yaml_values import check_values
@@ -36,6 +36,7 @@ __all__ = [
     "RENEWED",
     "REQUESTED",
     "SELECTION",
+    "SELECTION_RULES",
     "SIGNER",
     "SIGNER_REQUIRED_IF",
     "SIGN_IN",
@@ -43,6 +44,7 @@ __all__ = [
     "CertificateFiles",
     "Connection",
     "Context",
+    "Counts",
     "Result",
     "RoleOutcome",
     "Selection",
