@@ -13,7 +13,8 @@ class ModuleDocFragment:
 options:
   workers:
     description:
-      - How many certificates the module works on at the same time, from 1 to 256.
+      - How many requests the module has under way at the same time, and as many at the signer, from 1 to 256.
+        It works on up to twice as many certificates, since some of them wait for the disk.
       - Can also be set with the environment variable E(REDTRUST_WORKERS).
     type: int
     default: 8
@@ -25,4 +26,17 @@ options:
       - Can also be set with the environment variable E(REDTRUST_WAIT_TIMEOUT).
     type: float
     default: 300
+  results:
+    description:
+      - Which results the module returns.
+        V(all) is one for each certificate, V(changed) those that changed or failed, and V(failed) those that failed.
+      - The default is V(all), and V(changed) for M(redtrust.certificate_enroll.redtrust_certificate).
+        If the task fails, the default is V(failed), so that the output of Ansible shows the failures and not
+        thousands of other results.
+        Set it if you go on with the results of a task that failed.
+      - RV(ignore:summary) counts all certificates in any case.
+      - Can also be set with the environment variable E(REDTRUST_RESULTS).
+    type: str
+    choices: [all, changed, failed]
+    version_added: 0.5.0
 """

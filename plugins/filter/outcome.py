@@ -16,6 +16,9 @@ description:
   - The first failure of a certificate counts as its cause.
     Later results for it do not change that.
   - A task that could not run at all counts as a failure of each certificate that it was given.
+  - A module that refuses its options or its list as a whole began nothing.
+    Then no certificate failed, and RV(_value.failure) is the message of the module.
+  - M(redtrust.certificate_enroll.redtrust_certificate) does all steps in one task, and its result alone is enough.
   - The roles of this collection use it.
     Use it when you write such tasks yourself.
 author:
@@ -35,9 +38,11 @@ options:
     default: []
     suboptions:
       names:
-        description: The names of the certificates that the task was given.
+        description:
+          - The names of the certificates that the task was given, or its list O(ignore:certificates).
+            It may be empty if the list is in a file or in the store.
         type: list
-        elements: str
+        elements: raw
         required: true
       result:
         description: The registered result of the task, or C(ansible_failed_result) for a task of your own that failed.
@@ -67,6 +72,10 @@ options:
     description: Whether the tasks ran in check mode.
     type: bool
     default: false
+  results_all:
+    description: Whether RV(_value.results) has certificates that did not change and did not fail.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
@@ -87,7 +96,7 @@ _value:
   contains:
     results:
       description:
-        - One entry for each certificate.
+        - One entry for each certificate, see O(results_all).
           It comes from the last task that changed the certificate or failed.
       type: list
       elements: dict
@@ -132,36 +141,26 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._module.api import RoleOutcome, StepResult, outcome_of, report
+from ..module_utils._module.api import RoleOutcome, StepResult, facts_of, outcome_of
 
 
 def outcome(
     before: t.Mapping[str, t.Any],
     steps: t.Sequence[t.Mapping[str, t.Any]] = (),
-    *,
-    total: int | None = None,
-    elapsed: float = 0.0,
-    signer: str = "",
-    check_mode: bool = False,
+    **how: t.Any,
 ) -> dict[str, t.Any]:
-    """Return the outcome as documented."""
+    """Return the outcome as documented; ``how`` has the options of ``facts_of``."""
     try:
-        parts = [StepResult(step["names"], step["result"], step.get("task", "")) for step in steps]
+        parts = [StepResult(_names(step["names"]), step["result"], step.get("task", "")) for step in steps]
         known = {name: tuple(before[name]) for name in ("results", "changed", "failed") if name in before}
         now = RoleOutcome(**known, stopped=before.get("stopped", "")).followed_by(outcome_of(parts))
+        return facts_of(now, **how)
     except (KeyError, TypeError, AttributeError) as exc:
         raise AnsibleFilterError(f"outcome takes what the tasks of this collection registered: {exc!r}") from exc
-    count = len(now.results) if total is None else total
-    done = report.summary(now.results, count, stopped=now.stopped, signer=signer)
-    return {
-        "results": list(now.results),
-        "changed": list(now.changed),
-        "failed": list(now.failed),
-        "stopped": now.stopped,
-        "progress": report.progress(now.results, count, elapsed),
-        "summary": report.prediction(now.results, count) if check_mode else done,
-        "failure": report.failure(now.results, count, now.stopped),
-    }
+
+
+def _names(listed: t.Iterable[t.Any]) -> list[str]:
+    return [str(one["name"] if isinstance(one, t.Mapping) else one) for one in listed]
 
 
 class FilterModule:

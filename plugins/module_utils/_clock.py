@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import email.utils
+import functools
 import re
 import threading
 import time
@@ -90,11 +90,14 @@ def parse_duration(option: str, text: str, *, instead: str = "") -> dt.timedelta
     return duration
 
 
+@functools.lru_cache(16)
 def http_date(text: str | None) -> float | None:
     """Read a date of HTTP in UNIX seconds; return None for anything else.
 
     Of the three forms in RFC 9110, 5.6.7 only the one that may still be sent is read.
     """
+    import email.utils  # slow to import, and only for answers
+
     date = (text or "").strip()
     try:
         moment = email.utils.parsedate_to_datetime(date)

@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 import socket
-import uuid
 from pathlib import Path
 
 _PROC = Path("/proc")
@@ -25,7 +23,7 @@ def holder() -> str:
     job = f"job {job_number()}, " if job_number() else ""
     machine, start = _machine(), _start(os.getpid())
     process = f"process {machine}/{start}, " if machine and start else ""
-    return f"{socket.gethostname()} (pid {os.getpid()}, {job}{process}run {uuid.uuid4().hex[:8]})"
+    return f"{socket.gethostname()} (pid {os.getpid()}, {job}{process}run {os.urandom(4).hex()})"
 
 
 def job_number() -> str | None:
@@ -40,6 +38,8 @@ def is_in_job() -> bool:
 
 def user_at_host() -> str:
     """Return user and host of this process, as people write them."""
+    import getpass  # slow to import, and seldom asked for
+
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a user without an entry, as in many containers

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+import functools
 import hashlib
 import json
 import typing as t
@@ -66,13 +67,7 @@ class DistinguishedName:
 
         Raises ConfigurationError when it is neither, is empty, or holds an empty attribute or value.
         """
-        pairs = tuple(_dn_pairs(value))
-        if not pairs:
-            raise ConfigurationError("dn must name at least one attribute, for example {cn: Ana Garcia Lopez}")
-        for attribute, text in pairs:
-            if not attribute.strip() or not text.strip():
-                raise ConfigurationError(f"dn has an empty attribute or value: {attribute!r} = {text!r}")
-        return cls(pairs)
+        return cls(_without_gaps(_dn_pairs(value)))
 
     def to_json(self) -> list[dict[str, str]]:
         """Return the wire form of the vendor's page."""
@@ -84,9 +79,11 @@ class DistinguishedName:
 
         Raises ConfigurationError, KeyError or TypeError when there is no attribute, or one lacks its name or value.
         """
-        known = ("attribute", "value")
-        named = cls.from_option([{name: entry[name] for name in known} for entry in entries])
-        return cls(named.attributes, tuple(_without(entry, known) for entry in entries))
+        pairs = [(str(entry["attribute"]), _dn_text(entry["attribute"], entry["value"])) for entry in entries]
+        attributes = _without_gaps(pairs)
+        if max(map(len, entries)) == 2:
+            return cls(attributes)
+        return cls(attributes, tuple(_without(entry, ("attribute", "value")) for entry in entries))
 
     def to_stored(self) -> list[dict[str, t.Any]]:
         """Return the wire form, with the unknown members as they were read."""
@@ -95,6 +92,16 @@ class DistinguishedName:
 
     def __str__(self) -> str:
         return ", ".join(f"{attribute}={value}" for attribute, value in self.attributes)
+
+
+def _without_gaps(found: t.Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    pairs = tuple(found)
+    if not pairs:
+        raise ConfigurationError("dn must name at least one attribute, for example {cn: Ana Garcia Lopez}")
+    for attribute, text in pairs:
+        if not attribute.strip() or not text.strip():
+            raise ConfigurationError(f"dn has an empty attribute or value: {attribute!r} = {text!r}")
+    return pairs
 
 
 def _without(members: t.Mapping[str, t.Any], known: t.Iterable[str]) -> dict[str, t.Any]:
@@ -169,8 +176,23 @@ class CertificateSpec:
         text = json.dumps(self.asked_for(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def is_as(self, other: CertificateSpec) -> bool:
+        """Return whether the two ask for the same; this is fast."""
+        return (
+            self.dn.attributes == other.dn.attributes
+            and self.provider == other.provider
+            and self.key_type == other.key_type
+            and self.key_length == other.key_length
+            and self.hash_type == other.hash_type
+            and self.info == other.info
+            and self.group_ids == other.group_ids
+            and self.subject_alt_name == other.subject_alt_name
+        )
+
     def differences(self, other: CertificateSpec) -> list[str]:
         """Return the names of the parameters in which the two differ, in a fixed order."""
+        if self.is_as(other):
+            return []
         theirs = other.asked_for()
         return [name for name, value in self.asked_for().items() if theirs[name] != value]
 
@@ -185,15 +207,19 @@ class CertificateSpec:
         Raises ConfigurationError, KeyError or TypeError when a field cannot be read, or has no default: the DN and the
         provider.
         """
-        stored = [field for field in dataclasses.fields(cls) if field.name not in _NOT_STORED]
-        fields: dict[str, t.Any] = {
-            field.name: tuple(data[field.name]) if isinstance(field.default, tuple) else data[field.name]
-            for field in stored
-            if field.name in data
-        }
+        fields = {field: data[field] for field in _STORED if field in data}
+        for field in _STORED_AS_LIST:
+            if field in fields:
+                fields[field] = tuple(fields[field])
+        unknown = _without(data, _STORED) if len(fields) < len(data) else {}
         fields["provider"] = data["provider"]
         fields["dn"] = DistinguishedName.from_stored(data["dn"])
-        return cls(name=name, **fields, unknown=_without(data, [field.name for field in stored]))
+        return cls(name=name, **fields, unknown=unknown)
+
+
+# Many thousands of specs are read in a run, so the fields are looked up once.
+_STORED = tuple(field.name for field in dataclasses.fields(CertificateSpec) if field.name not in _NOT_STORED)
+_STORED_AS_LIST = tuple(field.name for field in dataclasses.fields(CertificateSpec) if isinstance(field.default, tuple))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -275,12 +301,12 @@ class Enrollment:
     name: str
     revisions: tuple[Revision, ...] = ()
 
-    @property
+    @functools.cached_property
     def current(self) -> Revision | None:
         """Return the finalized revision, the one in use."""
         return self._latest(State.FINALIZED)
 
-    @property
+    @functools.cached_property
     def pending(self) -> Revision | None:
         """Return the revision that is on its way."""
         return self._latest(*PENDING)
@@ -294,6 +320,11 @@ class Enrollment:
     def unknown_creates(self) -> int:
         """Return how many create calls had no answer. As many keys may lie orphaned on the server."""
         return sum(1 for revision in self.revisions if revision.state is State.CREATE_UNKNOWN)
+
+    def with_rows(self, *rows: Revision) -> Enrollment:
+        """Return the enrollment with these rows, each in the place of the row that has its revision and attempt."""
+        found = {(row.revision, row.attempt): row for row in (*self.revisions, *rows)}
+        return dataclasses.replace(self, revisions=tuple(found[key] for key in sorted(found)))
 
     def next_revision(self, spec: CertificateSpec) -> Revision:
         """Return the intent of the next revision, or of the next attempt at it.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import collections.abc as c
-import html
 import json
 import re
 import typing as t
@@ -19,10 +18,13 @@ MASK = "********"
 _SHORTEST_FORM = 6
 # A search looks at a text in steps of this size, so it takes the same time for one secret and for a thousand.
 _STEP = 4
+_STEPS = re.compile(f".{{{_STEP}}}", re.DOTALL)
 # A form of this length holds a whole step at any offset.
 _LONG = 2 * _STEP - 1
 # .NET escapes these in JSON as well (System.Text.Encodings.Web.JavaScriptEncoder.Default).
 _DOTNET_ESCAPED = "\"&'+<>`"
+# Characters that no language escapes and no URL quotes: most tokens and request codes have only these.
+_PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
 
 
 class Secrets:
@@ -31,8 +33,10 @@ class Secrets:
     def __init__(self) -> None:
         self._known: set[str | bytes] = set()
         self._short: set[str] = set()
-        # piece of a form -> the forms that have it, and where
-        self._pieces: dict[str, list[tuple[str, int]]] = {}
+        self._long: set[str] = set()
+        # piece of a long form -> where it is in that form, and the length of the form; few of these pairs are distinct
+        self._pieces: dict[str, tuple[tuple[int, int], ...]] = {}
+        self._pairs: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
 
     def add(self, secret: str | bytes | None) -> None:
         """Mask this secret from now on, and the parts of it if it is a JWT; an empty one is ignored."""
@@ -67,15 +71,24 @@ class Secrets:
         if len(form) < _LONG:
             self._short.add(form)
             return
+        self._long.add(form)
         for offset in range(_STEP):
-            self._pieces.setdefault(form[offset : offset + _STEP], []).append((form, offset))
+            piece, pair = form[offset : offset + _STEP], (offset, len(form))
+            known = self._pieces.get(piece, ())
+            if not known:
+                self._pieces[piece] = self._pairs.setdefault(pair, (pair,))
+            elif pair not in known:
+                self._pieces[piece] = (*known, pair)
 
     def _spans(self, text: str) -> c.Iterator[tuple[int, int]]:
         """Return begin and end of each occurrence, in no order."""
-        for at in range(0, len(text) - _STEP + 1, _STEP):
-            for form, offset in self._pieces.get(text[at : at + _STEP], ()):
-                if offset <= at and text.startswith(form, at - offset):
-                    yield at - offset, at - offset + len(form)
+        for step, pairs in enumerate(map(self._pieces.get, _STEPS.findall(text))):
+            if pairs is None:
+                continue
+            for offset, length in pairs:
+                start = step * _STEP - offset
+                if start >= 0 and text[start : start + length] in self._long:
+                    yield start, start + length
         for form in tuple(self._short):
             yield from (found.span() for found in re.finditer(re.escape(form), text))
 
@@ -84,7 +97,10 @@ def forms_of(secret: str | bytes) -> set[str]:
     """Return the forms of a secret in texts: the secret itself at any length, other forms unless they are short."""
     raw = secret.encode("utf-8", "surrogateescape") if isinstance(secret, str) else secret
     text = raw.decode("utf-8", "surrogateescape")
-    forms = {*_escaped(text), *_encoded(raw)}
+    if _PLAIN.fullmatch(text):
+        forms = {*_base64(raw), raw.hex(), raw.hex().upper()}
+    else:
+        forms = {*_escaped(text), *_encoded(raw)}
     if not text.isascii():
         # HTTP libraries take heads, and the passwords of proxies, for Latin-1.
         taken = raw.decode("latin-1")
@@ -100,6 +116,8 @@ def _encoded(raw: bytes) -> c.Iterator[str]:
 
 def _escaped(text: str) -> c.Iterator[str]:
     """Return the text within a JSON string, a Python literal and HTML."""
+    import html  # slow to import, and most secrets have nothing to escape
+
     for escaped in (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
         yield escaped
         yield escaped.replace("/", r"\/")
@@ -130,8 +148,9 @@ def _quoted(raw: bytes) -> c.Iterator[str]:
 
 def _base64(raw: bytes) -> c.Iterator[str]:
     """Return it as base64, and the middle of it as it is within a longer base64 text."""
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        yield encode(raw).decode()
-        for before in range(3):
-            inside = encode(b"\0" * before + raw).decode()
-            yield inside[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + raw).decode()
+        forms = [] if before else [encoded]
+        forms.append(encoded[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6])
+        yield from forms
+        yield from (form.replace("+", "-").replace("/", "_") for form in forms)

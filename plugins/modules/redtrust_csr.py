@@ -33,6 +33,8 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.connection
   - redtrust.certificate_enroll.store
   - redtrust.certificate_enroll.batch
+  - redtrust.certificate_enroll.lists
+  - redtrust.certificate_enroll.lists.defaults
   - redtrust.certificate_enroll.certificates.requested
 options:
   certificates:
@@ -191,19 +193,30 @@ summary:
 """
 
 from ..module_utils._enroll.api import RequestStep
-from ..module_utils._module.api import REQUESTED, Context, Result, batch_result, certificates_spec, request_items, run
+from ..module_utils._module.api import (
+    REQUESTED,
+    Context,
+    Result,
+    Results,
+    listed,
+    listed_spec,
+    request_items,
+    required,
+    run,
+)
 
 
 def work(context: Context) -> Result:
     """Request the missing certificates."""
-    items = request_items(context.params)
+    params = context.params
+    items = request_items(required(listed(params, REQUESTED, context.register)))
     step = RequestStep(context.store, context.client, context.session(), register=context.register, now=context.now)
-    return batch_result(context.run_batch(step, items))
+    return context.batch(step, items, Results(params["results"])).result()
 
 
 def main() -> None:
     """Run the module."""
-    run(certificates_spec(REQUESTED, required=True), work)
+    run({**listed_spec(), "certificate_defaults": {"type": "dict", "default": {}}}, work)
 
 
 if __name__ == "__main__":

@@ -168,14 +168,26 @@ summary:
 """
 
 from ..module_utils._enroll.api import SettleStep
-from ..module_utils._module.api import NAMED, Context, Result, Spec, batch_result, certificates_spec, run, settle_items
+from ..module_utils._module.api import (
+    NAMED,
+    Context,
+    Result,
+    Results,
+    Spec,
+    certificates_spec,
+    listed,
+    required,
+    run,
+    settle_items,
+)
 
 
 def work(context: Context) -> Result:
     """Record the decision about each enrollment."""
     params = context.params
+    items = settle_items(required(listed(params, NAMED, context.register)))
     step = SettleStep(context.store, params["state"], comment=params["comment"], force=params["force"])
-    return batch_result(context.run_batch(step, settle_items(params)))
+    return context.batch(step, items, Results(params["results"])).result()
 
 
 def main() -> None:
@@ -185,7 +197,7 @@ def main() -> None:
         "comment": {"type": "str"},
         "force": {"type": "bool", "default": False},
     }
-    run({**certificates_spec(NAMED, required=True), **own}, work)
+    run({**certificates_spec(required=True), **own}, work)
 
 
 if __name__ == "__main__":

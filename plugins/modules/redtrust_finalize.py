@@ -48,6 +48,8 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.connection
   - redtrust.certificate_enroll.store
   - redtrust.certificate_enroll.batch
+  - redtrust.certificate_enroll.lists
+  - redtrust.certificate_enroll.upload
   - ansible.builtin.files
 options:
   certificates:
@@ -76,38 +78,6 @@ options:
           - If the file does not exist, the CA has not answered yet.
             The request then waits.
         type: path
-  subject_match:
-    description:
-      - How the subject of a certificate must match the request.
-        With V(contains) it has all attributes of the request and may have more.
-        With V(equals) it has exactly the attributes of the request in the same order.
-        With V(ignore) it is not checked.
-    type: str
-    choices: [contains, equals, ignore]
-    default: contains
-  upload_format:
-    description:
-      - The format of the upload.
-        V(der) is the certificate alone, V(pkcs7) is the certificate and its chain in one PKCS#7 structure, and V(pem)
-        is the same as PEM.
-        The vendor's page does not name the format that the server takes, so V(der) is the reading of this collection.
-    type: str
-    choices: [der, pkcs7, pem]
-    default: der
-  directory:
-    description:
-      - Path of a directory for C(<name>.pem), and C(<name>-chain.pem) if there is a chain, of each certificate that is
-        in use.
-      - The directory must exist.
-        The module replaces each file as a whole.
-        O(owner), O(group), O(mode) and the like apply to these files.
-      - Quote O(mode), as in V("0644").
-        The module refuses a number without quotes that cannot be the mode that was meant, such as 644.
-    type: path
-  backup:
-    description: Whether to keep a copy of a file that is replaced, with a timestamp in its name.
-    type: bool
-    default: false
 seealso:
   - module: redtrust.certificate_enroll.redtrust_csr
   - module: redtrust.certificate_enroll.redtrust_sign
@@ -256,13 +226,14 @@ summary:
 from ..module_utils._enroll.api import FinalizeStep
 from ..module_utils._module.api import (
     FINALIZED,
-    CertificateFiles,
+    UPLOAD,
     Context,
     Result,
-    Spec,
-    batch_result,
-    certificates_spec,
+    Results,
     finalize_items,
+    finished_by,
+    listed,
+    listed_spec,
     run,
 )
 
@@ -270,7 +241,7 @@ from ..module_utils._module.api import (
 def work(context: Context) -> Result:
     """Upload the signed certificates, then write the files."""
     params = context.params
-    items = finalize_items(params, context.names)
+    items = finalize_items(listed(params, FINALIZED, context.register), context.names)
     step = FinalizeStep(
         context.store,
         context.client,
@@ -279,26 +250,12 @@ def work(context: Context) -> Result:
         encoding=params["upload_format"],
         now=context.now,
     )
-    if not params["directory"]:
-        return batch_result(context.run_batch(step, items))
-    files = CertificateFiles(
-        context.module,
-        params["directory"],
-        backup=params["backup"],
-        in_use=lambda name: context.store.enrollment(context.service, name).current,
-    )
-    return batch_result([files.write(outcome) for outcome in context.run_batch(step, items)])
+    return context.batch(step, items, Results(params["results"]), finished_by(context)).result()
 
 
 def main() -> None:
     """Run the module."""
-    own: Spec = {
-        "subject_match": {"type": "str", "choices": ["contains", "equals", "ignore"], "default": "contains"},
-        "upload_format": {"type": "str", "choices": ["der", "pkcs7", "pem"], "default": "der"},
-        "directory": {"type": "path"},
-        "backup": {"type": "bool", "default": False},
-    }
-    run({**certificates_spec(FINALIZED), **own}, work, add_file_common_args=True)
+    run({**listed_spec(), **UPLOAD}, work, add_file_common_args=True)
 
 
 if __name__ == "__main__":

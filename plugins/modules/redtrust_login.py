@@ -182,8 +182,8 @@ ended_at:
 
 
 from ..module_utils._clock import timestamp
-from ..module_utils._module.api import CONNECTION, SIGN_IN, STORE, Context, Result, error_facts, listen_options, run
-from ..module_utils._sign_in.api import LoginFlow, LoginOptions, LoginResult
+from ..module_utils._module.api import CONNECTION, SIGN_IN, STORE, Context, Result, error_facts, run
+from ..module_utils._sign_in.api import ListenOptions, LoginFlow, LoginOptions, LoginResult
 
 
 def work(context: Context) -> Result:
@@ -199,7 +199,7 @@ def _options(context: Context) -> LoginOptions:
         partner=str(params["partner"]),
         redirect_url=connection.server.redirect_url,
         temporal_token=connection.credentials.temporal_token,
-        listen_options=lambda: listen_options(params),
+        listen_options=lambda: ListenOptions.read(params),
         **{name: params[name] for name in ("domain", "state", "force", "wait", "login_timeout", "job_template")},
     )
 

@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.connection
   - redtrust.certificate_enroll.store
   - redtrust.certificate_enroll.batch
+  - redtrust.certificate_enroll.lists
   - redtrust.certificate_enroll.certificates.renewed
 options:
   certificates:
@@ -40,6 +41,7 @@ options:
       - How long before its end a certificate is due for renewal.
         The value is a duration in years of 365 days, weeks, days, hours, minutes and seconds, in that order, such as
         V(30d), V(12h) or V(1d12h), or a share of the whole life such as V(33%).
+        With V(never) no certificate is due.
       - The default is the smaller of 30 days and a third of the certificate's life.
         A certificate of one year is due 30 days before its end, and one of 47 days is due 15 days and 16 hours before
         its end.
@@ -188,20 +190,21 @@ summary:
 """
 
 from ..module_utils._enroll.api import RenewStep
-from ..module_utils._module.api import RENEWED, Context, Result, Spec, batch_result, certificates_spec, renew_items, run
+from ..module_utils._module.api import RENEWED, Context, Result, Results, Spec, listed, listed_spec, renew_items, run
 
 
 def work(context: Context) -> Result:
     """Request the next revision of each certificate that is due."""
-    items = renew_items(context.params, context.names)
+    params = context.params
+    items = renew_items(listed(params, RENEWED, context.register), context.names, params)
     step = RenewStep(context.store, context.client, context.session(), register=context.register, now=context.now)
-    return batch_result(context.run_batch(step, items))
+    return context.batch(step, items, Results(params["results"])).result()
 
 
 def main() -> None:
     """Run the module."""
     own: Spec = {"renew_before": {"type": "str"}, "force": {"type": "bool", "default": False}}
-    run({**certificates_spec(RENEWED), **own}, work)
+    run({**listed_spec(), **own}, work)
 
 
 if __name__ == "__main__":

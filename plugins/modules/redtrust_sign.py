@@ -34,6 +34,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.connection
   - redtrust.certificate_enroll.store
   - redtrust.certificate_enroll.batch
+  - redtrust.certificate_enroll.lists
   - redtrust.certificate_enroll.signers
 options:
   certificates:
@@ -189,8 +190,6 @@ summary:
   sample: {sign: 1, wait: 2, none: 39}
 """
 
-import dataclasses
-
 from ..module_utils._enroll.api import SignStep
 from ..module_utils._module.api import (
     NAMED,
@@ -198,9 +197,10 @@ from ..module_utils._module.api import (
     SIGNER_REQUIRED_IF,
     Context,
     Result,
-    batch_result,
+    Results,
     build_signer,
-    certificates_spec,
+    listed,
+    listed_spec,
     run,
     sign_items,
 )
@@ -208,17 +208,19 @@ from ..module_utils._module.api import (
 
 def work(context: Context) -> Result:
     """Pass the requests to the signer."""
-    signer = build_signer(context.params, context.now())
-    items = sign_items(context.params, context.names)
-    if not items:
+    params = context.params
+    signer = build_signer(params, context.now())
+    items = sign_items(listed(params, NAMED, context.register), context.names)
+    step = SignStep(context.store, signer, now=context.now, at_once=context.limits.workers)
+    results = context.batch(step, items, Results(params["results"]))
+    if not results.total:
         signer.check(context.now())
-    result = batch_result(context.run_batch(SignStep(context.store, signer, now=context.now), items))
-    return dataclasses.replace(result, warnings=[*signer.warnings, *result.warnings])
+    return results.result(warnings=signer.warnings)
 
 
 def main() -> None:
     """Run the module."""
-    run({**certificates_spec(NAMED), **SIGNER}, work, required_if=SIGNER_REQUIRED_IF)
+    run({**listed_spec(), **SIGNER}, work, required_if=SIGNER_REQUIRED_IF)
 
 
 if __name__ == "__main__":

@@ -126,7 +126,6 @@ class Stage:
         variables = {
             "certificates": [dict(entry) for entry in asked] if role == "issue" else forced,
             "directory": str(self.site.certificates),
-            "workers": 1,
             **self._signing(ways),
         }
         facts = {name: f"{{{{ {role}_{name} }}}}" for name in ("results", "changed", "failed", "stopped")}
@@ -157,7 +156,10 @@ class Stage:
             "HOME": str(self._directory),
             "LC_ALL": "C.UTF-8",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
-            **({**fault.environment(), "PYTHONPATH": str(ARMED)} if fault else {}),
+            "PYTHONPATH": str(ARMED),
+            # so that the faults of the server strike the certificates that they are meant for
+            "REDTRUST_ONE_THREAD": "1",
+            **(fault.environment() if fault else {}),
         }
         ran = subprocess.run(
             [sys.executable, "-m", "ansible", "playbook", str(path), *options],

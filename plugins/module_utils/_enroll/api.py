@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps of an enrollment: request, renew, sign, finalize, and settle by hand; for one certificate and for many.
+"""The steps of an enrollment: request, renew, sign, finalize, the whole way, and settle by hand; for one and for many.
 
 A step plans and then acts. A plan is made from the store, the item and the time; it carries its decision and changes
 nothing. Acting carries that decision out and decides nothing again. It commits the intent before anything leaves the
@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from .attempt import attempt
 from .attention import attention
-from .batch import BatchOptions, predict, run_batch
+from .batch import BatchOptions, Told, Unusable, predict, run_batch
+from .certificate import CertificateItem, CertificateStep, Steps
 from .due import RenewBefore
 from .finalize import FinalizeItem, FinalizeStep
 from .request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
@@ -24,6 +25,8 @@ from .step import Decided, Item, Plan, Step
 __all__ = [
     "Adoption",
     "BatchOptions",
+    "CertificateItem",
+    "CertificateStep",
     "Decided",
     "FinalizeItem",
     "FinalizeStep",
@@ -39,6 +42,9 @@ __all__ = [
     "SignItem",
     "SignStep",
     "Step",
+    "Steps",
+    "Told",
+    "Unusable",
     "attempt",
     "attention",
     "predict",

@@ -1,18 +1,24 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run one step for many certificates: leases, bounded workers, one outcome for each, in order."""
+"""A step for many certificates: several at a time, each alone, none twice at once.
+
+A list may be longer than memory likes, so it is read, planned and told in blocks. Only the items that act are leased,
+a few at a time: so a run that dies leaves few leases behind, and two runs share a list.
+"""
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import datetime as dt
 import functools
+import itertools
+import queue
 import time
 import typing as t
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from .._clock import utc_now
 from .._errors import ConfigurationError, InternalError, LeaseHeldError, NotTriedError, RedtrustError, StoreError
@@ -23,18 +29,33 @@ from .attempt import attempt
 from .backoff import after_internal_error
 from .step import Decided, Item, Plan, Step
 
-_LONGEST_POLL = 1.0
-
 Hide = t.Callable[[str], str]
+# The position of an item in the list, and its outcome.
+Told = tuple[int, Outcome]
+
+_LONGEST_POLL = 1.0
+# How many enrollments are read from the store and planned at a time.
+_BLOCK = 500
+# A thread waits for the disk as well as for the network: with more threads than requests in flight, neither idles.
+_THREADS_PER_WORKER = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Unusable:
+    """An item whose options cannot be used. It fails alone, with this error."""
+
+    name: str
+    error: RedtrustError
 
 
 @dataclasses.dataclass(frozen=True)
 class BatchOptions:
-    """How to work on a list.
+    """The terms of a batch.
 
-    ``holder`` names this run to others; no other run has the same. ``wait`` is in seconds: it bounds the waiting for
-    enrollments that another run works on. ``is_down`` tells that asking the service is of no use any more, and
-    ``why_down`` why. ``hide`` masks secrets in a text.
+    ``workers`` is how many requests are in flight at a time; the transport and the signer see to that. ``wait`` is in
+    seconds: it bounds the waiting for enrollments that another run works on, once nothing else is left to do.
+    ``is_down`` tells that asking the service is of no use any more, and ``why_down`` why. ``hide`` masks secrets in a
+    text. ``finish`` completes each outcome, in any thread.
     """
 
     service: str
@@ -44,57 +65,190 @@ class BatchOptions:
     is_down: t.Callable[[], bool] = lambda: False
     why_down: t.Callable[[], str] = lambda: "the service is down"
     hide: Hide = str
+    finish: t.Callable[[Outcome], Outcome] = lambda outcome: outcome
     now: t.Callable[[], dt.datetime] = utc_now
     clock: t.Callable[[], float] = time.monotonic
     sleep: t.Callable[[float], None] = time.sleep
 
 
 def predict(
-    step: Step[Item, Decided], items: t.Sequence[Item], store: Store, service: str, hide: Hide = str
-) -> list[Outcome]:
-    """Return the outcomes that ``run_batch`` would have; change nothing."""
-    return [_outcome(plan) for plan in _plans(step, items, store, service, hide)]
+    step: Step[Item, Decided], items: t.Iterable[Item | Unusable], store: Store, options: BatchOptions
+) -> t.Iterator[Told]:
+    """Yield the outcomes that ``run_batch`` would have; change nothing."""
+    for block in _planned(step, items, store, options):
+        for position, _item, plan in block:
+            yield position, options.finish(_outcome(plan))
 
 
-def run_batch(step: Step[Item, Decided], items: t.Sequence[Item], store: Store, options: BatchOptions) -> list[Outcome]:
-    """Do the step for each item and return the outcomes in the order of the items.
+def run_batch(
+    step: Step[Item, Decided], items: t.Iterable[Item | Unusable], store: Store, options: BatchOptions
+) -> t.Iterator[Told]:
+    """Do the step for each item; yield position and outcome of each when it is done, in no order.
 
     An item that fails does not stop the others; ``attempt`` lists the errors that end the run.
 
     The first plans are made without a lease and only tell which items act. Those items are leased, planned once more
-    from the rows that the store has by then, and the step acts on that second plan.
+    from the rows that the store has by then, and the step acts on that second plan. What another run holds is passed
+    over, and looked at again at the end.
     """
-    plans = _plans(step, items, store, options.service, options.hide)
-    outcomes = {item.name: _outcome(plan) for item, plan in zip(items, plans)}
-    waiting = [item for item, plan in zip(items, plans) if _needs_lease(plan)]
-    deadline = options.clock() + options.wait
-    pause = 0.05
-    while waiting:
-        with _leased(waiting, store, options) as others:
-            mine = [item for item in waiting if item.name not in others]
-            outcomes.update({outcome.name: outcome for outcome in _work(step, mine, store, options)})
-        waiting = [item for item in waiting if item.name in others]
-        if waiting and options.clock() >= deadline:
-            outcomes.update({item.name: _held(item.name, others[item.name]) for item in waiting})
-            break
-        if waiting:
-            options.sleep(pause)
+    with _Run(step, store, options) as run:
+        for block in _planned(step, items, store, options):
+            yield from run.begin(block)
+        yield from run.complete()
+        yield from run.wait_for_others()
+
+
+Planned = tuple[int, t.Any, Plan[Decided]]
+
+
+class _Run(t.Generic[Item, Decided]):
+    """The items of one run that act: those that wait, those at work, and those that other runs hold."""
+
+    def __init__(self, step: Step[Item, Decided], store: Store, options: BatchOptions) -> None:
+        self._step = step
+        self._store = store
+        self._options = options
+        self._threads = _THREADS_PER_WORKER * options.workers
+        self._waiting: collections.deque[tuple[int, Item]] = collections.deque()
+        self._passed: list[tuple[int, Item]] = []
+        self._others: dict[str, Lease] = {}
+        self._held: set[str] = set()
+        self._over: list[str] = []
+        self._at_work = 0
+        self._done: queue.SimpleQueue[tuple[int, str, Future[Outcome]]] = queue.SimpleQueue()
+        self._closing = contextlib.ExitStack()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> _Run[Item, Decided]:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._closing.close()
+
+    def begin(self, block: t.Iterable[Planned[Decided]]) -> t.Iterator[Told]:
+        """Yield the outcomes of the items that do not act, and begin those that do."""
+        for position, item, plan in block:
+            if not _needs_lease(plan):
+                yield position, self._options.finish(_outcome(plan))
+            elif plan.error is None and self._options.is_down():
+                yield position, self._options.finish(_not_tried(plan, self._options))
+            else:
+                self._waiting.append((position, item))
+        yield from self._work_on(enough=self._threads)
+
+    def complete(self) -> t.Iterator[Told]:
+        """Yield the outcomes of all items that were begun."""
+        yield from self._work_on(enough=0)
+
+    def wait_for_others(self) -> t.Iterator[Told]:
+        """Do the items that other runs held. No lease is held meanwhile, so two runs cannot wait for each other."""
+        deadline = self._options.clock() + self._options.wait
+        pause = 0.05
+        while self._passed:
+            if self._options.clock() >= deadline:
+                for position, item in self._passed:
+                    yield position, self._options.finish(_held(item.name, self._others[item.name]))
+                return
+            self._options.sleep(pause)
             pause = min(2 * pause, _LONGEST_POLL)
-    return [outcomes[item.name] for item in items]
+            self._waiting.extend(self._passed)
+            self._passed = []
+            yield from self.complete()
+
+    def _work_on(self, enough: int) -> t.Iterator[Told]:
+        """Work until at most ``enough`` items wait, with 0 until none is at work; yield the outcomes meanwhile."""
+        while True:
+            while self._waiting and self._at_work <= self._threads:
+                self._claim()
+            if len(self._waiting) <= enough and (enough or not self._at_work):
+                break
+            yield self._next()
+        while not self._done.empty():
+            yield self._next()
+        if not self._at_work:
+            self._give_back()
+
+    def _claim(self) -> None:
+        """Lease some of the items that wait, and hand them to the workers."""
+        some = [self._waiting.popleft() for _ in range(min(self._threads, len(self._waiting)))]
+        keys = {_key(self._options.service, item.name): item.name for _position, item in some}
+        pool = self._opened()
+        others = self._store.acquire(list(keys), self._options.holder, LEASE_SECONDS, is_gone)
+        self._held.update(key for key in keys if key not in others)
+        held = {keys[key]: lease for key, lease in others.items()}
+        self._others.update(held)
+        self._passed += [(position, item) for position, item in some if item.name in held]
+        mine = [(position, item) for position, item in some if item.name not in held]
+        for position, item, plan in _plans(self._step, mine, self._store, self._options):
+            self._at_work += 1
+            begun = pool.submit(self._do, plan)
+            begun.add_done_callback(functools.partial(self._put, position, item.name))
+
+    def _put(self, position: int, name: str, done: Future[Outcome]) -> None:
+        self._done.put((position, name, done))
+
+    def _do(self, plan: Plan[Decided]) -> Outcome:
+        """Act on one plan, in a worker's thread."""
+        return self._options.finish(_act(self._step, plan, self._store, self._options))
+
+    def _next(self) -> Told:
+        """Wait for the next outcome. Leases are given back in groups. Raises what ends the run."""
+        position, name, done = self._done.get()
+        self._at_work -= 1
+        self._over.append(_key(self._options.service, name))
+        if len(self._over) >= self._threads:
+            self._give_back()
+        return position, done.result()
+
+    def _give_back(self) -> None:
+        over, self._over = self._over, []
+        if over:
+            self._store.release(over, self._options.holder)
+            self._held.difference_update(over)
+
+    def _opened(self) -> ThreadPoolExecutor:
+        """Return the workers. From the first lease on all leases are renewed, until the last worker has ended."""
+        if self._pool is None:
+            self._closing.callback(self._release_all)
+            renew = functools.partial(self._store.renew, self._options.holder, LEASE_SECONDS)
+            self._closing.enter_context(heartbeat(lambda: attempt(renew), LEASE_SECONDS))
+            self._pool = ThreadPoolExecutor(max_workers=self._threads)
+            self._closing.callback(self._pool.shutdown, cancel_futures=True)
+        return self._pool
+
+    def _release_all(self) -> None:
+        if self._held:
+            self._store.release(sorted(self._held), self._options.holder)
+
+
+def _planned(
+    step: Step[Item, Decided], items: t.Iterable[Item | Unusable], store: Store, options: BatchOptions
+) -> t.Iterator[t.Iterator[Planned[Decided]]]:
+    """Yield blocks of items with their plans. Raises ConfigurationError for a name that comes again."""
+    numbered = enumerate(items)
+    seen: set[str] = set()
+    while block := list(itertools.islice(numbered, _BLOCK)):
+        names = [item.name for _position, item in block]
+        repeated = sorted({name for name, count in collections.Counter(names).items() if count > 1 or name in seen})
+        if repeated:
+            raise ConfigurationError(f"certificates names more than once: {', '.join(repeated[:10])}")
+        seen.update(names)
+        yield _plans(step, block, store, options)
 
 
 def _plans(
-    step: Step[Item, Decided], items: t.Sequence[Item], store: Store, service: str, hide: Hide
-) -> list[Plan[Decided]]:
-    names = [item.name for item in items]
-    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
-    if repeated:
-        raise ConfigurationError(f"certificates names more than once: {', '.join(repeated[:10])}")
-    return [_plan(step, item, found, hide) for item, found in zip(items, store.enrollments(service, names))]
+    step: Step[Item, Decided],
+    items: t.Sequence[tuple[int, Item | Unusable]],
+    store: Store,
+    options: BatchOptions,
+) -> t.Iterator[Planned[Decided]]:
+    names = [item.name for _position, item in items]
+    for (position, item), found in zip(items, store.enrollments(options.service, names)):
+        yield position, item, _plan(step, item, found, options.hide)
 
 
-def _plan(step: Step[Item, Decided], item: Item, enrollment: Enrollment, hide: Hide) -> Plan[Decided]:
-    planned = attempt(lambda: step.plan(item, enrollment), hide)
+def _plan(step: Step[Item, Decided], item: Item | Unusable, enrollment: Enrollment, hide: Hide) -> Plan[Decided]:
+    planned = item.error if isinstance(item, Unusable) else attempt(lambda: step.plan(item, enrollment), hide)
     if isinstance(planned, RedtrustError):
         return Plan(enrollment, "none", "nothing was done", error=planned)
     return planned
@@ -105,15 +259,6 @@ def _needs_lease(plan: Plan[Decided]) -> bool:
     return plan.decision is not None or isinstance(plan.error, InternalError)
 
 
-def _work(step: Step[Item, Decided], items: t.Sequence[Item], store: Store, options: BatchOptions) -> list[Outcome]:
-    """Plan and act on the items whose leases are held, several at a time."""
-    if not items:
-        return []
-    plans = _plans(step, items, store, options.service, options.hide)
-    with ThreadPoolExecutor(max_workers=min(options.workers, len(plans))) as pool:
-        return list(pool.map(lambda plan: _act(step, plan, store, options), plans))
-
-
 def _act(step: Step[Item, Decided], plan: Plan[Decided], store: Store, options: BatchOptions) -> Outcome:
     done: Outcome | RedtrustError
     if isinstance(plan.error, InternalError):
@@ -121,11 +266,15 @@ def _act(step: Step[Item, Decided], plan: Plan[Decided], store: Store, options: 
     elif plan.decision is None:
         done = _outcome(plan)
     elif plan.error is None and options.is_down():
-        error = NotTriedError(f"not tried, since {options.why_down()}", step=plan.action, url=options.service)
-        done = _failed(plan, error)
+        done = _not_tried(plan, options)
     else:
         done = attempt(functools.partial(step.act, plan, plan.decision), options.hide)
     return done if isinstance(done, Outcome) else _after_failure(plan, done, store, options)
+
+
+def _not_tried(plan: Plan[Decided], options: BatchOptions) -> Outcome:
+    error = NotTriedError(f"not tried, since {options.why_down()}", step=plan.action, url=options.service)
+    return _failed(plan, error)
 
 
 def _after_failure(plan: Plan[Decided], error: RedtrustError, store: Store, options: BatchOptions) -> Outcome:
@@ -163,28 +312,6 @@ def _failed(plan: Plan[Decided], error: RedtrustError) -> Outcome:
 def _held(name: str, lease: Lease) -> Outcome:
     error = LeaseHeldError(f"{lease.holder} is working on it and did not finish in time; {lease.advice}")
     return Outcome(name, "none", "nothing was done", error=error)
-
-
-@contextlib.contextmanager
-def _leased(items: t.Sequence[Item], store: Store, options: BatchOptions) -> t.Iterator[dict[str, Lease]]:
-    """Hold the leases that can be had, renewed while the work goes on; yield those that others hold, by name.
-
-    Those of a run that is known to be gone can be had at once, others when they are over.
-    No run waits while it holds a lease, so two of them cannot wait for each other.
-    """
-    keys = {_key(options.service, item.name): item.name for item in items}
-    others = store.acquire(list(keys), options.holder, LEASE_SECONDS, is_gone)
-    by_name = {keys[key]: lease for key, lease in others.items()}
-    mine = [key for key in keys if key not in others]
-    if not mine:
-        yield by_name
-        return
-    renew = functools.partial(store.renew, options.holder, LEASE_SECONDS)
-    try:
-        with heartbeat(lambda: attempt(renew), LEASE_SECONDS):
-            yield by_name
-    finally:
-        store.release(mine, options.holder)
 
 
 def _key(service: str, name: str) -> str:

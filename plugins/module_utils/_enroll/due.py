@@ -29,26 +29,29 @@ class Due:
 
 @dataclasses.dataclass(frozen=True)
 class RenewBefore:
-    """The option renew_before: a fixed time before the end of a certificate, or ``percent`` of its life.
+    """The option renew_before: a fixed time before the end of a certificate, ``percent`` of its life, or never.
 
-    Without either it is the default, the smaller of 30 days and a third of the life. A certificate that was just
+    Without any of them it is the default, the smaller of 30 days and a third of the life. A certificate that was just
     obtained is never due: a value that leaves it less than a tenth of its life counts as a third.
     """
 
     text: str = ""
     fixed: dt.timedelta | None = None
     percent: int | None = None
+    never: bool = False
 
     @classmethod
     def parse(cls, text: str | None) -> RenewBefore:
-        """Read ``30d``, ``1d12h`` or ``33%``, or nothing; raise ConfigurationError otherwise."""
+        """Read ``30d``, ``1d12h``, ``33%``, ``never`` or nothing; raise ConfigurationError otherwise."""
         shown = (text or "").strip()
         if not shown:
             return cls()
+        if shown == "never":
+            return cls(shown, never=True)
         share = re.fullmatch(r"([0-9]{1,2})\s*%", shown)
         if share and int(share[1]):
             return cls(shown, percent=int(share[1]))
-        others = ", or a share of the certificate's life from 1% to 99%"
+        others = ", a share of the certificate's life from 1% to 99%, or never"
         return cls(shown, fixed=parse_duration("renew_before", shown, instead=others))
 
     def due(self, begins: dt.datetime | None, ends: dt.datetime, obtained: dt.datetime | None = None) -> Due:

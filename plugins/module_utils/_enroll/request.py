@@ -108,10 +108,31 @@ class _AskingStep(Step[Item, t.Union[Keep, Ask]]):
     def act(self, plan: Plan[Keep | Ask], decision: Keep | Ask) -> Outcome:
         if isinstance(decision, Keep):
             return plan.outcome(*self._store.put(decision.revision))
+        enrollment, intent = self.begin(plan.enrollment, decision)
+        (requested,) = self._store.put(self.ask(intent))
+        return dataclasses.replace(plan, enrollment=enrollment).outcome(requested)
+
+    def begin(self, enrollment: Enrollment, decision: Ask) -> tuple[Enrollment, Revision]:
+        """Write down that a key pair is asked for. Return the enrollment before, with what it adopts, and the intent.
+
+        Nothing is written down where no session can be had, except what is adopted.
+        """
         if decision.adopts is not None:
-            adopted = self._store.put(decision.adopts)
-            plan = dataclasses.replace(plan, enrollment=dataclasses.replace(plan.enrollment, revisions=adopted))
-        return plan.outcome(self._ask(decision))
+            enrollment = enrollment.with_rows(*self._store.put(decision.adopts))
+        self._session.open()
+        gives_up = [decision.gives_up] if decision.gives_up else []
+        *_given_up, intent = self._store.put(*gives_up, decision.intent)
+        return enrollment, intent
+
+    def ask(self, intent: Revision) -> Revision:
+        """Send csr/create once. A failure is written down; an answer is left to the caller to write down."""
+        try:
+            request = self._session.call(lambda tokens: self._client.create(tokens, intent.spec, intent.renews))
+        except RedtrustError as exc:
+            self._store.put(_after_failure(intent, exc, self._now()))
+            raise
+        self._register(request.request_code)
+        return intent.moved(State.REQUESTED, request_code=request.request_code, csr=request.csr)
 
     def _planned(self, enrollment: Enrollment, decided: Decision) -> Plan[Keep | Ask]:
         spec = decided.asks_for
@@ -135,20 +156,6 @@ class _AskingStep(Step[Item, t.Union[Keep, Ask]]):
             expected=intent.moved(State.REQUESTED),
             warnings=(*decided.warnings, *dn_warnings(spec.dn)),
         )
-
-    def _ask(self, decision: Ask) -> Revision:
-        """Send csr/create once, between two committed rows."""
-        self._session.open()
-        spec, gives_up = decision.intent.spec, decision.gives_up
-        intent = self._store.put(*([gives_up] if gives_up else []), decision.intent)[-1]
-        try:
-            request = self._session.call(lambda tokens: self._client.create(tokens, spec, intent.renews))
-        except RedtrustError as exc:
-            self._store.put(_after_failure(intent, exc, self._now()))
-            raise
-        self._register(request.request_code)
-        requested = intent.moved(State.REQUESTED, request_code=request.request_code, csr=request.csr)
-        return self._store.put(requested)[0]
 
 
 class RequestStep(_AskingStep[RequestItem]):
@@ -204,8 +211,7 @@ def _without(enrollment: Enrollment, given_up: Revision | None) -> Enrollment:
     """Return the enrollment as it is after a pending revision was given up."""
     if given_up is None:
         return enrollment
-    rows = tuple(given_up if row == enrollment.pending else row for row in enrollment.revisions)
-    return dataclasses.replace(enrollment, revisions=rows)
+    return enrollment.with_rows(given_up)
 
 
 def _after_failure(intent: Revision, error: RedtrustError, now: dt.datetime) -> Revision:

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import hashlib
+import threading
 import typing as t
 
 from .. import _fault_points
@@ -35,6 +37,31 @@ class Sign:
     csr: bytes
 
 
+@dataclasses.dataclass(frozen=True)
+class AtSigner:
+    """A request that the signer gets, as it is stored; ``csr`` is in DER.
+
+    ``unsent`` is the row to go back to if the signer never gets it; None where it has been there before.
+    """
+
+    signing: Revision
+    csr: bytes
+    unsent: Revision | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """The answer of the signer: the revision with its certificate, not stored yet, or the stored one that waits."""
+
+    revision: Revision
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def waits(self) -> bool:
+        """Return whether the signer said: not yet."""
+        return self.revision.state is State.SIGNING
+
+
 class SignStep(Step[SignItem, Sign]):
     """Have the signer sign. A signer that says "not yet" is asked again in a later run.
 
@@ -42,10 +69,16 @@ class SignStep(Step[SignItem, Sign]):
     bad certificates again and again is asked less and less often.
     """
 
-    def __init__(self, store: Store, signer: Signer, *, now: t.Callable[[], dt.datetime]) -> None:
+    def __init__(
+        self, store: Store, signer: Signer, *, now: t.Callable[[], dt.datetime], at_once: int | None = None
+    ) -> None:
+        """Sign with ``signer``, at most ``at_once`` requests at a time."""
         self._store = store
         self._signer = signer
         self._now = now
+        self._turn: t.ContextManager[object] = (
+            threading.BoundedSemaphore(at_once) if at_once else contextlib.nullcontext()
+        )
 
     def plan(self, _item: SignItem, enrollment: Enrollment) -> Plan[Sign]:
         pending = enrollment.pending
@@ -64,41 +97,52 @@ class SignStep(Step[SignItem, Sign]):
         return Plan(enrollment, "sign", reason, Sign(pending, pending.csr), expected=pending.moved(State.ISSUED))
 
     def act(self, plan: Plan[Sign], decision: Sign) -> Outcome:
-        is_first = decision.pending.state is State.REQUESTED
-        signing = self._begun(decision.pending) if is_first else decision.pending
-        signed = self._signed(decision, signing)
+        answer = self.ask(self.begin(decision))
+        if answer.waits:
+            return waiting(plan, answer.revision, changed=decision.pending.state is State.REQUESTED)
+        (issued,) = self._store.put(answer.revision)
+        return plan.outcome(issued, warnings=(*plan.warnings, *answer.warnings))
+
+    def begin(self, decision: Sign) -> AtSigner:
+        """Write down that a request goes to the signer, unless it is there already."""
+        pending = decision.pending
+        if pending.state is not State.REQUESTED:
+            return AtSigner(pending, decision.csr)
+        note = None if pending.refused else pending.note
+        changes = {"signing_since": self._now(), "failures": pending.failures, "note": note}
+        (signing,) = self._store.put(pending.moved(State.SIGNING, **changes))
+        return AtSigner(signing, decision.csr, unsent=dataclasses.replace(pending, generation=signing.generation))
+
+    def ask(self, order: AtSigner) -> Answer:
+        """Ask the signer. A failure is written down; a certificate is left to the caller to write down."""
+        signing = order.signing
+        signed = self._signed(order)
         counted = signing.failures if signing.refused else 0
         if signed is None:
             if signing.failures > counted or signing.note:
                 (signing,) = self._store.put(signing.moved(State.SIGNING, note=None, failures=counted))
-            return plan.outcome(signing, action="wait", reason="the signer says: not yet", changed=is_first)
+            return Answer(signing)
         facts = certificate_facts(signed.certificate)
-        (issued,) = self._store.put(
-            signing.moved(
-                State.ISSUED,
-                certificate=signed.certificate,
-                chain=signed.chain,
-                thumbprint=facts.thumbprint,
-                not_valid_before=facts.not_valid_before,
-                not_valid_after=facts.not_valid_after,
-                note=None,
-                failures=counted,
-            )
+        issued = signing.moved(
+            State.ISSUED,
+            certificate=signed.certificate,
+            chain=signed.chain,
+            thumbprint=facts.thumbprint,
+            not_valid_before=facts.not_valid_before,
+            not_valid_after=facts.not_valid_after,
+            note=None,
+            failures=counted,
         )
-        return plan.outcome(issued, warnings=(*plan.warnings, *signed.warnings))
+        return Answer(issued, tuple(signed.warnings))
 
-    def _begun(self, requested: Revision) -> Revision:
-        """Write down that the request goes to the signer."""
-        note = None if requested.refused else requested.note
-        changes = {"signing_since": self._now(), "failures": requested.failures, "note": note}
-        return self._store.put(requested.moved(State.SIGNING, **changes))[0]
-
-    def _signed(self, decision: Sign, signing: Revision) -> Signed | None:
+    def _signed(self, order: AtSigner) -> Signed | None:
         """Ask the signer; write a failure down."""
+        signing = order.signing
         try:
-            _fault_points.reach("sign before")
-            signed = self._signer.sign(_order(signing, decision.csr, signing.signing_since or self._now()))
-            _fault_points.reach("sign after")
+            with self._turn:
+                _fault_points.reach("sign before")
+                signed = self._signer.sign(_order(signing, order.csr, signing.signing_since or self._now()))
+                _fault_points.reach("sign after")
         except SignerRejectedError as exc:
             self._store.put(signing.moved(State.REJECTED, note=str(exc)))
             raise
@@ -107,10 +151,15 @@ class SignStep(Step[SignItem, Sign]):
             raise
         except ConfigurationError:
             # The signer never had it, and never signs it as it is: back to the state in which the request can change.
-            if decision.pending.state is State.REQUESTED:
-                self._store.put(dataclasses.replace(decision.pending, generation=signing.generation))
+            if order.unsent is not None:
+                self._store.put(order.unsent)
             raise
         return signed
+
+
+def waiting(plan: Plan[t.Any], signing: Revision, *, changed: bool) -> Outcome:
+    """Return the outcome of a request whose certificate the signer does not have yet."""
+    return plan.outcome(signing, action="wait", reason="the signer says: not yet", changed=changed)
 
 
 def _order(signing: Revision, csr: bytes, since: dt.datetime) -> SigningOrder:

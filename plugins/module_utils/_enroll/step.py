@@ -23,10 +23,11 @@ class Named(t.Protocol):
 
 Item = t.TypeVar("Item", bound=Named)
 Decided = t.TypeVar("Decided")
+Decided_co = t.TypeVar("Decided_co", covariant=True)
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan(t.Generic[Decided]):
+class Plan(t.Generic[Decided_co]):
     """The plan of a step for one enrollment.
 
     ``decision`` holds all that acting needs; without one there is nothing to do. ``expected`` is the revision
@@ -37,7 +38,7 @@ class Plan(t.Generic[Decided]):
     enrollment: Enrollment
     action: str
     reason: str
-    decision: Decided | None = None
+    decision: Decided_co | None = None
     expected: Revision | None = None
     warnings: tuple[str, ...] = ()
     error: RedtrustError | None = None
@@ -45,15 +46,17 @@ class Plan(t.Generic[Decided]):
     def outcome(self, revision: Revision | None = None, **changes: t.Any) -> Outcome:
         """Return the outcome that left ``revision``; without it, the outcome that is expected."""
         after = revision or self.expected
-        values = {
+        acts = self.decision is not None
+        values: dict[str, t.Any] = {
             "name": self.enrollment.name,
             "action": self.action,
             "reason": self.reason,
-            "changed": self.decision is not None,
+            "changed": acts,
             "revision": after,
             "in_use": after if after and after.state is State.FINALIZED else self.enrollment.current,
-            "before": facts_of(self.enrollment.pending or self.enrollment.current),
-            "after": facts_of(after),
+            # only a change has a difference to show
+            "before": facts_of(self.enrollment.pending or self.enrollment.current) if acts else None,
+            "after": facts_of(after) if acts else None,
             "warnings": self.warnings,
         }
         return Outcome(**{**values, **changes})

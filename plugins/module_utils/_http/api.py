@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
+import importlib.util
+
+from .certificate_files import use_certificate
 from .options import TransportOptions, check_files
-from .tls import use_certificate
-from .transport import (
-    REDIRECTS,
-    REQUESTS_IMPORT_ERROR,
-    HttpRequest,
-    HttpResponse,
-    HttpsTransport,
-    Transport,
-)
+from .transport import REDIRECTS, HttpRequest, HttpResponse, HttpsTransport, Transport
+
+_MISSING = [name for name in ("requests", "urllib3") if importlib.util.find_spec(name) is None]
+# The words for ``missing_required_lib``; the libraries themselves are imported with the first request.
+REQUESTS_IMPORT_ERROR = f"ModuleNotFoundError: No module named {_MISSING[0]!r}" if _MISSING else None
 
 __all__ = [
     "REDIRECTS",

@@ -11,21 +11,19 @@ headers included. Only the lookup of a name takes as long as the resolver of the
 from __future__ import annotations
 
 import errno
-import functools
 import os
 import socket
 import ssl
+import threading
 import typing as t
 
 from .. import _fault_points
 
 try:
     import urllib3
-    from requests.adapters import HTTPAdapter
     from urllib3.connection import HTTPSConnection
-    from urllib3.connectionpool import HTTPSConnectionPool
 except ImportError:  # told by REQUESTS_IMPORT_ERROR
-    HTTPAdapter = HTTPSConnection = HTTPSConnectionPool = object  # type: ignore[assignment,misc]
+    HTTPSConnection = object  # type: ignore[assignment,misc]
 
 
 class TooLargeError(Exception):
@@ -82,70 +80,100 @@ class Bounds:
         return self._received == self._received_before_tls
 
 
+class _Running(threading.local):
+    """The exchange that a thread runs: its bounds, and the TLS session that a new connection takes up again."""
+
+    bounds: Bounds
+    session: ssl.SSLSession | None = None
+
+
+running = _Running()
+
+
 class _PlainSocket(socket.socket):
     """The socket below TLS: it carries the request to a proxy, and the handshake."""
 
-    bounds: Bounds
-
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
-        self.settimeout(self.bounds.left())
+        self.settimeout(running.bounds.left())
         content = super().recv(bufsize, flags)
-        self.bounds.count(len(content))
+        running.bounds.count(len(content))
         return content
 
     def recv_into(self, buffer: t.Any, nbytes: int = 0, flags: int = 0, /) -> int:
-        self.settimeout(self.bounds.left())
+        self.settimeout(running.bounds.left())
         size = super().recv_into(buffer, nbytes, flags)
-        self.bounds.count(size)
+        running.bounds.count(size)
         return size
 
     def sendall(self, data: t.Any, flags: int = 0, /) -> None:
-        self.settimeout(self.bounds.left())
+        self.settimeout(running.bounds.left())
         super().sendall(data, flags)
 
 
 class _TlsSocket(ssl.SSLSocket):
     """The socket above TLS. Each operation has one time limit, however small the pieces in which its bytes come."""
 
-    bounds: Bounds
-
     def do_handshake(self, block: bool = False) -> None:
-        self.settimeout(self.bounds.left())
+        self.settimeout(running.bounds.left())
         super().do_handshake(block)
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        self.settimeout(self.bounds.left())
+        self.settimeout(running.bounds.left())
         content = super().recv(buflen, flags)
-        self.bounds.count(len(content))
+        running.bounds.count(len(content))
         return content
 
     def recv_into(self, buffer: t.Any, nbytes: int | None = None, flags: int = 0) -> int:
-        self.settimeout(self.bounds.left())
+        self.settimeout(running.bounds.left())
         size = super().recv_into(buffer, nbytes, flags)
-        self.bounds.count(size)
+        running.bounds.count(size)
         return size
 
     def send(self, data: t.Any, flags: int = 0) -> int:
-        self.settimeout(self.bounds.left())
+        self.settimeout(running.bounds.left())
         return super().send(data, flags)
 
 
-class _Connection(HTTPSConnection):
-    """One connection; it reports its progress to the bounds."""
+class _ResumingSocket(_TlsSocket):
+    """The socket to the service itself, which takes up the TLS session of an earlier connection."""
 
-    def __init__(self, *arguments: t.Any, bounds: Bounds, **options: t.Any) -> None:
+    def do_handshake(self, block: bool = False) -> None:
+        if running.session is not None:
+            self.session = running.session
+        super().do_handshake(block)
+
+
+class Resumable:
+    """The TLS session of the connections to one host, which the next one takes up again; None before the first."""
+
+    session: ssl.SSLSession | None = None
+
+
+class Connection(HTTPSConnection):
+    """One connection; it reports its progress to the bounds of the exchange that runs on it."""
+
+    resumable: Resumable
+
+    def __init__(self, *arguments: t.Any, **options: t.Any) -> None:
         super().__init__(*arguments, **options)
-        self._bounds = bounds
-        self._agreed = False
+        self._agreed = self._answered = False
 
     def connect(self) -> None:
-        self._agreed = False
-        super().connect()
+        self._agreed = self._answered = False
+        running.session = self.resumable.session
+        try:
+            super().connect()
+        except ssl.SSLError as exc:
+            if running.session is None:
+                raise
+            # Only a handshake without it shows whether TLS cannot be agreed; until then, sending again may help.
+            self.resumable.session = None
+            raise ConnectionResetError(errno.ECONNRESET, f"a TLS session was not taken up again: {exc}") from None
         self._agreed = True
-        self._bounds.agreed()
+        running.bounds.agreed()
 
     def send(self, data: t.Any) -> None:
-        self._bounds.started = self._bounds.started or self._agreed
+        running.bounds.started = running.bounds.started or self._agreed
         try:
             super().send(data)
         except (ConnectionResetError, ssl.SSLEOFError) as exc:
@@ -153,17 +181,22 @@ class _Connection(HTTPSConnection):
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from exc
 
     def getresponse(self) -> t.Any:
-        _fault_points.reach(f"{self._bounds.step} sent")
-        return super().getresponse()
+        _fault_points.reach(f"{running.bounds.step} sent")
+        sock = self.sock
+        response = super().getresponse()
+        if not self._answered:
+            # TLS 1.3 hands over the means to resume a session after the handshake, before the first answer.
+            self.resumable.session = getattr(sock, "session", None)
+            self._answered = True
+        return response
 
     def _new_conn(self) -> socket.socket:
         """Connect to the first address that answers; the library would give each of them all of the time."""
         failure = OSError("the name has no address")
         for family, kind, protocol, _canonical, address in _addresses(self._dns_host, self.port or 443):
             sock = _PlainSocket(family, kind, protocol)
-            sock.bounds = self._bounds
             try:
-                sock.settimeout(self._bounds.left())
+                sock.settimeout(running.bounds.left())
                 sock.connect(address)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except OSError as exc:
@@ -174,48 +207,12 @@ class _Connection(HTTPSConnection):
         raise failure
 
 
-class _Pool(HTTPSConnectionPool):
-    ConnectionCls = _Connection
-
-    def _put_conn(self, conn: t.Any) -> None:
-        """Keep a connection only where nothing follows the answer: those bytes would be read as the next answer."""
-        if conn is not None and getattr(conn.sock, "pending", int)():
-            conn.close()
-        super()._put_conn(conn)
-
-
-class Adapter(HTTPAdapter):
-    """Have requests use these connections. ``for_proxy`` makes the context for a proxy that speaks TLS itself."""
-
-    def __init__(self, bounds: Bounds, service: ssl.SSLContext, for_proxy: t.Callable[[], ssl.SSLContext]) -> None:
-        self._pools = {"https": functools.partial(_Pool, bounds=bounds)}
-        self._bounds = bounds
-        self._service = self._bounded(service)
-        self._for_proxy = for_proxy
-        super().__init__(pool_connections=2, pool_maxsize=1)
-
-    def init_poolmanager(self, *arguments: t.Any, **options: t.Any) -> None:
-        super().init_poolmanager(*arguments, **options, ssl_context=self._service)
-        self.poolmanager.pool_classes_by_scheme = self._pools
-
-    def proxy_manager_for(self, proxy: str, **options: t.Any) -> t.Any:
-        if proxy not in self.proxy_manager:
-            options["ssl_context"] = self._service
-            if proxy.lower().startswith("https:"):
-                options["proxy_ssl_context"] = self._bounded(self._for_proxy())
-        manager = super().proxy_manager_for(proxy, **options)
-        manager.pool_classes_by_scheme = self._pools
-        return manager
-
-    def cert_verify(self, conn: t.Any, _url: str, verify: t.Any, _cert: t.Any) -> None:
-        """Leave the choice of trusted certificates to the context."""
-        conn.cert_reqs = "CERT_REQUIRED" if verify else "CERT_NONE"
-
-    def _bounded(self, context: ssl.SSLContext) -> ssl.SSLContext:
-        if urllib3.__version__.startswith("1."):  # type: ignore[attr-defined]
-            context.check_hostname = False  # it compares the names itself, once the handshake is over
-        context.sslsocket_class = type("_BoundedTlsSocket", (_TlsSocket,), {"bounds": self._bounds})
-        return context
+def bounded(context: ssl.SSLContext, *, resuming: bool) -> ssl.SSLContext:
+    """Have the connections of a context keep to the bounds of the exchange that runs on them."""
+    if urllib3.__version__.startswith("1."):  # type: ignore[attr-defined]
+        context.check_hostname = False  # it compares the names itself, once the handshake is over
+    context.sslsocket_class = _ResumingSocket if resuming else _TlsSocket
+    return context
 
 
 def _addresses(host: str, port: int) -> list[t.Any]:

@@ -17,7 +17,6 @@ from .connection import Bounds, TooLargeError
 from .tls import advice, turned_down
 
 try:
-    import requests
     import urllib3
     import urllib3.exceptions
 except ImportError:
@@ -61,16 +60,16 @@ def is_proxy(address: str) -> bool:
 def _not_sent(exc: Exception, cause: Exception, words: str) -> tuple[type[ServiceError], str]:
     # A server that stops or starts ends the connection in the middle of the handshake; it does not disagree.
     ended = isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
-    if not ended and (isinstance(exc, requests.exceptions.SSLError) or isinstance(cause, ssl.SSLError)):
+    if not ended and (isinstance(exc, urllib3.exceptions.SSLError) or isinstance(cause, ssl.SSLError)):
         told = advice(cause)
         return TlsError, f"TLS was not agreed, nothing was sent ({words})" + (f": {told}" if told else "")
     if ended:
         return NotSentError, f"nothing was sent, the other end hung up before TLS was agreed ({words}): {ENDED_ADVICE}"
-    if isinstance(exc, (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)):
+    if isinstance(exc, urllib3.exceptions.LocationValueError):
         return NotSentError, f"nothing was sent, host is not the name of one ({words})"
     if re.search(r"Tunnel connection failed: 407", words):
         return NotSentError, f"nothing was sent, the proxy wants a user and a password, or others ({words})"
-    if isinstance(exc, requests.exceptions.ProxyError):
+    if isinstance(exc, urllib3.exceptions.ProxyError):
         return NotSentError, f"nothing was sent, the proxy gives no connection ({words})"
     return NotSentError, f"nothing was sent ({words})"
 

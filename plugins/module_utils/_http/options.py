@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import dataclasses
-import ssl
+import typing as t
 from pathlib import Path
 
 from .._errors import ConfigurationError
-from .failures import PROXY_ADVICE, is_proxy
-from .tls import client_context
+
+if t.TYPE_CHECKING:
+    import ssl
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,8 @@ class TransportOptions:
 
     def context(self, ca_path: str | None) -> ssl.SSLContext:
         """Return the rules for TLS, with these CA certificates. Raises ConfigurationError."""
+        from .tls import client_context
+
         return client_context(
             validate_certs=self.validate_certs,
             ca_path=ca_path,
@@ -35,6 +38,10 @@ class TransportOptions:
             client_key=self.client_key,
             client_key_passphrase=self.client_key_passphrase,
         )
+
+    def without_client_cert(self) -> TransportOptions:
+        """Return the options towards a proxy, which does not see the client certificate."""
+        return dataclasses.replace(self, client_cert=None, client_key=None, client_key_passphrase=None)
 
 
 def check_files(options: TransportOptions) -> None:
@@ -50,9 +57,17 @@ def check_files(options: TransportOptions) -> None:
         raise ConfigurationError("client_key needs client_cert")
     if options.client_key_passphrase and not options.client_cert:
         raise ConfigurationError("client_key_passphrase needs client_cert")
-    if options.proxy and not is_proxy(options.proxy):
+    if options.proxy:
+        _check_proxy(options.proxy)
+    if options.ca_path or options.client_cert:
+        options.context(options.ca_path)
+
+
+def _check_proxy(address: str) -> None:
+    from .failures import PROXY_ADVICE, is_proxy
+
+    if not is_proxy(address):
         raise ConfigurationError(PROXY_ADVICE)
-    options.context(options.ca_path)
 
 
 def _is_empty(path: str) -> bool:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 import ssl
 import sys
-import typing as t
 
 from .._errors import ConfigurationError
+from .certificate_files import use_certificate, words_of
 
 # Alerts with which a server refuses a client certificate, or asks for one (RFC 8446, section 6.2).
 _ABOUT_THE_CLIENT = {
@@ -55,7 +55,6 @@ def client_context(
     """Return the rules for TLS: 1.2 or later, no variable of the environment. Raises ConfigurationError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_TICKET
     context.post_handshake_auth = True
     context.hostname_checks_common_name = False
     if sys.version_info >= (3, 13):
@@ -93,46 +92,4 @@ def _trust(context: ssl.SSLContext, path: str) -> None:
     try:
         context.load_verify_locations(path)
     except OSError as exc:  # ssl.SSLError is one
-        raise ConfigurationError(f"ca_path: {path} has no CA certificate in PEM form ({_words(exc)})") from exc
-
-
-def use_certificate(
-    context: ssl.SSLContext,
-    certificate: str,
-    key: str | None,
-    passphrase: str | None,
-    *,
-    options: tuple[str, str, str],
-) -> None:
-    """Have a context use a certificate and its key; ``options`` are the names of the three options.
-
-    Raises ConfigurationError, which never shows the passphrase.
-    """
-    certificate_option, key_option, passphrase_option = options
-    asked = []
-
-    def given_passphrase() -> str:
-        asked.append(True)
-        return passphrase or ""
-
-    try:
-        context.load_cert_chain(certificate, key, given_passphrase)
-    except (OSError, ValueError) as exc:  # a passphrase of more than 1024 bytes is a ValueError
-        name, path = (key_option, key) if key else (certificate_option, certificate)
-        if asked and passphrase:
-            problem = f"{passphrase_option} does not open the key in {path}"
-        elif asked:
-            problem = f"{name}: the key in {path} is encrypted: set {passphrase_option}"
-        elif "MISMATCH" in str(getattr(exc, "reason", "")):
-            problem = f"{name}: the key in {path} is not that of the certificate in {certificate}"
-        else:
-            problem = (
-                f"{certificate_option}: {certificate} must hold a certificate in PEM form, and "
-                f"{key or 'the same file'} its key ({_words(exc)})"
-            )
-        raise ConfigurationError(problem) from exc
-
-
-def _words(exc: OSError | ValueError) -> str:
-    words = getattr(exc, "reason", None) or getattr(exc, "strerror", None)
-    return t.cast("str | None", words) or type(exc).__name__
+        raise ConfigurationError(f"ca_path: {path} has no CA certificate in PEM form ({words_of(exc)})") from exc

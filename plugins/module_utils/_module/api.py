@@ -5,31 +5,34 @@
 
 from __future__ import annotations
 
-from . import report
 from .context import Context
-from .files import CertificateFiles
+from .entry_specs import CERTIFICATE, FINALIZED, NAMED, RENEWED, REQUESTED
+from .files import finished_by
 from .items import (
-    FINALIZED,
-    NAMED,
-    RENEWED,
-    REQUESTED,
+    certificate_items,
     certificates_spec,
     finalize_items,
+    listed,
+    listed_spec,
     renew_items,
     request_items,
+    required,
     settle_items,
     sign_items,
 )
-from .options import Connection, Server, listen_options
-from .results import Result, batch_result, enrollment_facts, error_facts
-from .role import RoleOutcome, StepResult, outcome_of
+from .options import Connection, Server
+from .report import Report
+from .results import Result, Results, enrollment_facts, error_facts
+from .role import RoleOutcome, StepResult, facts_of, outcome_of
+from .role_steps import ready_of, refusal_of
 from .run import run
 from .selection import SELECTION, Selection
 from .signer import SIGNER, SIGNER_REQUIRED_IF, build_signer
-from .specs import CONNECTION, SIGN_IN, STORE, Spec
+from .specs import CONNECTION, SIGN_IN, STORE, UPLOAD, Spec
 from .yaml_values import check_values
 
 __all__ = [
+    "CERTIFICATE",
     "CONNECTION",
     "FINALIZED",
     "NAMED",
@@ -40,27 +43,34 @@ __all__ = [
     "SIGNER_REQUIRED_IF",
     "SIGN_IN",
     "STORE",
-    "CertificateFiles",
+    "UPLOAD",
     "Connection",
     "Context",
+    "Report",
     "Result",
+    "Results",
     "RoleOutcome",
     "Selection",
     "Server",
     "Spec",
     "StepResult",
-    "batch_result",
     "build_signer",
+    "certificate_items",
     "certificates_spec",
     "check_values",
     "enrollment_facts",
     "error_facts",
+    "facts_of",
     "finalize_items",
-    "listen_options",
+    "finished_by",
+    "listed",
+    "listed_spec",
     "outcome_of",
+    "ready_of",
+    "refusal_of",
     "renew_items",
-    "report",
     "request_items",
+    "required",
     "run",
     "settle_items",
     "sign_items",

@@ -10,7 +10,7 @@ import typing as t
 from pathlib import Path
 
 from .._clock import utc_now
-from .._enroll.api import BatchOptions, Decided, Item, Step, predict, run_batch
+from .._enroll.api import BatchOptions, Decided, Item, Step, Unusable, predict, run_batch
 from .._errors import ConfigurationError
 from .._holder import holder
 from .._http.api import HttpsTransport, check_files
@@ -21,6 +21,8 @@ from .._store.api import Store, open_store
 from .masked import MaskedModule
 from .options import Connection, Limits, StoreOptions
 from .paths import check_store_outlives_job, file_path
+from .progress import Progress
+from .results import Results
 
 
 class Context:
@@ -37,6 +39,11 @@ class Context:
     def register(self, secret: str | bytes) -> None:
         """Mask a secret, in all its forms, in everything that leaves the module."""
         self.module.secrets.add(secret)
+
+    @property
+    def wants_diff(self) -> bool:
+        """Whether the play runs with --diff."""
+        return bool(self.module._diff)  # noqa: SLF001
 
     @functools.cached_property
     def connection(self) -> Connection:
@@ -85,24 +92,37 @@ class Context:
 
     def names(self) -> list[str]:
         """Return the names of all enrollments of the service that have or await a certificate."""
-        return [found.name for found in self.store.enrollments(self.service) if found.pending or found.current]
+        return self.store.names(self.service)
 
-    def run_batch(self, step: Step[Item, Decided], items: t.Sequence[Item]) -> list[Outcome]:
-        """Do the step for each item; in check mode predict it."""
-        limits = Limits.read(self.params)
-        if self.check_mode:
-            return predict(step, items, self.store, self.service, self.module.secrets.hide)
+    @functools.cached_property
+    def limits(self) -> Limits:
+        """The limits for the list."""
+        return Limits.read(self.params)
+
+    def batch(
+        self,
+        step: Step[Item, Decided],
+        items: t.Iterable[Item | Unusable],
+        results: Results,
+        finish: t.Callable[[Outcome], Outcome] = lambda outcome: outcome,
+    ) -> Results:
+        """Do the step for each item, in check mode predict it, and add the outcomes to ``results``."""
+        progress = Progress(self.params.get("progress_path"), results.report, results.expected)
         options = BatchOptions(
             self.service,
             holder(),
-            workers=limits.workers,
-            wait=limits.wait_timeout,
+            workers=self.limits.workers,
+            wait=self.limits.wait_timeout,
             is_down=lambda: self._client is not None and self._client.breaker.is_open(),
             why_down=lambda: self.client.breaker.reason,
             hide=self.module.secrets.hide,
+            finish=finish,
             now=self.now,
         )
-        return run_batch(step, items, self.store, options)
+        for position, outcome in (predict if self.check_mode else run_batch)(step, items, self.store, options):
+            results.add(position, outcome)
+            progress.tell()
+        return results
 
     def close(self) -> None:
         """Close the store."""
@@ -119,9 +139,10 @@ class Context:
             )
         if server.partner:
             self.register(server.partner.secret)
+        connections = self.limits.workers if "workers" in self.params else 1
         calls = Calls(
             server.address,
-            HttpsTransport(connection.transport, hide=self.module.secrets.hide),
+            HttpsTransport(connection.transport, hide=self.module.secrets.hide, connections=connections),
             partner=server.partner,
             secrets=self.module.secrets,
             retry=Retry(deadline=connection.retry_timeout),

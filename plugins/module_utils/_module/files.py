@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import tempfile
+import threading
 import typing as t
 from pathlib import Path
 
@@ -18,10 +19,25 @@ from .._enroll.api import attempt
 from .._errors import ConfigurationError, RedtrustError
 from .._models import Outcome, Revision
 from .._x509.api import certificate_pem
+from .context import Context
 from .masked import MaskedModule
 
 # The most writes for one certificate. It has two files at most; only concurrent runs make more writes necessary.
 _ATTEMPTS = 8
+
+
+def finished_by(context: Context) -> t.Callable[[Outcome], Outcome]:
+    """Return what completes the outcome of an upload: writing its files, if the option ``directory`` is set."""
+    params = context.params
+    if not params["directory"]:
+        return lambda outcome: outcome
+    files = CertificateFiles(
+        context.module,
+        params["directory"],
+        backup=params["backup"],
+        in_use=lambda name: context.store.enrollment(context.service, name).current,
+    )
+    return files.write
 
 
 class CertificateFiles:
@@ -40,13 +56,15 @@ class CertificateFiles:
         self._directory = Path(directory)
         self._backup = backup
         self._in_use = in_use
+        # Ansible's functions for files change the umask of the process for a moment.
+        self._one_at_a_time = threading.Lock()
         if not self._directory.is_dir():
             raise ConfigurationError(f"directory: {directory} is not a directory; make it first")
         if not os.access(directory, os.W_OK | os.X_OK):
             raise ConfigurationError(f"directory: {directory} cannot be written to by this user")
 
     def write(self, outcome: Outcome) -> Outcome:
-        """Write the certificate files of an outcome, and return the outcome with their paths.
+        """Write the certificate files of an outcome, and return the outcome with their paths; in any thread.
 
         An error is the failure of this outcome alone. The files of other outcomes are still written.
         """
@@ -56,7 +74,7 @@ class CertificateFiles:
         paths = list(map(str, self._paths(outcome.name, revision)))
         extra: dict[str, object] = {**outcome.extra, **dict(zip(("path", "chain_path"), paths))}
         backups: list[str] = []
-        with self._raising():
+        with self._one_at_a_time, self._raising():
             changed = attempt(lambda: self._write(outcome.name, revision, backups), self._hide)
         if backups:
             extra["backup_files"] = backups

@@ -1,144 +1,179 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of an entry of ``certificates`` in each module, and the items of a step that they become."""
+"""The entries of a list of certificates, and the items of a step that they become."""
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import re
+import itertools
 import typing as t
 from pathlib import Path
 
-from .._enroll.api import Adoption, FinalizeItem, RenewBefore, RenewItem, RequestItem, SettleItem, SignItem
+from .._enroll.api import (
+    Adoption,
+    CertificateItem,
+    FinalizeItem,
+    RenewBefore,
+    RenewItem,
+    RequestItem,
+    SettleItem,
+    SignItem,
+    Unusable,
+)
 from .._errors import ConfigurationError
 from .._models import CertificateSpec, DistinguishedName
 from .._x509.api import certificate_facts, normalize_thumbprint, parse_certificates
+from .entry_specs import FIELDS
+from .lists import Listed, read_file, read_values
+from .paths import file_path
 from .specs import BATCH, CONNECTION, STORE, Spec
 
 Params = t.Mapping[str, t.Any]
 Names = t.Callable[[], t.Iterable[str]]
+Made = t.TypeVar("Made")
 
-# The rules of an option, by the type of the field of CertificateSpec.
-_TYPES: t.Mapping[str, t.Mapping[str, str]] = {
-    "DistinguishedName": {"type": "raw"},
-    "bool": {"type": "bool"},
-    "int": {"type": "int"},
-    "str": {"type": "str"},
-    "str | None": {"type": "str"},
-    "t.Mapping[str, t.Any]": {"type": "dict"},
-    "tuple[int, ...]": {"type": "list", "elements": "int"},
-    "tuple[str, ...]": {"type": "list", "elements": "str"},
-}
-# Fields that do not take part in comparisons are not options.
-_FIELDS = tuple(field for field in dataclasses.fields(CertificateSpec) if field.compare)
+# Longer lists are read twice. An entry takes about 2 KB.
+_MOST_KEPT = 20000
 
 
-def _option(field: dataclasses.Field[t.Any]) -> dict[str, t.Any]:
-    """Return the option for a field of CertificateSpec. An option without a default is required."""
-    rules = {**_TYPES[str(field.type)], "no_log": not field.repr}
-    if field.default_factory is not dataclasses.MISSING:
-        return {**rules, "default": field.default_factory()}
-    if field.default is dataclasses.MISSING:
-        return {**rules, "required": True}
-    if field.default is None:
-        return rules
-    return {**rules, "default": list(field.default) if isinstance(field.default, tuple) else field.default}
+def certificates_spec(*, required: bool = False) -> Spec:
+    """Return the argument spec of a module for a list of certificates.
 
-
-REQUESTED: Spec = {
-    **{field.name: _option(field) for field in _FIELDS},
-    "force": {"type": "bool", "default": False},
-}
-
-RENEWED: Spec = {
-    **{name: {**rules, "required": name == "name"} for name, rules in REQUESTED.items()},
-    "renew_before": {"type": "str"},
-    "certificate": {"type": "str"},
-    "certificate_path": {"type": "path"},
-    "thumbprint": {"type": "str"},
-}
-
-FINALIZED: Spec = {
-    "name": {"type": "str", "required": True},
-    "certificate": {"type": "str"},
-    "certificate_path": {"type": "path"},
-}
-
-NAMED: Spec = {"name": {"type": "str", "required": True}}
-
-
-def certificates_spec(entry: Spec, *, required: bool = False) -> Spec:
-    """Return the argument spec of a module for a list of certificates; ``entry`` is the spec of one certificate."""
-    certificates = {"type": "list", "elements": "dict", "options": entry, "required": required}
+    The entries have no spec here: Ansible would refuse the whole list for one of them. See ``listed``.
+    """
+    certificates = {"type": "list", "elements": "dict", "required": required}
     return {**CONNECTION, **STORE, **BATCH, "certificates": certificates}
 
 
-def request_items(params: Params) -> list[RequestItem]:
-    """Return the certificates to request."""
-    return [RequestItem(_spec(entry), force=entry["force"]) for entry in params["certificates"]]
+def listed_spec() -> Spec:
+    """Return ``certificates_spec`` for a list that may also come from a file."""
+    return {**certificates_spec(), "certificates_file": {"type": "path"}}
 
 
-def renew_items(params: Params, names: Names) -> list[RenewItem]:
-    """Return the certificates to renew when due: the listed ones, or without a list those of ``names``."""
+class CheckedList:
+    """The entries of a list, all of which were read once, so that the list as a whole can be used.
+
+    A long list is read again when it is used, rather than kept in memory.
+    """
+
+    def __init__(self, read: t.Callable[[], t.Iterator[Listed]]) -> None:
+        """Read the list. Raises ConfigurationError if it cannot be used."""
+        entries = read()
+        self._read = read
+        self._kept = list(itertools.islice(entries, _MOST_KEPT))
+        more = sum(1 for _entry in entries)
+        self._count = len(self._kept) + more
+        if more:
+            self._kept.clear()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> t.Iterator[Listed]:
+        return iter(self._kept) if self._kept else self._read()
+
+
+def listed(params: Params, entry: Spec, secret: t.Callable[[str], None]) -> CheckedList | None:
+    """Return the entries of the list, from the option or the file; None without a list.
+
+    ``secret`` gets each secret of an entry. Raises ConfigurationError for a list that cannot be used.
+    """
+    given, path = params["certificates"], params.get("certificates_file")
+    defaults = params.get("certificate_defaults") or {}
+    if given is not None and path is not None:
+        raise ConfigurationError("certificates and certificates_file are both set: give one of them")
+    if path is not None:
+        return CheckedList(functools.partial(read_file, file_path("certificates_file", path), entry, defaults, secret))
+    return None if given is None else CheckedList(functools.partial(read_values, given, entry, defaults, secret))
+
+
+def required(entries: CheckedList | None) -> CheckedList:
+    """Return the entries. Raises ConfigurationError if there is no list."""
+    if entries is None:
+        raise ConfigurationError("neither certificates nor certificates_file is set: give one of them")
+    return entries
+
+
+def request_items(entries: t.Iterable[Listed]) -> t.Iterator[RequestItem | Unusable]:
+    """Yield the certificates to request."""
+    return _items(entries, lambda _name, entry: RequestItem(_spec(entry), force=entry["force"]))
+
+
+def renew_items(entries: t.Iterable[Listed] | None, names: Names, params: Params) -> t.Iterator[RenewItem | Unusable]:
+    """Yield the certificates to renew when due: the listed ones, or without a list those of ``names``."""
     standard = RenewBefore.parse(params["renew_before"])
-    if params["certificates"] is None:
-        return [RenewItem(name, standard, force=params["force"]) for name in names()]
-    return [
-        RenewItem(
-            _name(entry),
-            RenewBefore.parse(entry["renew_before"]) if entry["renew_before"] else standard,
-            force=entry["force"] or params["force"],
-            adoption=functools.partial(_adoption, entry),
-            request_code=entry["request_code"],
-        )
-        for entry in params["certificates"]
-    ]
+    if entries is None:
+        return (RenewItem(name, standard, force=params["force"]) for name in names())
+    return _items(entries, lambda name, entry: _renewal(name, entry, standard, force=params["force"]))
 
 
-def sign_items(params: Params, names: Names) -> list[SignItem]:
-    """Return the requests to sign: the listed ones, or without a list those of ``names``."""
-    if params["certificates"] is None:
-        return [SignItem(name) for name in names()]
-    return [SignItem(_name(entry)) for entry in params["certificates"]]
+def certificate_items(
+    entries: t.Iterable[Listed] | None, names: Names, params: Params
+) -> t.Iterator[CertificateItem | Unusable]:
+    """Yield the certificates to make sure of: the listed ones, or without a list those of ``names``, to renew."""
+    standard = RenewBefore.parse(params["renew_before"])
+    if entries is None:
+        return (CertificateItem(RenewItem(name, standard, force=params["force"])) for name in names())
+
+    def item(name: str, entry: Params) -> CertificateItem:
+        only_renewed = params["renew_only"] or entry["dn"] is None
+        renewal = _renewal(name, entry, standard, force=params["force"])
+        return CertificateItem(renewal, None if only_renewed else _spec(entry))
+
+    return _items(entries, item)
 
 
-def settle_items(params: Params) -> list[SettleItem]:
-    """Return the enrollments that a person settles."""
-    return [SettleItem(_name(entry)) for entry in params["certificates"]]
+def sign_items(entries: t.Iterable[Listed] | None, names: Names) -> t.Iterator[SignItem | Unusable]:
+    """Yield the requests to sign: the listed ones, or without a list those of ``names``."""
+    if entries is None:
+        return map(SignItem, names())
+    return _items(entries, lambda name, _entry: SignItem(name))
 
 
-def finalize_items(params: Params, names: Names) -> list[FinalizeItem]:
-    """Return the certificates to upload: the listed ones, or without a list those of ``names``."""
-    if params["certificates"] is None:
-        return [FinalizeItem(name) for name in names()]
-    return [
-        FinalizeItem(_name(entry), functools.partial(_given, entry, missing_ok=True))
-        for entry in params["certificates"]
-    ]
+def settle_items(entries: t.Iterable[Listed]) -> t.Iterator[SettleItem | Unusable]:
+    """Yield the enrollments that a person settles."""
+    return _items(entries, lambda name, _entry: SettleItem(name))
 
 
-def _name(entry: Params) -> str:
-    """Return the name of an entry. It becomes a file name, so other names raise ConfigurationError."""
-    name = str(entry["name"])
-    fit = re.fullmatch(r"[^\s./\\\x00-\x1f\x7f](?:[^/\\\x00-\x1f\x7f]*[^\s/\\\x00-\x1f\x7f])?", name)
-    if not fit or len(name.encode("utf-8", "replace")) > 200:
-        raise ConfigurationError(
-            f"name {name!r} is not fit for a file name: at most 200 bytes, no slash, no leading dot, no blank ends"
-        )
-    return name
+def finalize_items(entries: t.Iterable[Listed] | None, names: Names) -> t.Iterator[FinalizeItem | Unusable]:
+    """Yield the certificates to upload: the listed ones, or without a list those of ``names``."""
+    if entries is None:
+        return map(FinalizeItem, names())
+    return _items(entries, lambda name, entry: FinalizeItem(name, functools.partial(_given, entry, missing_ok=True)))
+
+
+def _items(entries: t.Iterable[Listed], make: t.Callable[[str, Params], Made]) -> t.Iterator[Made | Unusable]:
+    """Yield the item of each entry. An entry that cannot be used fails alone."""
+    for entry in entries:
+        if entry.error is not None:
+            yield Unusable(entry.name, entry.error)
+            continue
+        try:
+            yield make(entry.name, entry.values)
+        except ConfigurationError as exc:
+            yield Unusable(entry.name, exc)
+
+
+def _renewal(name: str, entry: Params, standard: RenewBefore, *, force: bool) -> RenewItem:
+    return RenewItem(
+        name,
+        RenewBefore.parse(entry["renew_before"]) if entry["renew_before"] else standard,
+        force=entry["force"] or force,
+        adoption=functools.partial(_adoption, entry),
+        request_code=entry["request_code"],
+    )
 
 
 def _spec(entry: Params) -> CertificateSpec:
-    name = _name(entry)
+    name = entry["name"]
     try:
         dn = DistinguishedName.from_option(entry["dn"])
     except ConfigurationError as exc:
         raise ConfigurationError(f"{name}: {exc}") from exc
     if not entry["provider"]:
         raise ConfigurationError(f"{name}: provider is not set; it is the name of the provider at the service")
-    given = {field.name: entry[field.name] for field in _FIELDS}
+    given = {field.name: entry[field.name] for field in FIELDS}
     lists = {option: tuple(value) for option, value in given.items() if isinstance(value, list)}
     return CertificateSpec(**{**given, **lists, "name": name, "dn": dn})
 

@@ -19,6 +19,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from .._errors import ConfigurationError
 from .._secrets import Secrets
+from .specs import SECRETS_OF_ENTRIES
 
 
 class MaskedModule(AnsibleModule):
@@ -36,6 +37,8 @@ class MaskedModule(AnsibleModule):
     def _load_params(self) -> None:
         super()._load_params()  # type: ignore[no-untyped-call]
         self.given = dict(self.params)
+        # Ansible does not look into the entries of a list without a spec for them.
+        self.no_log_values.update(_secrets_of(self.given.get("certificates")))
 
     def hide(self, value: t.Any) -> t.Any:
         """Return a value of JSON types with its secrets masked."""
@@ -73,6 +76,14 @@ class MaskedModule(AnsibleModule):
             path = kwargs.get("path")
             raise ConfigurationError(self.hide(f"{path}: {msg}" if path else msg))
         super().fail_json(self.hide(msg), **self.hide(kwargs))
+
+
+def _secrets_of(entries: object) -> t.Iterator[str]:
+    """Yield the secrets in the entries of a list of certificates."""
+    for entry in entries if isinstance(entries, list) else ():
+        for name in SECRETS_OF_ENTRIES if isinstance(entry, dict) else ():
+            if entry.get(name):
+                yield str(entry[name])
 
 
 def proxy_password(address: str) -> str:

@@ -16,7 +16,6 @@ from .._errors import ConfigurationError
 from .._http.api import TransportOptions
 from .._service.api import CONTRACTS, Address, Contract, Partner, check_redirect_url, pasted_token
 from .._session.api import Credentials
-from .._sign_in.api import ListenOptions
 
 Params = t.Mapping[str, t.Any]
 
@@ -111,18 +110,6 @@ class Limits:
         if not 0 <= wait_timeout <= 86400:
             raise ConfigurationError(f"wait_timeout is in seconds, at most 86400, not {wait_timeout:g}")
         return cls(workers, wait_timeout)
-
-
-def listen_options(params: Params) -> ListenOptions:
-    """Return where to listen for the browser: at the redirect URL, unless the options say otherwise."""
-    return ListenOptions.at(
-        params["redirect_url"],
-        address=params["listen_address"],
-        port=params["listen_port"],
-        certificate_path=params["certificate_path"],
-        private_key_path=params["private_key_path"],
-        private_key_passphrase=params["private_key_passphrase"],
-    )
 
 
 def _stored_session(params: Params, address: Address) -> str:

@@ -3,12 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The sentences for people about a list of certificates: progress, results and reasons. Pure.
 
-Certificates are entries of the modules' result ``certificates``.
+Certificates are entries of the modules' result ``certificates``. A report takes one entry after the other and keeps
+counts and the first names, so a long list needs little memory.
 """
 
 from __future__ import annotations
 
 import re
+import types
 import typing as t
 
 from .._signers.api import SIGNERS
@@ -34,80 +36,6 @@ _DOES = {
     "finalize": "would be uploaded",
     "write": "would be written to a file",
 }
-# Longer lists are summed up.
-_MOST_CHANGED = 20
-_MOST_PREDICTED = 50
-_MOST_CAUSES = 10
-_MOST_NAMES = 3
-# Messages of one cause may differ in a time, a thumbprint or another long number.
-_OF_ONE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?|\b[0-9A-Fa-f]{16,}\b")
-
-
-def failure(entries: t.Sequence[Entry], total: int, stopped: str = "") -> str:
-    """Return one sentence about the failures; empty if nothing failed.
-
-    ``total`` is the number of certificates. Those without an entry were not begun, for the reason ``stopped``.
-    """
-    failed = [entry for entry in entries if entry["failed"]]
-    if not failed and not stopped:
-        return ""
-    left = total - len(entries)
-    if not failed and left <= 0:
-        return f"{stopped}; no certificate is lacking for it"
-    parts = [*causes(failed), *([f"{_count(left)} were not begun: {stopped}"] if left > 0 else [])]
-    return f"{_count(len(failed))} of {_count(total)} certificates failed: {'; '.join(parts)}"
-
-
-def causes(failed: t.Sequence[Entry]) -> list[str]:
-    """Return each cause once, with the names of its certificates."""
-    groups: dict[str, list[Entry]] = {}
-    for entry in failed:
-        groups.setdefault(_kind_of_cause(entry), []).append(entry)
-    told = [_cause(group) for group in groups.values()]
-    if len(told) <= _MOST_CAUSES:
-        return told
-    rest = sum(len(group) for group in list(groups.values())[_MOST_CAUSES:])
-    return [*told[:_MOST_CAUSES], f"{_certificates(rest)} for other reasons, see the results"]
-
-
-def progress(entries: t.Sequence[Entry], total: int, elapsed: float) -> str:
-    """Return the progress of a list after ``elapsed`` seconds, and roughly the time for the rest."""
-    done, left = len(entries), total - len(entries)
-    failed = sum(1 for entry in entries if entry["failed"])
-    rest = f", {_count(left)} left, about {_roughly(elapsed / done * left)}" if left and done else ""
-    return f"{_count(done)} of {_certificates(total)} done, {_count(failed)} failed{rest}"
-
-
-def summary(entries: t.Sequence[Entry], total: int, *, stopped: str = "", signer: str = "") -> list[str]:
-    """Return the results of a list in lines: counts, changes, waits, failures.
-
-    ``signer`` is the value of the option of that name, or words for another signer.
-    """
-    kinds: dict[str, list[Entry]] = {}
-    for entry in entries:
-        kinds.setdefault(_kind(entry), []).append(entry)
-    left = total - len(entries)
-    counted = [f"{_count(len(kinds.get(kind, ())))} {kind}" for kind in _KINDS if kinds.get(kind) or kind in _ALWAYS]
-    lines = [f"{_certificates(total)}: {', '.join(counted)}" + (f", {_count(left)} not begun" if left > 0 else "")]
-    lines += _changes(kinds)
-    lines += _waits(kinds.get("waiting", ()), signer)
-    lines += [f"failed: {cause}" for cause in causes(kinds.get("failed", ()))]
-    return [*lines, f"not begun: {stopped}"] if stopped and left > 0 else lines
-
-
-def prediction(entries: t.Sequence[Entry], total: int) -> list[str]:
-    """Return the predicted actions and their reasons: for each certificate, or in groups if there are many."""
-    acting = [entry for entry in entries if entry["changed"] and not entry["failed"]]
-    failed = [entry for entry in entries if entry["failed"]]
-    rest = len(entries) - len(acting) - len(failed)
-    lines = [f"{_certificates(total)}: {_count(len(acting))} would change, {_count(rest)} not, {len(failed)} failed"]
-    if len(entries) <= _MOST_PREDICTED:
-        lines += [f"{entry['name']}: {_would(entry)}" for entry in entries if not entry["failed"]]
-    else:
-        lines += [f"{_would(group[0])}: {_among(group)}" for group in _groups(entries, _would)]
-    return lines + [f"failed: {cause}" for cause in causes(failed)]
-
-
 _KINDS = (
     "issued",
     "renewed",
@@ -119,38 +47,220 @@ _KINDS = (
     "failed",
 )
 _ALWAYS = ("unchanged", "failed")
+# The kinds of which each certificate is told.
+_NEW_KINDS = ("issued", "renewed", "adopted")
+# The actions of a certificate that one pass requests, signs and uploads.
+_WHOLE_WAY = ("issue", "replace", "renew")
+# Longer lists are summed up.
+_MOST_CHANGED = 20
+_MOST_PREDICTED = 50
+_MOST_CAUSES = 10
+_MOST_NAMES = 3
+# Messages of one cause may differ in a time, a thumbprint or another long number.
+_OF_ONE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?|\b[0-9A-Fa-f]{16,}\b")
+# Characters next to a name with which the text is another name.
+_GOES_ON_BEFORE = re.compile(r"[\w.-]\Z")
+_GOES_ON_AFTER = re.compile(r"[\w-]")
+
+
+class Group:
+    """Certificates of which the same is told, in the words for the first one. ``since`` is the earliest time."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+        self.count = 0
+        self.names: list[str] = []
+        self.since = ""
+
+    def add(self, name: str, since: str = "") -> None:
+        self.count += 1
+        if len(self.names) < _MOST_NAMES:
+            self.names.append(name)
+        self.since = min(filter(None, (self.since, since)), default="")
+
+    def among(self) -> str:
+        """Return the names, or their number and the first of them."""
+        few = ", ".join(self.names)
+        return few if self.count <= _MOST_NAMES else f"{_certificates(self.count)}, among them {few}"
+
+
+class Report:
+    """The report about one list. Each certificate is added once.
+
+    ``signer`` is the value of the option of that name, or words for another signer. In check mode the entries are
+    predictions.
+    """
+
+    def __init__(self, *, signer: str = "", check_mode: bool = False) -> None:
+        self.check_mode = check_mode
+        self._signer = _signer(signer)
+        # the certificates that were uploaded or written to a file
+        self.changed_names: list[str] = []
+        self.failed_names: list[str] = []
+        self._counts: dict[str, int] = {}
+        self._done = 0
+        self._acting = 0
+        self._kinds: dict[str, int] = {}
+        self._new: dict[str, list[str]] = {kind: [] for kind in _NEW_KINDS}
+        self._waits: dict[str, Group] = {}
+        self._causes: dict[str, Group] = {}
+        self._other_causes = 0
+        self._predicted: list[str] = []
+        self._predictions: dict[str, Group] = {}
+
+    @property
+    def counts(self) -> t.Mapping[str, int]:
+        """The number of certificates by action, with ``failed`` and ``not_tried`` for those that failed."""
+        return types.MappingProxyType(self._counts)
+
+    def add(self, entry: Entry) -> None:
+        """Add a certificate."""
+        self._done += 1
+        action, changed = entry["action"], entry["changed"]
+        if changed and is_new(entry):
+            self.changed_names.append(str(entry["name"]))
+        if entry["failed"]:
+            self._add_failed(entry)
+            return
+        self._counts[action] = self._counts.get(action, 0) + 1
+        if self.check_mode:
+            self._acting += bool(changed)
+            self._predict(entry)
+            return
+        kind = "unchanged" if not changed and entry["state"] == "finalized" else _kind(entry)
+        self._kinds[kind] = self._kinds.get(kind, 0) + 1
+        if kind == "waiting":
+            _grouped(self._waits, entry["state"]).add(str(entry["name"]), entry.get("waiting_since") or "")
+        elif kind in self._new and len(self._new[kind]) < _MOST_CHANGED:
+            self._new[kind].append(f"{kind}: {_certificate(entry)}")
+
+    def add_unchanged(self, count: int = 1) -> None:
+        """Add certificates in use of which nothing else is told."""
+        self._done += count
+        for counts, key in ((self._counts, "none"), (self._kinds, "unchanged")):
+            counts[key] = counts.get(key, 0) + count
+
+    def lines(self, total: int, stopped: str = "") -> list[str]:
+        """Return the results in lines: counts, changes, waits, failures; in check mode the predictions.
+
+        ``total`` is the number of certificates. Those that were not added were not begun, for the reason ``stopped``.
+        """
+        return self._prediction(total) if self.check_mode else self._summary(total, stopped)
+
+    def failure(self, total: int, stopped: str = "") -> str:
+        """Return one sentence about the failures; empty if nothing failed. The arguments are those of ``lines``."""
+        failed, left = len(self.failed_names), total - self._done
+        if not failed and not stopped:
+            return ""
+        if not failed and left <= 0:
+            return f"{stopped}; no certificate is lacking for it"
+        parts = [*self._told_causes(), *([f"{_count(left)} were not begun: {stopped}"] if left > 0 else [])]
+        return f"{_count(failed)} of {_count(total)} certificates failed: {'; '.join(parts)}"
+
+    def progress(self, total: int | None, elapsed: float) -> str:
+        """Return the progress after ``elapsed`` seconds, and roughly the time for the rest if ``total`` is known."""
+        done, failed = self._done, f"{_count(len(self.failed_names))} failed"
+        if total is None:
+            return f"{_certificates(done)} done, {failed}"
+        left = total - done
+        rest = f", {_count(left)} left, about {_roughly(elapsed / done * left)}" if left > 0 and done else ""
+        return f"{_count(done)} of {_certificates(total)} done, {failed}{rest}"
+
+    def _add_failed(self, entry: Entry) -> None:
+        self.failed_names.append(str(entry["name"]))
+        not_tried = (entry.get("error") or {}).get("type") == "NotTriedError"
+        for counts, key in ((self._counts, "not_tried" if not_tried else "failed"), (self._kinds, "failed")):
+            counts[key] = counts.get(key, 0) + 1
+        cause = _kind_of_cause(entry)
+        if cause in self._causes or len(self._causes) < _MOST_CAUSES:
+            _grouped(self._causes, cause, str(entry["msg"])).add(str(entry["name"]))
+        else:
+            self._other_causes += 1
+
+    def _predict(self, entry: Entry) -> None:
+        would = _would(entry)
+        if len(self._predicted) < _MOST_PREDICTED:
+            self._predicted.append(f"{entry['name']}: {would}")
+        _grouped(self._predictions, _OF_ONE.sub("#", would), would).add(str(entry["name"]))
+
+    def _told_causes(self) -> t.Iterator[str]:
+        """Return each cause once, with the names of its certificates."""
+        for group in self._causes.values():
+            few = group.count <= _MOST_NAMES
+            yield f"{group.among()}: {group.words}" if few else f"{group.words}: {group.among()}"
+        if self._other_causes:
+            yield f"{_certificates(self._other_causes)} for other reasons, see the results"
+
+    def _summary(self, total: int, stopped: str) -> list[str]:
+        left = total - self._done
+        kinds = [kind for kind in _KINDS if kind in self._kinds or kind in _ALWAYS]
+        counted = [f"{_count(self._kinds.get(kind, 0))} {kind}" for kind in kinds]
+        lines = [f"{_certificates(total)}: {', '.join(counted)}" + (f", {_count(left)} not begun" if left > 0 else "")]
+        new = [line for kind in _NEW_KINDS for line in self._new[kind]][:_MOST_CHANGED]
+        more = sum(self._kinds.get(kind, 0) for kind in _NEW_KINDS) - len(new)
+        lines += [*new, f"and {_count(more)} more"] if more else new
+        lines += [self._waiting(state, group) for state, group in self._waits.items()]
+        lines += [f"failed: {cause}" for cause in self._told_causes()]
+        return [*lines, f"not begun: {stopped}"] if stopped and left > 0 else lines
+
+    def _waiting(self, state: str, group: Group) -> str:
+        where = _WAITING[state].format(self._signer)
+        since = f"{', the longest' if group.count > 1 else ''} since {group.since}" if group.since else ""
+        return f"waiting {where}{since}: {group.among()}"
+
+    def _prediction(self, total: int) -> list[str]:
+        """Return the predicted actions and their reasons: for each certificate, or in groups if there are many."""
+        failed, acting = len(self.failed_names), self._acting
+        rest = self._done - acting - failed
+        lines = [f"{_certificates(total)}: {_count(acting)} would change, {_count(rest)} not, {failed} failed"]
+        if self._done <= _MOST_PREDICTED:
+            lines += self._predicted
+        else:
+            lines += [f"{group.words}: {group.among()}" for group in self._predictions.values()]
+        return lines + [f"failed: {cause}" for cause in self._told_causes()]
+
+
+def is_new(entry: Entry) -> bool:
+    """Return whether the users of a certificate get a new one: it was uploaded or written to a file."""
+    if not entry["changed"]:
+        return False
+    return entry["action"] in ("finalize", "write") or _went_the_whole_way(entry)
+
+
+def listed(names: t.Sequence[str]) -> str:
+    """Return the names, or their number and the first of them."""
+    group = Group("")
+    for name in names:
+        group.add(name)
+    return group.among()
+
+
+def _grouped(groups: dict[str, Group], key: str, words: str = "") -> Group:
+    found = groups.get(key)
+    if found is None:
+        found = groups[key] = Group(words)
+    return found
+
+
+def _went_the_whole_way(entry: Entry) -> bool:
+    return entry["action"] in _WHOLE_WAY and entry["state"] == "finalized"
 
 
 def _kind(entry: Entry) -> str:
-    """Return the word of the summary for the result of a certificate."""
-    if entry["failed"]:
-        return "failed"
+    """Return the word of the summary for the result of a certificate that has not failed."""
     if entry["state"] in _WAITING:
         return "waiting"
-    if entry["action"] == "finalize" and entry["changed"]:
+    if not entry["changed"]:
+        return "unchanged" if entry["state"] == "finalized" else "without a certificate"
+    if entry["action"] == "finalize" or _went_the_whole_way(entry):
         return "renewed" if (entry["revision"] or 1) > 1 else "issued"
-    done = {"adopt": "adopted", "write": "with files written"}.get(entry["action"]) if entry["changed"] else None
+    done = {"adopt": "adopted", "write": "with files written"}.get(entry["action"])
     return done or ("unchanged" if entry["state"] == "finalized" else "without a certificate")
-
-
-def _changes(kinds: t.Mapping[str, t.Sequence[Entry]]) -> list[str]:
-    changed = [(kind, entry) for kind in ("issued", "renewed", "adopted") for entry in kinds.get(kind, ())]
-    lines = [f"{kind}: {_certificate(entry)}" for kind, entry in changed[:_MOST_CHANGED]]
-    more = len(changed) - len(lines)
-    return [*lines, f"and {_count(more)} more"] if more else lines
 
 
 def _certificate(entry: Entry) -> str:
     ends = f", valid until {entry['not_valid_after'][:10]}" if entry["not_valid_after"] else ""
     return f"{entry['name']}, thumbprint {entry['thumbprint']}{ends}"
-
-
-def _waits(waiting: t.Sequence[Entry], signer: str) -> t.Iterator[str]:
-    for group in _groups(waiting, lambda entry: str(entry["state"])):
-        where = _WAITING[group[0]["state"]].format(_signer(signer))
-        moments = sorted(filter(None, (entry.get("waiting_since") for entry in group)))
-        since = f"{', the longest' if len(group) > 1 else ''} since {moments[0]}" if moments else ""
-        yield f"waiting {where}{since}: {_among(group)}"
 
 
 def _signer(name: str) -> str:
@@ -163,34 +273,23 @@ def _would(entry: Entry) -> str:
     return f"{_DOES.get(entry['action'], entry['action'])}, {entry['reason']}" if entry["changed"] else entry["reason"]
 
 
-def _groups(entries: t.Iterable[Entry], key: t.Callable[[Entry], str]) -> list[list[Entry]]:
-    found: dict[str, list[Entry]] = {}
-    for entry in entries:
-        if not entry["failed"]:
-            found.setdefault(_OF_ONE.sub("#", key(entry)), []).append(entry)
-    return list(found.values())
-
-
 def _kind_of_cause(entry: Entry) -> str:
     """Return a cause without the parts that are about this certificate alone."""
-    name = rf"(?<![\w.-]){re.escape(str(entry['name']))}(?![\w-])"
-    return _OF_ONE.sub("#", re.sub(name, "#", str(entry["msg"])))
+    return _OF_ONE.sub("#", _without_name(str(entry["msg"]), str(entry["name"])))
 
 
-def _cause(group: t.Sequence[Entry]) -> str:
-    if len(group) <= _MOST_NAMES:
-        return f"{_among(group)}: {group[0]['msg']}"
-    return f"{group[0]['msg']}: {_among(group)}"
-
-
-def _among(group: t.Sequence[Entry]) -> str:
-    return listed([str(entry["name"]) for entry in group])
-
-
-def listed(names: t.Sequence[str]) -> str:
-    """Return the names, or their number and the first of them."""
-    few = ", ".join(names[:_MOST_NAMES])
-    return few if len(names) <= _MOST_NAMES else f"{_certificates(len(names))}, among them {few}"
+def _without_name(message: str, name: str) -> str:
+    """Return a message with # for each whole occurrence of the name. A pattern for each name would be slow."""
+    if not name or name not in message:
+        return message
+    first, *rest = message.split(name)
+    parts = [first]
+    for number, after in enumerate(rest):
+        before = rest[number - 1] if number else first
+        ends = after or (name if number + 1 < len(rest) else "")
+        inside = _GOES_ON_BEFORE.search(before or (name if number else "")) or _GOES_ON_AFTER.match(ends)
+        parts += [name if inside else "#", after]
+    return "".join(parts)
 
 
 def _certificates(count: int) -> str:

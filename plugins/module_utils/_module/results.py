@@ -9,14 +9,13 @@ import dataclasses
 import datetime as dt
 import json
 import typing as t
-from collections import Counter
 
 from .._clock import timestamp
 from .._enroll.api import attempt, attention
 from .._errors import NotTriedError, RedtrustError, ServiceError, SessionError
 from .._models import PENDING, Enrollment, Outcome, Revision, State
 from .._x509.api import csr_pem
-from .report import failure, listed
+from .report import Group, Report
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,16 +29,86 @@ class Result:
     failure: str | None = None
 
 
-def batch_result(outcomes: t.Sequence[Outcome]) -> Result:
-    """Return the result of a list: one entry for each certificate, in order."""
-    outcomes, entries, diffs = zip(*map(_shown, outcomes)) if outcomes else ((), (), ())
-    return Result(
-        changed=any(outcome.changed for outcome in outcomes),
-        values={"certificates": list(entries), "summary": summary(outcomes), "stopped": _stopped(outcomes)},
-        diff=[diff for outcome, diff in zip(outcomes, diffs) if outcome.changed],
-        warnings=_warnings(outcomes),
-        failure=failure(entries, len(entries)) or None,
-    )
+class Results:
+    """The results of a list, one outcome at a time.
+
+    ``shown`` is the option ``results``, and ``default`` its value where the task does not fail. ``expected`` is the
+    number of certificates, if it is known. ``diffs`` tells whether differences are wanted.
+    """
+
+    def __init__(
+        self,
+        shown: str | None = None,
+        *,
+        default: str = "all",
+        report: Report | None = None,
+        expected: int | None = None,
+        diffs: bool = True,
+    ) -> None:
+        self.report = report or Report()
+        self.expected = expected
+        self._shown = shown
+        self._default = default
+        self._with_diffs = diffs
+        self._entries: list[tuple[int, dict[str, t.Any]]] = []
+        self._diffs: list[tuple[int, dict[str, t.Any]]] = []
+        self._warnings: dict[str, Group] = {}
+        self._changed = False
+        self._stopped: str | None = None
+        self.total = 0
+
+    def add(self, position: int, outcome: Outcome) -> None:
+        """Add the outcome of the certificate at a position of the list."""
+        self.total += 1
+        if self._needs_no_entry(outcome):
+            self.report.add_unchanged()
+            return
+        outcome, entry, diff = _shown(outcome)
+        self.report.add(entry)
+        self._changed = self._changed or outcome.changed
+        self._stopped = self._stopped or _stops(outcome)
+        if outcome.changed and self._with_diffs:
+            self._diffs.append((position, diff))
+        for warning in outcome.warnings:
+            self._warnings.setdefault(warning, Group(warning)).add(outcome.name)
+        if self._keeps(outcome):
+            self._entries.append((position, entry))
+
+    def result(self, *, warnings: t.Iterable[str] = (), **values: t.Any) -> Result:
+        """Return the result of the module, with more warnings and more values."""
+        failure = self.report.failure(self.total)
+        shown = self._shown or ("failed" if failure else self._default)
+        entries = [entry for _position, entry in sorted(self._entries, key=_position)]
+        if shown == "failed":
+            entries = [entry for entry in entries if entry["failed"]]
+        return Result(
+            changed=self._changed,
+            values={"certificates": entries, "summary": dict(self.report.counts), "stopped": self._stopped, **values},
+            diff=[diff for _position, diff in sorted(self._diffs, key=_position)],
+            warnings=[*warnings, *(f"{group.among()}: {group.words}" for group in self._warnings.values())],
+            failure=failure or None,
+        )
+
+    @property
+    def has_unchanged(self) -> bool:
+        """Whether certificates that need nothing are told of one by one: in the results, or in a prediction."""
+        return self._wants_all() or self.report.check_mode
+
+    def _needs_no_entry(self, outcome: Outcome) -> bool:
+        """Return whether there is nothing to tell but that a certificate is in use. Most are of this kind."""
+        if outcome.changed or outcome.error or outcome.warnings or self.has_unchanged:
+            return False
+        return outcome.revision is not None and outcome.revision.state is State.FINALIZED
+
+    def _wants_all(self) -> bool:
+        return (self._shown or self._default) == "all"
+
+    def _keeps(self, outcome: Outcome) -> bool:
+        return self._wants_all() or outcome.error is not None or (outcome.changed and self._shown != "failed")
+
+
+def _position(placed: tuple[int, t.Any]) -> int:
+    return placed[0]
 
 
 def _shown(outcome: Outcome) -> tuple[Outcome, dict[str, t.Any], dict[str, t.Any]]:
@@ -51,17 +120,6 @@ def _shown(outcome: Outcome) -> tuple[Outcome, dict[str, t.Any], dict[str, t.Any
         outcome, error=outcome.error or shown, revision=None, before=None, after=None, extra={}, warnings=()
     )
     return bare, to_result(bare), _diff(bare)
-
-
-def summary(outcomes: t.Sequence[Outcome]) -> dict[str, int]:
-    """Return the number of certificates for each action, of failed ones, and of those that were not tried."""
-    return {**Counter(map(_counted_as, outcomes))}
-
-
-def _counted_as(outcome: Outcome) -> str:
-    if isinstance(outcome.error, NotTriedError):
-        return "not_tried"
-    return "failed" if outcome.error else outcome.action
 
 
 def to_result(outcome: Outcome) -> dict[str, t.Any]:
@@ -132,24 +190,12 @@ def error_facts(error: Exception) -> dict[str, t.Any]:
     return {"type": type(error).__name__, **details}
 
 
-def _stopped(outcomes: t.Sequence[Outcome]) -> str | None:
-    """Return the reason why the batch stopped, or None. The next list would fail for it as well."""
-    for outcome in outcomes:
-        error = outcome.error
-        at_login = isinstance(error, ServiceError) and error.step in ("login", "login_request", "exchange", "refresh")
-        for_all = isinstance(error, ServiceError) and error.concerns_all
-        if at_login or for_all or isinstance(error, (NotTriedError, SessionError)):
-            return str(error)
-    return None
-
-
-def _warnings(outcomes: t.Sequence[Outcome]) -> list[str]:
-    """Return each warning once, with the names of its certificates."""
-    names: dict[str, list[str]] = {}
-    for outcome in outcomes:
-        for warning in outcome.warnings:
-            names.setdefault(warning, []).append(outcome.name)
-    return [f"{listed(met)}: {warning}" for warning, met in names.items()]
+def _stops(outcome: Outcome) -> str | None:
+    """Return the reason why no other list should be begun, or None. The next list would fail for it as well."""
+    error = outcome.error
+    at_login = isinstance(error, ServiceError) and error.step in ("login", "login_request", "exchange", "refresh")
+    for_all = isinstance(error, ServiceError) and error.concerns_all
+    return str(error) if at_login or for_all or isinstance(error, (NotTriedError, SessionError)) else None
 
 
 def _diff(outcome: Outcome) -> dict[str, t.Any]:

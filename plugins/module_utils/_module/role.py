@@ -5,6 +5,8 @@
 
 The first failure of a certificate counts, since later failures follow from it. A step that could not run at all is a
 failure of all its certificates. If it was a task of the caller, those that it had finished do not fail.
+
+The module redtrust_certificate does all steps in one pass, and sums up the list itself.
 """
 
 from __future__ import annotations
@@ -13,12 +15,12 @@ import dataclasses
 import typing as t
 
 from .._printable import printable
-from .report import Entry
+from .report import Entry, Report, is_new
 
-# The actions after which the users of a certificate get a new one.
-_NEW = ("finalize", "write")
 # A task of the caller failed. It may have finished some certificates before.
 _TASK_FAILED = "TaskFailed"
+# The error of a module that refuses its options.
+_REFUSED = "ConfigurationError"
 _LONGEST_WORDS = 1000
 _LAST_LINES = 3
 
@@ -28,12 +30,17 @@ class RoleOutcome:
     """The outcome so far: ``results`` has an entry for each certificate, in the order in which they were begun.
 
     ``changed`` and ``failed`` are names. ``stopped`` is the reason to begin no other certificate; it may be empty.
+    ``summary`` and ``failure`` are the words of a module that summed up the list itself, and ``count`` is the number of
+    its certificates. ``results`` may then lack those that did not change.
     """
 
     results: tuple[Entry, ...] = ()
     changed: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     stopped: str = ""
+    summary: tuple[str, ...] = ()
+    failure: str = ""
+    count: int = 0
 
     def followed_by(self, other: RoleOutcome) -> RoleOutcome:
         """Return the outcome of both."""
@@ -42,6 +49,9 @@ class RoleOutcome:
             self.changed + other.changed,
             self.failed + other.failed,
             self.stopped or other.stopped,
+            self.summary + other.summary,
+            self.failure or other.failure,
+            self.count + other.count,
         )
 
 
@@ -49,7 +59,8 @@ class RoleOutcome:
 class StepResult:
     """The registered result of a step's task, and the names of the step's certificates.
 
-    ``task`` is the name of the caller's task that failed; it is empty for modules of the collection.
+    ``names`` is empty if the list is in a file or in the store. ``task`` is the name of the caller's task that failed;
+    it is empty for modules of the collection.
     """
 
     names: t.Sequence[str]
@@ -66,15 +77,48 @@ class StepResult:
         """Return whether the task was skipped."""
         return bool(self.result.get("skipped")) or not self.result
 
+    @property
+    def began_nothing(self) -> bool:
+        """Return whether the module refused its options or its list as a whole, or failed with an unknown list."""
+        error = self.result.get("error") or {}
+        return self.entries is None and not self.task and (error.get("type") == _REFUSED or not self.names)
+
 
 def outcome_of(steps: t.Sequence[StepResult]) -> RoleOutcome:
     """Return the outcome for the certificates of the first step, in its order."""
+    steps = [step for step in steps if not step.did_not_run]
+    if steps and "changed_names" in steps[0].result:
+        return _of_one_pass(steps[0].result)
+    if steps and steps[0].began_nothing:
+        cause = words_of(steps[0].result)
+        return RoleOutcome(stopped=cause, failure=cause)
+    return _of_steps(steps)
+
+
+def _of_one_pass(result: t.Mapping[str, t.Any]) -> RoleOutcome:
+    """Return the outcome that the module redtrust_certificate summed up, with the names in the order of the list."""
+    results = tuple(result.get("certificates") or ())
+    order = {entry["name"]: number for number, entry in enumerate(results)}
+    changed, failed = (
+        tuple(sorted(result[names], key=lambda name: order.get(name, len(order))))
+        for names in ("changed_names", "failed_names")
+    )
+    return RoleOutcome(
+        results,
+        changed,
+        failed,
+        str(result.get("stopped") or ""),
+        tuple(result.get("report") or ()),
+        words_of(result) if failed or result.get("msg") else "",
+        sum(result["summary"].values()),
+    )
+
+
+def _of_steps(steps: t.Sequence[StepResult]) -> RoleOutcome:
     known: dict[str, Entry] = {}
     unsettled: dict[str, str] = {}
     stopped = ""
     for step in steps:
-        if step.did_not_run:
-            continue
         stopped = stopped or str(step.result.get("stopped") or "")
         if step.entries is not None:
             for entry in step.entries:
@@ -87,9 +131,38 @@ def outcome_of(steps: t.Sequence[StepResult]) -> RoleOutcome:
     for name, cause in unsettled.items():
         if known[name]["state"] != "finalized":
             known[name] = _failed(name, known[name], cause, task="of the caller")
-    changed = tuple(name for name, entry in known.items() if entry["changed"] and entry["action"] in _NEW)
+    changed = tuple(name for name, entry in known.items() if is_new(entry))
     failed = tuple(name for name, entry in known.items() if entry["failed"])
     return RoleOutcome(tuple(known.values()), changed, failed, stopped)
+
+
+def facts_of(
+    outcome: RoleOutcome,
+    *,
+    total: int | None = None,
+    elapsed: float = 0.0,
+    signer: str = "",
+    check_mode: bool = False,
+    results_all: bool = True,
+) -> dict[str, t.Any]:
+    """Return the outcome with the sentences about it, as the filter ``outcome`` documents them."""
+    report = Report(signer=signer, check_mode=check_mode)
+    for entry in outcome.results:
+        report.add(entry)
+    # those of which the module returned no entry
+    report.add_unchanged(max(0, outcome.count - len(outcome.results)))
+    count = total or max(outcome.count, len(outcome.results))
+    began_nothing = bool(outcome.failure) and not count
+    shown = [entry for entry in outcome.results if results_all or entry["changed"] or entry["failed"]]
+    return {
+        "results": shown,
+        "changed": list(outcome.changed),
+        "failed": list(outcome.failed),
+        "stopped": outcome.stopped,
+        "progress": report.progress(count, elapsed),
+        "summary": list(outcome.summary) or ([] if began_nothing else report.lines(count, outcome.stopped)),
+        "failure": outcome.failure or report.failure(count, outcome.stopped),
+    }
 
 
 def _later(earlier: Entry | None, entry: Entry) -> Entry:

@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
+import sys
 import traceback
 import typing as t
 from pathlib import Path
@@ -23,12 +27,14 @@ from .yaml_values import check_values
 
 def run(spec: Spec, work: t.Callable[[Context], Result], **rules: t.Any) -> None:
     """Run a module and end the process; ``work`` does the work of the module."""
+    write_whole()
     module = MaskedModule(argument_spec=spec, supports_check_mode=True, **rules)
     for library, problem in (("requests", REQUESTS_IMPORT_ERROR), ("cryptography", CRYPTOGRAPHY_IMPORT_ERROR)):
         if problem:
             module.fail_json(msg=missing_required_lib(library), exception=problem)
+    context = Context(module)
     try:
-        result = _result(Context(module), work)
+        result = _result(context, work)
     except Exception as exc:  # noqa: BLE001
         # Python would print an uncaught error without masks. An unexpected error may quote anything, such as a password
         # or a request. This catches the errors of the whole run; see attempt() for those of one item.
@@ -39,15 +45,32 @@ def run(spec: Spec, work: t.Callable[[Context], Result], **rules: t.Any) -> None
             error=error_facts(exc),
             exception=traceback.format_exc(),
         )
-    _end(module, result)
+    _end(module, result, wants_diff=context.wants_diff)
 
 
-def _end(module: MaskedModule, result: Result) -> t.NoReturn:
+def write_whole() -> None:
+    """Make the output of this process whole, however long it is.
+
+    Python that runs unbuffered (PYTHONUNBUFFERED) hands a result to the system in one write. If a signal such as
+    SIGSTOP comes in between, only a part of it is written. A buffer writes the rest. It cannot do so on a pipe that
+    does not block, which another process may have made of it.
+    """
+    output = sys.__stdout__
+    if output is None or sys.stdout is not output:
+        return  # somebody else has taken the place of the file
+    with contextlib.suppress(OSError, ValueError):
+        os.set_blocking(output.fileno(), True)
+    raw = output.buffer
+    if isinstance(raw, io.RawIOBase):
+        sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), encoding=output.encoding, errors=output.errors)
+
+
+def _end(module: MaskedModule, result: Result, *, wants_diff: bool) -> t.NoReturn:
     """Return the result to Ansible."""
     for warning in result.warnings:
         module.warn(warning)
     values = {"changed": result.changed, **result.values}
-    if module._diff:  # noqa: SLF001
+    if wants_diff:
         values["diff"] = list(result.diff)
     if result.failure:
         module.fail_json(msg=result.failure, **values)

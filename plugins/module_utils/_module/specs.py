@@ -73,7 +73,17 @@ STORE = _options(
 BATCH = _options(
     workers={"type": "int", "default": 8},
     wait_timeout={"type": "float", "default": 300.0},
+    # its default depends on the module, and on whether the task fails
+    results={"type": "str", "choices": ["all", "changed", "failed"]},
 )
+
+# How a certificate is checked and uploaded, and where its files are written.
+UPLOAD: Spec = {
+    "subject_match": {"type": "str", "choices": ["contains", "equals", "ignore"], "default": "contains"},
+    "upload_format": {"type": "str", "choices": ["der", "pkcs7", "pem"], "default": "der"},
+    "directory": {"type": "path"},
+    "backup": {"type": "bool", "default": False},
+}
 
 # The options whose values must never be printed.
 SECRETS = (
@@ -84,6 +94,9 @@ SECRETS = (
     "temporal_token",
     "session_key",
 )
+
+# Likewise, in an entry of ``certificates``.
+SECRETS_OF_ENTRIES = ("request_code",)
 
 SIGN_IN: Spec = {
     "state": {"type": "str", "choices": ["present", "kept"], "default": "present"},

@@ -103,9 +103,9 @@ class Calls:
         """Send a call, again where that is safe, and parse its data; raises a ServiceError."""
 
         def send() -> Parsed:
-            response, _envelope = self.send(endpoint, body, bearer)
+            response, envelope = self.send(endpoint, body, bearer)
             try:
-                return parse(parse_envelope(response.body).data)
+                return parse((envelope or parse_envelope(response.body)).data)
             except (ValueError, ConfigurationError) as exc:
                 # Without its cause: that message may hold a secret that the service repeated.
                 raise self.invalid(endpoint, response, str(exc)) from None
@@ -113,7 +113,11 @@ class Calls:
         return self.persist(endpoint, send)
 
     def persist(self, endpoint: Endpoint, send: t.Callable[[], Parsed]) -> Parsed:
-        """Send, again where that is safe, unless the service is plainly down; report the result to the breaker."""
+        """Send, again where that is safe, unless the service is plainly down; report the result to the breaker.
+
+        This takes the turn of the thread first: what is signed is then sent at once, and a service that was found to be
+        down while the thread waited is not asked.
+        """
 
         def once() -> Parsed:
             if self.breaker.is_open():
@@ -121,16 +125,17 @@ class Calls:
                 raise NotTriedError(f"nothing was sent, since {self.breaker.reason}", step=endpoint.step, url=url)
             return send()
 
-        try:
-            done = self.retry.call(
-                once, repeatable=endpoint.repeatable, when_busy=endpoint.when_busy, breaker=self.breaker
-            )
-        except ServiceError as exc:
-            exc.mask(self.secrets.hide)
-            self.breaker.report(exc)
-            raise
-        self.breaker.report(None)
-        return done
+        with self._transport.turn():
+            try:
+                done = self.retry.call(
+                    once, repeatable=endpoint.repeatable, when_busy=endpoint.when_busy, breaker=self.breaker
+                )
+            except ServiceError as exc:
+                exc.mask(self.secrets.hide)
+                self.breaker.report(exc)
+                raise
+            self.breaker.report(None)
+            return done
 
     def send(
         self, endpoint: Endpoint, body: t.Mapping[str, t.Any] | None, bearer: str | None
@@ -200,6 +205,8 @@ class Calls:
     def _retry_after(self, response: HttpResponse) -> float | None:
         """Read Retry-After in seconds; one that is a date counts from the Date of the answer (RFC 9110, 10.2.3)."""
         value = response.headers.get("retry-after", "").strip()
+        if not value:
+            return None
         if re.fullmatch(r"[0-9]{1,12}", value):
             return float(value)
         moment = http_date(value)

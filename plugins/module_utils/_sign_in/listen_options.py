@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import socket
+import typing as t
 from urllib.parse import urlsplit
 
 from .._errors import ConfigurationError
@@ -26,6 +27,18 @@ class ListenOptions:
     certificate_path: str | None = None
     private_key_path: str | None = None
     private_key_passphrase: str | None = dataclasses.field(default=None, repr=False)
+
+    @classmethod
+    def read(cls, params: t.Mapping[str, t.Any]) -> ListenOptions:
+        """Return where to listen by the options of a module. Raises ConfigurationError."""
+        return cls.at(
+            params["redirect_url"],
+            address=params["listen_address"],
+            port=params["listen_port"],
+            certificate_path=params["certificate_path"],
+            private_key_path=params["private_key_path"],
+            private_key_passphrase=params["private_key_passphrase"],
+        )
 
     @classmethod
     def at(

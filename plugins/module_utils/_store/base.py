@@ -61,6 +61,31 @@ class Store(abc.ABC):
         """
 
     @abc.abstractmethod
+    def names(self, service: str) -> list[str]:
+        """Return the names of all enrollments of a service that have or await a certificate, sorted.
+
+        No certificate is read for that, so the names of a large store take little time and memory.
+        """
+
+    @abc.abstractmethod
+    def find(
+        self,
+        service: str,
+        *,
+        names: t.Sequence[str] | None = None,
+        states: t.Sequence[State] | None = None,
+        due_before: dt.datetime | None = None,
+        after: str | None = None,
+    ) -> t.Iterator[Enrollment]:
+        """Yield the enrollments of a service that meet each condition that is set, sorted by name.
+
+        ``states`` are those of the latest revision. ``due_before`` is the latest end of the certificate in use; no
+        enrollment without one meets it. ``after`` leaves out that name and all before it. With ``names`` the
+        enrollments have that order, ``after`` is of no use, and one without revisions is yielded unless there is
+        another condition. The enrollments are read a few hundred at a time, each time as they are then.
+        """
+
+    @abc.abstractmethod
     def put(self, *revisions: Revision) -> tuple[Revision, ...]:
         """Write all revisions or none, each only over the generation that it was read with.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import functools
 import hashlib
 import json
 import sqlite3
@@ -51,7 +52,9 @@ CHUNK = 500
 # Only the constants above are put together here, never a value.
 SELECT = f"SELECT {', '.join(STORED)} FROM revisions"  # noqa: S608
 SELECT_SERVICE = f"{SELECT} WHERE service = ?"
-SELECT_NAMES = f"{SELECT} WHERE service = ? AND name IN ({', '.join('?' * CHUNK)})"
+SELECT_NAME = f"{SELECT_SERVICE} AND name = ?"
+ONE_OF = f"name IN ({', '.join('?' * CHUNK)})"
+SELECT_NAMES = f"{SELECT_SERVICE} AND {ONE_OF}"
 _INSERT = f"INSERT INTO revisions ({', '.join(STORED)}) VALUES ({', '.join('?' * len(STORED))})"  # noqa: S608
 _UPDATE = (
     f"UPDATE revisions SET {', '.join(f'{column} = ?' for column in CHANGEABLE)}"  # noqa: S608
@@ -80,17 +83,19 @@ def date_from_text(text: str) -> dt.datetime:
     return parse_timestamp(text)
 
 
-def checksum(values: t.Iterable[object]) -> bytes:
+def checksum(values: t.Iterable[t.Any]) -> bytes:
     """Return SHA-256 over values of SQL, each with its type and length."""
     parts: list[bytes] = []
     for value in values:
         if value is None:
             parts.append(b"-")
-        elif isinstance(value, int):
-            parts.append(b"%d" % value)
+        elif isinstance(value, str):
+            content = value.encode()
+            parts += (b"t%d" % len(content), content)
+        elif isinstance(value, bytes):
+            parts += (b"b%d" % len(value), value)
         else:
-            kind, content = (b"b", value) if isinstance(value, bytes) else (b"t", str(value).encode())
-            parts += (b"%b%d" % (kind, len(content)), content)
+            parts.append(b"%d" % value)
     return hashlib.sha256(b",".join(parts)).digest()
 
 
@@ -114,11 +119,14 @@ def from_row(values: t.Sequence[t.Any], store: str, key: Key | None) -> Revision
     """
     row = dict(zip(COLUMNS, values))
     try:
-        _require_whole(values)
-        row.update({column: date_from_text(row[column]) for column in DATES if row[column] is not None})
+        if checksum(values[:-1]) != values[-1]:
+            raise ValueError("its checksum is another")  # noqa: TRY301
+        for column in DATES:
+            if row[column] is not None:
+                row[column] = parse_timestamp(row[column])
         row["state"] = State(row["state"])
         row["spec"] = CertificateSpec.from_stored(row["name"], json.loads(row["spec"]))
-        row["chain"] = tuple(base64.b64decode(text, validate=True) for text in json.loads(row["chain"]))
+        row["chain"] = _chain(row["chain"])
         row["adopted"] = bool(row["adopted"])
         row["upload_started"] = bool(row["upload_started"])
         if row["request_code"] is not None:
@@ -131,9 +139,10 @@ def from_row(values: t.Sequence[t.Any], store: str, key: Key | None) -> Revision
         ) from exc
 
 
-def _require_whole(values: t.Sequence[t.Any]) -> None:
-    if checksum(values[:-1]) != values[-1]:
-        raise ValueError("its checksum is another")
+@functools.lru_cache(maxsize=64)
+def _chain(text: str) -> tuple[bytes, ...]:
+    """Read a chain. Most certificates of a store have the same one."""
+    return tuple(base64.b64decode(certificate, validate=True) for certificate in json.loads(text))
 
 
 def write(connection: sqlite3.Connection, row: t.Mapping[str, t.Any], before: int) -> bool:
@@ -157,5 +166,6 @@ def enrollments(rows: t.Iterable[t.Sequence[t.Any]], store: str, key: Key | None
         revision = from_row(row, store, key)
         found.setdefault((revision.service, revision.name), []).append(revision)
     for revisions in found.values():
-        revisions.sort(key=lambda revision: (revision.revision, revision.attempt))
+        if len(revisions) > 1:
+            revisions.sort(key=lambda revision: (revision.revision, revision.attempt))
     return [Enrollment(*named, tuple(found[named])) for named in sorted(found)]

@@ -5,11 +5,17 @@
 
 A module that a playbook starts is a process of its own. It unpacks the collection itself. Python imports this file
 before that.
+
+With ``REDTRUST_ONE_THREAD`` in the environment, each pool of threads has one thread, so the certificates of a list are
+done one after the other.
 """
 
 from __future__ import annotations
 
+import concurrent.futures
+import functools
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -25,4 +31,17 @@ def arm() -> None:
     spec.loader.exec_module(sys.modules[NAME])
 
 
+def do_in_order() -> None:
+    """Give each pool of threads one thread."""
+    begin = concurrent.futures.ThreadPoolExecutor.__init__
+
+    @functools.wraps(begin)
+    def with_one(pool: concurrent.futures.ThreadPoolExecutor, max_workers: int | None = None) -> None:
+        begin(pool, max_workers and 1)
+
+    concurrent.futures.ThreadPoolExecutor.__init__ = with_one  # type: ignore[method-assign, assignment]
+
+
 arm()
+if os.environ.get("REDTRUST_ONE_THREAD"):
+    do_in_order()

@@ -12,10 +12,14 @@ import typing as t
 import pytest
 from ansible.plugins.action.normal import ActionModule as ModuleAction
 
-from ansible_collections.redtrust.certificate_enroll.plugins.action import redtrust_csr, redtrust_renew
+from ansible_collections.redtrust.certificate_enroll.plugins.action import (
+    redtrust_certificate,
+    redtrust_csr,
+    redtrust_renew,
+)
 
 
-@pytest.fixture(params=[redtrust_csr, redtrust_renew], ids=["csr", "renew"])
+@pytest.fixture(params=[redtrust_csr, redtrust_renew, redtrust_certificate], ids=["csr", "renew", "certificate"])
 def run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[object], dict[str, t.Any]]:
     """Run the action with these certificates; the module's result is "ran"."""
     monkeypatch.setattr(ModuleAction, "run", lambda *_arguments: {"ran": True})

@@ -48,6 +48,14 @@ def test_check_mode_says_what_would_be_done() -> None:
     assert outcome({}, part("a"), check_mode=True)["summary"][1] == "a: would be uploaded, signed"
 
 
+def test_a_list_of_entries_has_the_names() -> None:
+    killed = {"msg": "MODULE FAILURE"}
+    assert outcome({}, [{"names": [{"name": "a", "dn": {"cn": "a"}}, {"name": 7}], "result": killed}])["failed"] == [
+        "a",
+        "7",
+    ]
+
+
 def test_why_the_rest_is_not_begun() -> None:
     found = outcome({}, [{"names": ["a"], "result": {"msg": "host is not set"}}], total=2)
     assert found["stopped"] == "host is not set"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import collections.abc as c
+import contextlib
 import dataclasses
 import json
 import threading
@@ -51,6 +52,9 @@ class ScriptedTransport:
         self.requests: list[HttpRequest] = []
         self._lock = threading.Lock()
 
+    def turn(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
     def send(self, request: HttpRequest) -> HttpResponse:
         with self._lock:
             self.requests.append(request)
@@ -73,6 +77,9 @@ class AnsweringTransport:
         self.replies = replies
         self.requests: list[HttpRequest] = []
         self._lock = threading.Lock()
+
+    def turn(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
     def send(self, request: HttpRequest) -> HttpResponse:
         with self._lock:

@@ -22,7 +22,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     Revision,
     State,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.api import report
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.api import Report
 
 ROOT = Path(__file__).resolve().parents[4]
 MODULES = ROOT / "plugins" / "modules"
@@ -44,7 +44,9 @@ def test_one_on_its_way_has_its_words(state: State) -> None:
     assert decide_issue(SPEC, enrollment, NOW).reason
     assert [found.next_step for found in attention(enrollment, NOW)] != []
     entry = {"name": "www", "failed": False, "changed": False, "action": "none", "state": str(state), "reason": ""}
-    assert "1 waiting" in report.summary([entry], 1)[0]
+    report = Report()
+    report.add(entry)
+    assert "1 waiting" in report.lines(1)[0]
 
 
 @pytest.mark.parametrize("module", ["redtrust_csr", "redtrust_renew", "redtrust_sign", "redtrust_finalize"])

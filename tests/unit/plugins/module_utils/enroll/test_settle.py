@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll import batch
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.api import SettleItem, SettleStep
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import PolicyError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
@@ -22,6 +21,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     State,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
+from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.enroll.told import predict, run
 
 NOW = dt.datetime(2026, 6, 1, tzinfo=dt.timezone.utc)
 SPEC = CertificateSpec("www", DistinguishedName((("cn", "www"),)), "CA")
@@ -51,8 +51,8 @@ class Settle:
         force: bool = False,
     ) -> Outcome:
         step = SettleStep(self.store, state, comment=comment, force=force)
-        predicted = batch.predict(step, [SettleItem("www")], self.store, "svc")
-        (outcome,) = batch.run_batch(step, [SettleItem("www")], self.store, batch.BatchOptions("svc", "a run"))
+        predicted = predict(step, [SettleItem("www")], self.store)
+        (outcome,) = run(step, [SettleItem("www")], self.store)
         for one in predicted if outcome.error is None else []:
             assert (one.action, one.reason, one.after) == (outcome.action, outcome.reason, outcome.after)
         return outcome

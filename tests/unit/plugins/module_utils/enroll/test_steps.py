@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import base64
 import collections
 import contextlib
 import dataclasses
 import datetime as dt
-import hashlib
 import re
 import typing as t
 from pathlib import Path
@@ -20,13 +18,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll import batch, request
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll import request
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.api import (
     Adoption,
     FinalizeItem,
     FinalizeStep,
     RenewItem,
-    RenewStep,
     RequestItem,
     RequestStep,
     SignItem,
@@ -53,30 +50,37 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.
     HttpResponse,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
-    CertificateSpec,
     DistinguishedName,
-    Enrollment,
     Outcome,
     Revision,
     State,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.credentials import (
-    Credentials,
-)
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session import Session
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import (
-    Signed,
-    Signer,
     SigningOrder,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import encode_upload, thumbprint
+from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.enroll.told import predict
+from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.enroll.world import (
+    DAY,
+    KEY,
+    LONGER,
+    MONTH,
+    NAME,
+    NOW,
+    SPEC,
+    Dead,
+    World,
+    certificate,
+    digest,
+    expired_root,
+    kind,
+    request_for,
+    root,
+)
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
-    AnsweringTransport,
     client,
-    created,
     failed,
     play,
     raw,
@@ -84,183 +88,6 @@ from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_u
     stored,
     tokens,
 )
-
-NOW = dt.datetime(2026, 6, 1, tzinfo=dt.timezone.utc)
-DAY = dt.timedelta(days=1)
-SPEC = CertificateSpec("www", DistinguishedName((("cn", "www"),)), "CA")
-LONGER = dataclasses.replace(SPEC, key_length=4096)
-MONTH = RenewBefore.parse("30d")
-KEY = ec.generate_private_key(ec.SECP256R1())
-NAME = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "www")])
-
-
-class Dead(BaseException):
-    """The death of the process; nothing catches it."""
-
-
-def request_for(key: ec.EllipticCurvePrivateKey) -> bytes:
-    made = x509.CertificateSigningRequestBuilder(x509.Name([])).sign(key, hashes.SHA256())
-    return made.public_bytes(serialization.Encoding.DER)
-
-
-def certificate(csr: bytes, days: int = 90, start: dt.datetime = NOW - DAY, subject: x509.Name = NAME) -> bytes:
-    """Return a certificate for the key of a CSR."""
-    key = x509.load_der_x509_csr(csr).public_key()
-    builder = x509.CertificateBuilder(NAME, subject, key, x509.random_serial_number())
-    made = builder.not_valid_before(start).not_valid_after(start + days * DAY).sign(KEY, hashes.SHA256())
-    return made.public_bytes(serialization.Encoding.DER)
-
-
-def root(common_name: str, end: dt.datetime) -> bytes:
-    """Return a self-signed certificate of the signer's key."""
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
-    builder = x509.CertificateBuilder(name, name, KEY.public_key(), 1)
-    builder = builder.not_valid_before(NOW - 9 * DAY).not_valid_after(end)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    return builder.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
-
-
-def expired_root(common_name: str) -> bytes:
-    return root(common_name, NOW - DAY)
-
-
-class FakeSigner(Signer):
-    """Sign at once, after any prepared answers."""
-
-    def __init__(self, *answers: object) -> None:
-        self.answers = list(answers)
-        self.orders: list[SigningOrder] = []
-        self.chain: tuple[bytes, ...] = ()
-        self.told: tuple[str, ...] = ()
-
-    def _sign(self, order: SigningOrder) -> Signed | None:
-        self.orders.append(order)
-        days = 90 if order.revision == 1 else 400
-        given = self.answers.pop(0) if self.answers else certificate(order.csr, days)
-        given = given(order.csr) if callable(given) else given
-        if isinstance(given, BaseException):
-            raise given
-        return Signed(given, self.chain, warnings=self.told) if isinstance(given, bytes) else None
-
-
-class World:
-    """A store, a service and a signer, and the means to die at any write or send.
-
-    ``ledger`` is the service's record: the thumbprint in use under each request code that it gave.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.now = NOW
-        self.ledger: dict[str, str | None] = {}
-        self.uploads: list[tuple[str, str]] = []
-        self.transport = AnsweringTransport(login=tokens(), create=self._create, finalize=self._finalize)
-        self.signer = FakeSigner()
-        self.registered: list[str] = []
-        self.finalized_codes: list[str] = []
-        self.retry: Retry | None = None
-        self.points = 0
-        self.fatal: int | None = None
-        self._open: list[SqliteStore] = []
-
-    def point(self) -> None:
-        """Pass a point at which a run can die."""
-        self.points += 1
-        if self.points == self.fatal:
-            raise Dead
-
-    def close(self) -> None:
-        for store in self._open:
-            store.close()
-
-    def store(self) -> Store:
-        self._open.append(_DyingStore(str(self.path), self))
-        return self._open[-1]
-
-    def enrollment(self, name: str = "www") -> Enrollment:
-        return self.store().enrollment("svc", name)
-
-    def states(self, name: str = "www") -> list[str]:
-        return [f"{row.revision}.{row.attempt} {row.state}" for row in self.enrollment(name).revisions]
-
-    def _send(self, request: HttpRequest) -> HttpResponse:
-        self.point()
-        reply = self.transport.send(request)
-        self.point()
-        return reply
-
-    def _create(self, _request: HttpRequest) -> HttpResponse:
-        code = f"canary-{len(self.ledger)}"
-        self.ledger[code] = None
-        return created(code, request_for(ec.generate_private_key(ec.SECP256R1())))
-
-    def _finalize(self, request: HttpRequest) -> HttpResponse:
-        body = t.cast("dict[str, str]", request.body)
-        self.uploads.append((body["requestCode"], body["dataInB64"]))
-        self.ledger[body["requestCode"]] = body["dataInB64"]
-        return stored(thumbprint(base64.b64decode(body["dataInB64"])))
-
-    def _tools(self) -> dict[str, t.Any]:
-        one = client(self, retry=self.retry, finalized_codes=self.finalized_codes)
-        session = Session(
-            one, Credentials(username="u", password="p"), None, register=self.registered.append, now=lambda: self.now
-        )
-        return {"store": self.store(), "client": one, "session": session, "now": lambda: self.now}
-
-    send = _send
-
-    def run(self, step: t.Any, item: t.Any) -> Outcome:
-        """Run one step for one item, as a module does."""
-        tools = self._tools()
-        options = batch.BatchOptions("svc", f"run {id(tools)}", now=lambda: self.now)
-        (outcome,) = batch.run_batch(step, [item], tools["store"], options)
-        return outcome
-
-    def request(self, spec: CertificateSpec = SPEC, *, force: bool = False) -> Outcome:
-        item = RequestItem(spec, force=True) if force else RequestItem(spec)
-        return self.run(RequestStep(**self._tools(), register=self.registered.append), item)
-
-    def renew(self, item: RenewItem | None = None) -> Outcome:
-        step = RenewStep(**self._tools(), register=self.registered.append)
-        return self.run(step, item or RenewItem("www", MONTH))
-
-    def sign(self) -> Outcome:
-        return self.run(SignStep(self.store(), self.signer, now=lambda: self.now), SignItem("www"))
-
-    def finalize(self, *given: bytes, subject_match: t.Any = "contains") -> Outcome:
-        step = FinalizeStep(**self._tools(), subject_match=subject_match, encoding="der")
-        return self.run(step, FinalizeItem("www", lambda: given))
-
-    def issue(self) -> None:
-        for outcome in (self.request(), self.sign(), self.finalize()):
-            assert outcome.error is None, outcome.error
-
-
-class _DyingStore(SqliteStore):
-    def __init__(self, path: str, world: World) -> None:
-        super().__init__(path)
-        self._world = world
-
-    def put(self, *revisions: Revision) -> tuple[Revision, ...]:
-        self._world.point()
-        stored = super().put(*revisions)
-        self._world.point()
-        return stored
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> t.Iterator[World]:
-    made = World(tmp_path / "state" / "store.db")
-    yield made
-    made.close()
-
-
-def kind(outcome: Outcome) -> type[Exception] | None:
-    return type(outcome.error) if outcome.error else None
-
-
-def digest(*parts: bytes) -> str:
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
 class TestTheHappyWay:
@@ -405,7 +232,7 @@ class TestTheHappyWay:
 
 def test_check_mode_tells_that_it_will_be_asked_for(world: World) -> None:
     step = RequestStep(**world._tools(), register=print)
-    (outcome,) = batch.predict(step, [RequestItem(SPEC)], world.store(), "svc")
+    (outcome,) = predict(step, [RequestItem(SPEC)], world.store())
     assert (outcome.action, outcome.reason, outcome.changed) == ("issue", "not in the store yet", True)
     assert outcome.after is not None
     assert outcome.after["state"] == "requested"
@@ -635,7 +462,7 @@ class TestSign:
     def test_check_mode_tells_that_it_will_be_signed(self, world: World) -> None:
         world.request()
         step = SignStep(world.store(), world.signer, now=lambda: world.now)
-        (outcome,) = batch.predict(step, [SignItem("www")], world.store(), "svc")
+        (outcome,) = predict(step, [SignItem("www")], world.store())
         assert (outcome.action, outcome.reason, outcome.changed) == ("sign", "requested, to be signed", True)
         assert outcome.after is not None
         assert outcome.after["state"] == "issued"
@@ -692,7 +519,7 @@ def test_check_mode_tells_that_it_will_be_uploaded(world: World) -> None:
     world.request()
     world.sign()
     step = FinalizeStep(**world._tools(), subject_match="contains", encoding="der")
-    (outcome,) = batch.predict(step, [FinalizeItem("www")], world.store(), "svc")
+    (outcome,) = predict(step, [FinalizeItem("www")], world.store())
     assert (outcome.action, outcome.reason, outcome.changed) == ("finalize", "signed, to be uploaded", True)
     assert outcome.after is not None
     assert outcome.after["state"] == "finalized"
@@ -906,7 +733,7 @@ class TestFinalizeFails:
             pending = store.enrollment("svc", "www").pending
             assert pending is not None
             assert pending.request_code is None
-            (outcome,) = batch.predict(step, [FinalizeItem("www")], store, "svc")
+            (outcome,) = predict(step, [FinalizeItem("www")], store)
         assert (outcome.action, outcome.error) == ("finalize", None)
 
     def test_another_run_was_first(self, world: World) -> None:
@@ -1156,7 +983,7 @@ class TestRefused:
         world.sign()
         before = pending_of(world)
         step = FinalizeStep(**world._tools(), subject_match="contains", encoding="der")
-        (outcome,) = batch.predict(step, [FinalizeItem("www")], world.store(), "svc")
+        (outcome,) = predict(step, [FinalizeItem("www")], world.store())
         assert (kind(outcome), outcome.changed) == (GateError, False)
         assert pending_of(world) == before
 
@@ -1324,7 +1151,7 @@ class TestADecisionIsMadeOnce:
 
     def test_check_mode_decides_once(self, world: World, decisions: dict[str, Counting]) -> None:
         step = RequestStep(**world._tools(), register=print)
-        (outcome,) = batch.predict(step, [RequestItem(SPEC)], world.store(), "svc")
+        (outcome,) = predict(step, [RequestItem(SPEC)], world.store())
         assert (outcome.action, outcome.changed) == ("issue", True)
         assert decisions["decide_issue"].calls == 1
 

@@ -88,7 +88,7 @@ class TestWhatArrives:
             transport.send(request(server.url()))
         assert [seen.connection for seen in server.seen] == [1, 1, 1]
 
-    def test_each_thread_keeps_its_own(self, server: Loopback, transport: HttpsTransport) -> None:
+    def test_threads_that_send_at_once_have_one_each(self, server: Loopback, transport: HttpsTransport) -> None:
         together = threading.Barrier(3)
 
         def twice(_number: int) -> None:

@@ -14,7 +14,7 @@ import yaml
 
 from ansible_collections.redtrust.certificate_enroll.plugins.doc_fragments import certificates
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import CertificateSpec
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.items import RENEWED, REQUESTED
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.entry_specs import RENEWED, REQUESTED
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.specs import Spec
 
 ROLES = Path(__file__).resolve().parents[5] / "roles"

@@ -9,19 +9,38 @@ import typing as t
 
 import pytest
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.report import (
-    causes,
-    failure,
-    prediction,
-    progress,
-    summary,
-)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.report import Report, is_new
 
 from .test_role import Entry, bad, entry
 
 
 def many(count: int, make: t.Callable[..., Entry] = entry, **changes: t.Any) -> list[Entry]:
     return [make(f"name-{number}", **changes) for number in range(count)]
+
+
+def told(entries: t.Iterable[Entry], *, signer: str = "", check_mode: bool = False) -> Report:
+    """Return the report about these entries."""
+    report = Report(signer=signer, check_mode=check_mode)
+    for one in entries:
+        report.add(one)
+    return report
+
+
+def failure(entries: t.Sequence[Entry], total: int, stopped: str = "") -> str:
+    return told(entries).failure(total, stopped)
+
+
+def causes(entries: t.Sequence[Entry]) -> list[str]:
+    """Return the causes as the summary lists them."""
+    return [line[len("failed: ") :] for line in told(entries).lines(len(entries)) if line.startswith("failed: ")]
+
+
+def summary(entries: t.Sequence[Entry], total: int, *, stopped: str = "", signer: str = "") -> list[str]:
+    return told(entries, signer=signer).lines(total, stopped)
+
+
+def prediction(entries: t.Sequence[Entry], total: int) -> list[str]:
+    return told(entries, check_mode=True).lines(total)
 
 
 class TestFailure:
@@ -53,6 +72,13 @@ class TestFailure:
         for text in told:
             entries = [bad(f"n{number}", text.format(name=f"n{number}", number=number)) for number in range(4)]
             assert causes(entries) == [f"{entries[0]['msg']}: 4 certificates, among them n0, n1, n2"]
+
+    def test_a_name_within_another_word_is_no_name(self) -> None:
+        texts = {"web": "web-1 is down, as web is", "db": "db-1 is down, as db is", "app": "web-1 is down, as app is"}
+        assert len(causes([bad(name, text) for name, text in texts.items()])) == 2
+        others = "webweb, xweb, .web, -web, web-1, web_1 and webweb-web"
+        alike = [bad(name, f"{name}: {others} and {name}.pem of ({name}), {name}") for name in ("web", "db", "a.b")]
+        assert causes(alike) == [f"web, db, a.b: {alike[0]['msg']}"]
 
     def test_two_statuses_are_two_causes(self) -> None:
         assert len(causes([bad("a", "HTTP 400"), bad("b", "HTTP 404")])) == 2
@@ -87,6 +113,17 @@ class TestSummary:
             "failed: h: no",
             "not begun: the server is down",
         ]
+
+    def test_one_pass_issues_and_renews(self) -> None:
+        entries = [
+            entry("a", action="issue", changed=True),
+            entry("b", action="renew", changed=True, revision=2),
+            entry("c", action="replace", changed=True, revision=3),
+            entry("d", action="issue", changed=True, state="signing"),
+        ]
+        report = told(entries)
+        assert report.lines(4)[0] == "4 certificates: 1 issued, 2 renewed, 0 unchanged, 1 waiting, 0 failed"
+        assert report.changed_names == ["a", "b", "c"]
 
     def test_nothing_to_tell(self) -> None:
         assert summary([entry()], 1) == ["1 certificate: 1 unchanged, 0 failed"]
@@ -154,8 +191,51 @@ class TestPrediction:
     ],
 )
 def test_progress(done: int, total: int, elapsed: float, expected: str) -> None:
-    assert progress(many(done), total, elapsed) == expected
+    assert told(many(done)).progress(total, elapsed) == expected
 
 
 def test_progress_counts_what_failed() -> None:
-    assert progress([entry(), bad("b")], 4, 0.2) == "2 of 4 certificates done, 1 failed, 2 left, about 1 s"
+    assert told([entry(), bad("b")]).progress(4, 0.2) == "2 of 4 certificates done, 1 failed, 2 left, about 1 s"
+
+
+class TestReport:
+    def test_the_counts_are_by_action(self) -> None:
+        not_tried = bad("f", "the service is down", error={"type": "NotTriedError"})
+        report = told([entry("a"), entry("b", action="renew", changed=True), bad("c"), bad("d"), not_tried])
+        report.add_unchanged(7)
+        assert report.counts == {"none": 8, "renew": 1, "failed": 2, "not_tried": 1}
+        assert report.failed_names == ["c", "d", "f"]
+
+    def test_unchanged_ones_need_no_entry(self) -> None:
+        report = told([entry("a", action="issue", changed=True)])
+        report.add_unchanged()
+        report.add_unchanged(9998)
+        assert report.lines(10000)[0] == "10,000 certificates: 1 issued, 9,999 unchanged, 0 failed"
+        assert report.progress(10000, 5.0) == "10,000 of 10,000 certificates done, 0 failed"
+
+    def test_an_unchanged_one_without_an_entry_is_not_begun_no_more_in_check_mode(self) -> None:
+        report = told(many(51), check_mode=True)
+        report.add_unchanged(49)
+        assert report.lines(100)[0] == "100 certificates: 0 would change, 100 not, 0 failed"
+
+    def test_what_is_uploaded_or_written_and_failed_later_is_new_and_failed(self) -> None:
+        report = told([bad("a", action="renew", changed=True, state="finalized")])
+        assert (report.changed_names, report.failed_names) == (["a"], ["a"])
+
+    @pytest.mark.parametrize(
+        ("action", "changes", "expected"),
+        [
+            ("finalize", {}, True),
+            ("write", {}, True),
+            ("issue", {}, True),
+            ("renew", {}, True),
+            ("replace", {}, True),
+            ("renew", {"state": "requested"}, False),
+            ("issue", {"state": "issued", "failed": True}, False),
+            ("adopt", {}, False),
+            ("sign", {"state": "issued"}, False),
+            ("finalize", {"changed": False}, False),
+        ],
+    )
+    def test_what_is_new(self, action: str, changes: dict[str, t.Any], expected: bool) -> None:
+        assert is_new(entry(**{"action": action, "changed": True, **changes})) is expected

@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.role import (
     RoleOutcome,
     StepResult,
+    facts_of,
     outcome_of,
     words_of,
 )
@@ -170,6 +171,64 @@ class TestOfTheCaller:
         results = [{"failed": True, "msg": "no", "item": item} for item in (7, None, ["a"], {"name": 7}, "stranger")]
         outcome = outcome_of([step(asked()), StepResult(["a"], {"results": results}, "Ask")])
         assert outcome.results[0]["msg"] == 'the task "Ask" failed: no'
+
+
+class TestOfOnePass:
+    def told(self, *entries: Entry, unchanged: int = 0, **result: t.Any) -> StepResult:
+        """Return the result of redtrust_certificate, which has no entry for unchanged certificates."""
+        failed = [one["name"] for one in entries if one["failed"]]
+        counts = {"none": unchanged, "renew": len(entries) - len(failed), "failed": len(failed)}
+        words = {"report": ["a line"], **({"msg": "1 of 9 certificates failed: c: no"} if failed else {})}
+        names = {"changed_names": [one["name"] for one in reversed(entries) if one["changed"]], "failed_names": failed}
+        given = {"certificates": list(entries), "summary": counts, "stopped": None, **names, **words, **result}
+        return StepResult((), given)
+
+    def test_the_module_sums_up(self) -> None:
+        done = [entry(name, action="renew", changed=True) for name in "ab"]
+        outcome = outcome_of([self.told(*done, bad("c"), unchanged=6, stopped="the service is down")])
+        assert (outcome.changed, outcome.failed) == (("a", "b"), ("c",))
+        facts = facts_of(outcome, results_all=False)
+        assert facts == {
+            "results": [*done, bad("c")],
+            "changed": ["a", "b"],
+            "failed": ["c"],
+            "stopped": "the service is down",
+            "progress": "9 of 9 certificates done, 1 failed",
+            "summary": ["a line"],
+            "failure": "1 of 9 certificates failed: c: no",
+        }
+
+    def test_nothing_failed(self) -> None:
+        facts = facts_of(outcome_of([self.told(unchanged=3)]))
+        assert (facts["failure"], facts["stopped"], facts["results"]) == ("", "", [])
+
+    def test_a_module_that_refuses_its_options_began_nothing(self) -> None:
+        refused = {"msg": "a: dn is not set", "error": {"type": "ConfigurationError"}, "failed": False}
+        facts = facts_of(outcome_of([StepResult(["a", "a"], refused)]))
+        assert (facts["results"], facts["failed"], facts["summary"]) == ([], [], [])
+        assert facts["failure"] == facts["stopped"] == "a: dn is not set"
+
+    def test_a_module_that_was_killed_has_failed_for_all(self) -> None:
+        killed = {"msg": "MODULE FAILURE", "module_stderr": "Killed\n", "rc": 137, "failed": False}
+        facts = facts_of(outcome_of([StepResult(["a", "b"], killed)]))
+        assert facts["failed"] == ["a", "b"]
+        assert facts["failure"] == "2 of 2 certificates failed: a, b: MODULE FAILURE: Killed"
+
+    def test_one_that_was_killed_over_a_file_has_no_names_to_tell(self) -> None:
+        killed = {"msg": "MODULE FAILURE", "module_stderr": "Killed\n", "rc": 137, "failed": False}
+        facts = facts_of(outcome_of([StepResult([], killed)]))
+        assert (facts["failed"], facts["failure"]) == ([], "MODULE FAILURE: Killed")
+
+    def test_a_later_step_that_refuses_has_failed_for_its_certificates(self) -> None:
+        refused = {"msg": "no directory", "error": {"type": "ConfigurationError"}}
+        assert outcome_of([step(asked()), StepResult(["a"], refused)]).failed == ("a",)
+
+
+def test_only_those_that_changed_or_failed() -> None:
+    entries = [entry("a"), entry("b", action="finalize", changed=True), bad("c")]
+    facts = facts_of(outcome_of([step(*entries)]), results_all=False)
+    assert [one["name"] for one in facts["results"]] == ["b", "c"]
+    assert facts["summary"][0] == "3 certificates: 1 issued, 1 unchanged, 1 failed"
 
 
 def test_two_parts_are_one_list() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from ansible.module_utils import basic
 
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll import batch
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     AnswerLostError,
     ConfigurationError,
@@ -244,9 +245,10 @@ class TestModules:
             assert (said["changed"], said["action"]) == (False, "none")
 
     def test_what_the_server_hands_out_is_hidden_before_it_is_sent_back(
-        self, run: Run, reached: dict[str, t.Any], server: Loopback
+        self, run: Run, reached: dict[str, t.Any], server: Loopback, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """No earlier request contained the refresh token or the request code when the server repeats them."""
+        monkeypatch.setattr(batch, "_THREADS_PER_WORKER", 1)  # so that the request code is handed out before
 
         def repeat(seen: Seen, connection: Connection) -> None:
             if b"bad" in seen.body:
@@ -259,7 +261,7 @@ class TestModules:
 
         server.behaviour = repeat
         asked = [WWW, {**WWW, "name": "x", "provider": "bad"}]
-        said = run(redtrust_csr, **reached, workers=1, certificates=asked)
+        said = run(redtrust_csr, **reached, workers=1, certificates=asked, results="all")
         assert [one["failed"] for one in said["certificates"]] == [False, True]
         assert "and code 12" in said["certificates"][1]["msg"]
         assert "handed-out" not in json.dumps(said)
@@ -275,7 +277,8 @@ class TestModules:
                 usual(seen, connection)
 
         usual, server.behaviour = server.behaviour, refuse
-        said = run(redtrust_csr, **reached, certificates=[WWW, {**WWW, "name": "x", "provider": "bad"}])
+        asked = [WWW, {**WWW, "name": "x", "provider": "bad"}]
+        said = run(redtrust_csr, **reached, certificates=asked, results="all")
         assert said["failed"]
         assert said["changed"]
         assert said["msg"].startswith("1 of 2 certificates failed: x: create at https://127.0.0.1:")
@@ -319,7 +322,10 @@ class TestModules:
             ({"wait_timeout": "nan"}, "wait_timeout is in seconds, at most 86400, not nan"),
             ({"timeout": 0}, "timeout is in seconds, at most 3600, not 0"),
             ({"ca_path": "/nowhere"}, "ca_path: /nowhere cannot be read (No such file or directory)"),
-            ({"certificates": [WWW, WWW]}, "certificates names more than once: www"),
+            (
+                {"certificates": [WWW, WWW]},
+                "certificates[1]: the name www is in the list twice, first at certificates[0]",
+            ),
         ],
     )
     def test_bad_options(self, run: Run, options: dict[str, t.Any], message: str, check: bool) -> None:
@@ -377,6 +383,13 @@ class TestModules:
         assert "(requests)" in said["msg"]
 
 
+def summed_up(outcomes: t.Sequence[Outcome], shown: str | None = "all", **options: t.Any) -> results.Result:
+    summing = results.Results(shown, **options)
+    for position, outcome in enumerate(outcomes):
+        summing.add(position, outcome)
+    return summing.result()
+
+
 SPEC = CertificateSpec("www", DistinguishedName((("cn", "www"),)), "CA", request_code="canary")
 ROW = Revision("svc", "www", 1, 1, State.FINALIZED, SPEC, request_code="canary")
 
@@ -384,7 +397,7 @@ ROW = Revision("svc", "www", 1, 1, State.FINALIZED, SPEC, request_code="canary")
 class TestResults:
     def test_the_sentence_names_ten(self) -> None:
         outcomes = [Outcome(f"n{number}", "none", "", error=PolicyError(f"no {number}")) for number in range(12)]
-        result = results.batch_result([*outcomes, Outcome("fine", "none", "")])
+        result = summed_up([*outcomes, Outcome("fine", "none", "")])
         assert result.failure is not None
         assert result.failure.startswith("12 of 13 certificates failed: n0: no 0; n1: no 1; ")
         assert result.failure.endswith("n9: no 9; 2 certificates for other reasons, see the results")
@@ -394,14 +407,14 @@ class TestResults:
 
     def test_the_sentence_names_each_cause_once(self) -> None:
         outcomes = [Outcome(f"n{number}", "none", "", error=PolicyError("no")) for number in range(7)]
-        result = results.batch_result([*outcomes, Outcome("x", "none", "", error=PolicyError("never"))])
+        result = summed_up([*outcomes, Outcome("x", "none", "", error=PolicyError("never"))])
         assert result.failure == "8 of 8 certificates failed: no: 7 certificates, among them n0, n1, n2; x: never"
 
     def test_what_was_not_tried_is_counted(self) -> None:
         lost = AnswerLostError("no answer", step="create", url="https://h")
         left = NotTriedError("not tried, since the service is down", step="issue", url="svc")
         outcomes = [Outcome("a", "issue", "", error=lost)] + [Outcome(name, "none", "", error=left) for name in "bc"]
-        result = results.batch_result(outcomes)
+        result = summed_up(outcomes)
         assert result.failure == (
             "3 of 3 certificates failed: a: create at https://h: no answer; "
             "b, c: issue at svc: not tried, since the service is down"
@@ -420,22 +433,52 @@ class TestResults:
         ],
     )
     def test_another_list_is_not_begun_without_a_session(self, error: RedtrustError, stops: bool) -> None:
-        stopped = results.batch_result([Outcome("a", "none", "", error=error)]).values["stopped"]
+        stopped = summed_up([Outcome("a", "none", "", error=error)]).values["stopped"]
         assert stopped == (str(error) if stops else None)
 
     def test_warnings_say_whose_they_are(self) -> None:
-        result = results.batch_result([Outcome("a", "issue", "", warnings=("c is odd",))])
+        result = summed_up([Outcome("a", "issue", "", warnings=("c is odd",))])
         assert result.warnings == ["a: c is odd"]
 
     def test_a_warning_of_many_is_given_once(self) -> None:
         """A fleet whose CA gives short lives must not print a line for each certificate."""
         both = ("too long", "c is odd")
-        result = results.batch_result([Outcome(f"n{at}", "none", "", warnings=both[: 1 + at % 2]) for at in range(9)])
+        result = summed_up([Outcome(f"n{at}", "none", "", warnings=both[: 1 + at % 2]) for at in range(9)])
         assert result.warnings == [
             "9 certificates, among them n0, n1, n2: too long",
             "4 certificates, among them n1, n3, n5: c is odd",
         ]
         assert result.failure is None
+
+    @pytest.mark.parametrize(
+        ("shown", "default", "fails", "names"),
+        [
+            (None, "all", False, ["none", "issue"]),
+            (None, "changed", False, ["issue"]),
+            (None, "all", True, ["bad"]),
+            (None, "changed", True, ["bad"]),
+            ("all", "changed", True, ["none", "issue", "bad"]),
+            ("changed", "all", True, ["issue", "bad"]),
+            ("failed", "all", True, ["bad"]),
+            ("failed", "all", False, []),
+        ],
+    )
+    def test_which_results_are_returned(self, shown: str | None, default: str, fails: bool, names: list[str]) -> None:
+        """A task that fails shows its failures, and not thousands of other results."""
+        outcomes = [Outcome("none", "none", "", revision=ROW), Outcome("issue", "issue", "", changed=True)]
+        outcomes += [Outcome("bad", "none", "", error=PolicyError("no"))] if fails else []
+        result = summed_up(outcomes, shown, default=default)
+        assert [entry["name"] for entry in result.values["certificates"]] == names
+        assert result.values["summary"] == {"none": 1, "issue": 1, **({"failed": 1} if fails else {})}
+        assert result.changed
+
+    def test_the_results_are_in_the_order_of_the_list(self) -> None:
+        summing = results.Results("all")
+        for position in (2, 0, 1):
+            summing.add(position, Outcome(f"n{position}", "issue", "", changed=True, before={}, after={"state": "x"}))
+        result = summing.result()
+        assert [entry["name"] for entry in result.values["certificates"]] == ["n0", "n1", "n2"]
+        assert [diff["after_header"] for diff in result.diff] == ["n0", "n1", "n2"]
 
     def test_no_request_code_in_any_result(self) -> None:
         shown = json.dumps(results.to_result(Outcome("www", "none", "", revision=ROW, in_use=ROW)))
@@ -453,7 +496,7 @@ class TestResults:
             Outcome("a", "issue", "why", changed=True, revision=broken),
             Outcome("b", "finalize", "why", changed=True, revision=ROW),
         ]
-        result = results.batch_result(outcomes)
+        result = summed_up(outcomes)
         first, second = result.values["certificates"]
         assert (first["name"], first["action"], first["changed"], first["failed"]) == ("a", "issue", True, True)
         assert first["error"]["type"] == kind
@@ -465,7 +508,7 @@ class TestResults:
         assert len(result.diff) == 2
 
     def test_nothing_at_all(self) -> None:
-        result = results.batch_result([])
+        result = summed_up([])
         assert (result.changed, result.values["certificates"], result.failure) == (False, [], None)
 
     def test_an_error_of_another_kind(self) -> None:

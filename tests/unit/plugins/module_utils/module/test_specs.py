@@ -13,7 +13,7 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.redtrust.certificate_enroll.plugins.doc_fragments import batch, connection, store
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.items import REQUESTED
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.entry_specs import REQUESTED
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.specs import (
     BATCH,
     CONNECTION,
@@ -74,6 +74,7 @@ class TestDocumentation:
 
 
 VALUES: dict[str, tuple[str, object]] = {
+    "results": ("failed", "failed"),
     "host": ("h", "h"),
     "port": ("1", 1),
     "auth_port": ("2", 2),

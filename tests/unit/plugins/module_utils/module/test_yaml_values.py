@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module import items, yaml_values
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module import entry_specs, yaml_values
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.yaml_values import check_values
 
 # The written value, and its part of the message. The first ones are from other people's playbooks.
@@ -133,6 +133,15 @@ def test_many_are_told_at_once_and_secrets_not_at_all() -> None:
     assert "4711" not in told
 
 
+def test_the_defaults_of_a_list_are_looked_at_like_an_entry() -> None:
+    told = message({"certificate_defaults": yaml.safe_load("{key_length: 2048, provider: NO, dn: {ou: 0123}}")})
+    assert told.startswith(
+        "certificate_defaults.provider is the boolean false; certificate_defaults.dn.ou is the number 83: quote it"
+    )
+    check_values({"certificate_defaults": {"key_length": 2048, "provider": "NO", "dn": {"ou": "0123"}}})
+    check_values({"certificate_defaults": None})
+
+
 @given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8))
 def test_text_passes_however_it_is_nested(value: object) -> None:
     check_values({"certificates": [{"name": "www", "dn": value, "info": value}]})
@@ -140,11 +149,10 @@ def test_text_passes_however_it_is_nested(value: object) -> None:
 
 def test_each_option_of_text_is_looked_at() -> None:
     """List the texts of an entry that the check leaves out, with the other check of each."""
-    specs = (items.REQUESTED, items.RENEWED, items.FINALIZED, items.NAMED)
+    specs = (entry_specs.REQUESTED, entry_specs.RENEWED, entry_specs.FINALIZED, entry_specs.NAMED)
     texts = {name for spec in specs for name, rule in spec.items() if rule["type"] in ("str", "raw", "dict")}
     texts |= {name for spec in specs for name, rule in spec.items() if rule.get("elements") == "str"}
-    looked_at = {
-        name for group in ("_TEXTS", "_SECRET_TEXTS", "_LISTS", "_DEEP") for name in getattr(yaml_values, group)
-    }
+    entry_texts = yaml_values._ENTRY
+    looked_at = entry_texts.plain | entry_texts.secret | entry_texts.lists | entry_texts.deep
     # checked by the grammar of durations, and by the parser of certificates
     assert texts - looked_at == {"renew_before", "certificate"}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import collections.abc as c
 import contextlib
 import dataclasses
 import itertools
@@ -24,7 +25,10 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     TlsError,
     UnauthorizedError,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import HttpResponse
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
+    HttpRequest,
+    HttpResponse,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
     CertificateSpec,
     DistinguishedName,
@@ -416,6 +420,72 @@ class TestBreaker:
         one = client(transport, retry=Retry(deadline=100.0, clock=lambda: 0.0, sleep=others_fail))
         with pytest.raises(AnswerLostError):
             finalize(one)
+
+
+class Waiting(ScriptedTransport):
+    """A transport at which a call waits for its turn; ``meanwhile`` happens before it has it."""
+
+    def __init__(self, meanwhile: c.Callable[[], None], *replies: Reply) -> None:
+        super().__init__(*(Scene(ANY, ANY, reply) for reply in replies))
+        self.meanwhile = meanwhile
+        self.turns = 0
+
+    @contextlib.contextmanager
+    def turn(self) -> t.Iterator[None]:
+        self.meanwhile()
+        self.turns += 1
+        try:
+            yield
+        finally:
+            self.turns -= 1
+
+    def send(self, request: HttpRequest) -> HttpResponse:
+        assert self.turns == 1
+        return super().send(request)
+
+
+class TestTurns:
+    def test_a_call_is_signed_when_it_has_its_turn(self) -> None:
+        now = [100.0]
+        partner = Partner("P", b"s")
+        transport = Waiting(lambda: now.append(now[-1] + 3600), created())
+        create(client(transport, partner=partner, clock=lambda: now[-1], monotonic=lambda: now[-1]))
+        assert transport.requests[0].headers.items() >= partner.headers(3700).items()
+
+    def test_its_retries_are_limited_from_then_on(self) -> None:
+        now = [0.0]
+        transport = Waiting(lambda: now.append(3600.0), failed(NotSentError), created())
+        create(client(transport, retry=Retry(deadline=30.0, clock=lambda: now[-1], sleep=lambda _seconds: None)))
+        assert len(transport.requests) == 2
+
+    @pytest.mark.parametrize("step", CALLS)
+    def test_a_service_that_went_down_meanwhile_is_not_asked(self, step: str) -> None:
+        def others_fail() -> None:
+            for _number in range(3):
+                one.breaker.report(failed(NotSentError))
+
+        one = client(Waiting(others_fail))
+        with pytest.raises(NotTriedError):
+            CALLS[step](one)
+
+    def test_the_next_one_knows_of_the_failure(self) -> None:
+        """The failure is reported before the turn ends."""
+        open_then: list[bool] = []
+
+        class Noting(Waiting):
+            @contextlib.contextmanager
+            def turn(self) -> t.Iterator[None]:
+                with super().turn():
+                    try:
+                        yield
+                    finally:
+                        open_then.append(one.breaker.is_open())
+
+        one = client(Noting(lambda: None, *[failed(NotSentError)] * 3))
+        for _number in range(3):
+            with pytest.raises(NotSentError):
+                create(one)
+        assert open_then == [False, False, True]
 
 
 THUMBPRINT = "B" * 40

@@ -46,3 +46,16 @@ def test_where_not_to(url: str, options: dict[str, t.Any], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words) as caught:
         ListenOptions.at(url, **options)
     assert "canary" not in str(caught.value)
+
+
+def test_the_options_of_a_module() -> None:
+    paths = {"certificate_path": "c.pem", "private_key_path": "k.pem"}
+    params = {
+        **paths,
+        "listen_address": "127.0.0.1",
+        "listen_port": 8443,
+        "redirect_url": "https://a.example/b",
+        "private_key_passphrase": "canary",
+        "host": "rt.example",
+    }
+    assert ListenOptions.read(params) == ListenOptions("127.0.0.1", 8443, "c.pem", "k.pem", "canary")

@@ -14,7 +14,7 @@ import yaml
 from ansible_collections.redtrust.certificate_enroll.plugins.doc_fragments import signers
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.api import (
     SIGNER,
-    report,
+    Report,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import SIGNERS
 
@@ -81,4 +81,6 @@ def test_a_role_takes_each_signer(role: str) -> None:
 )
 def test_a_report_names_what_signs(signer: str, words: str) -> None:
     entry = {"name": "a", "failed": False, "changed": False, "action": "none", "state": "signing", "reason": ""}
-    assert f"waiting at {words}: a" in "\n".join(report.summary([entry], 1, signer=signer))
+    report = Report(signer=signer)
+    report.add(entry)
+    assert f"waiting at {words}: a" in report.lines(1)

@@ -210,6 +210,95 @@ def test_names_without_a_service_are_a_mistake(store: Store) -> None:
         store.enrollments(None, ["www"])
 
 
+def test_the_names_are_those_that_have_or_await_a_certificate(store: Store, make: MakeRevision) -> None:
+    store.put(*(make(f"{state}", state=state) for state in State), make("other", service="another"))
+    store.put(make("both", state=State.FINALIZED), make("both", revision=2, state=State.SIGNING))
+    store.put(make("again", state=State.REJECTED), make("again", attempt=2), make("\u00e4"), make("B"))
+    wanted = [*(f"{state}" for state in PENDING), "finalized", "both", "again", "\u00e4", "B"]
+    assert store.names("redtrust") == sorted(wanted)
+    assert store.names("another") == ["other"]
+    assert store.names("nobody's") == []
+
+
+def in_june(day: int) -> dt.datetime:
+    return dt.datetime(2026, 6, day, 12, tzinfo=dt.timezone.utc)
+
+
+@pytest.fixture
+def garden(store: Store, make: MakeRevision) -> Store:
+    """Enrollments whose latest revision and certificate in use differ."""
+    store.put(
+        make("current", state=State.FINALIZED, not_valid_after=in_june(10)),
+        make("renewing", state=State.FINALIZED, not_valid_after=in_june(5)),
+        make("renewing", revision=2, state=State.SIGNING, not_valid_after=in_june(1)),
+        make("failed", state=State.REJECTED),
+        make("failed", attempt=2, state=State.ABANDONED),
+        make("over", state=State.SUPERSEDED, not_valid_after=in_june(1)),
+        make("over", revision=2, state=State.FINALIZED),
+        make("renewed", revision=9, state=State.SUPERSEDED, not_valid_after=in_june(1)),
+        make("renewed", revision=10, state=State.FINALIZED, not_valid_after=in_june(30)),
+        make("theirs", service="other", state=State.FINALIZED, not_valid_after=in_june(1)),
+    )
+    return store
+
+
+FOUND: list[tuple[dict[str, t.Any], list[str]]] = [
+    ({}, ["current", "failed", "over", "renewed", "renewing"]),
+    ({"after": "failed"}, ["over", "renewed", "renewing"]),
+    ({"after": "g"}, ["over", "renewed", "renewing"]),
+    ({"after": "renewing"}, []),
+    ({"states": [State.FINALIZED]}, ["current", "over", "renewed"]),
+    ({"states": [State.SIGNING, State.ABANDONED]}, ["failed", "renewing"]),
+    ({"states": [State.REJECTED]}, []),
+    ({"states": []}, []),
+    ({"due_before": in_june(10)}, ["current", "renewing"]),
+    ({"due_before": in_june(10) - dt.timedelta(microseconds=1)}, ["renewing"]),
+    ({"due_before": in_june(10), "states": [State.SIGNING]}, ["renewing"]),
+    ({"due_before": in_june(10), "after": "current"}, ["renewing"]),
+    ({"names": ["renewing", "nobody", "current", "renewing"]}, ["renewing", "nobody", "current", "renewing"]),
+    ({"names": []}, []),
+    ({"names": ["renewing", "nobody", "theirs", "current"], "states": list(State)}, ["renewing", "current"]),
+    ({"names": ["renewing", "nobody", "renewed", "over"], "due_before": in_june(10)}, ["renewing"]),
+]
+
+
+@pytest.mark.parametrize(("conditions", "names"), FOUND)
+def test_enrollments_are_found_by_conditions(garden: Store, conditions: dict[str, t.Any], names: list[str]) -> None:
+    found = list(garden.find("redtrust", **conditions))
+    assert [enrollment.name for enrollment in found] == names
+    assert found == garden.enrollments("redtrust", names), "with all their revisions"
+
+
+def test_the_end_of_a_certificate_is_the_same_moment_in_any_zone(garden: Store) -> None:
+    zone = dt.timezone(dt.timedelta(hours=-14))
+    found = garden.find("redtrust", due_before=in_june(10).astimezone(zone))
+    assert [enrollment.name for enrollment in found] == ["current", "renewing"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 1500])
+def test_any_number_of_enrollments_is_found(store: Store, make: MakeRevision, count: int) -> None:
+    names = [f"{number:05}" for number in range(count)]
+    states = (State.REJECTED, State.SIGNING)
+    store.put(*(make(name, attempt=attempt, state=states[attempt - 1]) for name in names for attempt in (1, 2)))
+    assert [enrollment.name for enrollment in store.find("redtrust")] == names
+    assert [enrollment.name for enrollment in store.find("redtrust", states=[State.SIGNING])] == names
+    assert [enrollment.name for enrollment in store.find("redtrust", names=names[::-1])] == names[::-1]
+    named = store.find("redtrust", names=names[::-1], states=[State.SIGNING])
+    assert [enrollment.name for enrollment in named] == names[::-1]
+    assert list(store.find("redtrust", names=names, states=[State.REJECTED])) == []
+
+
+def test_what_is_found_may_be_changed_on_the_way(store: Store, make: MakeRevision) -> None:
+    """Each enrollment comes once; nothing stays open between two of them."""
+    store.put(*(make(f"{number:05}") for number in range(1001)))
+    found = []
+    for enrollment in store.find("redtrust", states=[State.INTENDED]):
+        found.append(enrollment.name)
+        if enrollment.latest:
+            store.put(enrollment.latest.moved(State.ABANDONED))
+    assert found == [f"{number:05}" for number in range(1001)]
+
+
 def test_a_date_without_time_zone_is_not_stored(store: Store, make: MakeRevision) -> None:
     with pytest.raises(StoreError, match="time zone"):
         store.put(make(not_valid_after=dt.datetime(2027, 1, 1)))  # noqa: DTZ001
@@ -241,6 +330,34 @@ def test_of_many_threads_one_is_first(store: Store, make: MakeRevision) -> None:
         won = list(pool.map(first, range(16)))
     (revision,) = store.enrollment("redtrust", "www").revisions
     assert [attempt for attempt in range(16) if won[attempt]] == [revision.attempt]
+
+
+@pytest.mark.parametrize("moment", ["before", "written"])
+def test_of_many_threads_that_write_together_one_fails_alone(
+    store: Store, make: MakeRevision, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """One of eight meets an error that nobody expects, and one is stale; both are between others."""
+
+    def reach(point: str) -> None:
+        if point == f"store put rejected {moment}":
+            raise UnexpectedError(point)
+
+    special: dict[int, dict[str, t.Any]] = {3: {"state": State.REJECTED}, 5: {"generation": 7}}
+
+    def write(number: int) -> str:
+        try:
+            store.put(make(f"{number}", **special.get(number, {})))
+        except (UnexpectedError, StaleRevisionError) as exc:
+            return type(exc).__name__
+        return "stored"
+
+    monkeypatch.setattr(_fault_points, "reach", reach)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(write, range(8)))
+    expected = {3: "UnexpectedError", 5: "StaleRevisionError"}
+    assert found == [expected.get(number, "stored") for number in range(8)]
+    stored = [enrollment.name for enrollment in store.enrollments("redtrust")]
+    assert stored == [f"{number}" for number in range(8) if number not in expected]
 
 
 def test_a_closed_store_says_so(open_again: OpenStore) -> None:

@@ -94,9 +94,10 @@ def test_no_file_holds_a_request_code(path: Path, make: MakeRevision) -> None:
 def test_what_is_sealed_once_is_never_sealed_to_the_same_again(path: Path, make: MakeRevision) -> None:
     sealed = set()
     with SqliteStore(str(path)) as store:
+        connection = store._connections.writer().connection
         (row,) = store.put(make(request_code=CODE))
         for _number in range(3):
-            sealed.add(store._connection().execute("SELECT request_code FROM revisions").fetchone()[0])
+            sealed.add(connection.execute("SELECT request_code FROM revisions").fetchone()[0])
             (row,) = store.put(row)
     assert len(sealed) == 3
 
@@ -104,7 +105,8 @@ def test_what_is_sealed_once_is_never_sealed_to_the_same_again(path: Path, make:
 def test_a_request_code_that_was_dropped_is_in_no_page(path: Path, make: MakeRevision) -> None:
     with SqliteStore(str(path)) as store:
         rows = store.put(*(make(f"{number:02}", request_code=f"{CODE}{number}") for number in range(40)))
-        sealed = [row[0] for row in store._connection().execute("SELECT request_code FROM revisions")]
+        connection = store._connections.writer().connection
+        sealed = [row[0] for row in connection.execute("SELECT request_code FROM revisions")]
         store.put(*(row.moved(State.FINALIZED, request_code=None) for row in rows))
     with sqlite_of(path) as connection:
         assert connection.execute("SELECT count(request_code) FROM revisions").fetchone() == (0,)

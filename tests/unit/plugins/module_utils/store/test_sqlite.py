@@ -21,6 +21,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import State
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import schema, sqlite_file
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.explained import explained
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.key_file import Key
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
 
@@ -34,6 +35,12 @@ def raw(path: Path) -> t.Iterator[sqlite3.Connection]:
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         yield connection
     path.chmod(0o600)
+
+
+def reading(store: SqliteStore) -> sqlite3.Connection:
+    connection = store._connections.reader()
+    assert connection is not None
+    return connection
 
 
 def refused_as_it_is(path: Path, words: str) -> None:
@@ -102,7 +109,8 @@ def test_what_is_committed_is_on_the_disk_and_readers_do_not_wait(
     """Each connection has the safest settings of SQLite, and waits for half a minute; 2 is FULL."""
     open_store(str(path)).close()
     with SqliteStore(str(path), read_only=read_only) as store:
-        assert schema.pragma(store._connection(), name) == value
+        connections = [reading(store)] if read_only else [reading(store), store._connections.writer().connection]
+        assert [schema.pragma(connection, name) for connection in connections] == [value] * len(connections)
 
 
 def test_an_empty_file_has_lost_what_it_knew(path: Path) -> None:
@@ -224,6 +232,16 @@ def test_a_row_that_cannot_be_read_names_store_and_row_but_no_secret(path: Path,
         store.enrollments()
     assert str(path) in str(caught.value)
     assert "R-SECRET" not in str(caught.value)
+
+
+def test_a_row_that_cannot_be_read_ends_a_search(path: Path, make: MakeRevision) -> None:
+    with open_store(str(path)) as store:
+        store.put(make("a"), make("b"))
+    with raw(path) as connection:
+        connection.execute("UPDATE revisions SET note = 'changed' WHERE name = 'b'")
+    for conditions in ({}, {"states": [State.INTENDED]}, {"names": ["a", "b"]}):
+        with open_store(str(path)) as store, pytest.raises(StoreError, match=r"'b', revision 1.*checksum"):
+            list(store.find("redtrust", **conditions))
 
 
 def test_a_mistake_is_not_taken_for_another_run(path: Path, make: MakeRevision) -> None:
@@ -349,13 +367,13 @@ def test_a_copy_made_by_vacuum_is_a_store(filled: Path) -> None:
     ],
 )
 def test_each_error_of_sqlite_has_its_next_step(path: Path, said: str, advice: str) -> None:
-    with SqliteStore(str(path)) as store, pytest.raises(StoreError) as caught, store._explained():
+    with pytest.raises(StoreError) as caught, explained(path):
         raise sqlite3.OperationalError(said)
     assert str(caught.value).startswith(f"store {path}: {said}; {advice}")
 
 
 def test_a_text_that_cannot_be_decoded_is_not_shown(path: Path) -> None:
-    with SqliteStore(str(path)) as store, pytest.raises(StoreError) as caught, store._explained():
+    with pytest.raises(StoreError) as caught, explained(path):
         raise sqlite3.OperationalError("Could not decode to UTF-8 column 'note' with text 'SECRET'")
     assert "column 'note'; it is damaged" in str(caught.value)
     assert "SECRET" not in str(caught.value)
@@ -367,11 +385,7 @@ def test_a_text_that_cannot_be_decoded_is_not_shown(path: Path) -> None:
 )
 def test_each_error_of_the_system_has_its_next_step(path: Path, number: int, advice: str) -> None:
     said = os.strerror(number)
-    with (
-        SqliteStore(str(path)) as store,
-        pytest.raises(StoreError, match=f"store {path}: {said}; .*{advice}"),
-        store._explained(),
-    ):
+    with pytest.raises(StoreError, match=f"store {path}: {said}; .*{advice}"), explained(path):
         raise OSError(number, said)
 
 
@@ -433,7 +447,7 @@ def test_who_begins_to_write_has_the_lock_at_once(filled: Path) -> None:
 def test_one_that_is_taken_away_is_not_made_again(filled: Path) -> None:
     with open_store(str(filled)) as store, concurrent.futures.ThreadPoolExecutor(1) as pool:
         filled.unlink()
-        with pytest.raises(StoreError, match="unable to open"):
+        with pytest.raises(StoreError, match="was removed or replaced"):
             pool.submit(store.enrollments).result()
     assert not filled.exists()
 
@@ -441,13 +455,14 @@ def test_one_that_is_taken_away_is_not_made_again(filled: Path) -> None:
 def test_a_full_disk_says_so_and_writes_nothing(path: Path, make: MakeRevision) -> None:
     with SqliteStore(str(path)) as store:
         (first,) = store.put(make("a"))
-        pages = schema.pragma(store._connection(), "page_count")
-        schema.pragma(store._connection(), f"max_page_count = {pages}")
+        connection = store._connections.writer().connection
+        pages = schema.pragma(connection, "page_count")
+        schema.pragma(connection, f"max_page_count = {pages}")
         with pytest.raises(StoreError, match=r"full.*make room") as caught:
             store.put(first.moved(State.REQUESTED), make("b", certificate=bytes(100_000)))
         assert str(path) in str(caught.value)
         assert [enrollment.revisions for enrollment in store.enrollments()] == [(first,)]
-        schema.pragma(store._connection(), "max_page_count = 1000000")
+        schema.pragma(connection, "max_page_count = 1000000")
         store.put(first.moved(State.REQUESTED))
 
 
@@ -456,6 +471,8 @@ def test_a_reader_finds_nothing_where_there_is_nothing(path: Path, make: MakeRev
     with open_store(str(missing), read_only=True) as reader:
         assert reader.enrollments() == []
         assert reader.enrollment("redtrust", "www").revisions == ()
+        assert reader.names("redtrust") == []
+        assert list(reader.find("redtrust", states=[State.INTENDED])) == []
         assert list(path.parent.iterdir()) == []
         with open_store(str(missing)) as store:
             stored = store.put(make())
@@ -506,4 +523,4 @@ def test_a_reader_cannot_write(filled: Path, make: MakeRevision) -> None:
             with pytest.raises(StoreError, match="read only"):
                 call()
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
-            reader._connection().execute("DELETE FROM revisions")
+            reading(reader).execute("DELETE FROM revisions")

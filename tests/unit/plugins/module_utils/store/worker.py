@@ -78,7 +78,8 @@ def renew(path: str, name: str) -> None:
 def die_in_put(path: str, name: str) -> None:
     """Die after all writes, before the commit."""
     with SqliteStore(path) as store:
-        store._connection().set_trace_callback(lambda statement: _die() if statement == "COMMIT" else None)
+        connection = store._connections.writer().connection
+        connection.set_trace_callback(lambda statement: _die() if statement == "COMMIT" else None)
         store.put(_intent(name))
 
 

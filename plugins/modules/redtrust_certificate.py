@@ -1,0 +1,394 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make sure that certificates are there: request, sign, upload and renew them in one pass."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redtrust_certificate
+short_description: Make sure that certificates are issued and renewed
+version_added: 0.5.0
+description:
+  - Takes each certificate of a list the whole way in one task.
+    The module requests a key pair and a CSR from Redtrust, has the signer sign the CSR, checks the certificate, uploads
+    it, and writes its files.
+    It renews a certificate that is due.
+  - A certificate that is in use, is as its entry says, and is not due, is left alone.
+    Nothing is sent for it.
+  - Does what M(redtrust.certificate_enroll.redtrust_csr) or M(redtrust.certificate_enroll.redtrust_renew),
+    M(redtrust.certificate_enroll.redtrust_sign) and M(redtrust.certificate_enroll.redtrust_finalize) do one after the
+    other, and keeps the same records.
+    So a run that died half-way is continued by this module or by those.
+    Use those if your own tasks sign.
+  - Each certificate goes its way alone, several at the same time.
+    The first is in use after seconds, and one that fails does not stop the others.
+  - A signer may answer "not yet".
+    The request then waits, and the next run hands it to the signer again.
+  - Before it requests a key, the module checks the signer as if it had to sign now, O(directory), and the whole list.
+  - Several runs may work on the same list at the same time.
+    They share it, a few certificates at a time.
+author:
+  - The redtrust.certificate_enroll authors (@redtrust-partners)
+extends_documentation_fragment:
+  - redtrust.certificate_enroll.attributes
+  - redtrust.certificate_enroll.attributes.actiongroup_redtrust
+  - redtrust.certificate_enroll.connection
+  - redtrust.certificate_enroll.store
+  - redtrust.certificate_enroll.batch
+  - redtrust.certificate_enroll.certificates.renewed
+  - redtrust.certificate_enroll.lists
+  - redtrust.certificate_enroll.lists.defaults
+  - redtrust.certificate_enroll.signers
+  - redtrust.certificate_enroll.upload
+  - ansible.builtin.files
+options:
+  certificates:
+    description:
+      - The certificates that should be there.
+        Without this option and O(certificates_file), the module renews all certificates of O(service) in the store that
+        are due, and completes those that are on their way.
+      - An entry without C(dn) is only renewed.
+      - An entry with a certificate or a thumbprint that the store does not know is adopted.
+    type: list
+    elements: dict
+  renew_before:
+    description:
+      - How long before its end a certificate is due for renewal.
+        The value is a duration in years of 365 days, weeks, days, hours, minutes and seconds, in that order, such as
+        V(30d), V(12h) or V(1d12h), or a share of the whole life such as V(33%).
+        With V(never) no certificate is due.
+      - The default is the smaller of 30 days and a third of the certificate's life.
+        A certificate of one year is due 30 days before its end, and one of 47 days is due 15 days and 16 hours before
+        its end.
+      - If a value leaves a certificate less than a tenth of its life, the module uses that third instead, with a
+        warning.
+        So a certificate that was just issued is never due, even if its life is short.
+      - The time by which the CA backdates a certificate does not count as life.
+    type: str
+  renew_only:
+    description:
+      - Only renew certificates, and request no first certificate.
+        The fields of an entry then only describe a certificate to adopt.
+        They are not compared with the certificate in use.
+    type: bool
+    default: false
+  force:
+    description:
+      - Request another certificate even though nothing calls for it.
+        It happens in every run, so set it for one run only.
+    type: bool
+    default: false
+  end_session:
+    description:
+      - Whether to end the session at the end, at the server and on disk.
+        V(failure) ends it if a certificate failed.
+      - A session that O(session_key) keeps in the store is left to other jobs.
+    type: str
+    choices: [always, failure, never]
+    default: never
+  progress_path:
+    description:
+      - Path of a file for the progress, as one line of text that is replaced at most once a second.
+        The module shows it by itself if Ansible runs the task on its own machine.
+    type: path
+seealso:
+  - module: redtrust.certificate_enroll.redtrust_csr
+  - module: redtrust.certificate_enroll.redtrust_enrollment_info
+notes:
+  - While the module works, Ansible shows its progress about twice a minute, if the task runs on Ansible's own machine
+    (C(connection=local)).
+"""
+
+EXAMPLES = r"""
+- name: Certificates for two people, renewed when they are due
+  redtrust.certificate_enroll.redtrust_certificate:
+    host: redtrust.example.com
+    api_version: "4.42"
+    username: enroll
+    password: "{{ redtrust_password }}"
+    signer: local_ca
+    local_ca:
+      certificate_path: /etc/pki/ca/ca.pem
+      private_key_path: /etc/pki/ca/ca.key
+      validity: 90d
+    certificate_defaults:
+      provider: CA_EXAMPLE
+    certificates:
+      - name: ana-garcia
+        dn: {cn: Ana Garcia Lopez, serialNumber: IDCES-12345678Z, c: ES}
+      - name: jordi-puig
+        dn: {cn: Jordi Puig Serra, serialNumber: IDCES-87654321X, c: ES}
+
+- name: A hundred thousand certificates from a file
+  redtrust.certificate_enroll.redtrust_certificate:
+    host: redtrust.example.com
+    certificates_file: /srv/enrollment/people.jsonl
+    signer: command
+    command:
+      argv: [/usr/local/bin/ask-our-ca]
+    workers: 32
+
+- name: Renew all certificates that are due
+  redtrust.certificate_enroll.redtrust_certificate:
+    host: redtrust.example.com
+    signer: command
+    command:
+      argv: [/usr/local/bin/ask-our-ca]
+    renew_before: 20d
+"""
+
+RETURN = r"""
+certificates:
+  description:
+    - The results of the certificates that O(results) chooses, in the order of the list, or by name if there is none.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the enrollment.
+      type: str
+      returned: always
+      sample: ana-garcia
+    action:
+      description:
+        - The action of the module, or in check mode the action that it would take.
+          V(issue), V(replace) and V(renew) request a certificate, V(finalize) completes one that was on its way, and
+          V(adopt) takes over the record of one that is in use.
+          V(wait) means that the signer is not done yet, V(write) that only files were written, and V(none) that nothing
+          was done.
+      type: str
+      returned: always
+      sample: issue
+    reason:
+      description: Why, in words.
+      type: str
+      returned: always
+      sample: not in the store yet
+    changed:
+      description: Whether the module changed anything for this certificate.
+      type: bool
+      returned: always
+    failed:
+      description: Whether this certificate failed.
+      type: bool
+      returned: always
+    msg:
+      description: The failure, in words for a person.
+      type: str
+      returned: when RV(certificates[].failed) is V(true)
+    error:
+      description:
+        - Details of the error beside RV(certificates[].msg).
+        - C(type) is the kind of error.
+          An error of the service also has C(step), C(url) without its query, C(status) (the HTTP status), C(error_code)
+          and C(service_message) as the server gave them.
+        - An unexpected error is V(InternalError), with the kind of C(exception), the C(place) in the collection and a
+          C(trace) of files, lines and functions.
+          Only this certificate fails with it.
+      type: dict
+      returned: when RV(certificates[].failed) is V(true)
+    state:
+      description:
+        - The state of the revision.
+          One of V(intended), V(requested), V(signing), V(issued), V(finalized), V(superseded), V(create_unknown),
+          V(rejected) or V(abandoned).
+      type: str
+      returned: when the enrollment is known
+      sample: finalized
+    revision:
+      description: The number of the revision; 1 is the first certificate, each renewal adds one.
+      type: int
+      returned: when the enrollment is known
+      sample: 1
+    thumbprint:
+      description: The SHA-1 of the certificate in DER as 40 upper-case hex digits, as Windows shows it.
+      type: str
+      returned: when there is a certificate
+      sample: 4B1D3F6A0C0E5F2E7A9B8C7D6E5F4A3B2C1D0E9F
+    not_valid_before:
+      description: The beginning of the certificate's validity, in UTC (ISO 8601).
+      type: str
+      returned: when there is a certificate
+      sample: "2026-01-31T12:00:00Z"
+    not_valid_after:
+      description: The end of the certificate's validity, in UTC (ISO 8601).
+      type: str
+      returned: when there is a certificate
+      sample: "2027-01-31T12:00:00Z"
+    waiting_since:
+      description: The time since when the certificate is pending, or at the signer, in UTC (ISO 8601).
+      type: str
+      returned: when the certificate is pending
+      sample: "2026-01-31T12:00:00Z"
+    dn:
+      description: The distinguished name of the request, in order.
+      type: list
+      elements: dict
+      returned: when the enrollment is known
+      sample: [{attribute: cn, value: Ana Garcia Lopez}]
+    path:
+      description: Path of the file with the certificate.
+      type: str
+      returned: when O(directory) is set and there is a certificate in use
+      sample: /etc/pki/redtrust/ana-garcia.pem
+    chain_path:
+      description: Path of the file with the chain.
+      type: str
+      returned: when O(directory) is set and the certificate in use has a chain
+      sample: /etc/pki/redtrust/ana-garcia-chain.pem
+    backup_files:
+      description: Paths of the copies of replaced files.
+      type: list
+      elements: str
+      returned: when O(backup) is V(true) and a file was replaced
+stopped:
+  description:
+    - Why the module stopped asking the server, or V(none) if it did not stop.
+      Either the server did not answer three times in a row, or there is no session.
+      It is no use to begin another list then.
+  returned: always
+  type: str
+  sample: null
+summary:
+  description:
+    - How many certificates had each action, how many C(failed), and how many others were C(not_tried) because the
+      server is down.
+  returned: always
+  type: dict
+  sample: {issue: 1, none: 41}
+changed_names:
+  description: The names of the certificates that were uploaded or written to a file, as they were done.
+  returned: always
+  type: list
+  elements: str
+  sample: [ana-garcia]
+failed_names:
+  description: The names of the certificates that failed, as they did.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+report:
+  description:
+    - What became of the list, in lines for a person.
+      In check mode, what would be done, and why.
+  returned: always
+  type: list
+  elements: str
+  sample: ["42 certificates: 1 issued, 41 unchanged, 0 failed"]
+session_ended:
+  description: Whether the module ended the session, or found none to end, because of O(end_session).
+  returned: always
+  type: bool
+  sample: false
+"""
+
+from ..module_utils._enroll.api import CertificateStep, FinalizeStep, RenewStep, RequestStep, SignStep, Steps
+from ..module_utils._errors import RedtrustError
+from ..module_utils._module.api import (
+    CERTIFICATE,
+    SIGNER,
+    SIGNER_REQUIRED_IF,
+    UPLOAD,
+    Context,
+    Report,
+    Result,
+    Results,
+    Spec,
+    build_signer,
+    certificate_items,
+    finished_by,
+    listed,
+    listed_spec,
+    run,
+)
+from ..module_utils._session.api import Session
+from ..module_utils._signers.api import Signer
+
+
+def work(context: Context) -> Result:
+    """Make sure that the certificates are there."""
+    params = context.params
+    signer = build_signer(params, context.now())
+    signer.check(context.now())
+    finish = finished_by(context)
+    entries = listed(params, CERTIFICATE, context.register)
+    items = certificate_items(entries, context.names, params)
+    session = context.session()
+    results = Results(
+        params["results"],
+        default="changed",
+        report=Report(signer=params["signer"], check_mode=context.check_mode),
+        expected=None if entries is None else len(entries),
+        diffs=context.wants_diff,
+    )
+    step = _step(context, session, signer, tells_why_not=results.has_unchanged)
+    context.batch(step, items, results, finish)
+    failed = bool(results.report.failed_names)
+    return results.result(
+        warnings=signer.warnings,
+        changed_names=results.report.changed_names,
+        failed_names=results.report.failed_names,
+        report=results.report.lines(results.total),
+        session_ended=_ends(params, failed=failed) and _end(context, session),
+    )
+
+
+def _step(context: Context, session: Session, signer: Signer, *, tells_why_not: bool) -> CertificateStep:
+    store, client, params, now = context.store, context.client, context.params, context.now
+    return CertificateStep(
+        store,
+        Steps(
+            RequestStep(store, client, session, register=context.register, now=now),
+            RenewStep(store, client, session, register=context.register, now=now),
+            SignStep(store, signer, now=now, at_once=context.limits.workers),
+            FinalizeStep(
+                store,
+                client,
+                session,
+                subject_match=params["subject_match"],
+                encoding=params["upload_format"],
+                now=now,
+            ),
+        ),
+        now=now,
+        tells_why_not=tells_why_not,
+    )
+
+
+def _ends(params: dict[str, object], *, failed: bool) -> bool:
+    """Return whether this run ends the session: only one that is of this job alone."""
+    wanted = params["end_session"]
+    return not params["session_key"] and (wanted == "always" or (wanted == "failure" and failed))
+
+
+def _end(context: Context, session: Session) -> bool:
+    """End the session. Without an answer it ends by itself, so this is no failure of the certificates."""
+    if context.check_mode:
+        return False
+    try:
+        session.close()
+    except RedtrustError as exc:
+        context.module.warn(f"the session is not ended, it ends by itself: {exc}")
+        return False
+    return True
+
+
+def main() -> None:
+    """Run the module."""
+    own: Spec = {
+        "certificate_defaults": {"type": "dict", "default": {}},
+        "renew_before": {"type": "str"},
+        "renew_only": {"type": "bool", "default": False},
+        "force": {"type": "bool", "default": False},
+        "end_session": {"type": "str", "choices": ["always", "failure", "never"], "default": "never"},
+        "progress_path": {"type": "path"},
+    }
+    run({**listed_spec(), **SIGNER, **UPLOAD, **own}, work, required_if=SIGNER_REQUIRED_IF, add_file_common_args=True)
+
+
+if __name__ == "__main__":
+    main()
