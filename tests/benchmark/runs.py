@@ -9,6 +9,7 @@ import collections.abc as c
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -16,6 +17,8 @@ from pathlib import Path
 from ansible_collections.redtrust.certificate_enroll.tests.benchmark.figures import Run
 
 PATIENCE_SECONDS = 3600
+# The unit of the peak memory differs.
+_OF_A_MB = 1024 * 1024 if sys.platform == "darwin" else 1024
 _LAST_CHARACTERS = 1000
 
 
@@ -53,7 +56,7 @@ def run(command: c.Sequence[str], environment: c.Mapping[str, str], log: Path, *
     if process.returncode and not may_fail:
         last = log.read_text(encoding="utf-8", errors="replace")[-_LAST_CHARACTERS:]
         raise BenchmarkError(f"{Path(command[-1]).name} ended with status {process.returncode}, see {log}:\n{last}")
-    return Run(ended - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, process.returncode)
+    return Run(ended - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / _OF_A_MB, process.returncode)
 
 
 def alternate(times: int, *sides: c.Callable[[], Run]) -> list[list[Run]]:

@@ -97,6 +97,7 @@ class World:
             "ANSIBLE_COLLECTIONS_PATH": str(workshop.TREE),
             "ANSIBLE_CONFIG": str(self.directory / "ansible.cfg"),
             "ANSIBLE_HOME": str(self.directory / "ansible"),
+            "ANSIBLE_REMOTE_TMP": str(self.directory / "ansible" / "tmp"),
         }
 
     def slowly(self) -> dict[str, str] | None:
@@ -126,10 +127,10 @@ class World:
         """Make a list of certificates."""
         return self._fleet(count)
 
-    def fleet_of(self, count: int) -> tuple[Path, Path]:
-        """Make a list of certificates, and a store in which each is in use and none is due."""
+    def fleet_of(self, count: int, *, formats: bool = False) -> tuple[Path, Path]:
+        """Make a list of certificates, perhaps in each format, and a store in which each is in use and none is due."""
         store = self.new("store") / "store.sqlite3"
-        return self._fleet(count, "--store", str(store)), store
+        return self._fleet(count, "--store", str(store), *(["--formats"] if formats else [])), store
 
     def _fleet(self, count: int, *more: str) -> Path:
         path = self.new("list.jsonl")
@@ -159,6 +160,7 @@ class World:
         workers: int | None = None,
         environment: c.Mapping[str, str] | None = None,
         may_fail: bool = False,
+        results: str = "",
     ) -> Run:
         """Run a playbook of the folder ``plays``. Without ``store`` the store is a new one."""
         facts = server.facts if server else {}
@@ -174,8 +176,9 @@ class World:
                 "private_key_path": str(self.directory / "ca.key"),
             },
             "benchmark_list": str(entries),
-            "benchmark_variables": str(entries.with_suffix(".json")) if entries else "",
+            "benchmark_variables": str(entries.with_suffix(fleet.VARIABLES)) if entries else "",
             "benchmark_workers": workers or self.workers,
+            "benchmark_results": results,
         }
         log = self.new(f"{name}.log")
         given = self.new("variables.json")

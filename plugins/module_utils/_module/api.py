@@ -35,7 +35,7 @@ if t.TYPE_CHECKING:
     from .role import RoleOutcome, StepResult, facts_of, outcome_of
     from .role_steps import ready_of, refusal_of
     from .run import run
-    from .selection import SELECTION, Selection
+    from .selection import SELECTION, SELECTION_RULES, Counts, Selection
     from .signer import SIGNER, SIGNER_REQUIRED_IF, build_signer
     from .specs import CONNECTION, SIGN_IN, STORE, UPLOAD, Spec
     from .yaml_values import check_values
@@ -48,6 +48,7 @@ __all__ = [
     "RENEWED",
     "REQUESTED",
     "SELECTION",
+    "SELECTION_RULES",
     "SIGNER",
     "SIGNER_REQUIRED_IF",
     "SIGN_IN",
@@ -55,6 +56,7 @@ __all__ = [
     "UPLOAD",
     "Connection",
     "Context",
+    "Counts",
     "Report",
     "Result",
     "Results",
@@ -87,13 +89,7 @@ __all__ = [
 
 _HOMES = {
     "context": ("Context",),
-    "entry_specs": (
-        "CERTIFICATE",
-        "FINALIZED",
-        "NAMED",
-        "RENEWED",
-        "REQUESTED",
-    ),
+    "entry_specs": ("CERTIFICATE", "FINALIZED", "NAMED", "RENEWED", "REQUESTED"),
     "files": ("finished_by",),
     "items": (
         "certificate_items",
@@ -107,44 +103,15 @@ _HOMES = {
         "settle_items",
         "sign_items",
     ),
-    "options": (
-        "Connection",
-        "Server",
-    ),
+    "options": ("Connection", "Server"),
     "report": ("Report",),
-    "results": (
-        "Result",
-        "Results",
-        "enrollment_facts",
-        "error_facts",
-    ),
-    "role": (
-        "RoleOutcome",
-        "StepResult",
-        "facts_of",
-        "outcome_of",
-    ),
-    "role_steps": (
-        "ready_of",
-        "refusal_of",
-    ),
+    "results": ("Result", "Results", "enrollment_facts", "error_facts"),
+    "role": ("RoleOutcome", "StepResult", "facts_of", "outcome_of"),
+    "role_steps": ("ready_of", "refusal_of"),
     "run": ("run",),
-    "selection": (
-        "SELECTION",
-        "Selection",
-    ),
-    "signer": (
-        "SIGNER",
-        "SIGNER_REQUIRED_IF",
-        "build_signer",
-    ),
-    "specs": (
-        "CONNECTION",
-        "SIGN_IN",
-        "STORE",
-        "UPLOAD",
-        "Spec",
-    ),
+    "selection": ("SELECTION", "SELECTION_RULES", "Counts", "Selection"),
+    "signer": ("SIGNER", "SIGNER_REQUIRED_IF", "build_signer"),
+    "specs": ("CONNECTION", "SIGN_IN", "STORE", "UPLOAD", "Spec"),
     "yaml_values": ("check_values",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
