@@ -31,6 +31,11 @@ options:
       - The guide C(docs/lists.md) of the collection shows examples of all formats.
     type: path
     version_added: 0.4.0
+"""
+
+    # for the modules of which an entry has more than a name
+    DEFAULTS = r"""
+options:
   certificate_defaults:
     description:
       - Options that the entries of O(certificates) or O(certificates_file) have in common, such as C(provider).

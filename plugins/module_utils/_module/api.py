@@ -26,7 +26,7 @@ from .results import Result, Results, enrollment_facts, error_facts
 from .role import RoleOutcome, StepResult, facts_of, outcome_of
 from .role_steps import ready_of, refusal_of
 from .run import run
-from .selection import SELECTION, Selection
+from .selection import SELECTION, SELECTION_RULES, Counts, Selection
 from .signer import SIGNER, SIGNER_REQUIRED_IF, build_signer
 from .specs import CONNECTION, SIGN_IN, STORE, UPLOAD, Spec
 from .yaml_values import check_values
@@ -39,6 +39,7 @@ __all__ = [
     "RENEWED",
     "REQUESTED",
     "SELECTION",
+    "SELECTION_RULES",
     "SIGNER",
     "SIGNER_REQUIRED_IF",
     "SIGN_IN",
@@ -46,6 +47,7 @@ __all__ = [
     "UPLOAD",
     "Connection",
     "Context",
+    "Counts",
     "Report",
     "Result",
     "Results",
