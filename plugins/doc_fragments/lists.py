@@ -33,6 +33,7 @@ options:
     version_added: 0.5.0
 """
 
+    # for the modules of which an entry has more than a name
     DEFAULTS = r"""
 options:
   certificate_defaults:

@@ -135,6 +135,10 @@ _value:
           It is empty if nothing failed.
       type: str
       returned: always
+    session_ended:
+      description: Whether M(redtrust.certificate_enroll.redtrust_certificate) ended the session.
+      type: bool
+      returned: always
 """
 
 import typing as t

@@ -333,7 +333,8 @@ def work(context: Context) -> Result:
         expected=None if entries is None else len(entries),
         diffs=context.wants_diff,
     )
-    context.batch(_step(context, session, signer), items, results, finish)
+    step = _step(context, session, signer, tells_why_not=results.has_unchanged)
+    context.batch(step, items, results, finish)
     failed = bool(results.report.failed_names)
     return results.result(
         warnings=signer.warnings,
@@ -344,7 +345,7 @@ def work(context: Context) -> Result:
     )
 
 
-def _step(context: Context, session: Session, signer: Signer) -> CertificateStep:
+def _step(context: Context, session: Session, signer: Signer, *, tells_why_not: bool) -> CertificateStep:
     store, client, params, now = context.store, context.client, context.params, context.now
     return CertificateStep(
         store,
@@ -362,6 +363,7 @@ def _step(context: Context, session: Session, signer: Signer) -> CertificateStep
             ),
         ),
         now=now,
+        tells_why_not=tells_why_not,
     )
 
 

@@ -50,6 +50,8 @@ ROLES = ("issue", "renew")
 # Allowed differences between the argument specs of these two roles, apart from the prefix, with the reason.
 SPEC_MAY_DIFFER = {
     "certificates.description": "the role renew looks at certificates that are there",
+    "certificates_file.description": "the role renew looks at certificates that are there",
+    "results_all.description": "the role renew takes the whole store without a list",
     "certificates.name.description": "the role renew takes the name of an enrollment that is there",
     "certificates.dn.description": "an adopted certificate has a subject already",
     "certificates.provider.description": "only an adopted certificate needs one",
@@ -57,6 +59,7 @@ SPEC_MAY_DIFFER = {
 }
 SPEC_OF_SOME = {
     "before": "only a renewal is due at a time",
+    "renew_before": "the role issue need not renew",
     "force": "a renewal of everything makes sense, a new request for everything does not",
     "certificate_defaults": "a renewal takes the parameters of the earlier request",
     "certificates.renew_before": "only a renewal is due at a time",

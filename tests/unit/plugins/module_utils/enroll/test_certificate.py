@@ -58,6 +58,15 @@ class TestOnePass:
         assert again.reason.startswith("due from ")
         assert world.transport.steps() == steps == ["login", "create", "finalize"]
 
+    def test_of_one_that_needs_nothing_no_reason_need_be_told(self, world: World) -> None:
+        world.tells_why_not = False
+        assert world.certificate().reason == "not in the store yet"
+        outcome = world.certificate()
+        assert (outcome.action, outcome.changed, outcome.error) == ("none", False, None)
+        assert (outcome.reason, outcome.in_use) == ("in use as asked for, and not due", world.enrollment().current)
+        assert world.certificate(force=True).action == "replace"
+        assert world.certificate(LONGER).action == "replace"
+
     def test_four_writes_do(self, world: World) -> None:
         world.certificate()
         assert world.writes == ["intended", "signing", "issued", "finalized"]
