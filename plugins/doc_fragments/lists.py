@@ -30,7 +30,7 @@ options:
         Each message names the line.
       - The guide C(docs/lists.md) of the collection shows examples of all formats.
     type: path
-    version_added: 0.4.0
+    version_added: 0.5.0
 """
 
     # for the modules of which an entry has more than a name
@@ -42,5 +42,6 @@ options:
         The option of an entry wins.
       - An option is taken or replaced as a whole, so the C(dn) of an entry does not keep attributes of this one.
     type: dict
-    version_added: 0.4.0
+    default: {}
+    version_added: 0.5.0
 """

@@ -18,7 +18,11 @@ def main() -> int:
     sys.path.insert(0, str(workshop.TREE))
     from ansible_collections.redtrust.certificate_enroll.tests.benchmark import command
 
-    return command.main()
+    try:
+        return command.main()
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

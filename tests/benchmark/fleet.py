@@ -31,7 +31,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 
 SERVICE = "benchmark"
-VARIABLES = ".variables.json"
+INVENTORY = ".inventory"
 # A key of this type costs the server 20 microseconds, so none has to be made beforehand. RSA 2048 costs 35 ms.
 DEFAULTS: t.Mapping[str, t.Any] = {
     "provider": "CA_DEMO",
@@ -60,11 +60,14 @@ def entry(number: int) -> dict[str, t.Any]:
 
 
 def write_lists(entries: t.Sequence[Entry], path: Path) -> None:
-    """Write the list as JSON Lines with all fields, and as variables of the role beside it."""
+    """Write the list as JSON Lines with all fields, and beside it as variables of an inventory."""
     lines = (json.dumps({**one, **DEFAULTS}) for one in entries)
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     variables = {"issue_certificates": entries, "issue_certificate_defaults": DEFAULTS}
-    path.with_suffix(VARIABLES).write_text(json.dumps(variables), encoding="utf-8")
+    inventory = path.with_suffix(INVENTORY)
+    (inventory / "group_vars").mkdir(parents=True)
+    (inventory / "hosts").write_text("localhost ansible_connection=local\n", encoding="utf-8")
+    (inventory / "group_vars" / "all.json").write_text(json.dumps(variables), encoding="utf-8")
 
 
 def write_formats(entries: t.Sequence[Entry], path: Path) -> None:
@@ -120,7 +123,7 @@ def main() -> None:
     """Make the files that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", type=int)
-    parser.add_argument("--list", type=Path, required=True, help="a .jsonl; the variables are beside it")
+    parser.add_argument("--list", type=Path, required=True, help="a .jsonl; an inventory is beside it")
     parser.add_argument("--formats", action="store_true", help="write the other formats beside it too")
     parser.add_argument("--store", type=Path)
     options = parser.parse_args()

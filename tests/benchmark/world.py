@@ -32,6 +32,8 @@ from ansible_collections.redtrust.certificate_enroll.tests.benchmark.runs import
 
 HERE = Path(__file__).resolve().parent
 PLAYS = HERE / "plays"
+# The plays that take the list from the variables of an inventory.
+IN_VARIABLES = ("role", "variables")
 FSYNC_MILLISECONDS = 5
 # Ansible looks for no other settings. To find out which Python a host has would cost it more than a module does.
 _SETTINGS = """
@@ -176,14 +178,16 @@ class World:
                 "private_key_path": str(self.directory / "ca.key"),
             },
             "benchmark_list": str(entries),
-            "benchmark_variables": str(entries.with_suffix(fleet.VARIABLES)) if entries else "",
             "benchmark_workers": workers or self.workers,
             "benchmark_results": results,
         }
         log = self.new(f"{name}.log")
         given = self.new("variables.json")
         given.write_text(json.dumps(variables), encoding="utf-8")
-        command = [sys.executable, "-m", "ansible", "playbook", "--extra-vars", f"@{given}", str(PLAYS / f"{name}.yml")]
+        places = ["--extra-vars", f"@{given}", str(PLAYS / f"{name}.yml")]
+        if entries and name in IN_VARIABLES:
+            places += ["--inventory", str(entries.with_suffix(fleet.INVENTORY) / "hosts")]
+        command = [sys.executable, "-m", "ansible", "playbook", *places]
         return run(command, {**self.environment(), **(environment or {})}, log, may_fail=may_fail)
 
 

@@ -149,7 +149,7 @@ def test_the_store_has_what_the_list_asks_for(tmp_path: Path) -> None:
     fleet.write_lists(entries, tmp_path / "list.jsonl")
     fleet.fill_store(entries, tmp_path / "private" / "store.sqlite3")
     lines = [json.loads(line) for line in (tmp_path / "list.jsonl").read_text(encoding="utf-8").splitlines()]
-    with_defaults = json.loads((tmp_path / "list.variables.json").read_text(encoding="utf-8"))
+    with_defaults = json.loads((tmp_path / "list.inventory" / "group_vars" / "all.json").read_text(encoding="utf-8"))
     assert [
         {**with_defaults["issue_certificate_defaults"], **one} for one in with_defaults["issue_certificates"]
     ] == lines

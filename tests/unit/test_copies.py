@@ -24,20 +24,26 @@ ROOT = Path(__file__).resolve().parents[2]
 RUN = 12
 COLLECTION = "redtrust.certificate_enroll"
 
-STEPS = ("redtrust_csr", "redtrust_finalize", "redtrust_renew", "redtrust_sign")
-# Allowed differences between the RETURN blocks of these four modules, with the reason.
+STEPS = ("redtrust_certificate", "redtrust_csr", "redtrust_finalize", "redtrust_renew", "redtrust_sign")
+# Allowed differences between the RETURN blocks of these five modules, with the reason.
 RETURN_MAY_DIFFER = {
     "certificates.action.description": "each step has actions of its own",
     "certificates.action.sample": "each step has actions of its own",
     "certificates.reason.sample": "the reason belongs to the action",
     "certificates.state.sample": "each step ends in a state of its own",
+    "certificates.waiting_since.version_added": "redtrust_certificate is newer",
+    "stopped.version_added": "redtrust_certificate is newer",
     "summary.sample": "each step has actions of its own",
 }
 RETURN_OF_SOME = {
     "certificates.csr": "there is none any more when a certificate is uploaded",
-    "certificates.path": "only redtrust_finalize writes files",
-    "certificates.chain_path": "only redtrust_finalize writes files",
-    "certificates.backup_files": "only redtrust_finalize writes files",
+    "certificates.path": "a request and a signature write no files",
+    "certificates.chain_path": "a request and a signature write no files",
+    "certificates.backup_files": "a request and a signature write no files",
+    "changed_names": "only redtrust_certificate sums up",
+    "failed_names": "only redtrust_certificate sums up",
+    "report": "only redtrust_certificate sums up",
+    "session_ended": "only redtrust_certificate ends the session",
 }
 
 ROLES = ("issue", "renew")

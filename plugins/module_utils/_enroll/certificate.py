@@ -100,7 +100,10 @@ class CertificateStep(Step[CertificateItem, Way]):
         is_known = enrollment.pending is not None or enrollment.current is not None
         if item.spec is None or (not is_known and item.renewal.adopted is not None):
             if not is_known and item.renewal.adopted is None:
-                raise PolicyError("there is no certificate to renew, and no dn to request a first one with")
+                raise PolicyError(
+                    "there is no certificate to renew; the module requests a first one if the entry has a dn and "
+                    "renew_only is not set"
+                )
             return self._steps.renew.plan(item.renewal, enrollment)
         asked = self._steps.request.plan(RequestItem(item.spec, item.renewal.force), enrollment)
         if asked.decision is not None or enrollment.pending is not None or item.renewal.renew_before.never:

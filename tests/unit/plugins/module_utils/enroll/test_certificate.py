@@ -112,7 +112,10 @@ class TestOnePass:
     def test_one_that_nobody_knows_cannot_be_renewed(self, world: World) -> None:
         outcome = world.certificate(None)
         assert kind(outcome) is PolicyError
-        assert str(outcome.error) == "there is no certificate to renew, and no dn to request a first one with"
+        assert str(outcome.error) == (
+            "there is no certificate to renew; the module requests a first one if the entry has a dn and renew_only is "
+            "not set"
+        )
         assert world.transport.steps() == []
 
     def test_warnings_of_all_steps_are_told(self, world: World) -> None:
