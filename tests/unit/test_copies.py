@@ -49,7 +49,6 @@ RETURN_OF_SOME = {
 ROLES = ("issue", "renew")
 # Allowed differences between the argument specs of these two roles, apart from the prefix, with the reason.
 SPEC_MAY_DIFFER = {
-    "certificates.description": "the role renew looks at certificates that are there",
     "certificates_file.description": "the role renew looks at certificates that are there",
     "results_all.description": "the role renew takes the whole store without a list",
 }
