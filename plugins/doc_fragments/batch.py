@@ -31,8 +31,8 @@ options:
       - Which results the module returns.
         V(all) is one for each certificate, V(changed) those that changed or failed, and V(failed) those that failed.
       - The default is V(all), and V(changed) for M(redtrust.certificate_enroll.redtrust_certificate).
-        If the task fails, the default is V(failed), so that the output of Ansible shows the failures and not
-        thousands of other results.
+        If the task fails, the default is V(failed), so that the output of Ansible shows the failures and not thousands
+        of other results.
         Set it if you go on with the results of a task that failed.
       - RV(ignore:summary) counts all certificates in any case.
       - Can also be set with the environment variable E(REDTRUST_RESULTS).

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documentation of an entry of ``certificates`` for a request or a renewal."""
+"""Documentation of an entry of ``certificates`` for a request, a renewal, or both."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ request_code:
   type: str
 """
 
-_REQUESTED = r"""
+_NAME = r"""
 name:
   description:
     - The name of the enrollment, unique for each O(service).
@@ -80,6 +80,9 @@ name:
       Quote a name that is a number.
   type: str
   required: true
+"""
+
+_REQUESTED = r"""
 force:
   description:
     - Request a new certificate even though nothing calls for it, or although the CA rejected the last request.
@@ -89,13 +92,16 @@ force:
   default: false
 """
 
-_RENEWED = r"""
+_KNOWN_NAME = r"""
 name:
   description:
     - The name of the enrollment.
       Quote a name that is a number.
   type: str
   required: true
+"""
+
+_DUE = r"""
 renew_before:
   description: Like O(renew_before), for this certificate.
   type: str
@@ -103,12 +109,14 @@ force:
   description: Like O(force), for this certificate.
   type: bool
   default: false
+"""
+
+_ADOPTED = r"""
 certificate:
   description:
     - The current certificate as PEM, which is adopted.
       If there is a chain, the certificate itself comes first.
-    - This option and those below, except O(certificates[].request_code), have an effect only while the store does not
-      know the enrollment.
+    - EFFECT
   type: str
 certificate_path:
   description:
@@ -122,22 +130,40 @@ thumbprint:
   type: str
 """
 
-# A renewal requires only the name. The other fields are for the adoption of a certificate.
-_FIELDS_OF_RENEWAL = (
-    _FIELDS.replace("  required: true", "  required: false")
-    .replace("  type: raw", "    - The default is the subject of the certificate that is given.\n  type: raw")
-    .replace("represents your CA.", "represents your CA.\n      It is required to adopt a certificate.")
+_ADOPTED_FOR_RENEWAL = _ADOPTED.replace(
+    "EFFECT",
+    """This option and those below, except O(certificates[].request_code), have an effect only while the store does not
+      know the enrollment.""",
+)
+_ADOPTED_ON_THE_WAY = _ADOPTED.replace(
+    "EFFECT",
+    """This option, O(certificates[].certificate_path) and O(certificates[].thumbprint) have an effect only while the
+      store does not know the enrollment.""",
 )
 
+# A renewal requires only the name. The other fields are for the adoption of a certificate.
+_OPTIONAL_FIELDS = _FIELDS.replace("  required: true", "  required: false")
+_FIELDS_OF_RENEWAL = _OPTIONAL_FIELDS.replace(
+    "  type: raw", "    - The default is the subject of the certificate that is given.\n  type: raw"
+).replace("represents your CA.", "represents your CA.\n      It is required to adopt a certificate.")
+_FIELDS_OF_ONE = _OPTIONAL_FIELDS.replace(
+    "  type: raw",
+    """    - A certificate without this option is only renewed, or adopted with the subject of the given certificate.
+  type: raw""",
+).replace("represents your CA.", "represents your CA.\n      It is required to request and to adopt a certificate.")
 
-def _certificates(own: str, fields: str) -> str:
-    suboptions = textwrap.indent(own.lstrip() + fields.lstrip(), " " * 6)
+
+def _certificates(*parts: str) -> str:
+    suboptions = textwrap.indent("".join(part.lstrip() for part in parts), " " * 6)
     return f"options:\n  certificates:\n    suboptions:\n{suboptions}"
 
 
 class ModuleDocFragment:
     """The fragments. The annotations keep the linter of ansible-test from parsing the source of the values."""
 
-    REQUESTED: t.ClassVar[str] = _certificates(_REQUESTED, _FIELDS)
+    REQUESTED: t.ClassVar[str] = _certificates(_NAME, _REQUESTED, _FIELDS)
 
-    RENEWED: t.ClassVar[str] = _certificates(_RENEWED, _FIELDS_OF_RENEWAL)
+    RENEWED: t.ClassVar[str] = _certificates(_KNOWN_NAME, _DUE, _ADOPTED_FOR_RENEWAL, _FIELDS_OF_RENEWAL)
+
+    # requested, renewed or adopted, as it is needed
+    CERTIFICATE: t.ClassVar[str] = _certificates(_NAME, _DUE, _ADOPTED_ON_THE_WAY, _FIELDS_OF_ONE)

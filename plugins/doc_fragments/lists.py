@@ -30,12 +30,18 @@ options:
         Each message names the line.
       - The guide C(docs/lists.md) of the collection shows examples of all formats.
     type: path
-    version_added: 0.4.0
+    version_added: 0.5.0
+"""
+
+    # for the modules of which an entry has more than a name
+    DEFAULTS = r"""
+options:
   certificate_defaults:
     description:
       - Options that the entries of O(certificates) or O(certificates_file) have in common, such as C(provider).
         The option of an entry wins.
       - An option is taken or replaced as a whole, so the C(dn) of an entry does not keep attributes of this one.
     type: dict
-    version_added: 0.4.0
+    default: {}
+    version_added: 0.5.0
 """

@@ -26,15 +26,21 @@ options:
         type: str
         required: true
       signer:
-        description: The signer. It may be empty.
+        description:
+          - The signer.
+            It may be empty.
         type: str
         required: true
       signer_options:
-        description: The options of the signer. They may be empty.
+        description:
+          - The options of the signer.
+            They may be empty.
         type: raw
         required: true
       tasks_file:
-        description: Path of a file with tasks of the caller. It may be empty.
+        description:
+          - Path of a file with tasks of the caller.
+            It may be empty.
         type: str
         required: true
       tasks_found:
@@ -43,7 +49,9 @@ options:
         elements: str
         required: true
       answers_directory:
-        description: Path of a directory for the certificates of those tasks. It may be empty.
+        description:
+          - Path of a directory for the certificates of those tasks.
+            It may be empty.
         type: str
         required: true
       mode:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+import functools
 import hashlib
 import json
 import typing as t
@@ -175,8 +176,23 @@ class CertificateSpec:
         text = json.dumps(self.asked_for(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def is_as(self, other: CertificateSpec) -> bool:
+        """Return whether the two ask for the same; this is fast."""
+        return (
+            self.dn.attributes == other.dn.attributes
+            and self.provider == other.provider
+            and self.key_type == other.key_type
+            and self.key_length == other.key_length
+            and self.hash_type == other.hash_type
+            and self.info == other.info
+            and self.group_ids == other.group_ids
+            and self.subject_alt_name == other.subject_alt_name
+        )
+
     def differences(self, other: CertificateSpec) -> list[str]:
         """Return the names of the parameters in which the two differ, in a fixed order."""
+        if self.is_as(other):
+            return []
         theirs = other.asked_for()
         return [name for name, value in self.asked_for().items() if theirs[name] != value]
 
@@ -285,12 +301,12 @@ class Enrollment:
     name: str
     revisions: tuple[Revision, ...] = ()
 
-    @property
+    @functools.cached_property
     def current(self) -> Revision | None:
         """Return the finalized revision, the one in use."""
         return self._latest(State.FINALIZED)
 
-    @property
+    @functools.cached_property
     def pending(self) -> Revision | None:
         """Return the revision that is on its way."""
         return self._latest(*PENDING)

@@ -37,9 +37,10 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.connection
   - redtrust.certificate_enroll.store
   - redtrust.certificate_enroll.batch
-  - redtrust.certificate_enroll.certificates.renewed
+  - redtrust.certificate_enroll.certificates.certificate
   - redtrust.certificate_enroll.lists
   - redtrust.certificate_enroll.lists.defaults
+  - redtrust.certificate_enroll.renewal
   - redtrust.certificate_enroll.signers
   - redtrust.certificate_enroll.upload
   - ansible.builtin.files
@@ -49,24 +50,12 @@ options:
       - The certificates that should be there.
         Without this option and O(certificates_file), the module renews all certificates of O(service) in the store that
         are due, and completes those that are on their way.
-      - An entry without C(dn) is only renewed.
-      - An entry with a certificate or a thumbprint that the store does not know is adopted.
+      - If C(dn), C(provider) or another field of the request differs from the request of the certificate in use, the
+        certificate is replaced.
+      - An entry with a certificate or a thumbprint is adopted if the store does not know its name.
+        An adopted certificate is only renewed, as long as it is in use.
     type: list
     elements: dict
-  renew_before:
-    description:
-      - How long before its end a certificate is due for renewal.
-        The value is a duration in years of 365 days, weeks, days, hours, minutes and seconds, in that order, such as
-        V(30d), V(12h) or V(1d12h), or a share of the whole life such as V(33%).
-        With V(never) no certificate is due.
-      - The default is the smaller of 30 days and a third of the certificate's life.
-        A certificate of one year is due 30 days before its end, and one of 47 days is due 15 days and 16 hours before
-        its end.
-      - If a value leaves a certificate less than a tenth of its life, the module uses that third instead, with a
-        warning.
-        So a certificate that was just issued is never due, even if its life is short.
-      - The time by which the CA backdates a certificate does not count as life.
-    type: str
   renew_only:
     description:
       - Only renew certificates, and request no first certificate.
@@ -76,14 +65,16 @@ options:
     default: false
   force:
     description:
-      - Request another certificate even though nothing calls for it.
-        It happens in every run, so set it for one run only.
+      - Request another certificate even though nothing calls for it, or although the CA rejected the last request.
+      - It happens in every run, except while a request is on its way, so set it for one run only.
+        A request that waits after a failure or a refused certificate does not wait any longer.
     type: bool
     default: false
   end_session:
     description:
-      - Whether to end the session at the end, at the server and on disk.
-        V(failure) ends it if a certificate failed.
+      - Whether to end the session after the work on the list, at the server and on disk.
+        With V(failure) the module ends it only if a certificate failed.
+        If the module refuses its options or the list, it does not end the session.
       - A session that O(session_key) keeps in the store is left to other jobs.
     type: str
     choices: [always, failure, never]
@@ -91,14 +82,18 @@ options:
   progress_path:
     description:
       - Path of a file for the progress, as one line of text that is replaced at most once a second.
-        The module shows it by itself if Ansible runs the task on its own machine.
+        With this option Ansible does not show the progress.
     type: path
 seealso:
+  - module: redtrust.certificate_enroll.redtrust_token
   - module: redtrust.certificate_enroll.redtrust_csr
+  - module: redtrust.certificate_enroll.redtrust_renew
+  - module: redtrust.certificate_enroll.redtrust_sign
+  - module: redtrust.certificate_enroll.redtrust_finalize
   - module: redtrust.certificate_enroll.redtrust_enrollment_info
 notes:
-  - While the module works, Ansible shows its progress about twice a minute, if the task runs on Ansible's own machine
-    (C(connection=local)).
+  - While the module works on ten certificates or more, Ansible shows its progress about twice a minute.
+    The task must run on Ansible's own machine (C(connection=local)), without C(become) and C(no_log).
 """
 
 EXAMPLES = r"""
@@ -130,6 +125,14 @@ EXAMPLES = r"""
       argv: [/usr/local/bin/ask-our-ca]
     workers: 32
 
+  register: people
+
+- name: Reload the application if it has a new certificate
+  ansible.builtin.service:
+    name: invoices
+    state: reloaded
+  when: "'ana-garcia' in people.changed_names"
+
 - name: Renew all certificates that are due
   redtrust.certificate_enroll.redtrust_certificate:
     host: redtrust.example.com
@@ -142,7 +145,7 @@ EXAMPLES = r"""
 RETURN = r"""
 certificates:
   description:
-    - The results of the certificates that O(results) chooses, in the order of the list, or by name if there is none.
+    - The results of the certificates that O(results) chooses, in the order of the list, or by name without a list.
   returned: always
   type: list
   elements: dict
@@ -229,6 +232,10 @@ certificates:
       elements: dict
       returned: when the enrollment is known
       sample: [{attribute: cn, value: Ana Garcia Lopez}]
+    csr:
+      description: The certificate signing request as PEM, for a CA that your own tasks reach.
+      type: str
+      returned: when the certificate is requested and not signed yet
     path:
       description: Path of the file with the certificate.
       type: str
@@ -260,13 +267,14 @@ summary:
   type: dict
   sample: {issue: 1, none: 41}
 changed_names:
-  description: The names of the certificates that were uploaded or written to a file, as they were done.
+  description:
+    - The names of the certificates that were uploaded or written to a file, in the order in which this happened.
   returned: always
   type: list
   elements: str
   sample: [ana-garcia]
 failed_names:
-  description: The names of the certificates that failed, as they did.
+  description: The names of the certificates that failed, in the order in which this happened.
   returned: always
   type: list
   elements: str
@@ -325,7 +333,8 @@ def work(context: Context) -> Result:
         expected=None if entries is None else len(entries),
         diffs=context.wants_diff,
     )
-    context.batch(_step(context, session, signer), items, results, finish)
+    step = _step(context, session, signer, tells_why_not=results.has_unchanged)
+    context.batch(step, items, results, finish)
     failed = bool(results.report.failed_names)
     return results.result(
         warnings=signer.warnings,
@@ -336,7 +345,7 @@ def work(context: Context) -> Result:
     )
 
 
-def _step(context: Context, session: Session, signer: Signer) -> CertificateStep:
+def _step(context: Context, session: Session, signer: Signer, *, tells_why_not: bool) -> CertificateStep:
     store, client, params, now = context.store, context.client, context.params, context.now
     return CertificateStep(
         store,
@@ -354,6 +363,7 @@ def _step(context: Context, session: Session, signer: Signer) -> CertificateStep
             ),
         ),
         now=now,
+        tells_why_not=tells_why_not,
     )
 
 

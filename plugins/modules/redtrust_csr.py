@@ -25,6 +25,8 @@ description:
     The module never sends a request again if the answer was lost.
     The next run makes a new request, and counts the lost one as C(create_unknown), see
     M(redtrust.certificate_enroll.redtrust_enrollment_info).
+  - M(redtrust.certificate_enroll.redtrust_certificate) requests, signs and uploads in one task.
+    Use this module if your own tasks sign.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -38,11 +40,13 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.certificates.requested
 options:
   certificates:
-    description: The certificates that should exist.
+    description:
+      - The certificates that should exist.
+        Set this option or O(certificates_file).
     type: list
     elements: dict
-    required: true
 seealso:
+  - module: redtrust.certificate_enroll.redtrust_certificate
   - module: redtrust.certificate_enroll.redtrust_sign
   - module: redtrust.certificate_enroll.redtrust_finalize
   - module: redtrust.certificate_enroll.redtrust_renew
@@ -85,7 +89,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 certificates:
-  description: The result of each certificate, in the order of O(certificates), or by name if that option is not set.
+  description:
+    - The results of the certificates that O(results) chooses, in the order of the list, or by name without a list.
   returned: always
   type: list
   elements: dict

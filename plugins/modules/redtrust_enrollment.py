@@ -82,7 +82,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 certificates:
-  description: The result of each enrollment, in the order of O(certificates).
+  description: The results of the enrollments that O(results) chooses, in the order of O(certificates).
   returned: always
   type: list
   elements: dict

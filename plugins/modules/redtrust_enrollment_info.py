@@ -49,6 +49,27 @@ options:
         A number alone counts days.
       - Certificates that have ended already are included.
     type: str
+  limit:
+    description:
+      - Show this many enrollments at most.
+        RV(next_after) names the last one if there are more.
+      - The result of 100,000 enrollments takes more than 1 GB of memory, so show those of a large store a few thousand
+        at a time.
+      - Mutually exclusive with O(names).
+    type: int
+    version_added: 0.4.0
+  after:
+    description:
+      - Show only enrollments whose name sorts after this one.
+        Give it RV(next_after) to go on where the O(limit) of another task ended.
+      - Mutually exclusive with O(names).
+    type: str
+    version_added: 0.4.0
+  counts_only:
+    description: Count the enrollments, and leave RV(enrollments) empty.
+    type: bool
+    default: false
+    version_added: 0.4.0
 """
 
 EXAMPLES = r"""
@@ -58,9 +79,30 @@ EXAMPLES = r"""
     expires_within: 30d
   register: soon
 
+- name: Count the enrollments of a large store
+  redtrust.certificate_enroll.redtrust_enrollment_info:
+    service: redtrust.example.com
+    counts_only: true
+  register: all
+
 - name: Fail when a request for a key pair had no answer
   ansible.builtin.assert:
-    that: soon.unknown_creates == 0
+    that: all.unknown_creates == 0
+
+- name: Show the first thousand certificates in use
+  redtrust.certificate_enroll.redtrust_enrollment_info:
+    service: redtrust.example.com
+    states: [finalized]
+    limit: 1000
+  register: first
+
+- name: Show the next thousand
+  redtrust.certificate_enroll.redtrust_enrollment_info:
+    service: redtrust.example.com
+    states: [finalized]
+    limit: 1000
+    after: "{{ first.next_after }}"
+  when: first.next_after is not none
 
 - name: Show the enrollments that a person must look at
   redtrust.certificate_enroll.redtrust_enrollment_info:
@@ -78,7 +120,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 enrollments:
-  description: The enrollments, in the order of O(names) or by name.
+  description:
+    - The enrollments, in the order of O(names) or by name.
+      The list is empty with O(counts_only).
   returned: always
   type: list
   elements: dict
@@ -234,15 +278,29 @@ unknown_creates:
   returned: always
   type: int
   sample: 0
+count:
+  description: How many enrollments are shown, or counted with O(counts_only).
+  returned: always
+  type: int
+  sample: 42
+  version_added: 0.4.0
+next_after:
+  description: The name to give as O(after) for the enrollments that O(limit) has left out.
+  returned: always, V(none) if it has left out none
+  type: str
+  sample: www.example.com
+  version_added: 0.4.0
 """
 
-from collections import Counter
+import itertools
 
 from ..module_utils._module.api import (
     CONNECTION,
     SELECTION,
+    SELECTION_RULES,
     STORE,
     Context,
+    Counts,
     Result,
     Selection,
     enrollment_facts,
@@ -251,24 +309,24 @@ from ..module_utils._module.api import (
 
 
 def work(context: Context) -> Result:
-    """Read the selected enrollments from the store."""
+    """Read the selected enrollments from the store. Only what is shown of them is kept."""
     now = context.now()
     selection = Selection.read(context.params, now)
-    found = context.store.enrollments(context.service, selection.names)
-    shown = [enrollment for enrollment in found if selection.has(enrollment)]
-    facts = [enrollment_facts(enrollment, now) for enrollment in shown]
-    values = {
-        "enrollments": facts,
-        "attention": dict(Counter(found["kind"] for fact in facts for found in fact["attention"])),
-        "summary": dict(Counter(str(enrollment.latest.state) for enrollment in shown if enrollment.latest)),
-        "unknown_creates": sum(enrollment.unknown_creates for enrollment in shown),
-    }
+    found = selection.find(context.store, context.service)
+    counts, shown, last = Counts(now), [], None
+    for enrollment in itertools.islice(found, selection.limit):
+        counts.add(enrollment)
+        last = enrollment.name
+        if not selection.counts_only:
+            shown.append(enrollment_facts(enrollment, now))
+    has_more = next(found, None) is not None
+    values = {"enrollments": shown, **counts.values(), "next_after": last if has_more else None}
     return Result(changed=False, values=values)
 
 
 def main() -> None:
     """Run the module."""
-    run({**CONNECTION, **STORE, **SELECTION}, work)
+    run({**CONNECTION, **STORE, **SELECTION}, work, **SELECTION_RULES)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ description:
     warning.
   - If the answer to an upload is lost, the module repeats it with the same certificate, which does no harm.
   - Writes the certificate and its chain to files if O(directory) is set, also in later runs when the files are missing.
+  - M(redtrust.certificate_enroll.redtrust_certificate) requests, signs and uploads in one task.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -55,7 +56,7 @@ options:
   certificates:
     description:
       - The certificates to upload.
-        The default is every certificate of O(service) in the store.
+        Without this option and O(certificates_file), the module looks at all certificates of O(service) in the store.
     type: list
     elements: dict
     suboptions:
@@ -79,6 +80,7 @@ options:
             The request then waits.
         type: path
 seealso:
+  - module: redtrust.certificate_enroll.redtrust_certificate
   - module: redtrust.certificate_enroll.redtrust_csr
   - module: redtrust.certificate_enroll.redtrust_sign
 """
@@ -105,7 +107,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 certificates:
-  description: The result of each certificate, in the order of O(certificates), or by name if that option is not set.
+  description:
+    - The results of the certificates that O(results) chooses, in the order of the list, or by name without a list.
   returned: always
   type: list
   elements: dict

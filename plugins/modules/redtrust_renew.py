@@ -19,6 +19,8 @@ description:
     O(certificates[].dn) and O(certificates[].provider).
   - The renewal has the same parameters as the request of the current certificate.
     Use M(redtrust.certificate_enroll.redtrust_csr) to change them.
+  - M(redtrust.certificate_enroll.redtrust_certificate) renews, signs and uploads in one task.
+    Use this module if your own tasks sign.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -28,28 +30,15 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.store
   - redtrust.certificate_enroll.batch
   - redtrust.certificate_enroll.lists
+  - redtrust.certificate_enroll.renewal
   - redtrust.certificate_enroll.certificates.renewed
 options:
   certificates:
     description:
       - The certificates to look at.
-        The default is every certificate of O(service) in the store.
+        Without this option and O(certificates_file), the module looks at all certificates of O(service) in the store.
     type: list
     elements: dict
-  renew_before:
-    description:
-      - How long before its end a certificate is due for renewal.
-        The value is a duration in years of 365 days, weeks, days, hours, minutes and seconds, in that order, such as
-        V(30d), V(12h) or V(1d12h), or a share of the whole life such as V(33%).
-        With V(never) no certificate is due.
-      - The default is the smaller of 30 days and a third of the certificate's life.
-        A certificate of one year is due 30 days before its end, and one of 47 days is due 15 days and 16 hours before
-        its end.
-      - If a value leaves a certificate less than a tenth of its life, the module uses that third instead, with a
-        warning.
-        So a certificate that was just issued is never due, even if its life is short.
-      - The time by which the CA backdates a certificate does not count as life.
-    type: str
   force:
     description:
       - Renew even though the certificate is not due, or although the CA rejected the last request.
@@ -58,6 +47,7 @@ options:
     type: bool
     default: false
 seealso:
+  - module: redtrust.certificate_enroll.redtrust_certificate
   - module: redtrust.certificate_enroll.redtrust_sign
   - module: redtrust.certificate_enroll.redtrust_finalize
 """
@@ -82,7 +72,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 certificates:
-  description: The result of each certificate, in the order of O(certificates), or by name if that option is not set.
+  description:
+    - The results of the certificates that O(results) chooses, in the order of the list, or by name without a list.
   returned: always
   type: list
   elements: dict

@@ -26,6 +26,7 @@ description:
   - If your own tasks reach the CA, you need no signer.
     Take the CSR that M(redtrust.certificate_enroll.redtrust_csr) returns, and give the certificate to
     M(redtrust.certificate_enroll.redtrust_finalize).
+  - M(redtrust.certificate_enroll.redtrust_certificate) requests, signs and uploads in one task.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -40,7 +41,7 @@ options:
   certificates:
     description:
       - The requests to sign.
-        The default is every request of O(service) in the store.
+        Without this option and O(certificates_file), the module signs all requests of O(service) in the store.
       - If there are none, the module checks the signer as if it had to sign now, and does nothing else.
         It fails if the CA's files cannot be used, if a certificate would outlive the CA, or if the program does not
         exist.
@@ -54,6 +55,7 @@ options:
         type: str
         required: true
 seealso:
+  - module: redtrust.certificate_enroll.redtrust_certificate
   - module: redtrust.certificate_enroll.redtrust_csr
   - module: redtrust.certificate_enroll.redtrust_finalize
 """
@@ -83,7 +85,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 certificates:
-  description: The result of each certificate, in the order of O(certificates), or by name if that option is not set.
+  description:
+    - The results of the certificates that O(results) chooses, in the order of the list, or by name without a list.
   returned: always
   type: list
   elements: dict

@@ -11,7 +11,9 @@ import dataclasses
 import json
 import os
 import platform
+import signal
 import sys
+import types
 import typing as t
 from importlib.metadata import version
 from pathlib import Path
@@ -68,8 +70,10 @@ def machine() -> dict[str, t.Any]:
 
 
 def main(arguments: c.Sequence[str] | None = None) -> int:
-    """Measure; print the table, and write the JSON. Return 1 if something could not be run."""
+    """Measure; print the table, and write the JSON. Return 1 if something could not be run, 130 after a signal."""
     options = read(sys.argv[1:] if arguments is None else arguments)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)  # so that it ends what it has started
     facts = machine()
     world = World.make(options.directory, options.workers)
     world.play("empty")  # so that the first counted run finds the files in memory
@@ -82,6 +86,10 @@ def main(arguments: c.Sequence[str] | None = None) -> int:
         except BenchmarkError as exc:
             print(f"FAILED: {name}: {exc}", file=sys.stderr, flush=True)
             status = 1
+        except KeyboardInterrupt:
+            print("\ninterrupted", file=sys.stderr)
+            status = 130
+            break
     facts["load_at_the_end"] = [round(load, 2) for load in os.getloadavg()]
     told = {
         "machine": facts,
@@ -94,3 +102,7 @@ def main(arguments: c.Sequence[str] | None = None) -> int:
     print(table(figures))
     print(f"\n{facts['processors']} processors, load {facts['load'][0]}; all runs are in {options.json}")
     return status
+
+
+def _interrupt(_number: int, _frame: types.FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -10,7 +10,8 @@ import dataclasses
 import statistics
 import typing as t
 
-HEADINGS = ("measure", "compared with", "ours", "result", "goal", "reached")
+_TOLD = ("measure", "value", "of_cpu", "unit", "other", "ours", "note")
+HEADINGS = ("measure", "compared with", "ours", "result", "of CPU", "goal", "reached")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Goal:
 class Figure:
     """One line of the table. ``value`` is None for what could not be measured; ``note`` says why.
 
-    ``other`` and ``ours`` are the two sides of a ratio, in words.
+    ``other`` and ``ours`` are the two sides of a ratio, in words. ``of_cpu`` is the same ratio of the time of the
+    processors: a load on the machine changes it least.
     """
 
     measure: str
@@ -56,6 +58,7 @@ class Figure:
     other: str = ""
     ours: str = ""
     note: str = ""
+    of_cpu: float | None = None
     runs: c.Mapping[str, c.Sequence[Run]] = dataclasses.field(default_factory=dict)
 
     @property
@@ -66,19 +69,20 @@ class Figure:
     def cells(self) -> tuple[str, ...]:
         """Return the cells of the table."""
         result = "not measured" if self.value is None else number(self.value) + (f" {self.unit}" if self.unit else "")
+        of_cpu = "" if self.of_cpu is None else number(self.of_cpu)
         answer = {True: "yes", False: "NO", None: ""}[self.reached]
-        return (self.measure, self.other, self.ours, result, str(self.goal or ""), answer)
+        return (self.measure, self.other, self.ours, result, of_cpu, str(self.goal or ""), answer)
 
     def to_json(self) -> dict[str, t.Any]:
         """Return the figure as JSON types, with each run."""
         runs = {name: [dataclasses.asdict(run) for run in runs] for name, runs in self.runs.items()}
-        texts = {name: getattr(self, name) for name in ("measure", "value", "unit", "other", "ours", "note")}
-        return {**texts, "goal": str(self.goal or ""), "reached": self.reached, "runs": runs}
+        told = {name: getattr(self, name) for name in _TOLD}
+        return {**told, "goal": str(self.goal or ""), "reached": self.reached, "runs": runs}
 
 
-def ratio(over: c.Sequence[Run], under: c.Sequence[Run]) -> float:
-    """Return the median of the ratios of the seconds, pair by pair: each pair ran one after the other."""
-    return statistics.median(one.seconds / other.seconds for one, other in zip(over, under, strict=True))
+def ratio(over: c.Sequence[float], under: c.Sequence[float]) -> float:
+    """Return the median of the ratios, pair by pair: each pair ran one after the other."""
+    return statistics.median(one / other for one, other in zip(over, under, strict=True))
 
 
 def seconds(runs: c.Sequence[Run]) -> str:
@@ -87,15 +91,17 @@ def seconds(runs: c.Sequence[Run]) -> str:
 
 
 def compared(
-    measure: str, ours: c.Sequence[Run], other: c.Sequence[Run], goal: Goal, what: str, *, note: str = ""
+    measure: str, ours: c.Sequence[Run], other: c.Sequence[Run], goal: Goal | None, what: str, *, note: str = ""
 ) -> Figure:
     """Return the ratio of our runs to others. ``what`` names the others.
 
     A goal with a least value is a share of their speed, so theirs is above the line. Otherwise ours is.
     """
-    value = ratio(other, ours) if goal.least else ratio(ours, other)
+    over, under = (other, ours) if goal and goal.least else (ours, other)
+    value = ratio([run.seconds for run in over], [run.seconds for run in under])
+    of_cpu = ratio([run.cpu for run in over], [run.cpu for run in under])
     runs = {"ours": ours, what: other}
-    return Figure(measure, value, goal, "", f"{what} {seconds(other)}", seconds(ours), note, runs)
+    return Figure(measure, value, goal, "", f"{what} {seconds(other)}", seconds(ours), note, of_cpu, runs)
 
 
 def number(value: float) -> str:

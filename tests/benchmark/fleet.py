@@ -9,11 +9,13 @@ A program of its own, so that what it needs of memory is not counted for the pro
 from __future__ import annotations
 
 import argparse
+import csv
 import datetime as dt
 import json
 import typing as t
 from pathlib import Path
 
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -29,6 +31,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 
 SERVICE = "benchmark"
+INVENTORY = ".inventory"
 # A key of this type costs the server 20 microseconds, so none has to be made beforehand. RSA 2048 costs 35 ms.
 DEFAULTS: t.Mapping[str, t.Any] = {
     "provider": "CA_DEMO",
@@ -57,11 +60,27 @@ def entry(number: int) -> dict[str, t.Any]:
 
 
 def write_lists(entries: t.Sequence[Entry], path: Path) -> None:
-    """Write the list as JSON Lines with all fields, and as variables of the role beside it."""
+    """Write the list as JSON Lines with all fields, and beside it as variables of an inventory."""
     lines = (json.dumps({**one, **DEFAULTS}) for one in entries)
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     variables = {"issue_certificates": entries, "issue_certificate_defaults": DEFAULTS}
-    path.with_suffix(".json").write_text(json.dumps(variables), encoding="utf-8")
+    inventory = path.with_suffix(INVENTORY)
+    (inventory / "group_vars").mkdir(parents=True)
+    (inventory / "hosts").write_text("localhost ansible_connection=local\n", encoding="utf-8")
+    (inventory / "group_vars" / "all.json").write_text(json.dumps(variables), encoding="utf-8")
+
+
+def write_formats(entries: t.Sequence[Entry], path: Path) -> None:
+    """Write the list in the other formats beside it."""
+    whole = [{**one, **DEFAULTS} for one in entries]
+    path.with_suffix(".json").write_text(json.dumps(whole), encoding="utf-8")
+    with path.with_suffix(".yml").open("w", encoding="utf-8") as file:
+        yaml.dump(whole, file, sort_keys=False, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper))
+    columns = ["name", *(f"dn.{attribute}" for attribute in entries[0]["dn"]), *DEFAULTS]
+    with path.with_suffix(".csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows([one["name"], *one["dn"].values(), *DEFAULTS.values()] for one in entries)
 
 
 def fill_store(entries: t.Sequence[Entry], path: Path) -> None:
@@ -104,11 +123,14 @@ def main() -> None:
     """Make the files that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", type=int)
-    parser.add_argument("--list", type=Path, required=True, help="a .jsonl; the variables get the suffix .json")
+    parser.add_argument("--list", type=Path, required=True, help="a .jsonl; an inventory is beside it")
+    parser.add_argument("--formats", action="store_true", help="write the other formats beside it too")
     parser.add_argument("--store", type=Path)
     options = parser.parse_args()
     entries = [entry(number) for number in range(options.count)]
     write_lists(entries, options.list)
+    if options.formats:
+        write_formats(entries, options.list)
     if options.store:
         fill_store(entries, options.store)
 

@@ -15,6 +15,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.benchmark import worl
 from ansible_collections.redtrust.certificate_enroll.tests.benchmark.figures import (
     Figure,
     Goal,
+    Run,
     compared,
     number,
     seconds,
@@ -173,9 +174,28 @@ def loop(world: World, size: Size) -> list[Figure]:
         other, ours = alternate(
             size.times, lambda: world.play("uri", server, entries), lambda: world.play("task", server, entries)
         )
-    figure = compared(words, other, ours, Goal(0), "task")
-    note = f"{number(other[0].seconds / size.loop)} s for each certificate"
-    return [dataclasses.replace(figure, goal=None, other=figure.ours, ours=seconds(ours), note=note)]
+    figure = compared(words, other, ours, None, "task", note=f"{number(other[0].seconds / size.loop)} s for each one")
+    return [dataclasses.replace(figure, other=f"loop {seconds(other)}", ours=seconds(ours))]
+
+
+def formats(world: World, size: Size) -> list[Figure]:
+    """Find that nothing is due, with the list in each format, in variables, and with all results."""
+    entries, store = world.fleet_of(size.due, formats=True)
+
+    def file(suffix: str, results: str = "") -> c.Callable[[], Run]:
+        return lambda: world.play("task", None, entries.with_suffix(suffix), store, results=results)
+
+    sides = {
+        "JSON": file(".json"),
+        "CSV": file(".csv"),
+        "YAML": file(".yml"),
+        "JSON Lines, all results": file(".jsonl", "all"),
+        "variables of the play": lambda: world.play("variables", None, entries, store),
+    }
+    lines, *others = alternate(size.times, file(".jsonl"), *sides.values())
+    words = f"nothing due, {size.due}, list in"
+    runs = zip(sides, others, strict=True)
+    return [compared(f"{words} {name}", other, lines, None, "JSON Lines") for name, other in runs]
 
 
 MEASURES: dict[str, c.Callable[[World, Size], list[Figure]]] = {
@@ -190,6 +210,7 @@ MEASURES: dict[str, c.Callable[[World, Size], list[Figure]]] = {
     "one": one,
     "writes": writes,
     "loop": loop,
+    "formats": formats,
 }
 
 

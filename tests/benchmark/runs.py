@@ -9,6 +9,7 @@ import collections.abc as c
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -16,7 +17,10 @@ from pathlib import Path
 from ansible_collections.redtrust.certificate_enroll.tests.benchmark.figures import Run
 
 PATIENCE_SECONDS = 3600
+# The unit of the peak memory differs.
+_OF_A_MB = 1024 * 1024 if sys.platform == "darwin" else 1024
 _LAST_CHARACTERS = 1000
+_ENDING_SECONDS = 20
 
 
 class BenchmarkError(Exception):
@@ -39,13 +43,13 @@ def run(command: c.Sequence[str], environment: c.Mapping[str, str], log: Path, *
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        timer = threading.Timer(PATIENCE_SECONDS, os.killpg, (process.pid, signal.SIGKILL))
+        timer = threading.Timer(PATIENCE_SECONDS, os.kill, (process.pid, signal.SIGINT))
         timer.start()
         try:
             _pid, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
+            _end(process)
             raise
         finally:
             timer.cancel()
@@ -53,7 +57,17 @@ def run(command: c.Sequence[str], environment: c.Mapping[str, str], log: Path, *
     if process.returncode and not may_fail:
         last = log.read_text(encoding="utf-8", errors="replace")[-_LAST_CHARACTERS:]
         raise BenchmarkError(f"{Path(command[-1]).name} ended with status {process.returncode}, see {log}:\n{last}")
-    return Run(ended - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, process.returncode)
+    return Run(ended - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / _OF_A_MB, process.returncode)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a program. Ansible needs time to end its own, which may be in sessions of their own."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_ENDING_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def alternate(times: int, *sides: c.Callable[[], Run]) -> list[list[Run]]:

@@ -32,6 +32,8 @@ from ansible_collections.redtrust.certificate_enroll.tests.benchmark.runs import
 
 HERE = Path(__file__).resolve().parent
 PLAYS = HERE / "plays"
+# The plays that take the list from the variables of an inventory.
+IN_VARIABLES = ("role", "variables")
 FSYNC_MILLISECONDS = 5
 # Ansible looks for no other settings. To find out which Python a host has would cost it more than a module does.
 _SETTINGS = """
@@ -97,6 +99,7 @@ class World:
             "ANSIBLE_COLLECTIONS_PATH": str(workshop.TREE),
             "ANSIBLE_CONFIG": str(self.directory / "ansible.cfg"),
             "ANSIBLE_HOME": str(self.directory / "ansible"),
+            "ANSIBLE_REMOTE_TMP": str(self.directory / "ansible" / "tmp"),
         }
 
     def slowly(self) -> dict[str, str] | None:
@@ -126,10 +129,10 @@ class World:
         """Make a list of certificates."""
         return self._fleet(count)
 
-    def fleet_of(self, count: int) -> tuple[Path, Path]:
-        """Make a list of certificates, and a store in which each is in use and none is due."""
+    def fleet_of(self, count: int, *, formats: bool = False) -> tuple[Path, Path]:
+        """Make a list of certificates, perhaps in each format, and a store in which each is in use and none is due."""
         store = self.new("store") / "store.sqlite3"
-        return self._fleet(count, "--store", str(store)), store
+        return self._fleet(count, "--store", str(store), *(["--formats"] if formats else [])), store
 
     def _fleet(self, count: int, *more: str) -> Path:
         path = self.new("list.jsonl")
@@ -159,6 +162,7 @@ class World:
         workers: int | None = None,
         environment: c.Mapping[str, str] | None = None,
         may_fail: bool = False,
+        results: str = "",
     ) -> Run:
         """Run a playbook of the folder ``plays``. Without ``store`` the store is a new one."""
         facts = server.facts if server else {}
@@ -174,13 +178,16 @@ class World:
                 "private_key_path": str(self.directory / "ca.key"),
             },
             "benchmark_list": str(entries),
-            "benchmark_variables": str(entries.with_suffix(".json")) if entries else "",
             "benchmark_workers": workers or self.workers,
+            "benchmark_results": results,
         }
         log = self.new(f"{name}.log")
         given = self.new("variables.json")
         given.write_text(json.dumps(variables), encoding="utf-8")
-        command = [sys.executable, "-m", "ansible", "playbook", "--extra-vars", f"@{given}", str(PLAYS / f"{name}.yml")]
+        places = ["--extra-vars", f"@{given}", str(PLAYS / f"{name}.yml")]
+        if entries and name in IN_VARIABLES:
+            places += ["--inventory", str(entries.with_suffix(fleet.INVENTORY) / "hosts")]
+        command = [sys.executable, "-m", "ansible", "playbook", *places]
         return run(command, {**self.environment(), **(environment or {})}, log, may_fail=may_fail)
 
 

@@ -36,19 +36,19 @@ def ran(*seconds: float) -> list[Run]:
 
 
 def test_a_ratio_is_the_median_of_the_pairs() -> None:
-    assert ratio(ran(4, 30, 6), ran(2, 3, 2)) == 3
+    assert ratio([4, 30, 6], [2, 3, 2]) == 3
 
 
 def test_a_ratio_of_an_uneven_number_of_runs_is_refused() -> None:
     with pytest.raises(ValueError, match="zip"):
-        ratio(ran(1, 2), ran(1))
+        ratio([1, 2], [1])
 
 
 def test_a_cost_is_ours_over_theirs_and_a_share_is_theirs_over_ours() -> None:
     cost = compared("one", ran(6), ran(2), Goal(3), "empty playbook")
-    share = compared("issue", ran(6), ran(3), Goal(0.45, least=True), "bare")
+    share = compared("issue", ran(6), [Run(3, 6, 50)], Goal(0.45, least=True), "bare")
     assert (cost.value, cost.reached) == (3, True)
-    assert (share.value, share.reached) == (0.5, True)
+    assert (share.value, share.of_cpu, share.reached) == (0.5, 2, True)
     assert (share.other, share.ours) == ("bare 3 s", "6 s")
 
 
@@ -84,9 +84,9 @@ def test_the_table_has_a_line_for_each_figure_and_the_notes_below() -> None:
         Figure("memory", 123.4, Goal(300), "MB"),
     ]
     heading, rule, *lines = table(figures).splitlines()
-    assert heading.split() == ["measure", "compared", "with", "ours", "result", "goal", "reached"]
+    assert heading.split() == ["measure", "compared", "with", "ours", "result", "of", "CPU", "goal", "reached"]
     assert set(rule) == {"-", " "}
-    assert re.split(r"\s{2,}", lines[0]) == ["one certificate", "empty playbook 1 s", "6 s", "6", "at most 3", "NO"]
+    assert re.split(r"\s{2,}", lines[0]) == ["one certificate", "empty playbook 1 s", "6 s", *"66", "at most 3", "NO"]
     assert re.split(r"\s{2,}", lines[1]) == ["fsync", "not measured", "at least 0.85"]
     assert re.split(r"\s{2,}", lines[2]) == ["memory", "123 MB", "at most 300", "yes"]
     assert lines[3:] == ["", "fsync: there is no compiler"]
@@ -149,7 +149,7 @@ def test_the_store_has_what_the_list_asks_for(tmp_path: Path) -> None:
     fleet.write_lists(entries, tmp_path / "list.jsonl")
     fleet.fill_store(entries, tmp_path / "private" / "store.sqlite3")
     lines = [json.loads(line) for line in (tmp_path / "list.jsonl").read_text(encoding="utf-8").splitlines()]
-    with_defaults = json.loads((tmp_path / "list.json").read_text(encoding="utf-8"))
+    with_defaults = json.loads((tmp_path / "list.inventory" / "group_vars" / "all.json").read_text(encoding="utf-8"))
     assert [
         {**with_defaults["issue_certificate_defaults"], **one} for one in with_defaults["issue_certificates"]
     ] == lines

@@ -100,3 +100,12 @@ def test_a_run_that_sends_nothing_needs_none_of_them(tmp_path: Path, module: str
     names = imported(RUN.format(module=module), json.dumps({"ANSIBLE_MODULE_ARGS": given}))
     assert f"{ABSOLUTE}modules.{module}" in names
     assert not names & (HTTP_LIBRARIES | OURS_FOR_REQUESTS)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("plugin", ["filter.outcome", "filter.ready", "filter.refusal", "plugin_utils.list_action"])
+def test_a_plugin_imports_little(plugin: str) -> None:
+    """Each task of a role imports its plugins anew, in a process of its own."""
+    names = imported(f"import {ABSOLUTE}{plugin}")
+    assert f"{ABSOLUTE}{plugin}" in names
+    assert not names & {"sqlite3", "_store.api", "_enroll.api", "_service.api", "_x509.api"}

@@ -19,6 +19,7 @@ from .._errors import PolicyError, RedtrustError
 from .._models import CertificateSpec, Enrollment, Outcome, Revision, State
 from .._store.api import Store
 from .finalize import FinalizeItem, FinalizeStep, Refuse, Upload
+from .policy import is_settled
 from .request import Ask, Keep, RenewItem, RenewStep, RequestItem, RequestStep
 from .sign import Answer, AtSigner, Sign, SignItem, SignStep, waiting
 from .step import Plan, Step, facts_of
@@ -56,12 +57,18 @@ class Steps:
 class CertificateStep(Step[CertificateItem, Way]):
     """Have a certificate in use that is as it was asked for, and not due."""
 
-    def __init__(self, store: Store, steps: Steps, *, now: t.Callable[[], dt.datetime]) -> None:
+    def __init__(
+        self, store: Store, steps: Steps, *, now: t.Callable[[], dt.datetime], tells_why_not: bool = True
+    ) -> None:
+        """``tells_why_not``: whether the plan for a certificate that needs nothing says why, and when it is due."""
         self._store = store
         self._steps = steps
         self._now = now
+        self._tells_why_not = tells_why_not
 
     def plan(self, item: CertificateItem, enrollment: Enrollment) -> Plan[Way]:
+        if self._is_settled(item, enrollment):
+            return Plan(enrollment, "none", "in use as asked for, and not due", expected=enrollment.current)
         asked = self._asked(item, enrollment)
         if asked.decision is not None or enrollment.pending is None:
             return asked
@@ -82,12 +89,21 @@ class CertificateStep(Step[CertificateItem, Way]):
             return self._sign(plan, self._steps.sign.begin(decision), changed=begun)
         return self._steps.finalize.act(t.cast("Plan[Upload | Refuse]", plan), decision)
 
+    def _is_settled(self, item: CertificateItem, enrollment: Enrollment) -> bool:
+        """Return whether a certificate needs nothing, where that is all that is to be told of it."""
+        if self._tells_why_not or item.renewal.force:
+            return False
+        return is_settled(item.spec, enrollment, item.renewal.renew_before, self._now())
+
     def _asked(self, item: CertificateItem, enrollment: Enrollment) -> Plan[Way]:
         """Plan what the service is to be asked for, if anything."""
         is_known = enrollment.pending is not None or enrollment.current is not None
         if item.spec is None or (not is_known and item.renewal.adopted is not None):
             if not is_known and item.renewal.adopted is None:
-                raise PolicyError("there is no certificate to renew, and no dn to request a first one with")
+                raise PolicyError(
+                    "there is no certificate to renew; the module requests a first one if the entry has a dn and "
+                    "renew_only is not set"
+                )
             return self._steps.renew.plan(item.renewal, enrollment)
         asked = self._steps.request.plan(RequestItem(item.spec, item.renewal.force), enrollment)
         if asked.decision is not None or enrollment.pending is not None or item.renewal.renew_before.never:

@@ -78,6 +78,27 @@ def decide_renewal(
     return decision
 
 
+def is_settled(
+    spec: CertificateSpec | None, enrollment: Enrollment, renew_before: RenewBefore, now: dt.datetime
+) -> bool:
+    """Return whether a certificate is in use as it is asked for, and not due, and there is nothing to warn of.
+
+    Without ``spec`` nothing is compared. This is what ``decide_issue`` and ``decide_renewal`` decide, without words:
+    of most certificates of a fleet nothing else is wanted.
+    """
+    current = enrollment.current
+    if current is None or enrollment.pending is not None:
+        return False
+    if spec is not None and not current.adopted and not spec.is_as(current.spec):
+        return False
+    if renew_before.never:
+        return True
+    if current.not_valid_after is None:
+        return False
+    due = renew_before.due(current.not_valid_before, current.not_valid_after, _obtained(current))
+    return due.at > now and not due.warning
+
+
 def _decide_due(current: Revision, renew_before: RenewBefore, now: dt.datetime, *, force: bool) -> Decision:
     if force:
         return Decision("renew", "asked for with force", asks_for=current.spec)

@@ -24,7 +24,7 @@ def proxy_for(url: str) -> str | None:
 
 def proxy_headers(address: str) -> dict[str, str]:
     """Return the headers that a proxy wants, for the user and the password in its address."""
-    return t.cast("dict[str, str]", HTTPAdapter().proxy_headers(address))
+    return HTTPAdapter().proxy_headers(address)
 
 
 def default_ca_path() -> str:
@@ -35,5 +35,5 @@ def default_ca_path() -> str:
 def cookies_of(request: t.Any, answer: t.Any) -> dict[str, str]:
     """Return the cookies that an answer of urllib3 sets for the URL of its request."""
     jar = cookies.RequestsCookieJar()
-    cookies.extract_cookies_to_jar(jar, request, answer)
-    return t.cast("dict[str, str]", jar.get_dict())
+    cookies.extract_cookies_to_jar(jar, request, answer)  # type: ignore[no-untyped-call]
+    return jar.get_dict()

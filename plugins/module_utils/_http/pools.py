@@ -51,7 +51,7 @@ class Pools:
         """Read the files of TLS. Raises ConfigurationError."""
         self._options = options
         self._trusted = options.ca_path or _default_ca_path()
-        self._rules = {
+        self._rules: dict[str, t.Any] = {
             "num_pools": _HOSTS,
             "maxsize": connections,
             "cert_reqs": "CERT_REQUIRED" if options.validate_certs else "CERT_NONE",

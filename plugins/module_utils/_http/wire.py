@@ -79,7 +79,7 @@ class Wire:
         answer = pool.urlopen(
             request.verb,
             target,
-            body=body if request.body is not None else None,  # type: ignore[arg-type]
+            body=body if request.body is not None else None,
             headers={**_HEADERS, **_length(request, body), **request.headers},
             retries=self._once,
             redirect=False,

@@ -1,35 +1,44 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The border between the collection and Ansible: options in, results out, secrets masked."""
+"""The border between the collection and Ansible: options in, results out, secrets masked.
+
+A file is imported when something in it is first used. A filter or an action plugin needs little of all this, and each
+task of a role would wait for the rest.
+"""
 
 from __future__ import annotations
 
-from .context import Context
-from .entry_specs import CERTIFICATE, FINALIZED, NAMED, RENEWED, REQUESTED
-from .files import finished_by
-from .items import (
-    certificate_items,
-    certificates_spec,
-    finalize_items,
-    listed,
-    listed_spec,
-    renew_items,
-    request_items,
-    required,
-    settle_items,
-    sign_items,
-)
-from .options import Connection, Server
-from .report import Report
-from .results import Result, Results, enrollment_facts, error_facts
-from .role import RoleOutcome, StepResult, facts_of, outcome_of
-from .role_steps import ready_of, refusal_of
-from .run import run
-from .selection import SELECTION, Selection
-from .signer import SIGNER, SIGNER_REQUIRED_IF, build_signer
-from .specs import CONNECTION, SIGN_IN, STORE, UPLOAD, Spec
-from .yaml_values import check_values
+import importlib
+import typing as t
+
+# for tools, and for Ansible, which packs the files that a module imports
+if t.TYPE_CHECKING:
+    from .context import Context
+    from .entry_specs import CERTIFICATE, FINALIZED, NAMED, RENEWED, REQUESTED
+    from .files import finished_by
+    from .items import (
+        certificate_items,
+        certificates_spec,
+        finalize_items,
+        listed,
+        listed_spec,
+        renew_items,
+        request_items,
+        required,
+        settle_items,
+        sign_items,
+    )
+    from .options import Connection, Server
+    from .report import Report
+    from .results import Result, Results, enrollment_facts, error_facts
+    from .role import RoleOutcome, StepResult, facts_of, outcome_of
+    from .role_steps import ready_of, refusal_of
+    from .run import run
+    from .selection import SELECTION, SELECTION_RULES, Counts, Selection
+    from .signer import SIGNER, SIGNER_REQUIRED_IF, build_signer
+    from .specs import CONNECTION, SIGN_IN, STORE, UPLOAD, Spec
+    from .yaml_values import check_values
 
 __all__ = [
     "CERTIFICATE",
@@ -39,6 +48,7 @@ __all__ = [
     "RENEWED",
     "REQUESTED",
     "SELECTION",
+    "SELECTION_RULES",
     "SIGNER",
     "SIGNER_REQUIRED_IF",
     "SIGN_IN",
@@ -46,6 +56,7 @@ __all__ = [
     "UPLOAD",
     "Connection",
     "Context",
+    "Counts",
     "Report",
     "Result",
     "Results",
@@ -75,3 +86,38 @@ __all__ = [
     "settle_items",
     "sign_items",
 ]
+
+_HOMES = {
+    "context": ("Context",),
+    "entry_specs": ("CERTIFICATE", "FINALIZED", "NAMED", "RENEWED", "REQUESTED"),
+    "files": ("finished_by",),
+    "items": (
+        "certificate_items",
+        "certificates_spec",
+        "finalize_items",
+        "listed",
+        "listed_spec",
+        "renew_items",
+        "request_items",
+        "required",
+        "settle_items",
+        "sign_items",
+    ),
+    "options": ("Connection", "Server"),
+    "report": ("Report",),
+    "results": ("Result", "Results", "enrollment_facts", "error_facts"),
+    "role": ("RoleOutcome", "StepResult", "facts_of", "outcome_of"),
+    "role_steps": ("ready_of", "refusal_of"),
+    "run": ("run",),
+    "selection": ("SELECTION", "SELECTION_RULES", "Counts", "Selection"),
+    "signer": ("SIGNER", "SIGNER_REQUIRED_IF", "build_signer"),
+    "specs": ("CONNECTION", "SIGN_IN", "STORE", "UPLOAD", "Spec"),
+    "yaml_values": ("check_values",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> t.Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOME_OF[name]}", __package__), name)

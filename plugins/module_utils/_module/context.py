@@ -92,7 +92,7 @@ class Context:
 
     def names(self) -> list[str]:
         """Return the names of all enrollments of the service that have or await a certificate."""
-        return [found.name for found in self.store.enrollments(self.service) if found.pending or found.current]
+        return self.store.names(self.service)
 
     @functools.cached_property
     def limits(self) -> Limits:

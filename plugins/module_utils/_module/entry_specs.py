@@ -9,7 +9,9 @@ import dataclasses
 import typing as t
 
 from .._models import CertificateSpec
-from .specs import Spec
+
+if t.TYPE_CHECKING:
+    from .specs import Spec
 
 # The rules of an option, by the type of the field of CertificateSpec.
 _TYPES: t.Mapping[str, t.Mapping[str, str]] = {

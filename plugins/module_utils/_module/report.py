@@ -13,8 +13,6 @@ import re
 import types
 import typing as t
 
-from .._signers.api import SIGNERS
-
 Entry = t.Mapping[str, t.Any]
 
 # The states of a pending revision, and the words for its wait; {} is the signer.
@@ -56,8 +54,8 @@ _MOST_CHANGED = 20
 _MOST_PREDICTED = 50
 _MOST_CAUSES = 10
 _MOST_NAMES = 3
-# Messages of one cause may differ in a time, a thumbprint or another long number.
-_OF_ONE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?|\b[0-9A-Fa-f]{16,}\b")
+# Messages of one cause may differ in a time, a thumbprint or another long number, or a place in the list.
+_OF_ONE = re.compile(r"\bline \d+|\bcertificates\[\d+\]|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?|\b[0-9A-Fa-f]{16,}\b")
 # Characters next to a name with which the text is another name.
 _GOES_ON_BEFORE = re.compile(r"[\w.-]\Z")
 _GOES_ON_AFTER = re.compile(r"[\w-]")
@@ -93,7 +91,7 @@ class Report:
 
     def __init__(self, *, signer: str = "", check_mode: bool = False) -> None:
         self.check_mode = check_mode
-        self._signer = _signer(signer)
+        self._signer = signer
         # the certificates that were uploaded or written to a file
         self.changed_names: list[str] = []
         self.failed_names: list[str] = []
@@ -204,7 +202,7 @@ class Report:
         return [*lines, f"not begun: {stopped}"] if stopped and left > 0 else lines
 
     def _waiting(self, state: str, group: Group) -> str:
-        where = _WAITING[state].format(self._signer)
+        where = _WAITING[state].format(_signer(self._signer))
         since = f"{', the longest' if group.count > 1 else ''} since {group.since}" if group.since else ""
         return f"waiting {where}{since}: {group.among()}"
 
@@ -266,6 +264,9 @@ def _certificate(entry: Entry) -> str:
 def _signer(name: str) -> str:
     if name in _NO_SIGNER:
         return "a certificate to be given"
+    # the signers import much, and are only needed where a certificate waits
+    from .._signers.api import SIGNERS
+
     return SIGNERS[name].in_words if name in SIGNERS else name
 
 

@@ -98,9 +98,14 @@ class Results:
             failure=failure or None,
         )
 
+    @property
+    def has_unchanged(self) -> bool:
+        """Whether certificates that need nothing are told of one by one: in the results, or in a prediction."""
+        return self._wants_all() or self.report.check_mode
+
     def _needs_no_entry(self, outcome: Outcome) -> bool:
         """Return whether there is nothing to tell but that a certificate is in use. Most are of this kind."""
-        if outcome.changed or outcome.error or outcome.warnings or self.report.check_mode or self._wants_all():
+        if outcome.changed or outcome.error or outcome.warnings or self.has_unchanged:
             return False
         return outcome.revision is not None and outcome.revision.state is State.FINALIZED
 

@@ -31,7 +31,8 @@ class RoleOutcome:
 
     ``changed`` and ``failed`` are names. ``stopped`` is the reason to begin no other certificate; it may be empty.
     ``summary`` and ``failure`` are the words of a module that summed up the list itself, and ``count`` is the number of
-    its certificates. ``results`` may then lack those that did not change.
+    its certificates. ``results`` may then lack those that did not change. ``session_ended`` says whether that module
+    ended the session.
     """
 
     results: tuple[Entry, ...] = ()
@@ -41,6 +42,7 @@ class RoleOutcome:
     summary: tuple[str, ...] = ()
     failure: str = ""
     count: int = 0
+    session_ended: bool = False
 
     def followed_by(self, other: RoleOutcome) -> RoleOutcome:
         """Return the outcome of both."""
@@ -52,6 +54,7 @@ class RoleOutcome:
             self.summary + other.summary,
             self.failure or other.failure,
             self.count + other.count,
+            other.session_ended,
         )
 
 
@@ -109,8 +112,9 @@ def _of_one_pass(result: t.Mapping[str, t.Any]) -> RoleOutcome:
         failed,
         str(result.get("stopped") or ""),
         tuple(result.get("report") or ()),
-        words_of(result) if failed or result.get("msg") else "",
+        str(result.get("msg") or ""),
         sum(result["summary"].values()),
+        session_ended=bool(result.get("session_ended")),
     )
 
 
@@ -162,6 +166,7 @@ def facts_of(
         "progress": report.progress(count, elapsed),
         "summary": list(outcome.summary) or ([] if began_nothing else report.lines(count, outcome.stopped)),
         "failure": outcome.failure or report.failure(count, outcome.stopped),
+        "session_ended": outcome.session_ended,
     }
 
 

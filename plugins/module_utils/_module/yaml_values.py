@@ -16,7 +16,9 @@ import typing as t
 
 from .._errors import ConfigurationError
 from .entry_specs import FINALIZED, RENEWED, REQUESTED
-from .specs import Spec
+
+if t.TYPE_CHECKING:
+    from .specs import Spec
 
 # The parsers of durations and of certificates refuse such values themselves.
 _REFUSED_ELSEWHERE = ("renew_before", "certificate")

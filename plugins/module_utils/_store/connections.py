@@ -8,9 +8,10 @@ from __future__ import annotations
 import pathlib
 import sqlite3
 import threading
+import time
 
 from .._errors import StoreError
-from . import location, schema, sqlite_file
+from . import last_check, location, schema, sqlite_file
 from .explained import explained
 from .group_commit import GroupCommit
 from .key_file import Key
@@ -32,6 +33,7 @@ class Connections:
         self._opened: list[sqlite3.Connection] | None = []
         self._known: dict[pathlib.Path, tuple[int, int]] = {}
         self._writer: GroupCommit | None = None
+        self._checked_at = 0.0
         exists = location.check(path, mountinfo)
         if not read_only:
             if not exists:
@@ -81,6 +83,8 @@ class Connections:
         with explained(self._path):
             for connection in opened:
                 connection.close()
+        if opened and self._writer is not None and location.identity(self._path) == self._known.get(self._path):
+            last_check.note(self._path, self._checked_at)
 
     def _still_open(self) -> list[sqlite3.Connection]:
         with self._lock:
@@ -110,7 +114,11 @@ class Connections:
     def _inspect(self) -> int:
         """Check the file before anything is written, and remember which file it is; return its version."""
         self._refuse_replaced("")
-        return sqlite_file.inspect(self._path, self._patience)
+        now = time.time()
+        checked_at = last_check.moment(self._path)
+        version = sqlite_file.inspect(self._path, self._patience, as_a_whole=checked_at is None)
+        self._checked_at = now if checked_at is None else checked_at
+        return version
 
     def _refuse_replaced(self, *suffixes: str) -> None:
         """Raise StoreError when a file is no longer the one that was opened: the old one takes all writes with it."""

@@ -14,8 +14,10 @@ from .. import _private_files
 from .._errors import StoreError
 from . import mounts
 
+# The files of SQLite.
 SIDECARS = ("-wal", "-shm", "-journal")
 KEY = ".key"
+CHECKED = ".checked"
 
 
 def real_path(path: str) -> pathlib.Path:
@@ -27,7 +29,7 @@ def real_path(path: str) -> pathlib.Path:
 
 
 def beside(path: pathlib.Path, suffix: str) -> pathlib.Path:
-    """Return the path of a file that belongs to a store: ``suffix`` is KEY, or one of SIDECARS for those of SQLite."""
+    """Return the path of a file that belongs to a store: ``suffix`` is KEY, CHECKED, or one of SIDECARS."""
     return path.with_name(path.name + suffix)
 
 
@@ -62,7 +64,7 @@ def check(path: pathlib.Path, mountinfo: str = mounts.MOUNTINFO) -> bool:
         except FileNotFoundError:
             return False
         _check_directory(path, found)
-        for suffix in (*SIDECARS, KEY):
+        for suffix in (*SIDECARS, KEY, CHECKED):
             check_file(beside(path, suffix))
         size = check_file(path)
         if size is None:

@@ -31,6 +31,7 @@ def test_a_list_without_certificates() -> None:
         "progress": "0 of 0 certificates done, 0 failed",
         "summary": ["0 certificates: 0 unchanged, 0 failed"],
         "failure": "",
+        "session_ended": False,
     }
 
 

@@ -58,6 +58,15 @@ class TestOnePass:
         assert again.reason.startswith("due from ")
         assert world.transport.steps() == steps == ["login", "create", "finalize"]
 
+    def test_of_one_that_needs_nothing_no_reason_need_be_told(self, world: World) -> None:
+        world.tells_why_not = False
+        assert world.certificate().reason == "not in the store yet"
+        outcome = world.certificate()
+        assert (outcome.action, outcome.changed, outcome.error) == ("none", False, None)
+        assert (outcome.reason, outcome.in_use) == ("in use as asked for, and not due", world.enrollment().current)
+        assert world.certificate(force=True).action == "replace"
+        assert world.certificate(LONGER).action == "replace"
+
     def test_four_writes_do(self, world: World) -> None:
         world.certificate()
         assert world.writes == ["intended", "signing", "issued", "finalized"]
@@ -103,7 +112,10 @@ class TestOnePass:
     def test_one_that_nobody_knows_cannot_be_renewed(self, world: World) -> None:
         outcome = world.certificate(None)
         assert kind(outcome) is PolicyError
-        assert str(outcome.error) == "there is no certificate to renew, and no dn to request a first one with"
+        assert str(outcome.error) == (
+            "there is no certificate to renew; the module requests a first one if the entry has a dn and renew_only is "
+            "not set"
+        )
         assert world.transport.steps() == []
 
     def test_warnings_of_all_steps_are_told(self, world: World) -> None:

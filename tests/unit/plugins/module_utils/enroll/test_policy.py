@@ -23,6 +23,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.policy import (
     decide_issue,
     decide_renewal,
+    is_settled,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     AnswerInvalidError,
@@ -536,3 +537,49 @@ def test_the_message_says_what_can_be_given(text: str) -> None:
         match=r"^renew_before must be a duration such as 90d, .*, a share of the .* from 1% to 99%, or never",
     ):
         RenewBefore.parse(text)
+
+
+FIELDS_THAT_DIFFER = (
+    {"dn": DistinguishedName((("cn", "x"),))},
+    {"provider": "x"},
+    {"key_type": "DSA"},
+    {"key_length": 4096},
+    {"hash_type": "SHA1"},
+    {"info": {"a": "b"}},
+    {"group_ids": (1,)},
+    {"subject_alt_name": ("DNS:a",)},
+)
+
+
+@given(
+    asked=st.sampled_from([None, SPEC, *(dataclasses.replace(SPEC, **change) for change in FIELDS_THAT_DIFFER)]),
+    adopted=st.booleans(),
+    begins=st.sampled_from([None, -400, -60, -1]),
+    ends=st.sampled_from([None, -1, 0, 1, 29, 31, 400]),
+    rest=st.sampled_from([(), (row(State.REQUESTED, 2, **CODE),), (row(State.ABANDONED, 2, failures=3),)]),
+    rule=st.sampled_from([None, "never", "30d", "1m", "33%", "99%"]),
+)
+def test_what_is_settled_is_what_nothing_is_decided_about(
+    asked: CertificateSpec | None,
+    adopted: bool,
+    begins: int | None,
+    ends: int | None,
+    rest: tuple[Revision, ...],
+    rule: str | None,
+) -> None:
+    validity = {
+        "not_valid_before": None if begins is None else NOW + begins * DAY,
+        "not_valid_after": None if ends is None else NOW + ends * DAY,
+    }
+    found = enrollment(current(adopted=adopted, created_at=NOW - 60 * DAY, **validity), *rest)
+    renew_before = RenewBefore.parse(rule)
+    decisions = [] if asked is None else [decide_issue(asked, found, NOW)]
+    with contextlib.suppress(BackingOffError):
+        decisions.append(decide_renewal(found, renew_before, NOW))
+    settled = all(one.action == "none" and not one.warnings for one in decisions)
+    assert is_settled(asked, found, renew_before, NOW) == (settled and bool(decisions))
+
+
+def test_without_a_certificate_nothing_is_settled() -> None:
+    assert not is_settled(None, enrollment(), RenewBefore.parse("never"), NOW)
+    assert not is_settled(SPEC, enrollment(row(State.REQUESTED, **CODE)), RenewBefore.parse(None), NOW)

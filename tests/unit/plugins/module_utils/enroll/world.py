@@ -141,6 +141,7 @@ class World:
         self.finalized_codes: list[str] = []
         self.retry: Retry | None = None
         self.subject_match: t.Any = "contains"
+        self.tells_why_not = True
         self.session_failure: Exception | None = None
         self.writes: list[str] = []
         self.points = 0
@@ -229,7 +230,8 @@ class World:
             FinalizeStep(**tools, subject_match=self.subject_match, encoding="der"),
         )
         item = CertificateItem(RenewItem("www", **{"renew_before": MONTH, **renewal}), spec)
-        return self.run(CertificateStep(tools["store"], steps, now=tools["now"]), item)
+        step = CertificateStep(tools["store"], steps, now=tools["now"], tells_why_not=self.tells_why_not)
+        return self.run(step, item)
 
     def issue(self) -> None:
         for outcome in (self.request(), self.sign(), self.finalize()):

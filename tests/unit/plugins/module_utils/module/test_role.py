@@ -196,10 +196,12 @@ class TestOfOnePass:
             "progress": "9 of 9 certificates done, 1 failed",
             "summary": ["a line"],
             "failure": "1 of 9 certificates failed: c: no",
+            "session_ended": False,
         }
 
     def test_nothing_failed(self) -> None:
-        facts = facts_of(outcome_of([self.told(unchanged=3)]))
+        facts = facts_of(outcome_of([self.told(unchanged=3, session_ended=True)]))
+        assert facts["session_ended"]
         assert (facts["failure"], facts["stopped"], facts["results"]) == ("", "", [])
 
     def test_a_module_that_refuses_its_options_began_nothing(self) -> None:

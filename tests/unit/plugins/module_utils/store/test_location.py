@@ -73,7 +73,7 @@ def test_only_the_owner_gets_at_anything(tmp_path: Path, make: MakeRevision) -> 
 def test_nothing_else_is_left_in_the_directory(tmp_path: Path) -> None:
     open_store(str(tmp_path / "store.db")).close()
     open_store(str(tmp_path / "store.db")).close()
-    assert sorted(tmp_path.iterdir()) == [tmp_path / "store.db", tmp_path / "store.db.key"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["store.db", "store.db.checked", "store.db.key"]
 
 
 def test_it_is_made_in_its_own_directory_and_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ def test_a_directory_of_root_will_do_for_anybody() -> None:
 
 
 @pytest.mark.parametrize("bits", [0o640, 0o620, 0o604, 0o666])
-@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal", ".key"])
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal", ".key", ".checked"])
 def test_a_file_that_others_can_use_is_refused(tmp_path: Path, bits: int, suffix: str) -> None:
     path = tmp_path / "store.db"
     open_store(str(path)).close()
@@ -212,6 +212,6 @@ def test_a_name_that_a_uri_would_misread_is_taken_as_it_is(tmp_path: Path, make:
     path = tmp_path / "50% of #1?mode=memory&x= \u00e4.db"
     with open_store(str(path)) as store:
         store.put(make())
-    assert sorted(tmp_path.iterdir()) == [path, path.with_name(f"{path.name}.key")]
+    assert sorted(tmp_path.iterdir()) == [path.with_name(path.name + suffix) for suffix in ("", ".checked", ".key")]
     with open_store(str(path)) as store:
         assert len(store.enrollments()) == 1

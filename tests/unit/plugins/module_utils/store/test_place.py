@@ -71,7 +71,8 @@ def test_a_disk_that_is_full_loses_nothing_and_is_named(mounted: Path, size: str
         done, there = line.split()
         assert done == there
     assert int(counts[0].split()[0]) > 5
-    assert not set(names.split()) - {"store.db", "store.db.key", "store.db-wal", "store.db-shm"}
+    own = ("", ".key", ".checked", "-wal", "-shm")
+    assert not set(names.split()) - {f"store.db{suffix}" for suffix in own}
 
 
 def test_a_disk_without_room_for_a_store_has_none_of_it_afterwards(mounted: Path) -> None:
@@ -97,9 +98,9 @@ def test_a_store_on_a_file_system_that_is_read_only_is_left_as_it_is(mounted: Pa
     """
     ran = in_mount(mounted, script)
     assert (ran.returncode, ran.stderr) == (0, "")
-    first, store, key, put, read, look, *after = ran.stdout.splitlines()
+    first, store, checked, key, put, read, look, *after = ran.stdout.splitlines()
     assert first == "first"
-    assert after == [store, key]
+    assert after == [store, checked, key]
     for line in (put, read, look):
         assert f"store {mounted}/store.db" in line
         assert "writable" in line
