@@ -31,6 +31,8 @@ PLACES = {
     "process": ("audit",),
     "temporary": ("remote",),
 }
+# Names that no store knows. With them a list is so long that it is handed over in a file.
+UNKNOWN = [{"name": f"unknown {number}"} for number in range(119)]
 # Not a YAML file: only this test knows the module, and ansible-lint rejects a module that it does not know.
 PLANTED = [
     {
@@ -97,6 +99,7 @@ def test_secrets_of_the_environment_are_nowhere(guarded: GetGuarded, sealed_ca: 
         "local_ca": sealed_ca,
         "program": [sys.executable, str(run.given / "program.py"), str(run.seen / "program")],
         "directory": str(run.seen / "certificates"),
+        "unknown": UNKNOWN,
     }
     status = run.play("environment.yml", variables, {**environment, "ANSIBLE_KEEP_REMOTE_FILES": "True"})
     assert status == 0, run.text("stdout")
@@ -104,6 +107,8 @@ def test_secrets_of_the_environment_are_nowhere(guarded: GetGuarded, sealed_ca: 
     assert "REDTRUST_NAME=two" in run.text("program")
     assert "Invoked with" in run.text("audit/syslog.syslog")
     assert list((run.seen / "remote").glob("*/AnsiballZ_redtrust_csr.py"))
+    (handed_over,) = (run.seen / "remote").glob("*/certificates.jsonl")
+    assert len(handed_over.read_text(encoding="utf-8").splitlines()) == 120
     assert sorted(path.name for path in (run.seen / "certificates").iterdir()) == ["one-chain.pem", "one.pem"]
     assert Search(server.secrets()).look_in(run.seen) == []
 
@@ -149,12 +154,16 @@ def test_secrets_in_options_are_shown_to_nobody(guarded: GetGuarded, sealed_ca: 
     server, run = guarded("4.42"), Watched.at(tmp_path)
     before = server.appliance.one("SELECT COUNT(*) FROM certificates")
     options = failures(sealed_ca, str(run.seen / "session"))
+    entry = {"name": "odd in a file", "dn": {"cn": "odd"}, "provider": "NONE", "request_code": GIVEN["request_code"]}
+    (run.given / "list.jsonl").write_text(json.dumps(entry) + "\n", encoding="utf-8")
     variables = {
         "server": {**server.appliance.facts, "partner_secret": ""},
         "secrets": {**GIVEN, "partner_secret": WRITTEN["base64"]},
         "store_path": str(run.seen / "state" / "store.sqlite3"),
         "local_ca": sealed_ca,
         "failures": options,
+        "list_file": str(run.given / "list.jsonl"),
+        "unknown": UNKNOWN,
     }
     environment = {"HTTPS_PROXY": f"http://someone:{GIVEN['proxy_password']}@127.0.0.1:1", "NO_PROXY": "127.0.0.1"}
     assert run.play("options.yml", variables, environment) == 0, run.text("stdout")
@@ -163,6 +172,7 @@ def test_secrets_in_options_are_shown_to_nobody(guarded: GetGuarded, sealed_ca: 
     assert "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER" in said
     assert [name for name in options if f"(item={name})" not in said] == []
     assert server.appliance.one("SELECT COUNT(*) FROM certificates") == before + 2, "the roles did not get to their end"
+    assert list(run.seen.rglob("certificates.jsonl")) == []
     assert Search(server.secrets()).look_in(run.seen, without=[run.seen / "events" / "arguments"]) == []
 
 

@@ -30,7 +30,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_u
 )
 
 from .canaries import MARK, Finding, Search
-from .driver import Fault, Launcher, Ran, Site, wanted
+from .driver import ONE_PASS, Fault, Launcher, Ran, Site, modules_of, wanted
 from .guarded import GIVEN, PARTNER_KEY, WRITTEN, Guarded
 
 if t.TYPE_CHECKING:
@@ -122,6 +122,7 @@ class Stage:
             "partner": "CA_DEMO",
             "partner_secret": WRITTEN["text"],
         }
+        self._signing = {"signer": "local_ca", "local_ca": local_ca}
         self._issued = directory / "issued"
         self._issue(local_ca)
         self._search = Search({**secrets, **guarded.secrets()})
@@ -136,12 +137,13 @@ class Stage:
 
     def sent(self, step: str) -> dict[str, str]:
         """Return the secrets that a step sends, or that server and client share."""
-        token = {"access_token": GIVEN["access_token"]}
+        asked = {"access_token": GIVEN["access_token"], "request_code": GIVEN["request_code"]}
         return {
             "login": {"password": GIVEN["password"], "partner_secret": WRITTEN["text"]},
             "exchange": {"temporal_token": GIVEN["temporal_token"]},
-            "create": {**token, "request_code": GIVEN["request_code"]},
-            "finalize": {**token, "stored code": self._code},
+            "create": asked,
+            "finalize": {"access_token": GIVEN["access_token"], "stored code": self._code},
+            "one pass": asked,
         }[step]
 
     def look(
@@ -172,14 +174,16 @@ class Stage:
     def _asked(self, step: str) -> tuple[str, dict[str, t.Any]]:
         """Return the module that does a step, and its options."""
         token = {"access_token": GIVEN["access_token"]}
+        asks = {**wanted("new"), "request_code": GIVEN["request_code"]}
         asked: dict[str, tuple[str, dict[str, t.Any]]] = {
             "login": ("redtrust_token", {"username": "demo", "password": GIVEN["password"]}),
             "exchange": ("redtrust_token", {"temporal_token": GIVEN["temporal_token"]}),
             "create": (
                 "redtrust_csr",
-                {**token, "certificates": [{**wanted("new"), "request_code": GIVEN["request_code"]}]},
+                {**token, "certificates": [asks]},
             ),
             "finalize": ("redtrust_finalize", {**token, "certificates": [{"name": "signed"}]}),
+            "one pass": (ONE_PASS, {**token, "certificates": [asks], **self._signing}),
         }
         return asked[step]
 
@@ -200,7 +204,7 @@ def stage(
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("step", ["login", "exchange", "create", "finalize"])
+@pytest.mark.parametrize("step", ["login", "exchange", "create", "finalize", "one pass"])
 def test_nothing_that_a_refusal_repeats_is_shown_or_kept(stage: Stage, step: str, encoding: str) -> None:
     encoded = " and ".join(ENCODINGS[encoding](secret) for secret in stage.sent(step).values())
     answer = reply(envelope(message=f"no such thing: {encoded}!", errorCode=encoded), "400 Bad Request")
@@ -275,17 +279,28 @@ def guarded_site(server: Guarded, directory: Path, launcher: Launcher, sealed_ca
     return Site(server.appliance, directory, launcher, local_ca, **key).with_login()
 
 
-MODULES = ("redtrust_csr", "redtrust_sign", "redtrust_finalize")
-
-
-@pytest.mark.parametrize(("kept", "points"), [("in a file", ""), ("in the store", "session|login")])
+@pytest.mark.parametrize(
+    ("first", "kept", "points"),
+    [
+        ("redtrust_csr", "in a file", ""),
+        (ONE_PASS, "in a file", "received|put|sign|file"),
+        (ONE_PASS, "in the store", "session|login"),
+    ],
+)
 def test_no_crash_shows_or_leaves_a_secret(
-    guarded: GetGuarded, launcher: Launcher, sealed_ca: dict[str, str], tmp_path: Path, kept: str, points: str
+    guarded: GetGuarded,
+    launcher: Launcher,
+    sealed_ca: dict[str, str],
+    tmp_path: Path,
+    first: str,
+    kept: str,
+    points: str,
 ) -> None:
     """Try every fault point that the modules reach, each with an exception and with SIGKILL."""
     server = guarded("4.42")
     more = {} if kept == "in a file" else {"session_key": GIVEN["session_key"], "session_path": None}
-    start, cells = server.mark(), traced(guarded_site(server, tmp_path / "traced", launcher, sealed_ca), tmp_path, more)
+    start = server.mark()
+    cells = traced(guarded_site(server, tmp_path / "traced", launcher, sealed_ca), tmp_path, first, more)
     known = server.secrets(since=start)
     chosen = [(module, point) for module, point in cells if re.search(points, point)]
     assert len(chosen) > 5
@@ -300,10 +315,10 @@ def test_no_crash_shows_or_leaves_a_secret(
     assert problems == []
 
 
-def traced(site: Site, directory: Path, options: dict[str, t.Any]) -> list[tuple[str, str]]:
+def traced(site: Site, directory: Path, first: str, options: dict[str, t.Any]) -> list[tuple[str, str]]:
     """Issue a certificate; return each module with each point that it reaches. Copy the place before each module."""
     reached: list[tuple[str, str]] = []
-    for module in MODULES:
+    for module in modules_of(first):
         shutil.copytree(site.certificates.parent, directory / f"before {module}")
         trace = directory / f"trace of {module}"
         assert not site.step(module, ["one"], Fault(trace=str(trace)), **options).status

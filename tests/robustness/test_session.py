@@ -31,7 +31,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sessi
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session_row import SessionRow
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.direct import refusals, steps
-from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Fault, Ran, Running, Site
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import ONE_PASS, Fault, Ran, Running, Site
 from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance
 
 if t.TYPE_CHECKING:
@@ -367,20 +367,24 @@ class TestList:
     def keys(self, appliance: Appliance) -> int:
         return int(appliance.one("SELECT COUNT(*) FROM secrets WHERE kind = 'request_code'"))
 
-    def test_a_session_that_ends_in_the_middle(self, v442: Appliance, new_site: NewSite) -> None:
-        """There is one new session for all workers. Each certificate has one accepted request."""
+    @pytest.mark.parametrize(("module", "requests"), [("redtrust_csr", 1), (ONE_PASS, 2)])
+    def test_a_session_that_ends_in_the_middle(
+        self, v442: Appliance, new_site: NewSite, module: str, requests: int
+    ) -> None:
+        """There is one new session for all workers. Each certificate has one accepted request of each kind."""
         site = site_of(v442, new_site, "file", workers=8)
         before = self.keys(v442)
         v442.fault("create", "before", "delay:0.5", times=0)
-        running = site.start("redtrust_csr", **site.step_options("redtrust_csr", self.NAMES))
+        running = site.start(module, **site.step_options(module, self.NAMES))
         v442.until(lambda: self.arrived(v442, 10))
         with v442.database() as ledger:
             ledger.execute("UPDATE sessions SET ended = 0, end_reason = 'command' WHERE ended IS NULL")
         self.requested(running)
         assert counted(v442) == {"login": 2, "refresh": 1}
-        late = [row for row in refusals(v442) if row[0] == "create"]
+        late = [row for row in refusals(v442) if row[0] in ("create", "finalize")]
         assert 1 <= len(late) <= 8
-        assert steps(v442)["create"] == len(self.NAMES) + len(late)
+        asked = steps(v442)
+        assert asked["create"] + asked.get("finalize", 0) == requests * len(self.NAMES) + len(late)
         assert self.keys(v442) - before == len(self.NAMES)
 
     def test_a_session_that_is_about_to_end_in_the_middle(self, v433: Appliance, new_site: NewSite) -> None:
