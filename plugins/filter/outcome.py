@@ -156,8 +156,9 @@ def outcome(
     """Return the outcome as documented; ``how`` has the options of ``facts_of``."""
     try:
         parts = [StepResult(_names(step["names"]), step["result"], step.get("task", "")) for step in steps]
-        known = {name: tuple(before[name]) for name in ("results", "changed", "failed") if name in before}
-        now = RoleOutcome(**known, stopped=before.get("stopped", "")).followed_by(outcome_of(parts))
+        results, changed, failed = (tuple(before.get(name, ())) for name in ("results", "changed", "failed"))
+        known = RoleOutcome(results, changed, failed, before.get("stopped", ""))
+        now = known.followed_by(outcome_of(parts))
         return facts_of(now, **how)
     except (KeyError, TypeError, AttributeError) as exc:
         raise AnsibleFilterError(f"outcome takes what the tasks of this collection registered: {exc!r}") from exc

@@ -45,20 +45,20 @@ class ListAction(NormalAction):
             return {"failed": True, "changed": False, "msg": str(exc), "error": {"type": type(exc).__name__}}
         return t.cast("dict[str, t.Any]", super().run(tmp, task_vars))  # type: ignore[no-untyped-call]
 
-    def _execute_module(self, **options: t.Any) -> dict[str, t.Any]:
+    def _execute_module(self, *args: t.Any, **options: t.Any) -> dict[str, t.Any]:
         """Run the module. An asynchronous one outlives this action, so it gets no file that the action removes."""
         if self._task.async_val:
-            return self._executed(options)
+            return self._executed(*args, **options)
         with self._progress():
             entries = in_lines(self._task.args)
             if not entries:
-                return self._executed(options)
+                return self._executed(*args, **options)
             path = self._in_tmp(_FILE)
             self._hand_over(entries, path)
-            return t.cast("dict[str, t.Any]", as_of_arguments(self._executed(options), path))
+            return t.cast("dict[str, t.Any]", as_of_arguments(self._executed(*args, **options), path))
 
-    def _executed(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
-        return t.cast("dict[str, t.Any]", super()._execute_module(**options))  # type: ignore[no-untyped-call]
+    def _executed(self, *args: t.Any, **options: t.Any) -> dict[str, t.Any]:
+        return t.cast("dict[str, t.Any]", super()._execute_module(*args, **options))
 
     def _hand_over(self, entries: str, path: str) -> None:
         """Write the list to a file for the module. Ansible removes it together with its other temporary files.
@@ -66,7 +66,7 @@ class ListAction(NormalAction):
         Where Ansible cannot give a file to another user, it may still be able to pipe the arguments to the module.
         """
         with contextlib.suppress(AnsibleError):
-            self._transfer_data(path, entries)  # type: ignore[no-untyped-call]
+            self._transfer_data(path, entries)
             self._fixup_perms2((self._connection._shell.tmpdir, path), execute=False)  # type: ignore[no-untyped-call]  # noqa: SLF001
             rest = {name: value for name, value in self._task.args.items() if name != "certificates"}
             self._task.args = {**rest, "certificates_file": path}
@@ -75,7 +75,7 @@ class ListAction(NormalAction):
         """Return the path of a file in the temporary directory of the task, which is made at first use."""
         shell = self._connection._shell  # noqa: SLF001
         if shell.tmpdir is None:
-            self._make_tmp_path()  # type: ignore[no-untyped-call]
+            self._make_tmp_path()
         return str(shell.join_path(shell.tmpdir, name))
 
     def _progress(self) -> contextlib.AbstractContextManager[None]:

@@ -18,11 +18,7 @@ def main() -> int:
     sys.path.insert(0, str(workshop.TREE))
     from ansible_collections.redtrust.certificate_enroll.tests.benchmark import command
 
-    try:
-        return command.main()
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        return 130
+    return command.main()
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def machine() -> dict[str, t.Any]:
 
 
 def main(arguments: c.Sequence[str] | None = None) -> int:
-    """Measure; print the table, and write the JSON. Return 1 if something could not be run."""
+    """Measure; print the table, and write the JSON. Return 1 if something could not be run, 130 after a signal."""
     options = read(sys.argv[1:] if arguments is None else arguments)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)  # so that it ends what it has started
@@ -86,6 +86,10 @@ def main(arguments: c.Sequence[str] | None = None) -> int:
         except BenchmarkError as exc:
             print(f"FAILED: {name}: {exc}", file=sys.stderr, flush=True)
             status = 1
+        except KeyboardInterrupt:
+            print("\ninterrupted", file=sys.stderr)
+            status = 130
+            break
     facts["load_at_the_end"] = [round(load, 2) for load in os.getloadavg()]
     told = {
         "machine": facts,
