@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: ready
 short_description: Return the certificates that redtrust_finalize takes next
-version_added: 0.4.0
+version_added: 0.5.0
 description:
   - Takes the entries that M(redtrust.certificate_enroll.redtrust_csr) or M(redtrust.certificate_enroll.redtrust_renew)
     returned with O(redtrust.certificate_enroll.redtrust_csr#module:results=all).

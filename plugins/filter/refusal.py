@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: refusal
 short_description: Return why a role of this collection cannot begin
-version_added: 0.4.0
+version_added: 0.5.0
 description:
   - Looks at the variables of the roles C(issue) and C(renew) for which no module asks.
     The roles use it before they request a key.

@@ -204,7 +204,7 @@ class TestOneThatIsOnItsWay:
 
 class TestFailures:
     def test_a_refusal_of_the_service(self, world: World) -> None:
-        world.transport.replies["create"] = lambda _request: refusal(400, "ERR_DN")
+        world.transport.replies["create"] = lambda _request: refusal("ERR_DN", "no such attribute")
         outcome = world.certificate()
         assert kind(outcome) is RefusedError
         assert outcome.action == "issue"
