@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
 import time
@@ -53,6 +54,10 @@ class Calls:
         self.breaker = Breaker()
         self._clock = ServiceClock(clock, monotonic, warn)
         self._transport = transport
+
+    def turn(self) -> contextlib.AbstractContextManager[None]:
+        """Wait until this thread may send; it then may until the end of the context."""
+        return self._transport.turn()
 
     def now(self) -> dt.datetime:
         """Return the time at the service, by the dates of its answers."""
@@ -125,7 +130,7 @@ class Calls:
                 raise NotTriedError(f"nothing was sent, since {self.breaker.reason}", step=endpoint.step, url=url)
             return send()
 
-        with self._transport.turn():
+        with self.turn():
             try:
                 done = self.retry.call(
                     once, repeatable=endpoint.repeatable, when_busy=endpoint.when_busy, breaker=self.breaker

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import re
@@ -38,6 +39,10 @@ class Client:
     def breaker(self) -> Breaker:
         """The record of whether the service is down."""
         return self._calls.breaker
+
+    def turn(self) -> contextlib.AbstractContextManager[None]:
+        """Wait until this thread may send; it then may until the end of the context."""
+        return self._calls.turn()
 
     def now(self) -> dt.datetime:
         """Return the time at the service, by the dates of its answers."""

@@ -62,6 +62,9 @@ class Session:
 
     def open(self) -> Opened:
         """Return the session, opened or refreshed if need be. Raises SessionError, StoreError or a ServiceError."""
+        held = self._opened
+        if held is not None and self._failure is None and self._lifetimes.monotonic() < held.refresh_at:
+            return held  # without a turn, since nothing is sent
         return self._after(None)
 
     def renew(self) -> Opened:
@@ -71,7 +74,7 @@ class Session:
         """
         if self._keeper is None:
             raise SessionError("access_token belongs to a session that somebody else keeps: leave it out to keep one")
-        with self._mutex:
+        with self._client.turn(), self._mutex:
             self._opened = self._obtain(None, None, renew=True)
             return self._opened
 
@@ -83,7 +86,7 @@ class Session:
         if self._keeper is None:
             raise SessionError("access_token belongs to a session that somebody else keeps: leave it out to sign in")
         self._register(temporal_token)
-        with self._mutex, self._keeper.storage.locked():
+        with self._client.turn(), self._mutex, self._keeper.storage.locked():
             self._keeper.storage.load()
             self._opened = self._keeper.keep(self._client.exchange(temporal_token), "exchange")
             return self._opened
@@ -115,17 +118,20 @@ class Session:
 
         A request that was refused with 401 was not carried out, so any may be sent again. A service that does
         not accept the tokens it has just given is not asked for others, by this thread or the next.
+
+        A thread takes its turn to send before it takes the tokens: they may be others by then.
         """
-        tokens = self.open().tokens
-        try:
-            return send(tokens)
-        except UnauthorizedError:
-            fresh = self._after(tokens).tokens
-        try:
-            return send(fresh)
-        except UnauthorizedError as exc:
-            self._give_up(fresh, exc)
-            raise
+        with self._client.turn():
+            tokens = self.open().tokens
+            try:
+                return send(tokens)
+            except UnauthorizedError:
+                fresh = self._after(tokens).tokens
+            try:
+                return send(fresh)
+            except UnauthorizedError as exc:
+                self._give_up(fresh, exc)
+                raise
 
     def close(self) -> Closed | None:
         """End the kept session at the service and forget it. Return how it ended, None where there was none.
@@ -155,8 +161,12 @@ class Session:
                 self._failure = error
 
     def _after(self, rejected: Tokens | None) -> Opened:
-        """Return a session other than the rejected one; the first thread that needs it opens it for all."""
-        with self._mutex:
+        """Return a session other than the rejected one; the first thread that needs it opens it for all.
+
+        The turn comes first: a thread that held the mutex and waited for a turn could wait for threads that have all
+        turns and wait for the mutex.
+        """
+        with self._client.turn(), self._mutex:
             if self._failure is not None:
                 raise self._failure
             held = self._opened
