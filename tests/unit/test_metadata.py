@@ -28,6 +28,10 @@ def action_group() -> list[str]:
     return list(read_yaml(ROOT / "meta" / "runtime.yml")["action_groups"]["redtrust"])
 
 
+# Ansible copies each variable of a spec before the role begins, which takes seconds for a long list.
+LISTS = ("issue_certificates", "renew_certificates")
+
+
 def role_problems(role: Path) -> list[str]:
     """Return the differences between the spec, the defaults and the README of a role."""
     spec = read_yaml(role / "meta" / "argument_specs.yml").get("argument_specs", {})
@@ -36,7 +40,7 @@ def role_problems(role: Path) -> list[str]:
     defaults = read_yaml(path) if path.is_file() else {}
     readme = (role / "README.md").read_text(encoding="utf-8")
     return [
-        *(f"{name} has a default but no spec" for name in defaults if name not in options),
+        *(f"{name} has a default but no spec" for name in defaults if name not in options and name not in LISTS),
         *(f"{name} is not in the README" for name in options if f"`{name}`" not in readme),
         *(
             f"{name} defaults to {defaults.get(name)!r}, by its spec to {option.get('default')!r}"

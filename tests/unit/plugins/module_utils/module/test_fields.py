@@ -1,13 +1,12 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A field of a request is the same in the spec of a certificate, in the modules and in the roles."""
+"""A field of a request is the same in the spec of a certificate, in the modules and in their documentation."""
 
 from __future__ import annotations
 
 import dataclasses
 import typing as t
-from pathlib import Path
 
 import pytest
 import yaml
@@ -21,9 +20,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._modul
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.specs import Spec
 
-ROLES = Path(__file__).resolve().parents[5] / "roles"
 FRAGMENT = certificates.ModuleDocFragment
-CASES = [("issue", REQUESTED), ("renew", RENEWED)]
 
 
 def facts(spec: t.Mapping[str, t.Mapping[str, t.Any]], *names: str) -> dict[str, dict[str, t.Any]]:
@@ -67,13 +64,3 @@ def test_the_documentation_says_what_the_options_are(spec: Spec, fragment: str) 
     names = ("type", "elements", "default", "required")
     assert facts(said, *names) == facts(spec, *names)
     assert all(option["description"] for option in said.values())
-
-
-@pytest.mark.parametrize(("role", "spec"), CASES, ids=["issue", "renew"])
-def test_a_role_takes_each_option(role: str, spec: Spec) -> None:
-    """An entry has no defaults there: the defaults for all entries may set a missing option."""
-    text = (ROLES / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
-    entry = yaml.safe_load(text)["argument_specs"]["main"]["options"][f"{role}_certificates"]["options"]
-    names = ("type", "elements", "no_log")
-    assert facts(entry, *names) == facts(spec, *names)
-    assert [name for name, rules in entry.items() if rules.get("required")] == ["name"]

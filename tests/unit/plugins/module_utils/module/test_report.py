@@ -67,6 +67,8 @@ class TestFailure:
         told = (
             "/etc/{name}.pem cannot be written",
             "{name}: it is tried again from 2026-11-25 14:0{number} UTC on",
+            "people.csv, line 1{number}: {name}: key_length is 'two'",
+            "certificates[{number}]: {name}: key_length is 'two'",
             "thumbprint " + 19 * "A{number}" + " was uploaded at 2026-11-25T14:00:0{number}Z",
         )
         for text in told:
