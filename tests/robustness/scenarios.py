@@ -8,14 +8,18 @@ from __future__ import annotations
 import collections.abc as c
 import dataclasses
 import datetime as dt
+import json
+import sys
 import typing as t
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
-from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Fault, Site
+from ansible_collections.redtrust.certificate_enroll.tests.robustness import signing_ca
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import ONE_PASS, Fault, Site
 
 # A run that dies at one of these points has written its intent to ask, and has not asked.
 NOT_ASKED_YET = "store put (intended|create_unknown) committed|create send|create sent"
@@ -27,8 +31,8 @@ class Scenario:
 
     ``points`` matches the fault points to try, as ``<module> <point> <times passed before>``. ``steps`` matches the
     steps whose answers fail. ``first`` is the module that asks for certificates. ``before`` is called before the job,
-    ``between`` before each following job. ``answer`` is a fault of the server in each cell: step, moment, action.
-    ``in_vain`` matches the points at which an intent may have made no key.
+    ``between`` before each following job. ``options`` are those of the job alone. ``answer`` is a fault of the server
+    in each cell: step, moment, action. ``in_vain`` matches the points at which an intent may have made no key.
 
     Cells of one scenario share a store, each with a name of its own, unless they test the session.
     """
@@ -41,6 +45,7 @@ class Scenario:
     session: c.Callable[[Site], object] = Site.with_access_token
     before: c.Callable[[Site, c.Sequence[str]], object] = lambda _site, _names: None
     between: c.Callable[[Site], object] = lambda _site: None
+    options: c.Callable[[Site, str], c.Mapping[str, t.Any]] = lambda _site, _name: {}
     answer: tuple[str, str, str] | None = None
     in_vain: str = NOT_ASKED_YET
     patches: c.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
@@ -92,12 +97,36 @@ def _nobody(csr: bytes) -> bytes:
     return signed.public_bytes(serialization.Encoding.DER)
 
 
+def not_yet(_site: Site, _name: str) -> dict[str, t.Any]:
+    """Return the options of a signer that is not done yet."""
+    return {"signer": "command", "command": {"argv": ["sh", "-c", "exit 75"]}}
+
+
+def wait_for_signer(site: Site, names: c.Sequence[str]) -> None:
+    """Have requests that wait for the signer."""
+    ran = site.step(ONE_PASS, names, **not_yet(site, ""))
+    assert {entry["action"] for entry in ran.entries.values()} == {"wait"}, ran
+
+
+def forgetful(site: Site, name: str) -> dict[str, t.Any]:
+    """Return the options of a signer whose certificate has another subject."""
+    directory = Path(site.local_ca["certificate_path"]).parent
+    ways = json.dumps({name: "another subject"})
+    return {"signer": "command", "command": {"argv": [sys.executable, signing_ca.__file__, str(directory), ways]}}
+
+
+def in_one_session(_site: Site, _name: str) -> dict[str, t.Any]:
+    """Return the options with which the one pass also ends the session."""
+    return {"end_session": "always"}
+
+
 def die_at(point: str, module: str = "redtrust_csr") -> c.Callable[[Site, c.Sequence[str]], None]:
     """For each name, run a job that dies at the point."""
 
     def died(site: Site, names: c.Sequence[str]) -> None:
         for name in names:
-            assert site.pipeline(name, faults={module: Fault(point, "kill")})[-1].status == -9
+            first = module if module == ONE_PASS else "redtrust_csr"
+            assert site.pipeline(name, first=first, faults={module: Fault(point, "kill")})[-1].status == -9
 
     return died
 
@@ -136,7 +165,31 @@ SCENARIOS = (
         before=issue,
     ),
     Scenario("issue-4.33", "", "create|finalize", api_version="4.33"),
-    Scenario("renew-4.33", "", "create|finalize", api_version="4.33", first="redtrust_renew", before=issue),
+    Scenario("one-pass", ".*", "create|finalize", first=ONE_PASS),
+    Scenario(
+        "one-pass-renew",
+        ".* (store put (intended|finalized)|file) .*",
+        "create|finalize",
+        first=ONE_PASS,
+        before=issue,
+    ),
+    Scenario("one-pass-renew-4.33", "", "create|finalize", api_version="4.33", first=ONE_PASS, before=issue),
+    Scenario("one-pass-not-yet", ".* (store put signing|sign|store release) .*", "", first=ONE_PASS, options=not_yet),
+    Scenario("one-pass-on-its-way", ".* (store put|sign) .*", "finalize", first=ONE_PASS, before=wait_for_signer),
+    Scenario(
+        "one-pass-refused",
+        ".* (sign after|store put (requested|signing|issued)) .*",
+        "",
+        first=ONE_PASS,
+        options=forgetful,
+    ),
+    Scenario(
+        "one-pass-upload-without-answer",
+        ".* store put .*",
+        "",
+        first=ONE_PASS,
+        before=die_at("finalize received", ONE_PASS),
+    ),
     Scenario("intent-without-answer", ".* store put create_unknown .*", "create", before=die_at("create received")),
     Scenario("create-without-answer", ".* store put create_unknown .*", "", answer=("create", "after", "drop")),
     Scenario(
@@ -167,6 +220,7 @@ SCENARIOS = (
         "slow-answer",
         ".* store renew .* 0",
         "",
+        first=ONE_PASS,
         answer=("create", "before", "delay:0.5"),
         patches={"_enroll.batch.LEASE_SECONDS": 0.9},
     ),
@@ -191,6 +245,8 @@ SCENARIOS = (
         IN_FILE,
         "exchange|logout",
         api_version="4.33",
+        first=ONE_PASS,
+        options=in_one_session,
         session=with_temporal_token,
         between=with_temporal_token,
     ),

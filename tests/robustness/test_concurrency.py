@@ -14,7 +14,15 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.direct import steps
-from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Fault, Ran, Running, Site, wanted
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import (
+    ONE_PASS,
+    Fault,
+    Ran,
+    Running,
+    Site,
+    modules_of,
+    wanted,
+)
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.runs import Play, Run, own_core
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.verdict import verdict
 from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance
@@ -24,7 +32,7 @@ if t.TYPE_CHECKING:
 
 PROCESSES = 16
 PLAYBOOKS = 8
-MODULES = ("redtrust_csr", "redtrust_sign", "redtrust_finalize")
+JOBS = ("redtrust_csr", ONE_PASS)
 # Short enough to expire during a test, long enough for a busy machine to renew it in time.
 SHORT = {"_enroll.batch.LEASE_SECONDS": 3.0}
 
@@ -42,7 +50,8 @@ def counted(ran: c.Iterable[Ran]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for one in ran:
         for name, entry in one.entries.items():
-            counts[name] = counts.get(name, 0) + (entry["action"] in ("issue", "sign", "finalize"))
+            did = entry["action"] in ("issue", "sign", "finalize") and not entry["failed"]
+            counts[name] = counts.get(name, 0) + did
     return counts
 
 
@@ -54,26 +63,50 @@ def made(site: Site) -> dict[str, int]:
 
 
 class TestProcesses:
-    def test_on_one_name(self, site: Site) -> None:
+    @pytest.mark.parametrize("first", JOBS)
+    def test_on_one_name(self, site: Site, first: str) -> None:
         """Start from an empty place, so that many processes create the store and the session at once as well."""
-        for module in MODULES:
+        for module in modules_of(first):
             assert counted(at_once(site, module, [["www"]] * PROCESSES)) == {"www": 1}
         asked = steps(site.appliance)
         assert (asked["create"], asked["finalize"], asked["login"]) == (1, 1, 1)
-        assert site.until_quiet("www") == 1
+        assert site.until_quiet("www", first=first) == 1
         assert not (problems := verdict(site)), problems
 
-    @pytest.mark.parametrize("version", ["v442", "v433"])
-    def test_on_lists_that_overlap(self, request: pytest.FixtureRequest, new_site: NewSite, version: str) -> None:
+    @pytest.mark.parametrize(("version", "first"), [("v442", "redtrust_csr"), ("v442", ONE_PASS), ("v433", ONE_PASS)])
+    def test_on_lists_that_overlap(
+        self, request: pytest.FixtureRequest, new_site: NewSite, version: str, first: str
+    ) -> None:
         site = new_site(request.getfixturevalue(version)).with_access_token()
         names = [f"name {number}" for number in range(40)]
         dice = random.Random(version)
-        for module in MODULES:
+        for module in modules_of(first):
             lists = [dice.sample(names, 10) for _process in range(PROCESSES - 4)]
             lists += [names[start::4] for start in range(4)]
             assert counted(at_once(site, module, lists)) == dict.fromkeys(names, 1)
         assert made(site) == {"keys": 40, "certificates": 40}
-        assert site.until_quiet(*names) == 1
+        assert site.until_quiet(*names, first=first) == 1
+        assert not (problems := verdict(site)), problems
+
+    def test_two_share_one_list(self, v442: Appliance, new_site: NewSite, tmp_path: Path) -> None:
+        """One is stopped in the middle. The other waits for none of it, and does all but what the first began."""
+        site = new_site(v442, workers=1).with_access_token()
+        names = [f"name {number}" for number in range(30)]
+        options = site.step_options(ONE_PASS, names)
+        stopped = site.start(ONE_PASS, Fault("create send", "hold", 4, str(tmp_path / "held")), **options)
+        stopped.until_held()
+        other = site.run(ONE_PASS, **options, wait_timeout=0)
+        held = [name for name, entry in other.entries.items() if entry["failed"]]
+        assert 1 <= len(held) <= 6, other
+        assert other.errors == {"LeaseHeldError"}
+        stopped.let_go()
+        first = stopped.wait()
+        assert first.status == 0, first
+        done = counted([first, other])
+        assert done == dict.fromkeys(names, 1)
+        assert {name for name, entry in first.entries.items() if entry["action"] == "none"} <= set(names) - set(held)
+        assert made(site) == {"keys": 30, "certificates": 30}
+        assert site.until_quiet(*names, first=ONE_PASS) == 1
         assert not (problems := verdict(site)), problems
 
 

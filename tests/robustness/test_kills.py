@@ -22,6 +22,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
 
 from .driver import PATIENCE_SECONDS, Site, wanted
 from .runs import POLL_SECONDS, Core, Play, Run, other_core, own_core
@@ -40,8 +41,12 @@ KILLED = {
     "all": "all its processes",
     "runner": "the job by ansible-runner",
 }
-PHASES = {"Request": "create", "Request the renewal": "create", "Sign": "sign", "Finalize": "finalize"}
-AFTER = ("End the session", "")
+# The phase of a task, with a signer of the collection and with tasks that sign.
+ONE_PASS = {"Issue": "pass", "Renew": "pass"}
+STEPS = {"Request": "create", "Request the renewal": "create", "Sign": "sign", "Finalize": "finalize"}
+AFTER = ("Sum up", "End the session", "")
+# In these phases a run may die between the intent to request a key and its request.
+OPEN = ("create", "pass")
 NAMES = 8
 # The server waits this long before a step, and again before its answer: a real one makes its keys slowly.
 SLOWNESS_SECONDS = 0.25
@@ -49,23 +54,30 @@ SLOWNESS_SECONDS = 0.25
 
 @dataclasses.dataclass(frozen=True)
 class Story:
-    """A store from its beginning to its verdict."""
+    """A store from its beginning to its verdict; with ``steps`` the play signs in tasks of its own."""
 
     number: int
     core: str
     api_version: str
+    steps: bool
     kills: int
 
+    @property
+    def phases(self) -> c.Mapping[str, str]:
+        """The phase that begins with a task."""
+        return STEPS if self.steps else ONE_PASS
+
     def __str__(self) -> str:
-        return f"{self.number}-{self.core}-{self.api_version}"
+        return f"{self.number}-{self.core}-{self.api_version}-{'steps' if self.steps else 'pass'}"
 
 
 def stories(kills: int) -> list[Story]:
-    """Divide the kills among stores: every other store runs with 2.18, every third with 4.33."""
+    """Divide the kills among stores: every other store runs with 2.18, every third with 4.33, half of them in steps."""
     count = max(2, -(-kills // KILLS_PER_STORE))
     cores, versions = itertools.cycle((own_core().version, "2.18")), itertools.cycle(("4.42", "4.42", "4.33"))
+    steps = itertools.cycle((False, False, True, True))
     shares = [kills // count + (number < kills % count) for number in range(count)]
-    return [Story(*values) for values in zip(itertools.count(), cores, versions, shares)]
+    return [Story(*values) for values in zip(itertools.count(), cores, versions, steps, shares)]
 
 
 class Scene:
@@ -95,13 +107,16 @@ class Scene:
         environment = {f"REDTRUST_{name.upper()}": str(value) for name, value in options.items()}
         if job:
             environment.update(JOB_ID=job, AWX_HOST="https://awx.example.com")
-        signing = {
-            "signer": "local_ca",
-            "local_ca": {**self._site.local_ca, "validity": "20d"},
-            "directory": str(self._site.certificates),
-        }
+        signing = {"signer": "local_ca", "local_ca": {**self._site.local_ca, "validity": "20d"}}
+        if self._story.steps:
+            sign = [{"name": "Sign", "redtrust.certificate_enroll.redtrust_sign": signing}]
+            tasks = self._directory / "sign.yml"
+            tasks.parent.mkdir(exist_ok=True)
+            tasks.write_text(yaml.safe_dump(sign), encoding="utf-8")
+            signing = {"tasks_file": str(tasks)}
         variables = {
             **{f"{playbook}_{name}": value for name, value in signing.items()},
+            f"{playbook}_directory": str(self._site.certificates),
             "issue_certificates": [wanted(f"story-{self._story.number}-{number}") for number in range(names)],
             "renew_force": renew_force,
         }
@@ -120,10 +135,11 @@ class Scene:
     def measure(self) -> None:
         """Measure in a clean run when the steps begin on this machine, and how long they take."""
         tasks = self.to_the_end("issue", names=2).tasks()
+        phases = self._story.phases
         for (begin, task), (end, _next) in itertools.pairwise(tasks):
-            if task in PHASES:
-                self._pace[PHASES[task]] = (begin, end - begin)
-        assert set(self._pace) == set(PHASES.values()), f"a step was not seen: {tasks}"
+            if task in phases:
+                self._pace[phases[task]] = (begin, end - begin)
+        assert set(self._pace) == set(phases.values()), f"a step was not seen: {tasks}"
 
     def until_alone(self) -> None:
         """Wait until no process of any run is left."""
@@ -198,7 +214,7 @@ class Scene:
         if kind == "task":
             phase = dice.choice(sorted(self._pace))
             pause = dice.uniform(0, self._pace[phase][1])
-            self._until(run, lambda: PHASES.get(run.task or "") == phase)
+            self._until(run, lambda: self._story.phases.get(run.task or "") == phase)
         else:
             phase, number = dice.choice(("create", "finalize")), dice.randint(1, 2)
             pause = dice.uniform(0, 2.2 * SLOWNESS_SECONDS)
@@ -212,11 +228,11 @@ class Scene:
     def _any_time(self, dice: random.Random, playbook: str) -> float:
         """Return a time in seconds from the beginning of a run, in the part with most of the work.
 
-        A renewal begins with a look at the store. It takes about as long as signing.
+        A renewal in steps begins with a look at the store. It takes about as long as signing.
         """
-        begin, _create = self._pace["create"]
-        end, last = self._pace["finalize"]
-        _sign, later = self._pace["sign"]
+        begin = min(begun for begun, _seconds in self._pace.values())
+        end, last = max(self._pace.values())
+        _sign, later = self._pace.get("sign", (0.0, 0.0))
         return self._haste * (dice.uniform(begin - 0.2, end + 1.2 * last) + (later if playbook == "renew" else 0))
 
     def _until(self, run: Run, condition: c.Callable[[], bool]) -> None:
@@ -233,7 +249,7 @@ class Scene:
         begun = [task for _seconds, task in run.tasks()]
         phase = "before"
         for task in begun:
-            phase = PHASES.get(task, "after" if task in AFTER else phase)
+            phase = self._story.phases.get(task, "after" if task in AFTER else phase)
         self.fates.append((self._core.version, way, phase, fate))
         return f"after {what}, in {phase} ({begun[-1] if begun else 'nothing begun'}), module {fate}"
 
@@ -280,5 +296,5 @@ def test_what_a_kill_leaves_is_taken_up_by_the_next_run(
         record_property(f"kills in {phase}", 1)
     record_property("creates that kills left open", [row["state"] for row in site.revisions()].count("create_unknown"))
     check_sessions(site, sum(way == "runner" for _core, way, _phase, _fate in scene.fates))
-    in_create = sum(phase == "create" and fate != "survived" for _core, _way, phase, fate in scene.fates)
+    in_create = sum(phase in OPEN and fate != "survived" for _core, _way, phase, fate in scene.fates)
     assert verdict(site, never_left=NAMES * in_create) == []

@@ -20,7 +20,13 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _errors
-from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Fault, Ran, Site
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import (
+    ONE_PASS,
+    Fault,
+    Ran,
+    Site,
+    modules_of,
+)
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.scenarios import SCENARIOS, Scenario
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.verdict import verdict
 from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance
@@ -99,7 +105,7 @@ class Bench:
 
     def points(self) -> list[Point]:
         """Return the fault points that a job reaches, if the scenario covers them."""
-        modules = (self.scenario.first, "redtrust_sign", "redtrust_finalize", "redtrust_token")
+        modules = (*modules_of(self.scenario.first), "redtrust_token")
         traces = {module: self._directory / f"trace-{module}" for module in modules}
         site = self._place(["traced"])
         self._job(site, "traced", {module: Fault(trace=str(path)) for module, path in traces.items()})
@@ -145,7 +151,9 @@ class Bench:
         if scenario.answer:
             self._appliance.fault(*scenario.answer)
         others: dict[str, t.Any] = {"logout": not scenario.has_token, "patches": scenario.patches}
-        return site.pipeline(name, first=scenario.first, faults=faults, **others, **options)
+        return site.pipeline(
+            name, first=scenario.first, faults=faults, **others, **scenario.options(site, name), **options
+        )
 
     def _try(self, site: Site, cell: Cell) -> c.Iterator[str]:
         """Make a job fail; report a failure of the wrong kind."""
@@ -213,6 +221,11 @@ def test_a_job_that_fails_at_a_point(bench: Bench, do: str, record_property: Rec
         ("redtrust_finalize", "finalize send"),
         ("redtrust_finalize", "store put finalized written"),
         ("redtrust_finalize", "file before"),
+        (ONE_PASS, "create received"),
+        (ONE_PASS, "store put signing before"),
+        (ONE_PASS, "sign after"),
+        (ONE_PASS, "finalize received"),
+        (ONE_PASS, "file before"),
     ],
 )
 def test_a_certificate_fails_alone(
@@ -220,8 +233,9 @@ def test_a_certificate_fails_alone(
 ) -> None:
     """One of three certificates meets an unexpected error; the other two are in use after the same run."""
     names = ("one", "two", "three")
+    first = module if module == ONE_PASS else "redtrust_csr"
     site = new_site(servers["4.42"]).with_access_token()
-    ran = site.pipeline(*names, faults={module: Fault(point, "raise", 1, str(tmp_path / "once"))})
+    ran = site.pipeline(*names, first=first, faults={module: Fault(point, "raise", 1, str(tmp_path / "once"))})
     (failed,) = [one for one in ran if one.status]
     assert [entry["error"]["type"] for entry in failed.entries.values() if entry["failed"]] == ["InternalError"]
     (broken,) = [name for name, entry in failed.entries.items() if entry["failed"]]
@@ -230,8 +244,35 @@ def test_a_certificate_fails_alone(
     if rows[broken]["state"] != "finalized":
         assert rows[broken]["failures"] == 1
     assert failed.entries[broken]["error"]["place"] in failed.entries[broken]["msg"]
-    site.until_quiet(*names)
+    site.until_quiet(*names, first=first)
     assert not (problems := verdict(site)), "\n".join(problems)
+
+
+@pytest.mark.parametrize(
+    ("do", "point"),
+    [
+        ("kill", "store put intended committed"),
+        ("kill", "create received"),
+        ("kill", "store put signing written"),
+        ("kill", "store put issued committed"),
+        ("kill", "store put finalized written"),
+        ("full", "store put signing written"),
+        ("full", "store put finalized committed"),
+        ("raise", "store put issued written"),
+    ],
+)
+def test_a_list_that_fails_in_the_middle(
+    servers: Servers, new_site: NewSite, tmp_path: Path, do: str, point: str
+) -> None:
+    """Many are on their way at once, and their writes are committed together."""
+    names = [f"name {number}" for number in range(12)]
+    site = new_site(servers["4.42"], workers=4).with_access_token()
+    fault = Fault(point, do, 3, str(tmp_path / "once"))
+    (ran,) = site.pipeline(*names, first=ONE_PASS, faults={ONE_PASS: fault})
+    assert ran.status == (-9 if do == "kill" else 1), ran
+    open_then = sum(row["state"] == "intended" for row in site.revisions())
+    site.until_quiet(*names, first=ONE_PASS)
+    assert not (problems := verdict(site, never_left=open_then)), "\n".join(problems)
 
 
 @pytest.mark.parametrize("bench", [one for one in SCENARIOS if one.steps], indirect=True, ids=str)

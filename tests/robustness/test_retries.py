@@ -9,6 +9,7 @@ import base64
 import email.utils
 import time
 import typing as t
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Tokens
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.client import Client
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.direct import SPEC, Machine, steps
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import ONE_PASS, Fault
 from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance, certificate_for, der
 
 if t.TYPE_CHECKING:
@@ -128,20 +130,34 @@ def test_no_attempt_begins_after_the_deadline(v442: Appliance) -> None:
     assert 4 <= steps(v442)["login"] <= len(machine.waited) + 1
 
 
-@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize(
+    ("module", "workers"), [("redtrust_csr", 1), ("redtrust_csr", 4), (ONE_PASS, 1), (ONE_PASS, 4)]
+)
 def test_a_service_that_is_down_is_not_asked_for_the_rest_of_the_list(
-    v442: Appliance, new_site: NewSite, workers: int
+    v442: Appliance, new_site: NewSite, module: str, workers: int
 ) -> None:
     site = new_site(v442, workers=workers).with_access_token()
     before = steps(v442).get("create", 0)
     v442.fault("create", "before", "status:503", times=0)
-    ran = site.step("redtrust_csr", [f"name {number}" for number in range(20)])
+    ran = site.step(module, [f"name {number}" for number in range(20)])
     assert ran.status, ran
     asked = steps(v442)["create"] - before
     assert 3 <= asked <= 3 + workers - 1
     kinds = [entry["error"]["type"] for entry in ran.entries.values()]
     assert sorted(set(kinds)) == ["NotTriedError", "RefusedError"]
     assert kinds.count("RefusedError") == asked
+
+
+@pytest.mark.parametrize("module", ["redtrust_csr", ONE_PASS])
+def test_what_is_not_tried_is_not_leased(v442: Appliance, new_site: NewSite, tmp_path: Path, module: str) -> None:
+    """A lease costs a write, and a name of a list that is not tried has nothing to write."""
+    site = new_site(v442, workers=1).with_access_token()
+    v442.fault("create", "before", "status:503", times=0)
+    names = [f"name {number}" for number in range(700)]
+    ran = site.step(module, names, Fault(trace=str(tmp_path / "trace")))
+    assert ran.said["summary"] == {"failed": 3, "not_tried": 697}, ran
+    reached = (tmp_path / "trace").read_text(encoding="utf-8").split("\n")
+    assert reached.count("store acquire committed") <= 4
 
 
 def test_a_name_that_is_refused_does_not_stop_the_others(v442: Appliance, new_site: NewSite) -> None:

@@ -109,8 +109,9 @@ class _Run(t.Generic[Item, Decided]):
         self._store = store
         self._options = options
         self._threads = _THREADS_PER_WORKER * options.workers
-        self._waiting: collections.deque[tuple[int, Item]] = collections.deque()
-        self._passed: list[tuple[int, Item]] = []
+        # with the first plans
+        self._waiting: collections.deque[Planned[Decided]] = collections.deque()
+        self._passed: list[Planned[Decided]] = []
         self._others: dict[str, Lease] = {}
         self._held: set[str] = set()
         self._over: list[str] = []
@@ -128,12 +129,10 @@ class _Run(t.Generic[Item, Decided]):
     def begin(self, block: t.Iterable[Planned[Decided]]) -> t.Iterator[Told]:
         """Yield the outcomes of the items that do not act, and begin those that do."""
         for position, item, plan in block:
-            if not _needs_lease(plan):
-                yield position, self._options.finish(_outcome(plan))
-            elif plan.error is None and self._options.is_down():
-                yield position, self._options.finish(_not_tried(plan, self._options))
+            if _needs_lease(plan):
+                self._waiting.append((position, item, plan))
             else:
-                self._waiting.append((position, item))
+                yield position, self._options.finish(_outcome(plan))
         yield from self._work_on(enough=self._threads)
 
     def complete(self) -> t.Iterator[Told]:
@@ -146,7 +145,7 @@ class _Run(t.Generic[Item, Decided]):
         pause = 0.05
         while self._passed:
             if self._options.clock() >= deadline:
-                for position, item in self._passed:
+                for position, item, _plan in self._passed:
                     yield position, self._options.finish(_held(item.name, self._others[item.name]))
                 return
             self._options.sleep(pause)
@@ -159,7 +158,7 @@ class _Run(t.Generic[Item, Decided]):
         """Work until at most ``enough`` items wait, with 0 until none is at work; yield the outcomes meanwhile."""
         while True:
             while self._waiting and self._at_work <= self._threads:
-                self._claim()
+                yield from self._claim()
             if len(self._waiting) <= enough and (enough or not self._at_work):
                 break
             yield self._next()
@@ -168,17 +167,31 @@ class _Run(t.Generic[Item, Decided]):
         if not self._at_work:
             self._give_back()
 
-    def _claim(self) -> None:
-        """Lease some of the items that wait, and hand them to the workers."""
-        some = [self._waiting.popleft() for _ in range(min(self._threads, len(self._waiting)))]
-        keys = {_key(self._options.service, item.name): item.name for _position, item in some}
+    def _claim(self) -> t.Iterator[Told]:
+        """Lease some of the items that wait, and hand them to the workers.
+
+        Yield the outcomes of those that are not tried, since the service is down. They need no lease.
+        """
+        some: list[Planned[Decided]] = []
+        while self._waiting and len(some) < self._threads:
+            position, item, plan = self._waiting.popleft()
+            if plan.error is None and self._options.is_down():
+                yield position, self._options.finish(_not_tried(plan, self._options))
+            else:
+                some.append((position, item, plan))
+        if some:
+            self._lease(some)
+
+    def _lease(self, some: t.Sequence[Planned[Decided]]) -> None:
+        """Lease items, and hand those to the workers that no other run holds."""
+        keys = {_key(self._options.service, item.name): item.name for _position, item, _plan in some}
         pool = self._opened()
         others = self._store.acquire(list(keys), self._options.holder, LEASE_SECONDS, is_gone)
         self._held.update(key for key in keys if key not in others)
         held = {keys[key]: lease for key, lease in others.items()}
         self._others.update(held)
-        self._passed += [(position, item) for position, item in some if item.name in held]
-        mine = [(position, item) for position, item in some if item.name not in held]
+        self._passed += [planned for planned in some if planned[1].name in held]
+        mine = [(position, item) for position, item, _plan in some if item.name not in held]
         for position, item, plan in _plans(self._step, mine, self._store, self._options):
             self._at_work += 1
             begun = pool.submit(self._do, plan)
@@ -269,12 +282,17 @@ def _act(step: Step[Item, Decided], plan: Plan[Decided], store: Store, options: 
         done = _not_tried(plan, options)
     else:
         done = attempt(functools.partial(step.act, plan, plan.decision), options.hide)
+        if isinstance(done, NotTriedError):  # the service went down while this one waited for its turn
+            done = _why_not_tried(plan, options)
     return done if isinstance(done, Outcome) else _after_failure(plan, done, store, options)
 
 
 def _not_tried(plan: Plan[Decided], options: BatchOptions) -> Outcome:
-    error = NotTriedError(f"not tried, since {options.why_down()}", step=plan.action, url=options.service)
-    return _failed(plan, error)
+    return _failed(plan, _why_not_tried(plan, options))
+
+
+def _why_not_tried(plan: Plan[Decided], options: BatchOptions) -> NotTriedError:
+    return NotTriedError(f"not tried, since {options.why_down()}", step=plan.action, url=options.service)
 
 
 def _after_failure(plan: Plan[Decided], error: RedtrustError, store: Store, options: BatchOptions) -> Outcome:

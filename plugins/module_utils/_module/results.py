@@ -55,6 +55,7 @@ class Results:
         self._warnings: dict[str, Group] = {}
         self._changed = False
         self._stopped: str | None = None
+        self._not_tried: str | None = None
         self.total = 0
 
     def add(self, position: int, outcome: Outcome) -> None:
@@ -66,6 +67,8 @@ class Results:
         outcome, entry, diff = _shown(outcome)
         self.report.add(entry)
         self._changed = self._changed or outcome.changed
+        if isinstance(outcome.error, NotTriedError):
+            self._not_tried = self._not_tried or str(outcome.error)
         self._stopped = self._stopped or _stops(outcome)
         if outcome.changed and self._with_diffs:
             self._diffs.append((position, diff))
@@ -83,7 +86,13 @@ class Results:
             entries = [entry for entry in entries if entry["failed"]]
         return Result(
             changed=self._changed,
-            values={"certificates": entries, "summary": dict(self.report.counts), "stopped": self._stopped, **values},
+            values={
+                "certificates": entries,
+                "summary": dict(self.report.counts),
+                # the outcomes come in no order, and the cause says more than its consequence
+                "stopped": self._stopped or self._not_tried,
+                **values,
+            },
             diff=[diff for _position, diff in sorted(self._diffs, key=_position)],
             warnings=[*warnings, *(f"{group.among()}: {group.words}" for group in self._warnings.values())],
             failure=failure or None,
@@ -195,7 +204,7 @@ def _stops(outcome: Outcome) -> str | None:
     error = outcome.error
     at_login = isinstance(error, ServiceError) and error.step in ("login", "login_request", "exchange", "refresh")
     for_all = isinstance(error, ServiceError) and error.concerns_all
-    return str(error) if at_login or for_all or isinstance(error, (NotTriedError, SessionError)) else None
+    return str(error) if at_login or for_all or isinstance(error, SessionError) else None
 
 
 def _diff(outcome: Outcome) -> dict[str, t.Any]:

@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
+import select
 import sys
 import traceback
 import typing as t
@@ -48,21 +47,43 @@ def run(spec: Spec, work: t.Callable[[Context], Result], **rules: t.Any) -> None
     _end(module, result, wants_diff=context.wants_diff)
 
 
+class _Patient(io.RawIOBase):
+    """A file that waits while it takes nothing more, even if it is a pipe that another process keeps from blocking."""
+
+    def __init__(self, file: io.RawIOBase) -> None:
+        self._file = file
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def isatty(self) -> bool:
+        return self._file.isatty()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: t.Any) -> int:
+        while True:
+            written = self._file.write(data)
+            if written is not None:
+                return written
+            select.select([], [self._file], [])
+
+
 def write_whole() -> None:
     """Make the output of this process whole, however long it is.
 
     Python that runs unbuffered (PYTHONUNBUFFERED) hands a result to the system in one write. If a signal such as
-    SIGSTOP comes in between, only a part of it is written. A buffer writes the rest. It cannot do so on a pipe that
-    does not block, which another process may have made of it.
+    SIGSTOP comes in between, or the pipe does not block, only a part of it is written. A buffer writes the rest, and
+    does not give up where the pipe is full.
     """
     output = sys.__stdout__
     if output is None or sys.stdout is not output:
         return  # somebody else has taken the place of the file
-    with contextlib.suppress(OSError, ValueError):
-        os.set_blocking(output.fileno(), True)
-    raw = output.buffer
+    raw = getattr(output.buffer, "raw", output.buffer)
     if isinstance(raw, io.RawIOBase):
-        sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), encoding=output.encoding, errors=output.errors)
+        buffer = io.BufferedWriter(_Patient(raw))
+        sys.stdout = io.TextIOWrapper(buffer, encoding=output.encoding, errors=output.errors)
 
 
 def _end(module: MaskedModule, result: Result, *, wants_diff: bool) -> t.NoReturn:
