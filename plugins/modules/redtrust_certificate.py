@@ -26,6 +26,8 @@ description:
     The first is in use after seconds, and one that fails does not stop the others.
   - A signer may answer "not yet".
     The request then waits, and the next run hands it to the signer again.
+  - If the signer fails twenty times in a row, the rest of the list is not tried, and gets no keys that nobody signs
+    for.
   - Before it requests a key, the module checks the signer as if it had to sign now, O(directory), and the whole list.
   - Several runs may work on the same list at the same time.
     They share it, a few certificates at a time.

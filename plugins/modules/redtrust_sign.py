@@ -18,6 +18,7 @@ description:
     Redtrust may make a CSR with an empty subject.
   - A signer may answer "not yet".
     The request then waits, and the next run hands it to the signer again.
+  - If the signer fails twenty times in a row, the rest of the list is not tried in this run.
   - When M(redtrust.certificate_enroll.redtrust_finalize) refuses a certificate, a later run hands the same request to
     the signer again.
     After the second refusal in a row the request waits an hour, then twice as long each time, at most 32 hours.

@@ -54,16 +54,15 @@ class BatchOptions:
 
     ``workers`` is how many requests are in flight at a time; the transport and the signer see to that. ``wait`` is in
     seconds: it bounds the waiting for enrollments that another run works on, once nothing else is left to do.
-    ``is_down`` tells that asking the service is of no use any more, and ``why_down`` why. ``hide`` masks secrets in a
-    text. ``finish`` completes each outcome, in any thread.
+    ``why_down`` tells why asking the service or the signer is of no use any more; it is empty while it is of use.
+    ``hide`` masks secrets in a text. ``finish`` completes each outcome, in any thread.
     """
 
     service: str
     holder: str
     workers: int = 8
     wait: float = 300.0
-    is_down: t.Callable[[], bool] = lambda: False
-    why_down: t.Callable[[], str] = lambda: "the service is down"
+    why_down: t.Callable[[], str] = lambda: ""
     hide: Hide = str
     finish: t.Callable[[Outcome], Outcome] = lambda outcome: outcome
     now: t.Callable[[], dt.datetime] = utc_now
@@ -175,7 +174,7 @@ class _Run(t.Generic[Item, Decided]):
         some: list[Planned[Decided]] = []
         while self._waiting and len(some) < self._threads:
             position, item, plan = self._waiting.popleft()
-            if plan.error is None and self._options.is_down():
+            if plan.error is None and self._options.why_down():
                 yield position, self._options.finish(_not_tried(plan, self._options))
             else:
                 some.append((position, item, plan))
@@ -278,7 +277,7 @@ def _act(step: Step[Item, Decided], plan: Plan[Decided], store: Store, options: 
         done = plan.error
     elif plan.decision is None:
         done = _outcome(plan)
-    elif plan.error is None and options.is_down():
+    elif plan.error is None and options.why_down():
         done = _not_tried(plan, options)
     else:
         done = attempt(functools.partial(step.act, plan, plan.decision), options.hide)
@@ -292,7 +291,8 @@ def _not_tried(plan: Plan[Decided], options: BatchOptions) -> Outcome:
 
 
 def _why_not_tried(plan: Plan[Decided], options: BatchOptions) -> NotTriedError:
-    return NotTriedError(f"not tried, since {options.why_down()}", step=plan.action, url=options.service)
+    why = options.why_down() or "the service is down"
+    return NotTriedError(f"not tried, since {why}", step=plan.action, url=options.service)
 
 
 def _after_failure(plan: Plan[Decided], error: RedtrustError, store: Store, options: BatchOptions) -> Outcome:

@@ -66,6 +66,10 @@ class CertificateStep(Step[CertificateItem, Way]):
         self._now = now
         self._tells_why_not = tells_why_not
 
+    @property
+    def why_down(self) -> str:
+        return self._steps.sign.why_down
+
     def plan(self, item: CertificateItem, enrollment: Enrollment) -> Plan[Way]:
         if self._is_settled(item, enrollment):
             return Plan(enrollment, "none", "in use as asked for, and not due", expected=enrollment.current)

@@ -21,6 +21,9 @@ from .._x509.api import certificate_facts
 from .backoff import after_failure, refuse_waiting
 from .step import Plan, Step
 
+# So many failures in a row, of any certificates, mean that the signer fails for all of them.
+MOST_FAILURES = 20
+
 
 @dataclasses.dataclass(frozen=True)
 class SignItem:
@@ -79,6 +82,20 @@ class SignStep(Step[SignItem, Sign]):
         self._turn: t.ContextManager[object] = (
             threading.BoundedSemaphore(at_once) if at_once else contextlib.nullcontext()
         )
+        self._lock = threading.Lock()
+        self._failed_in_a_row = 0
+        self._last_failure = ""
+
+    @property
+    def why_down(self) -> str:
+        """Why the signer is not asked any more: it failed many times in a row.
+
+        A CA that is down fails for each certificate, and each would get a key in vain before that.
+        """
+        with self._lock:
+            if self._failed_in_a_row < MOST_FAILURES:
+                return ""
+            return f"the signer failed {self._failed_in_a_row} times in a row, the last time: {self._last_failure}"
 
     def plan(self, _item: SignItem, enrollment: Enrollment) -> Plan[Sign]:
         pending = enrollment.pending
@@ -144,9 +161,11 @@ class SignStep(Step[SignItem, Sign]):
                 signed = self._signer.sign(_order(signing, order.csr, signing.signing_since or self._now()))
                 _fault_points.reach("sign after")
         except SignerRejectedError as exc:
+            self._count(None)
             self._store.put(signing.moved(State.REJECTED, note=str(exc)))
             raise
         except SignerError as exc:
+            self._count(exc)
             self._store.put(after_failure(signing, exc, self._now()))
             raise
         except ConfigurationError:
@@ -154,7 +173,13 @@ class SignStep(Step[SignItem, Sign]):
             if order.unsent is not None:
                 self._store.put(order.unsent)
             raise
+        self._count(None)
         return signed
+
+    def _count(self, failure: SignerError | None) -> None:
+        with self._lock:
+            self._failed_in_a_row = self._failed_in_a_row + 1 if failure else 0
+            self._last_failure = str(failure)
 
 
 def waiting(plan: Plan[t.Any], signing: Revision, *, changed: bool) -> Outcome:

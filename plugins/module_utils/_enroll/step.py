@@ -65,6 +65,11 @@ class Plan(t.Generic[Decided_co]):
 class Step(abc.ABC, t.Generic[Item, Decided]):
     """One step of an enrollment. Usable from several threads."""
 
+    @property
+    def why_down(self) -> str:
+        """Why this step would fail for any other item as well, so that none is tried; empty while that is not so."""
+        return ""
+
     @abc.abstractmethod
     def plan(self, item: Item, enrollment: Enrollment, /) -> Plan[Decided]:
         """Return the plan for an item; change nothing. Raise a RedtrustError where nothing can be done."""

@@ -106,15 +106,17 @@ class Context:
         results: Results,
         finish: t.Callable[[Outcome], Outcome] = lambda outcome: outcome,
     ) -> Results:
-        """Do the step for each item, in check mode predict it, and add the outcomes to ``results``."""
+        """Do the step for each item, in check mode predict it, and add the outcomes to ``results``.
+
+        The rest of the list is not tried once the service or the signer is down.
+        """
         progress = Progress(self.params.get("progress_path"), results.report, results.expected)
         options = BatchOptions(
             self.service,
             holder(),
             workers=self.limits.workers,
             wait=self.limits.wait_timeout,
-            is_down=lambda: self._client is not None and self._client.breaker.is_open(),
-            why_down=lambda: self.client.breaker.reason,
+            why_down=lambda: step.why_down or self._why_down(),
             hide=self.module.secrets.hide,
             finish=finish,
             now=self.now,
@@ -123,6 +125,10 @@ class Context:
             results.add(position, outcome)
             progress.tell()
         return results
+
+    def _why_down(self) -> str:
+        """Return why the service is not asked any more; empty while it is."""
+        return self._client.breaker.reason if self._client is not None and self._client.breaker.is_open() else ""
 
     def close(self) -> None:
         """Close the store."""

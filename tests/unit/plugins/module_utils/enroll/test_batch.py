@@ -218,7 +218,7 @@ class TestAnErrorThatNobodyExpected:
         assert store.acquire(["enrollment/svc/full"], "other", 60.0) == {}
 
     def test_what_is_counted_is_told_though_the_service_is_down(self, store: SqliteStore, clock: Clock) -> None:
-        down = dataclasses.replace(self.options(clock), is_down=lambda: True)
+        down = dataclasses.replace(self.options(clock), why_down=lambda: "the service is down")
         (outcome,) = run(Requesting(store), items("unread"), store, down)
         assert isinstance(outcome.error, InternalError)
 
@@ -401,7 +401,9 @@ class TestLeases:
 
 def test_a_service_that_is_down_is_not_asked_for_the_rest(store: SqliteStore, clock: Clock) -> None:
     step = Requesting(store)
-    down = dataclasses.replace(options(clock, workers=1), is_down=lambda: len(step.acted) >= 2)
+    down = dataclasses.replace(
+        options(clock, workers=1), why_down=lambda: "the service is down" if len(step.acted) >= 2 else ""
+    )
     store.put(Revision("svc", "done", 1, 1, State.REQUESTED, _spec("done"), request_code="c", csr=b"c"))
     outcomes = run(step, items("a", "broken", "b", "refused", "done", "c"), store, down)
     kinds = [type(one.error) for one in outcomes]

@@ -13,19 +13,30 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll import finalize
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.api import Adoption, RenewBefore
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.api import (
+    Adoption,
+    BatchOptions,
+    CertificateItem,
+    RenewBefore,
+    RenewItem,
+    SignItem,
+    SignStep,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.sign import MOST_FAILURES
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     BackingOffError,
     ConfigurationError,
     GateError,
+    NotTriedError,
     PolicyError,
     RefusedError,
     SessionError,
     SignerError,
     SignerRejectedError,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import State
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Outcome, State
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import thumbprint
+from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.enroll.told import run
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.enroll.world import (
     DAY,
     KEY,
@@ -271,6 +282,45 @@ class TestFailures:
         world.now += 40 * DAY
         assert world.certificate().action == "finalize"
         assert len(world.signer.orders) == 1
+
+
+class TestASignerThatIsDown:
+    NAMES = tuple(f"n{number:02}" for number in range(60))
+
+    def run(self, world: World, step: t.Any, items: t.Iterable[t.Any]) -> list[Outcome]:
+        options = BatchOptions("svc", "a run", workers=2, now=lambda: world.now, why_down=lambda: step.why_down)
+        return run(step, items, world.store(), options)
+
+    def items(self) -> list[CertificateItem]:
+        specs = [dataclasses.replace(SPEC, name=name) for name in self.NAMES]
+        return [CertificateItem(RenewItem(spec.name, NEVER), spec) for spec in specs]
+
+    def test_the_rest_of_the_list_gets_no_key(self, world: World) -> None:
+        world.signer.answers = [SignerError("the CA is down")] * 100
+        outcomes = self.run(world, world.certificate_step(), self.items())
+        asked = world.transport.steps().count("create")
+        assert MOST_FAILURES <= asked <= MOST_FAILURES + 3
+        assert collections.Counter(map(kind, outcomes)) == {SignerError: asked, NotTriedError: 60 - asked}
+        words = {str(outcome.error) for outcome in outcomes if kind(outcome) is NotTriedError}
+        assert all("the last time: the CA is down" in said for said in words)
+        world.signer.answers = []
+        again = self.run(world, world.certificate_step(), self.items())
+        assert {outcome.error for outcome in again} == {None}
+        assert world.transport.steps().count("create") == 60, "the keys that were made are used"
+
+    def test_one_that_signs_in_between_is_not_down(self, world: World) -> None:
+        some = [SignerError("not this one")] * (MOST_FAILURES - 1)
+        world.signer.answers = [*some, None, *some, SignerRejectedError("never"), *some]
+        outcomes = self.run(world, world.certificate_step(), self.items())
+        assert NotTriedError not in set(map(kind, outcomes))
+
+    def test_the_step_alone_stops_as_well(self, world: World) -> None:
+        world.signer.answers = [None] * 60
+        self.run(world, world.certificate_step(), self.items())
+        world.signer.answers = [SignerError("the CA is down")] * 100
+        step = SignStep(world.store(), world.signer, now=lambda: world.now)
+        outcomes = self.run(world, step, [SignItem(name) for name in self.NAMES])
+        assert list(map(kind, outcomes)).count(NotTriedError) >= 60 - MOST_FAILURES - 3
 
 
 def to_the_end(world: World) -> None:

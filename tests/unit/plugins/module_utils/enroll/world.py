@@ -220,8 +220,7 @@ class World:
         step = FinalizeStep(**self._tools(), subject_match=subject_match, encoding="der")
         return self.run(step, FinalizeItem("www", lambda: given))
 
-    def certificate(self, spec: CertificateSpec | None = SPEC, **renewal: t.Any) -> Outcome:
-        """Run the whole way for one certificate; without a spec it is only renewed."""
+    def certificate_step(self) -> CertificateStep:
         tools = self._tools()
         steps = Steps(
             RequestStep(**tools, register=self.registered.append),
@@ -229,9 +228,12 @@ class World:
             SignStep(tools["store"], self.signer, now=tools["now"]),
             FinalizeStep(**tools, subject_match=self.subject_match, encoding="der"),
         )
+        return CertificateStep(tools["store"], steps, now=tools["now"], tells_why_not=self.tells_why_not)
+
+    def certificate(self, spec: CertificateSpec | None = SPEC, **renewal: t.Any) -> Outcome:
+        """Run the whole way for one certificate; without a spec it is only renewed."""
         item = CertificateItem(RenewItem("www", **{"renew_before": MONTH, **renewal}), spec)
-        step = CertificateStep(tools["store"], steps, now=tools["now"], tells_why_not=self.tells_why_not)
-        return self.run(step, item)
+        return self.run(self.certificate_step(), item)
 
     def issue(self) -> None:
         for outcome in (self.request(), self.sign(), self.finalize()):
