@@ -31,6 +31,7 @@ class Connections:
         self._own = threading.local()
         self._lock = threading.Lock()
         self._opened: list[sqlite3.Connection] | None = []
+        self._beside = {suffix: location.beside(path, suffix) for suffix in ("", location.KEY, "-wal")}
         self._known: dict[pathlib.Path, tuple[int, int]] = {}
         self._writer: GroupCommit | None = None
         self._checked_at = 0.0
@@ -122,7 +123,7 @@ class Connections:
 
     def _refuse_replaced(self, *suffixes: str) -> None:
         """Raise StoreError when a file is no longer the one that was opened: the old one takes all writes with it."""
-        for path in (location.beside(self._path, suffix) for suffix in suffixes):
+        for path in (self._beside[suffix] for suffix in suffixes):
             found = location.identity(path)
             known = self._known.get(path, found)
             if found != known:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import datetime as dt
+import functools
 import hashlib
 import re
 import typing as t
@@ -33,6 +34,7 @@ class CertificateFacts:
     public_key_sha256: str
 
 
+@functools.lru_cache(maxsize=256)
 def certificate_facts(der: bytes) -> CertificateFacts:
     """Read a certificate in DER; raises ConfigurationError."""
     certificate = load_certificate(der)

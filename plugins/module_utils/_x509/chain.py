@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import functools
 import itertools
 import typing as t
 
@@ -43,11 +44,12 @@ class _Certificate:
     begins: dt.datetime
     ends: dt.datetime
 
-    @classmethod
-    def read(cls, der: bytes) -> _Certificate:
-        loaded = load_certificate(der)
-        subject, issuer = loaded.subject.comparable(), loaded.issuer.comparable()
-        return cls(der, subject, issuer, public_key_sha256(loaded), *_dates(der))
+
+@functools.lru_cache(maxsize=256)
+def _read(der: bytes) -> _Certificate:
+    loaded = load_certificate(der)
+    subject, issuer = loaded.subject.comparable(), loaded.issuer.comparable()
+    return _Certificate(der, subject, issuer, public_key_sha256(loaded), *_dates(der))
 
 
 _Path = tuple[_Certificate, ...]
@@ -96,7 +98,7 @@ def chain_above(certificate: bytes, others: t.Sequence[bytes], now: dt.datetime 
     so is a certificate that has the issuer's name but did not sign: the gate reports both.
     """
     moment = now or utc_now()
-    start = _Certificate.read(certificate)
+    start = _read(certificate)
     pool = _readable(dict.fromkeys(others))
     issuers = [one for one in pool if one.subject == start.issuer and one.key != start.key]
     if issuers and not any(issued_by(certificate, one.der) for one in issuers) and not is_self_signed(certificate):
@@ -193,7 +195,7 @@ def _readable(certificates: t.Iterable[bytes]) -> list[_Certificate]:
     found = []
     for der in certificates:
         with contextlib.suppress(ConfigurationError):
-            found.append(_Certificate.read(der))
+            found.append(_read(der))
     return found
 
 

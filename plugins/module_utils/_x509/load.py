@@ -71,6 +71,11 @@ class Certificate:
     extensions: tuple[tuple[str, bytes], ...]
     shell: x509.Certificate
 
+    @functools.cached_property
+    def key_sha256(self) -> str:
+        """The SHA-256 of the SubjectPublicKeyInfo, in hex."""
+        return _key_sha256_as_encoded(self)
+
     def public_key(self) -> CertificatePublicKeyTypes:
         """Return the key; raises one of ``UNREADABLE``."""
         return self.shell.public_key()
@@ -91,6 +96,11 @@ class CertificateRequest:
     signed: bytes
     spki: bytes
     shell: x509.CertificateSigningRequest
+
+    @functools.cached_property
+    def key_sha256(self) -> str:
+        """The SHA-256 of the SubjectPublicKeyInfo, in hex."""
+        return _key_sha256_as_encoded(self)
 
     def public_key(self) -> CertificatePublicKeyTypes:
         """Return the key; raises one of ``UNREADABLE``."""
@@ -211,11 +221,22 @@ def authority_key_identifier(certificate: Certificate) -> bytes | None:
 
 def public_key_sha256(source: Certificate | CertificateRequest | CertificateIssuerPrivateKeyTypes) -> str:
     """Return the SHA-256 of the SubjectPublicKeyInfo, in hex; raises ConfigurationError."""
+    if isinstance(source, (Certificate, CertificateRequest)):
+        return source.key_sha256
     try:
-        key = source.public_key()
-        spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return _key_sha256(source)
     except UNREADABLE as exc:
-        if not isinstance(source, (Certificate, CertificateRequest)):
-            raise ConfigurationError(f"the public key is of a kind that cryptography cannot read: {exc}") from exc
-        spki = source.spki  # cryptography does not know this kind of key: the original encoding counts
+        raise ConfigurationError(f"the public key is of a kind that cryptography cannot read: {exc}") from exc
+
+
+def _key_sha256(source: Certificate | CertificateRequest | CertificateIssuerPrivateKeyTypes) -> str:
+    spki = source.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(spki).hexdigest()
+
+
+def _key_sha256_as_encoded(source: Certificate | CertificateRequest) -> str:
+    """Return the same of a key that cryptography may not know; then the original encoding counts."""
+    try:
+        return _key_sha256(source)
+    except UNREADABLE:
+        return hashlib.sha256(source.spki).hexdigest()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 import unicodedata
 
@@ -84,6 +85,10 @@ class X500Name:
 
     def comparable(self) -> Comparable:
         """Return a value that is equal for equal names."""
+        return self._comparable
+
+    @functools.cached_property
+    def _comparable(self) -> Comparable:
         return tuple(tuple(sorted((oid, folded(_text(value))) for oid, value in rdn)) for rdn in self.rdns)
 
     def as_received(self) -> x509.Name:
@@ -111,6 +116,8 @@ def _text(value: asn1.Element) -> str:
 
 def folded(value: str) -> str:
     """Return the value for a comparison without case, prepared by the rules of RFC 4518."""
+    if value.isascii() and value.isprintable():  # most are, and to them the rules do nothing else
+        return " ".join(value.lower().split())
     mapped = "".join(char for char in value if char.isspace() or not _is_nothing(char))
     composed = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", mapped).casefold())
     return " ".join(composed.split())
