@@ -24,7 +24,7 @@ from pathlib import Path
 import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 _YEAR = dt.timedelta(days=365)
 _LOCAL = threading.local()
@@ -36,9 +36,10 @@ class Program:
     def __init__(self, facts: t.Mapping[str, t.Any], ca: Path, ca_key: Path) -> None:
         self.facts = facts
         self.ca = x509.load_pem_x509_certificate(ca.read_bytes())
-        self.ca_key = t.cast(
-            "ec.EllipticCurvePrivateKey", serialization.load_pem_private_key(ca_key.read_bytes(), None)
-        )
+        key = serialization.load_pem_private_key(ca_key.read_bytes(), None)
+        if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
+            raise TypeError("the key of the CA is neither RSA nor EC")
+        self.ca_key = key
         self.authorization: dict[str, str] = {}
 
     def login(self) -> None:

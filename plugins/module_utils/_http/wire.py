@@ -76,7 +76,7 @@ class Wire:
     def _exchanged(self, request: HttpRequest, body: _Body, proxy: str | None) -> HttpResponse:
         """Send a request and read its answer. Raises errors of the library."""
         pool, target = self._pools.to(request.url, proxy)
-        answer = pool.urlopen(
+        answer = pool.request(
             request.verb,
             target,
             body=body if request.body is not None else None,

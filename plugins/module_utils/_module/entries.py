@@ -75,7 +75,7 @@ class Entries:
         """Return every option of an entry. Raises ConfigurationError that names the option."""
         types, given = self._types, entry
         for option, value in entry.items():
-            if type(value) is not types.get(option) and not self._is_fit(option, value):
+            if value.__class__ is not types.get(option) and not self._is_fit(option, value):
                 given = self._converted(entry, self._advice)
                 break
         values = {**self._base, **given}
@@ -122,7 +122,7 @@ class Entries:
 
     def _option(self, option: str, value: object) -> t.Any:
         """Return the value of one option, converted as Ansible does."""
-        if type(value) is self._types.get(option) or self._is_fit(option, value):
+        if value.__class__ is self._types.get(option) or self._is_fit(option, value):
             return value
         rules = self._spec[option]
         own = {rule: rules[rule] for rule in ("type", "elements", "choices", "options") if rule in rules}
@@ -165,11 +165,11 @@ def _checks(rules: Rules) -> t.Iterator[t.Callable[[t.Any], bool]]:
     if "choices" in rules or "options" in rules:
         return
     if kind == "path":
-        yield lambda value: type(value) is str and "$" not in value and not value.startswith("~")
+        yield lambda value: value.__class__ is str and "$" not in value and not value.startswith("~")
     elif kind == "list" and elements:
-        yield lambda value: type(value) is list and all(type(element) is elements for element in value)
+        yield lambda value: value.__class__ is list and all(element.__class__ is elements for element in value)
     elif kind in ("raw", "dict"):
-        yield lambda value: is_text(value) and (kind == "raw" or type(value) is dict)
+        yield lambda value: is_text(value) and (kind == "raw" or value.__class__ is dict)
 
 
 def _is_misfit(rules: Rules, value: object) -> bool:

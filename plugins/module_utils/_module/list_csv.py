@@ -45,7 +45,7 @@ def csv_rows(path: str, file: t.TextIO, spec: Spec) -> t.Iterator[tuple[int, obj
     reader = csv.reader(file, delimiter=delimiter, strict=True)
     line = 1
     try:
-        columns = _Columns([cell.strip() for cell in next(reader)], spec)
+        columns = _Columns([cell.strip() for cell in next(reader, ())], spec)
         line = reader.line_num + 1
         for row in reader:
             cells = [cell.strip() for cell in row]
@@ -75,7 +75,7 @@ class _Columns:
                 self._whole.append((index, column, _conversion(spec[column])))
         # An attribute of a DN may repeat. Then the DN is a list of attributes, in the order of the columns.
         self._repeat = {
-            option for option, parts in self._parts.items() if len({part for _, part in parts}) < len(parts)
+            option for option, parts in self._parts.items() if len({part for _index, part in parts}) < len(parts)
         }
 
     def entry(self, cells: t.Sequence[str]) -> dict[str, t.Any]:

@@ -101,7 +101,7 @@ class _Reader:
         values: list[t.Any] = []
         while True:
             event = self._next()
-            if type(event) is yaml.SequenceEndEvent:
+            if event.__class__ is yaml.SequenceEndEvent:
                 return values
             values.append(self._value(event))
 
@@ -111,9 +111,9 @@ class _Reader:
         merged: dict[t.Any, t.Any] = {}
         while True:
             event = self._next()
-            if type(event) is yaml.MappingEndEvent:
+            if event.__class__ is yaml.MappingEndEvent:
                 return {**merged, **own} if merged else own
-            if type(event) is yaml.ScalarEvent and event.value == "<<" and event.implicit[0]:
+            if event.__class__ is yaml.ScalarEvent and event.value == "<<" and event.implicit[0]:
                 merged.update(self._merged(event))
                 continue
             key = self._value(event)

@@ -18,4 +18,4 @@ def test_each_name_is_there() -> None:
 
 def test_another_name_is_not_there() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
-        _ = api.nothing
+        assert api.nothing

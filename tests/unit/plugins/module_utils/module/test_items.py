@@ -47,6 +47,9 @@ if t.TYPE_CHECKING:
     from ..conftest import Openssl
 
 
+Made = t.TypeVar("Made")
+
+
 def entries(spec: Spec, *given: dict[str, t.Any]) -> CheckedList:
     """Return the list as a module reads it."""
     return required(listed({"certificates": list(given)}, spec, lambda _secret: None))
@@ -54,6 +57,13 @@ def entries(spec: Spec, *given: dict[str, t.Any]) -> CheckedList:
 
 def renewing(**params: t.Any) -> dict[str, t.Any]:
     return {"renew_before": None, "renew_only": False, "force": False, **params}
+
+
+def usable(kind: type[Made], found: t.Iterable[object]) -> list[Made]:
+    """Return the items, all of this kind."""
+    made = list(found)
+    assert all(isinstance(item, kind) for item in made)
+    return t.cast("list[Made]", made)
 
 
 def only(found: t.Iterable[t.Any]) -> t.Any:
@@ -135,16 +145,14 @@ class TestItems:
         assert isinstance(good, RequestItem), "it fails alone"
 
     def test_renewals_of_all_or_of_some(self) -> None:
-        everything = t.cast("list[RenewItem]", list(renew_items(None, lambda: ["a", "b"], renewing(force=True))))
+        everything = usable(RenewItem, renew_items(None, lambda: ["a", "b"], renewing(force=True)))
         assert [(item.name, item.force, item.renew_before.text) for item in everything] == [
             ("a", True, ""),
             ("b", True, ""),
         ]
         assert [item.adoption() for item in everything] == [None, None]
         given = ({"name": "a", "renew_before": "50%"}, {"name": "b", "force": True, "request_code": "MINE"})
-        some = t.cast(
-            "list[RenewItem]", list(renew_items(entries(RENEWED, *given), list, renewing(renew_before="30d")))
-        )
+        some = usable(RenewItem, renew_items(entries(RENEWED, *given), list, renewing(renew_before="30d")))
         assert [(item.name, item.force, item.renew_before.text) for item in some] == [
             ("a", False, "50%"),
             ("b", True, "30d"),
@@ -193,7 +201,7 @@ class TestItems:
         path = tmp_path / "late.pem"
         pem = (pki.folder / "leaf.crt").read_text()
         given = ({"name": "a", "certificate_path": str(path)}, {"name": "b", "certificate": pem}, {"name": "c"})
-        late, value, neither = t.cast("list[FinalizeItem]", list(finalize_items(entries(FINALIZED, *given), list)))
+        late, value, neither = usable(FinalizeItem, finalize_items(entries(FINALIZED, *given), list))
         assert list(late.certificates()) == list(neither.certificates()) == []
         path.write_text(pem)
         assert list(late.certificates()) == list(value.certificates()) == [pki.der("leaf")]
