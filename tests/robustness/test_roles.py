@@ -343,6 +343,7 @@ def test_what_cannot_come_to_a_good_end_is_refused_before_a_key_is_made(stage: S
         "_tasks_file, none.yml, is not there": {"tasks_file": "none.yml"},
         f"_answers_directory, {nowhere}, is not a directory": {"answers_directory": nowhere},
         "quote it in YAML": {**signs, "mode": 420},
+        "a: dn.c is the boolean false": {"certificates": [{"name": "a", "dn": {"c": False}}]},
     }
     keys = stage.site.appliance.one("SELECT COUNT(*) FROM keys")
     said = stage.refused(list(attempts.values()), *options)
