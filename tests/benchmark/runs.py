@@ -48,11 +48,10 @@ def run(command: c.Sequence[str], environment: c.Mapping[str, str], log: Path, *
         try:
             _pid, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
-        except BaseException:
-            _end(process)
-            raise
         finally:
             timer.cancel()
+            if process.returncode is None:  # it was not waited for to its end
+                _end(process)
         ended = time.monotonic()
     if process.returncode and not may_fail:
         last = log.read_text(encoding="utf-8", errors="replace")[-_LAST_CHARACTERS:]

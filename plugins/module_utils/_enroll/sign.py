@@ -84,7 +84,7 @@ class SignStep(Step[SignItem, Sign]):
         )
         self._lock = threading.Lock()
         self._failed_in_a_row = 0
-        self._last_failure = ""
+        self._why_down = ""
 
     @property
     def why_down(self) -> str:
@@ -92,10 +92,7 @@ class SignStep(Step[SignItem, Sign]):
 
         A CA that is down fails for each certificate, and each would get a key in vain before that.
         """
-        with self._lock:
-            if self._failed_in_a_row < MOST_FAILURES:
-                return ""
-            return f"the signer failed {self._failed_in_a_row} times in a row, the last time: {self._last_failure}"
+        return self._why_down
 
     def plan(self, _item: SignItem, enrollment: Enrollment) -> Plan[Sign]:
         pending = enrollment.pending
@@ -177,9 +174,11 @@ class SignStep(Step[SignItem, Sign]):
         return signed
 
     def _count(self, failure: SignerError | None) -> None:
+        """Count failures in a row. The words are those of the first time: later ones would be another cause."""
         with self._lock:
             self._failed_in_a_row = self._failed_in_a_row + 1 if failure else 0
-            self._last_failure = str(failure)
+            if self._failed_in_a_row >= MOST_FAILURES and not self._why_down:
+                self._why_down = f"the signer failed {MOST_FAILURES} times in a row, the last time: {failure}"
 
 
 def waiting(plan: Plan[t.Any], signing: Revision, *, changed: bool) -> Outcome:

@@ -302,7 +302,8 @@ class TestASignerThatIsDown:
         assert MOST_FAILURES <= asked <= MOST_FAILURES + 3
         assert collections.Counter(map(kind, outcomes)) == {SignerError: asked, NotTriedError: 60 - asked}
         words = {str(outcome.error) for outcome in outcomes if kind(outcome) is NotTriedError}
-        assert all("the last time: the CA is down" in said for said in words)
+        why = f"the signer failed {MOST_FAILURES} times in a row, the last time: the CA is down"
+        assert words == {f"issue at svc: not tried, since {why}"}, "it is one cause"
         world.signer.answers = []
         again = self.run(world, world.certificate_step(), self.items())
         assert {outcome.error for outcome in again} == {None}
