@@ -98,6 +98,56 @@ MIGRATIONS: tuple[Migration, ...] = (
         _sum_up,
     ),
     (),
+    (
+        "ALTER TABLE revisions ADD COLUMN nonce TEXT",
+        """
+        CREATE TABLE events (
+            service TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            at TEXT NOT NULL,
+            name TEXT NOT NULL,
+            revision INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            was TEXT,
+            state TEXT NOT NULL,
+            host TEXT NOT NULL,
+            pid INTEGER NOT NULL,
+            job TEXT,
+            actor TEXT NOT NULL,
+            why TEXT,
+            csr_sha256 TEXT,
+            certificate_sha256 TEXT,
+            hash BLOB NOT NULL,
+            PRIMARY KEY (service, number)
+        )
+        """,
+        "CREATE INDEX events_by_name ON events (service, name, number)",
+        """
+        CREATE TABLE chains (
+            service TEXT NOT NULL PRIMARY KEY,
+            number INTEGER NOT NULL,
+            hash BLOB NOT NULL,
+            pruned_number INTEGER NOT NULL,
+            pruned_hash BLOB NOT NULL,
+            pruned_at TEXT
+        )
+        """,
+        "CREATE TABLE limits (key TEXT NOT NULL PRIMARY KEY, free_at TEXT NOT NULL, blocked_until TEXT, why TEXT)",
+        """
+        CREATE TABLE replacements (
+            service TEXT NOT NULL,
+            id TEXT NOT NULL,
+            selection TEXT NOT NULL,
+            begun_at TEXT NOT NULL,
+            deadline TEXT,
+            total INTEGER NOT NULL,
+            actor TEXT NOT NULL,
+            ended_at TEXT,
+            PRIMARY KEY (service, id)
+        )
+        """,
+        "CREATE TABLE notes (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)",
+    ),
 )
 
 
