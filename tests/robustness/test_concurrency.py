@@ -185,5 +185,4 @@ class TestLeases:
 
     def now(self, site: Site) -> str:
         """Return the time by the clock of the store, in the store's format."""
-        with site.store() as connection:
-            return str(connection.execute("SELECT strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')").fetchone()[0])
+        return site.place.now
