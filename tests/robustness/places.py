@@ -20,7 +20,12 @@ STORE_KEY = "a key of stores, for tests"
 
 
 class Place(abc.ABC):
-    """The place of a store, whose tables are the same everywhere."""
+    """The place of a store, whose tables are the same everywhere.
+
+    ``suffixes`` are those of the names of its files, beside one another.
+    """
+
+    suffixes: tuple[str, ...] = ()
 
     @property
     @abc.abstractmethod
@@ -48,6 +53,8 @@ class Place(abc.ABC):
 
 class File(Place):
     """A store in a file of SQLite."""
+
+    suffixes = ("", "-wal", "-shm", ".key", ".checked")
 
     def __init__(self, path: Path) -> None:
         self.path = path
