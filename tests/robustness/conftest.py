@@ -66,7 +66,7 @@ def local_ca(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture
 def store_kind() -> str:
-    """Return the kind of the stores: sqlite, or postgresql. Tests that want others have this parameter."""
+    """Return the kind of the stores: sqlite or postgresql. A test that is for others has it as a parameter."""
     return "sqlite"
 
 

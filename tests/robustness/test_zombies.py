@@ -135,7 +135,11 @@ def overtake(site: Site, kind: Kind, names: c.Sequence[str]) -> None:
     assert all(one.changed for one in ran[-len(renewal) :])
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize(
+    ("store_kind", "kind"),
+    [*(("sqlite", kind) for kind in KINDS), *(("postgresql", kind) for kind in KINDS if kind.module == ONE_PASS)],
+    ids=str,
+)
 def test_who_is_overtaken_changes_nothing(
     kind: Kind, servers: Servers, new_site: NewSite, tmp_path: Path, record_property: Record
 ) -> None:
@@ -169,6 +173,7 @@ def test_who_is_overtaken_changes_nothing(
     record_property("modules that outlived their job", len(names))
 
 
+@pytest.mark.parametrize("store_kind", ["sqlite", "postgresql"])
 def test_who_logs_in_too_late_keeps_nothing(
     v442: Appliance, new_site: NewSite, tmp_path: Path, record_property: Record
 ) -> None:
