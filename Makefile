@@ -73,7 +73,7 @@ soak: .venv/ready
 mutation: .venv/mutation
 	@.venv/bin/python tests/tools/mutation.py $(FILES)
 
-benchmark: .venv/demo
+benchmark: .venv/ready
 	@.venv/bin/python tests/benchmark/benchmark.py $(if $(SIZE),--size $(SIZE)) $(if $(TIMES),--times $(TIMES)) $(MEASURES)
 
 clean:
