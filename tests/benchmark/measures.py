@@ -31,7 +31,10 @@ NO_COMPILER = "there is no C compiler for slow_fsync.c"
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """The numbers of certificates, and how often each side of a ratio runs."""
+    """The numbers of certificates, and how often each side of a ratio runs.
+
+    While ``replace`` are replaced, a slice is killed every ``kill_seconds``.
+    """
 
     issue: int
     issue_large: int
@@ -55,7 +58,7 @@ SIZES = {
         times=3,
     ),
     "small": Size(
-        issue=100, issue_large=1000, due=1000, due_large=10_000, loop=5, replace=1000, kill_seconds=5.0, times=1
+        issue=100, issue_large=1000, due=1000, due_large=10_000, loop=5, replace=1000, kill_seconds=10.0, times=1
     ),
     "tiny": Size(issue=3, issue_large=6, due=3, due_large=6, loop=1, replace=6, kill_seconds=60.0, times=1),
 }
