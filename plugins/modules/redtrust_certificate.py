@@ -43,6 +43,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.lists
   - redtrust.certificate_enroll.lists.defaults
   - redtrust.certificate_enroll.renewal
+  - redtrust.certificate_enroll.renewal.quota
   - redtrust.certificate_enroll.signers
   - redtrust.certificate_enroll.upload
   - ansible.builtin.files
@@ -296,14 +297,17 @@ session_ended:
   sample: false
 """
 
-from ..module_utils._enroll.api import CertificateStep, FinalizeStep, RenewStep, RequestStep, SignStep, Steps
+from ..module_utils._enroll.api import CertificateStep, FinalizeStep, Quota, RenewStep, RequestStep, SignStep, Steps
 from ..module_utils._errors import RedtrustError
 from ..module_utils._module.api import (
     CERTIFICATE,
+    QUOTA,
+    RENEWAL,
     SIGNER,
     SIGNER_REQUIRED_IF,
     UPLOAD,
     Context,
+    Renewals,
     Report,
     Result,
     Results,
@@ -326,7 +330,8 @@ def work(context: Context) -> Result:
     signer.check(context.now())
     finish = finished_by(context)
     entries = listed(params, CERTIFICATE, context.register)
-    items = certificate_items(entries, context.names, params)
+    renewals = Renewals.read(params)
+    items = certificate_items(entries, context.names, params, renewals)
     session = context.session()
     results = Results(
         params["results"],
@@ -335,7 +340,7 @@ def work(context: Context) -> Result:
         expected=None if entries is None else len(entries),
         diffs=context.wants_diff,
     )
-    step = _step(context, session, signer, tells_why_not=results.has_unchanged)
+    step = _step(context, session, signer, renewals.quota(), tells_why_not=results.has_unchanged)
     context.batch(step, items, results, finish)
     failed = bool(results.report.failed_names)
     return results.result(
@@ -347,13 +352,13 @@ def work(context: Context) -> Result:
     )
 
 
-def _step(context: Context, session: Session, signer: Signer, *, tells_why_not: bool) -> CertificateStep:
+def _step(context: Context, session: Session, signer: Signer, quota: Quota, *, tells_why_not: bool) -> CertificateStep:
     store, client, params, now = context.store, context.client, context.params, context.now
     return CertificateStep(
         store,
         Steps(
             RequestStep(store, client, session, register=context.register, now=now),
-            RenewStep(store, client, session, register=context.register, now=now),
+            RenewStep(store, client, session, register=context.register, now=now, quota=quota),
             SignStep(store, signer, now=now, at_once=context.limits.workers),
             FinalizeStep(
                 store,
@@ -391,13 +396,13 @@ def main() -> None:
     """Run the module."""
     own: Spec = {
         "certificate_defaults": {"type": "dict", "default": {}},
-        "renew_before": {"type": "str"},
         "renew_only": {"type": "bool", "default": False},
         "force": {"type": "bool", "default": False},
         "end_session": {"type": "str", "choices": ["always", "failure", "never"], "default": "never"},
         "progress_path": {"type": "path"},
     }
-    run({**listed_spec(), **SIGNER, **UPLOAD, **own}, work, required_if=SIGNER_REQUIRED_IF, add_file_common_args=True)
+    spec = {**listed_spec(), **SIGNER, **UPLOAD, **RENEWAL, **QUOTA, **own}
+    run(spec, work, required_if=SIGNER_REQUIRED_IF, add_file_common_args=True)
 
 
 if __name__ == "__main__":

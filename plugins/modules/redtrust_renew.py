@@ -31,6 +31,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.batch
   - redtrust.certificate_enroll.lists
   - redtrust.certificate_enroll.renewal
+  - redtrust.certificate_enroll.renewal.quota
   - redtrust.certificate_enroll.certificates.renewed
 options:
   certificates:
@@ -181,21 +182,42 @@ summary:
 """
 
 from ..module_utils._enroll.api import RenewStep
-from ..module_utils._module.api import RENEWED, Context, Result, Results, Spec, listed, listed_spec, renew_items, run
+from ..module_utils._module.api import (
+    QUOTA,
+    RENEWAL,
+    RENEWED,
+    Context,
+    Renewals,
+    Result,
+    Results,
+    Spec,
+    listed,
+    listed_spec,
+    renew_items,
+    run,
+)
 
 
 def work(context: Context) -> Result:
     """Request the next revision of each certificate that is due."""
     params = context.params
-    items = renew_items(listed(params, RENEWED, context.register), context.names, params)
-    step = RenewStep(context.store, context.client, context.session(), register=context.register, now=context.now)
+    renewals = Renewals.read(params)
+    items = renew_items(listed(params, RENEWED, context.register), context.names, params, renewals)
+    step = RenewStep(
+        context.store,
+        context.client,
+        context.session(),
+        register=context.register,
+        now=context.now,
+        quota=renewals.quota(),
+    )
     return context.batch(step, items, Results(params["results"])).result()
 
 
 def main() -> None:
     """Run the module."""
-    own: Spec = {"renew_before": {"type": "str"}, "force": {"type": "bool", "default": False}}
-    run({**listed_spec(), **own}, work)
+    own: Spec = {"force": {"type": "bool", "default": False}}
+    run({**listed_spec(), **RENEWAL, **QUOTA, **own}, work)
 
 
 if __name__ == "__main__":

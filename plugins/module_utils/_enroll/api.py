@@ -14,9 +14,10 @@ from __future__ import annotations
 from .attempt import attempt
 from .attention import attention
 from .batch import BatchOptions, ItemList, Told, Unusable, predict, run_batch
+from .calendar import Calendar, Freeze, Window, instant
 from .certificate import CertificateItem, CertificateStep, Steps
-from .due import RenewBefore
 from .finalize import FinalizeItem, FinalizeStep
+from .renewal import Quota, RenewalPolicy
 from .request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
 from .settle import SettleItem, SettleStep
 from .sign import SignItem, SignStep
@@ -25,17 +26,20 @@ from .step import Decided, Item, Plan, Step
 __all__ = [
     "Adoption",
     "BatchOptions",
+    "Calendar",
     "CertificateItem",
     "CertificateStep",
     "Decided",
     "FinalizeItem",
     "FinalizeStep",
+    "Freeze",
     "Item",
     "ItemList",
     "Plan",
-    "RenewBefore",
+    "Quota",
     "RenewItem",
     "RenewStep",
+    "RenewalPolicy",
     "RequestItem",
     "RequestStep",
     "SettleItem",
@@ -46,8 +50,10 @@ __all__ = [
     "Steps",
     "Told",
     "Unusable",
+    "Window",
     "attempt",
     "attention",
+    "instant",
     "predict",
     "run_batch",
 ]

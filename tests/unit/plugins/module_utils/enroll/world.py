@@ -31,7 +31,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
     SignStep,
     Steps,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.due import RenewBefore
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.renewal import RenewalPolicy
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     HttpRequest,
     HttpResponse,
@@ -70,7 +70,7 @@ NOW = dt.datetime(2026, 6, 1, tzinfo=dt.timezone.utc)
 DAY = dt.timedelta(days=1)
 SPEC = CertificateSpec("www", DistinguishedName((("cn", "www"),)), "CA")
 LONGER = dataclasses.replace(SPEC, key_length=4096)
-MONTH = RenewBefore.parse("30d")
+MONTH = RenewalPolicy.parse("30d")
 KEY = ec.generate_private_key(ec.SECP256R1())
 NAME = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "www")])
 
@@ -232,7 +232,7 @@ class World:
 
     def certificate(self, spec: CertificateSpec | None = SPEC, **renewal: t.Any) -> Outcome:
         """Run the whole way for one certificate; without a spec it is only renewed."""
-        item = CertificateItem(RenewItem("www", **{"renew_before": MONTH, **renewal}), spec)
+        item = CertificateItem(RenewItem("www", **{"policy": MONTH, **renewal}), spec)
         return self.run(self.certificate_step(), item)
 
     def issue(self) -> None:
