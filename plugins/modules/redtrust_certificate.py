@@ -143,6 +143,19 @@ EXAMPLES = r"""
     command:
       argv: [/usr/local/bin/ask-our-ca]
     renew_before: 20d
+
+- name: Renew a fleet, spread evenly, in the nights before a working day, and not over the holidays
+  redtrust.certificate_enroll.redtrust_certificate:
+    host: redtrust.example.com
+    signer: command
+    command:
+      argv: [/usr/local/bin/ask-our-ca]
+    renew_jitter: 100%
+    renewal_windows:
+      - {days: [sun, mon, tue, wed, thu], from: "22:00", to: "06:00", zone: Europe/Madrid}
+    renewal_freezes:
+      - {from: 2026-12-21, until: 2027-01-06, zone: Europe/Madrid, reason: holidays}
+    max_renewals: 2000
 """
 
 RETURN = r"""
@@ -224,6 +237,21 @@ certificates:
       type: str
       returned: when there is a certificate
       sample: "2027-01-31T12:00:00Z"
+    postponed:
+      description: Why a certificate that is due is left for a later run.
+      type: dict
+      returned: when it is due and is left
+      contains:
+        by:
+          description: The option, which is V(max_renewals), V(renewal_windows) or V(renewal_freezes).
+          type: str
+          returned: always
+          sample: renewal_windows
+        until:
+          description: The next time at which renewals are allowed, in UTC (ISO 8601).
+          type: str
+          returned: always, V(none) with V(max_renewals)
+          sample: "2026-12-01T22:00:00Z"
     waiting_since:
       description: The time since when the certificate is pending, or at the signer, in UTC (ISO 8601).
       type: str
@@ -264,8 +292,8 @@ stopped:
   sample: null
 summary:
   description:
-    - How many certificates had each action, how many C(failed), and how many others were C(not_tried) because the
-      server is down.
+    - How many certificates had each action, how many C(failed), how many others were C(not_tried) because the server is
+      down, and how many are due and C(postponed), which means left for a later run.
   returned: always
   type: dict
   sample: {issue: 1, none: 41}

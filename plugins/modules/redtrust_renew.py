@@ -147,6 +147,22 @@ certificates:
       type: str
       returned: when there is a certificate
       sample: "2027-01-31T12:00:00Z"
+    postponed:
+      description: Why a certificate that is due is left for a later run.
+      type: dict
+      returned: when it is due and is left
+      version_added: 0.5.0
+      contains:
+        by:
+          description: The option, which is V(max_renewals), V(renewal_windows) or V(renewal_freezes).
+          type: str
+          returned: always
+          sample: renewal_windows
+        until:
+          description: The next time at which renewals are allowed, in UTC (ISO 8601).
+          type: str
+          returned: always, V(none) with V(max_renewals)
+          sample: "2026-12-01T22:00:00Z"
     waiting_since:
       description: The time since when the certificate is pending, or at the signer, in UTC (ISO 8601).
       type: str
@@ -174,8 +190,8 @@ stopped:
   version_added: 0.2.0
 summary:
   description:
-    - How many certificates had each action, how many C(failed), and how many others were C(not_tried) because the
-      server is down.
+    - How many certificates had each action, how many C(failed), how many others were C(not_tried) because the server is
+      down, and how many are due and C(postponed), which means left for a later run.
   returned: always
   type: dict
   sample: {renew: 3, none: 97}

@@ -17,6 +17,7 @@ from .batch import BatchOptions, ItemList, Told, Unusable, predict, run_batch
 from .calendar import Calendar, Freeze, Window, instant
 from .certificate import CertificateItem, CertificateStep, Steps
 from .finalize import FinalizeItem, FinalizeStep
+from .forecast import Forecast, forecast
 from .renewal import Quota, RenewalPolicy
 from .request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
 from .settle import SettleItem, SettleStep
@@ -32,6 +33,7 @@ __all__ = [
     "Decided",
     "FinalizeItem",
     "FinalizeStep",
+    "Forecast",
     "Freeze",
     "Item",
     "ItemList",
@@ -53,6 +55,7 @@ __all__ = [
     "Window",
     "attempt",
     "attention",
+    "forecast",
     "instant",
     "predict",
     "run_batch",
