@@ -44,8 +44,10 @@ def forecast(enrollment: Enrollment, policy: RenewalPolicy, now: dt.datetime) ->
         return Forecast(due_at, None, reason)
     at = max(filter(None, (now, due_at, latest.retry_at)))
     closed = policy.closed(current, at)
-    if closed is None:
-        return Forecast(due_at, at, reason)
-    if at > now:
-        reason = f"{reason}; at {to_the_minute(at)} it {closed.words}"
-    return Forecast(due_at, at if closed.gives_way else closed.opens, reason)
+    known = []
+    if latest.retry_at is not None and latest.retry_at > now:
+        known.append(f"it is tried again from {to_the_minute(latest.retry_at)} on")
+    if closed is not None:
+        known.append(closed.words)
+    reason = "; ".join([reason, *(words for words in known if words not in reason)])
+    return Forecast(due_at, at if closed is None or closed.gives_way else closed.opens, reason)

@@ -21,7 +21,7 @@ from .._clock import parse_duration
 from .due import LEAST_USED, RenewBefore
 
 _NONE = ("", "0", "none")
-_UNITS = tuple(dt.timedelta(**{unit: 1}) for unit in ("days", "hours", "minutes", "seconds"))
+_UNITS = tuple(dt.timedelta(seconds=seconds) for seconds in (604800, 86400, 14400, 3600, 600, 60, 10))
 # A life is rounded to the largest unit of which it has so many: half a unit is 2.5 % of it then.
 _LEAST_UNITS = 20
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)

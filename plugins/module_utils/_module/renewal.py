@@ -21,6 +21,7 @@ Params = t.Mapping[str, t.Any]
 
 _TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-4]):([0-5][0-9])")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DATE_AND_TIME = re.compile(_DATE.pattern + r"[ T][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?")
 _DAY = dt.timedelta(days=1)
 
 
@@ -114,12 +115,14 @@ def _moment(place: str, value: object, zone: dt.tzinfo, *, last: bool = False) -
         if _DATE.fullmatch(text):
             day = dt.datetime.fromisoformat(text)
             return instant(day + _DAY if last else day, zone, last=last)
-        local = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
-        return instant(local, zone, last=last) if local.tzinfo is None else parse_timestamp(text)
-    except (ValueError, OverflowError) as exc:
-        shown = reading(value) or repr(value)
-        examples = 'a date such as "2026-12-24", or a date and a time such as "2026-12-24 18:00"'
-        raise ConfigurationError(f"{place} must be {examples}, not {shown}: {QUOTE_IN_YAML}") from exc
+        if _DATE_AND_TIME.fullmatch(text):
+            local = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+            return instant(local, zone, last=last) if local.tzinfo is None else parse_timestamp(text)
+    except (ValueError, OverflowError):
+        pass
+    shown = reading(value) or repr(value)
+    examples = 'a date such as "2026-12-24", or a date and a time such as "2026-12-24 18:00"'
+    raise ConfigurationError(f"{place} must be {examples}, not {shown}: {QUOTE_IN_YAML}")
 
 
 def zone_of(place: str, name: str) -> dt.tzinfo:

@@ -31,7 +31,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
     SignStep,
     Steps,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.renewal import RenewalPolicy
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.renewal import Quota, RenewalPolicy
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     HttpRequest,
     HttpResponse,
@@ -209,9 +209,11 @@ class World:
         item = RequestItem(spec, force=True) if force else RequestItem(spec)
         return self.run(RequestStep(**self._tools(), register=self.registered.append), item)
 
+    def renew_step(self, quota: Quota | None = None) -> RenewStep:
+        return RenewStep(**self._tools(), register=self.registered.append, quota=quota)
+
     def renew(self, item: RenewItem | None = None) -> Outcome:
-        step = RenewStep(**self._tools(), register=self.registered.append)
-        return self.run(step, item or RenewItem("www", MONTH))
+        return self.run(self.renew_step(), item or RenewItem("www", MONTH))
 
     def sign(self) -> Outcome:
         return self.run(SignStep(self.store(), self.signer, now=lambda: self.now), SignItem("www"))

@@ -70,8 +70,8 @@ class TestDocumentation:
         assert shown == meant
 
     def test_the_fragments_of_renewal_say_what_their_specs_say(self) -> None:
-        texts = (renewal.ModuleDocFragment.DOCUMENTATION, renewal.ModuleDocFragment.QUOTA)
-        for text, spec in zip(texts, (RENEWAL, QUOTA)):
+        fragment = renewal.ModuleDocFragment
+        for text, spec in ((fragment.DOCUMENTATION, RENEWAL), (fragment.QUOTA, QUOTA)):
             assert facts(yaml.safe_load(text)["options"], "suboptions") == facts(spec, "options")
 
     @pytest.mark.parametrize("name", COMMON)
