@@ -5,18 +5,31 @@
 
 from __future__ import annotations
 
+from .._holder import Actor
 from .base import LEASE_SECONDS, Lease, Store
+from .event import Chain, Event, verify
 from .heartbeat import heartbeat
 from .mounts import is_on_volume
 from .sqlite import SqliteStore
 
-__all__ = ["LEASE_SECONDS", "Lease", "Store", "heartbeat", "is_on_volume", "open_store"]
+__all__ = [
+    "LEASE_SECONDS",
+    "Chain",
+    "Event",
+    "Lease",
+    "Store",
+    "heartbeat",
+    "is_on_volume",
+    "open_store",
+    "verify",
+]
 
 
-def open_store(path: str, read_only: bool = False) -> Store:
+def open_store(path: str, read_only: bool = False, actor: Actor | None = None) -> Store:
     """Open the store in the file ``path``; make the file and its directory when they are missing.
 
+    Events name the ``actor``, by default this process and its user.
     A store that is read only never makes either: one that is missing reads as empty, and writing to it is
     an error. Raises StoreError when the file or its place cannot be trusted or used.
     """
-    return SqliteStore(path, read_only=read_only)
+    return SqliteStore(path, read_only=read_only, actor=actor)

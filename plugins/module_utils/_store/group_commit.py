@@ -16,6 +16,12 @@ import threading
 import time
 import typing as t
 
+from .._errors import StoreError
+
+Drafts = t.Sequence[t.Any]
+# Writes the drafts of a group before its commit, and returns the call to make after it.
+Complete = t.Callable[[sqlite3.Connection, Drafts], t.Callable[[], None]]
+
 # A group that never ends would keep its first write waiting.
 _LARGEST = 256
 
@@ -68,7 +74,9 @@ class _Group:
 
     def __init__(self) -> None:
         self.writes = 0
-        self.error: sqlite3.Error | None = None
+        self.drafts: list[t.Any] = []
+        self.complete: Complete | None = None
+        self.error: sqlite3.Error | StoreError | None = None
         self.done = threading.Event()
 
 
@@ -86,9 +94,10 @@ class GroupCommit:
         self._group: _Group | None = None
 
     @contextlib.contextmanager
-    def write(self) -> t.Iterator[sqlite3.Connection]:
+    def write(self, drafts: Drafts = (), complete: Complete | None = None) -> t.Iterator[sqlite3.Connection]:
         """Store all that is done inside, or nothing of it. It is on the disk afterwards.
 
+        ``complete`` writes the drafts at the end of the group, with those of the other writes.
         A write that fails undoes itself alone. Raises sqlite3.Error when the transaction fails.
         """
         end = time.monotonic() + self._patience
@@ -99,6 +108,9 @@ class GroupCommit:
             group = self._join(end)
             with self._undone_alone(group):
                 yield self.connection
+            if drafts:
+                group.drafts += drafts
+                group.complete = complete
         finally:
             if not self._turns.withdraw(gate):
                 self._leave(group)
@@ -160,10 +172,14 @@ class GroupCommit:
     def _finish(self, group: _Group) -> None:
         """Commit the writes of a group, and tell its threads."""
         self._group = None
-        is_good = group.writes > 0 and group.error is None
         try:
-            self.connection.execute("COMMIT" if is_good else "ROLLBACK")
-        except sqlite3.Error as exc:
+            if group.writes == 0 or group.error is not None:
+                self.connection.execute("ROLLBACK")
+                return
+            noted = group.complete(self.connection, group.drafts) if group.complete else lambda: None
+            self.connection.execute("COMMIT")
+            noted()
+        except (sqlite3.Error, StoreError) as exc:
             group.error = group.error or exc
         finally:
             self._settle(group)

@@ -131,7 +131,7 @@ def from_row(values: t.Sequence[t.Any], store: str, key: Key | None) -> Revision
         row["upload_started"] = bool(row["upload_started"])
         if row["request_code"] is not None:
             row["request_code"] = key.unseal(row["request_code"], values[: len(KEY)]) if key else None
-        return Revision(**row)
+        return Revision(**row, stored_as=row["state"])
     except (ValueError, TypeError, KeyError, AttributeError, ConfigurationError) as exc:
         raise StoreError(
             f"store {store}: the row of {values[1]!r}, revision {values[2]!r}, cannot be read ({exc}): "

@@ -14,10 +14,12 @@ import typing as t
 from .. import _fault_points
 from .._clock import utc_now
 from .._errors import ConfigurationError
+from .._holder import Actor
 from .._models import Enrollment, Revision, State
-from . import lease_rows, location, mounts, revision_rows, search, session_rows
+from . import event_rows, lease_rows, location, mounts, revision_rows, schema, search, session_rows
 from .base import Lease, Store, makes_room_first, never, stale
 from .connections import Connections
+from .event import Chain, Event
 from .explained import explained
 
 
@@ -29,10 +31,13 @@ class SqliteStore(Store):
         path: str,
         *,
         read_only: bool = False,
+        actor: Actor | None = None,
         patience: float = 30.0,
         mountinfo: str = mounts.MOUNTINFO,
     ) -> None:
         self._path = location.real_path(path)
+        self._actor = actor or Actor.here()
+        self._heads = event_rows.Heads()
         self._connections = Connections(self._path, read_only=read_only, patience=patience, mountinfo=mountinfo)
 
     def enrollments(self, service: str | None = None, names: t.Sequence[str] | None = None) -> list[Enrollment]:
@@ -88,7 +93,7 @@ class SqliteStore(Store):
             found = {enrollment.name: enrollment for enrollment in self._read(self._select(statement, *parameters))}
             yield from (found[name] for name in page if name in found)
 
-    def put(self, *revisions: Revision) -> tuple[Revision, ...]:
+    def put(self, *revisions: Revision, why: str = "") -> tuple[Revision, ...]:
         if not revisions:
             return ()
         key = self._connections.sealing_key()
@@ -98,7 +103,8 @@ class SqliteStore(Store):
             rows = [
                 (revision, revision_rows.to_row(revision, key)) for revision in sorted(stored, key=makes_room_first)
             ]
-        with self._transaction(f"put {revisions[0].state}") as connection:
+        events = list(event_rows.drafts(stored, revisions, self._actor, why))
+        with self._transaction(f"put {revisions[0].state}", events) as connection:
             for revision, row in rows:
                 self._write(connection, revision, row)
         return tuple(stored)
@@ -127,6 +133,33 @@ class SqliteStore(Store):
         with self._transaction("session") as connection:
             return session_rows.put(connection, key, sealed, generation)
 
+    def events(self, service: str, name: str | None = None, after: int = 0) -> t.Iterator[Event]:
+        while True:
+            if name is None:
+                page = self._select(event_rows.ALL, service, after)
+            else:
+                page = self._select(event_rows.OF_NAME, service, name, after)
+            yield from map(event_rows.event_of, page)
+            if len(page) < event_rows.PAGE:
+                return
+            after = event_rows.event_of(page[-1]).number
+
+    def chain(self, service: str) -> Chain:
+        found = event_rows.chain_of(service, self._select(event_rows.HEAD, service))
+        self._heads.note(found)
+        return found
+
+    def prune_events(self, service: str, before: dt.datetime) -> int:
+        with self._transaction("prune") as connection:
+            return event_rows.prune(
+                SqliteTransaction(connection),
+                service,
+                revision_rows.date_to_text(before),
+                self._actor,
+                self._heads,
+                str(self._path),
+            )
+
     def close(self) -> None:
         self._connections.close()
 
@@ -142,7 +175,7 @@ class SqliteStore(Store):
         found = connection.execute(revision_rows.SELECT_NAME, (revision.service, revision.name)).fetchall()
         return next(iter(self._read(found)), Enrollment(revision.service, revision.name))
 
-    def _select(self, statement: str, *values: str) -> list[tuple[t.Any, ...]]:
+    def _select(self, statement: str, *values: object) -> list[tuple[t.Any, ...]]:
         with explained(self._path):
             connection = self._connections.reader()
             return [] if connection is None else connection.execute(statement, values).fetchall()
@@ -151,18 +184,60 @@ class SqliteStore(Store):
         return revision_rows.enrollments(rows, str(self._path), self._connections.key)
 
     @contextlib.contextmanager
-    def _transaction(self, verb: str) -> t.Iterator[sqlite3.Connection]:
-        """Store all writes inside, or none of them; ``verb`` is part of the names of its fault points."""
+    def _transaction(self, verb: str, events: t.Sequence[Event] = ()) -> t.Iterator[sqlite3.Connection]:
+        """Store all writes inside and the events, or none of them; ``verb`` is part of the names of its fault points.
+
+        The events get their numbers at the end, when those of other threads have theirs.
+        """
         writer = self._connections.writer()
         with explained(self._path):
             _fault_points.reach(f"store {verb} before")
-            with writer.write() as connection:
+            with writer.write(events, self._append) as connection:
                 yield connection
                 _fault_points.reach(f"store {verb} written")
             _fault_points.reach(f"store {verb} committed")
+
+    def _append(self, connection: sqlite3.Connection, events: t.Sequence[Event]) -> t.Callable[[], None]:
+        """Write the events of a group; return the call to make after its commit."""
+        ends = event_rows.append(SqliteTransaction(connection), events, self._heads, str(self._path))
+
+        def committed() -> None:
+            for end in ends:
+                self._heads.note(end)
+
+        return committed
+
+
+class SqliteTransaction:
+    """A transaction of SQLite, which locks the whole file at its beginning."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, values: t.Sequence[object] = ()) -> int:
+        return self._connection.execute(_without_locks(statement), t.cast("t.Any", values)).rowcount
+
+    def rows(self, statement: str, values: t.Sequence[object] = ()) -> list[tuple[t.Any, ...]]:
+        return self._connection.execute(_without_locks(statement), t.cast("t.Any", values)).fetchall()
+
+    def many(self, statement: str, values: t.Iterable[t.Sequence[object]]) -> None:
+        self._connection.executemany(statement, t.cast("t.Any", values))
+
+    def clock(self, seconds: float = 0.0) -> str:
+        return schema.clock(self._connection, seconds)
+
+
+def _without_locks(statement: str) -> str:
+    return statement.replace(" FOR UPDATE", "")
 
 
 def _next_generation(revision: Revision, now: dt.datetime) -> Revision:
     """Return the revision as it is stored next; one without a date of creation begins now."""
     begun = revision.created_at if revision.generation else None
-    return dataclasses.replace(revision, generation=revision.generation + 1, created_at=begun or now, updated_at=now)
+    return dataclasses.replace(
+        revision,
+        generation=revision.generation + 1,
+        created_at=begun or now,
+        updated_at=now,
+        stored_as=revision.state,
+    )
