@@ -246,8 +246,8 @@ class Revision:
     ``generation`` is the version of the row: 0 is a row that is not stored yet. Certificates and the CSR are
     in DER, ``chain`` leads from the issuer upwards, dates are in UTC. ``failures`` counts those in a row, and before
     ``retry_at`` the next attempt is not made. A request code is kept until the certificate is finalized. A certificate
-    that the gate refused stays until the signer has given another one. ``stored_as`` is the state in which the store
-    has the row.
+    that the gate refused stays until the signer has given another one. ``stored_as`` is the state of the row in the
+    store, None if it has none.
     """
 
     service: str
@@ -348,9 +348,9 @@ class Enrollment:
             state=State.INTENDED,
             spec=spec,
             generation=last.generation if last and reusable else 0,
-            stored_as=last.stored_as if last and reusable else None,
             renews=current.thumbprint if current else None,
             failures=last.failures if last and same else 0,
+            stored_as=last.stored_as if last and reusable else None,
         )
 
     def _latest(self, *states: State) -> Revision | None:

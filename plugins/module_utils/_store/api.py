@@ -28,8 +28,8 @@ __all__ = [
 def open_store(path: str, read_only: bool = False, actor: Actor | None = None) -> Store:
     """Open the store in the file ``path``; make the file and its directory when they are missing.
 
-    Events name the ``actor``, by default this process and its user.
-    A store that is read only never makes either: one that is missing reads as empty, and writing to it is
-    an error. Raises StoreError when the file or its place cannot be trusted or used.
+    Events name the ``actor``, by default this process and its user. A store that is read only never makes a file or a
+    directory: one that is missing reads as empty, and writing to it is an error. Raises StoreError when the file or its
+    place cannot be trusted or used.
     """
     return SqliteStore(path, read_only=read_only, actor=actor)

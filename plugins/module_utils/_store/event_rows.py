@@ -5,18 +5,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import threading
 import typing as t
 
 from .._errors import StoreError
-from .._holder import Actor
-from .._models import PENDING, Revision, State
-from .._printable import printable
+from .._models import PENDING, State
 from .database import Transaction
-from .event import BEGINNING, PRUNED, VALUES, Chain, Event, removal
-from .revision_rows import date_to_text
+from .event import BEGINNING, VALUES, Chain, Event
 
 # How many events are read at a time.
 PAGE = 500
@@ -34,8 +28,8 @@ _BEGIN = """
 _MOVE = "UPDATE chains SET number = ?, hash = ? WHERE service = ?"
 # Only the constants above are put together here, never a value.
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM events WHERE service = ?"  # noqa: S608
-ALL = f"{_SELECT} AND number > ? ORDER BY number LIMIT {PAGE}"
-OF_NAME = f"{_SELECT} AND name = ? AND number > ? ORDER BY number LIMIT {PAGE}"
+_ALL = f"{_SELECT} AND number > ? ORDER BY number LIMIT {PAGE}"
+_OF_NAME = f"{_SELECT} AND name = ? AND number > ? ORDER BY number LIMIT {PAGE}"
 _INSERT = f"INSERT INTO events ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
 _HASH = "SELECT hash FROM events WHERE service = ? AND number = ?"
 
@@ -54,75 +48,9 @@ _REMOVE = "DELETE FROM events WHERE service = ? AND number <= ?"
 _NOTE_REMOVAL = "UPDATE chains SET pruned_number = ?, pruned_hash = ?, pruned_at = ? WHERE service = ?"
 
 
-class Heads:
-    """The ends of chains that this process saw committed. A chain grows, and never goes back. Usable from threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: dict[str, Chain] = {}
-
-    def note(self, chain: Chain) -> None:
-        """Remember an end that is committed."""
-        with self._lock:
-            known = self._known.get(chain.service)
-            if known is None or known.number < chain.number:
-                self._known[chain.service] = chain
-
-    def known(self, service: str) -> Chain | None:
-        """Return the latest end that was noted."""
-        return self._known.get(service)
-
-
-def drafts(revisions: t.Iterable[Revision], before: t.Iterable[Revision], actor: Actor, why: str) -> t.Iterator[Event]:
-    """Yield the events of revisions as they are stored now, without numbers; ``before`` are those that were given.
-
-    The reason is that of the caller, or the note of the revision. Secrets in a note are masked already.
-    """
-    for revision, given in zip(revisions, before):
-        reason = why or revision.note
-        yield Event(
-            service=revision.service,
-            number=0,
-            at=date_to_text(t.cast("t.Any", revision.updated_at)),
-            name=revision.name,
-            revision=revision.revision,
-            attempt=revision.attempt,
-            was=str(given.stored_as) if given.stored_as else None,
-            state=str(revision.state),
-            host=actor.host,
-            pid=actor.pid,
-            job=actor.job,
-            actor=actor.user,
-            why=printable(reason) if reason else None,
-            csr_sha256=_sha256(revision.csr),
-            certificate_sha256=_sha256(revision.certificate),
-        )
-
-
-def append(transaction: Transaction, new: t.Iterable[Event], heads: Heads, store: str) -> list[Chain]:
-    """Write events to the ends of their chains, which stay locked; return the new ends.
-
-    Call ``heads.note`` with them after the commit. Raises StoreError when the store is not what this process has seen.
-    """
-    services: dict[str, list[Event]] = {}
-    for event in new:
-        services.setdefault(event.service, []).append(event)
-    # in one order for all processes, or two could wait for each other
-    return [_append(transaction, services[service], heads, store) for service in sorted(services)]
-
-
-def _append(transaction: Transaction, new: t.Sequence[Event], heads: Heads, store: str) -> Chain:
-    service = new[0].service
-    head = locked(transaction, service)
-    _refuse_earlier(transaction, head, heads.known(service), store)
-    rows = []
-    for event in new:
-        chained = event.chained(head.number + 1, head.hash)
-        rows.append(_row(chained))
-        head = dataclasses.replace(head, number=chained.number, hash=chained.hash)
-    transaction.many(_INSERT, rows)
-    transaction.execute(_MOVE, (head.number, head.hash, service))
-    return head
+def page(service: str, name: str | None, after: int) -> tuple[str, list[object]]:
+    """Return the statement that reads the next events of a service, or of one name, and its values."""
+    return (_ALL, [service, after]) if name is None else (_OF_NAME, [service, name, after])
 
 
 def locked(transaction: Transaction, service: str) -> Chain:
@@ -144,32 +72,21 @@ def chain_of(service: str, rows: t.Sequence[t.Sequence[t.Any]]) -> Chain:
     return Chain(service, number, digest, pruned, pruned_at)
 
 
-def event_of(values: t.Sequence[t.Any]) -> Event:
-    """Read a row of ``ALL`` or ``OF_NAME``. Nothing is checked: ``verify`` does that."""
-    return Event(*values)
+def append(transaction: Transaction, head: Chain, new: t.Sequence[Event]) -> Chain:
+    """Write events of one service to the end of its chain, which is locked; return the new end."""
+    number, digest, rows = head.number, head.hash, []
+    for event in new:
+        number += 1
+        chained = event.chained(number, digest)
+        digest = chained.hash
+        rows.append([getattr(chained, name) for name in _COLUMNS])
+    transaction.many(_INSERT, rows)
+    transaction.execute(_MOVE, (number, digest, head.service))
+    return Chain(head.service, number, digest, head.pruned, head.pruned_at)
 
 
-def _row(event: Event) -> tuple[t.Any, ...]:
-    return tuple(getattr(event, name) for name in _COLUMNS)
-
-
-def _refuse_earlier(transaction: Transaction, found: Chain, known: Chain | None, store: str) -> None:
-    """Raise StoreError when a chain does not go on from where this process has seen it.
-
-    A copy that was put back, or a standby that lacks the last commits, may not know of a key that was requested. The
-    next request would be for a second one.
-    """
-    if known is None or _is_at(transaction, found, known):
-        return
-    raise StoreError(
-        f"store {store}: it went back to an earlier state: this run has seen event {known.number} of {known.service}, "
-        f"and now the last one is {found.number}, or another one is in its place; nothing was written; stop all jobs, "
-        "then see docs/postgresql.md, After a failover"
-    )
-
-
-def _is_at(transaction: Transaction, found: Chain, known: Chain) -> bool:
-    """Return whether the known place is in the chain."""
+def is_at(transaction: Transaction, found: Chain, known: Chain) -> bool:
+    """Return whether a place is in the chain that ends with ``found``. One that was removed counts as being in it."""
     for place in (found, found.begin):
         if place.number == known.number:
             return place.hash == known.hash
@@ -179,10 +96,7 @@ def _is_at(transaction: Transaction, found: Chain, known: Chain) -> bool:
 
 
 def last_removable(transaction: Transaction, chain: Chain, before: str) -> int:
-    """Return the number of the last event to remove: those up to it are of certificates that ended before a time.
-
-    Return 0 where hardly any can be removed, or some were removed within a day.
-    """
+    """Return the number of the last event that may be removed, see Store.prune_events; 0 if none is to be."""
     if chain.pruned_at is not None and chain.pruned_at > transaction.clock(-_DAY):
         return 0
     begin = chain.begin.number
@@ -192,21 +106,8 @@ def last_removable(transaction: Transaction, chain: Chain, before: str) -> int:
     return last if last - begin >= FEWEST_REMOVED else 0
 
 
-def prune(transaction: Transaction, service: str, before: str, actor: Actor, heads: Heads, store: str) -> int:
-    """Remove events from the beginning of a chain, and tell of it by an event; return how many were removed."""
-    chain = locked(transaction, service)
-    last = last_removable(transaction, chain, before)
-    if not last:
-        return 0
-    removed = _place(transaction, service, last, store)
-    now = transaction.clock()
-    append(transaction, [_removal(removed, now, actor)], heads, store)
-    transaction.execute(_REMOVE, (service, last))
-    transaction.execute(_NOTE_REMOVAL, (last, removed.hash, now, service))
-    return last - chain.begin.number
-
-
-def _place(transaction: Transaction, service: str, number: int, store: str) -> Chain:
+def place(transaction: Transaction, service: str, number: int, store: str) -> Chain:
+    """Return the place of an event. Raises StoreError where it is missing."""
     rows = transaction.rows(_HASH, (service, number))
     if not rows:
         raise StoreError(
@@ -216,25 +117,7 @@ def _place(transaction: Transaction, service: str, number: int, store: str) -> C
     return Chain(service, number, rows[0][0])
 
 
-def _removal(removed: Chain, now: str, actor: Actor) -> Event:
-    return Event(
-        service=removed.service,
-        number=0,
-        at=now,
-        name="",
-        revision=0,
-        attempt=0,
-        was=None,
-        state=PRUNED,
-        host=actor.host,
-        pid=actor.pid,
-        job=actor.job,
-        actor=actor.user,
-        why=removal(removed),
-        csr_sha256=None,
-        certificate_sha256=None,
-    )
-
-
-def _sha256(der: bytes | None) -> str | None:
-    return None if der is None else hashlib.sha256(der).hexdigest()
+def remove(transaction: Transaction, last: Chain, now: str) -> None:
+    """Remove all events up to a place, and note it."""
+    transaction.execute(_REMOVE, (last.service, last.number))
+    transaction.execute(_NOTE_REMOVAL, (last.number, last.hash, now, last.service))
