@@ -96,7 +96,9 @@ class EventLog:
     def prune(self, transaction: Transaction, service: str, before: str) -> int:
         """Remove events from the beginning of a chain, and tell of it by an event; return how many were removed."""
         chain = event_rows.locked(transaction, service)
-        last = event_rows.last_removable(transaction, chain, before)
+        if chain.pruned_at is not None and chain.pruned_at > transaction.clock(-event_rows.A_DAY):
+            return 0
+        last = event_rows.last_removable(transaction.rows, chain, before)
         if not last:
             return 0
         removed = event_rows.place(transaction, service, last, self._store)

@@ -143,6 +143,8 @@ class SqlStore(Store):
 
     def prune_events(self, service: str, before: dt.datetime) -> int:
         limit = revision_rows.date_to_text(before)
+        if not event_rows.last_removable(self._database.select, self.chain(service), limit):
+            return 0  # without a lock
         return self._database.write("prune", lambda transaction: self._events.prune(transaction, service, limit))
 
     def close(self) -> None:

@@ -297,7 +297,7 @@ class TestRemoval:
             {"state": State.FINALIZED, "not_valid_after": NOW + 2 * DAY},
             {"state": State.SUPERSEDED, "not_valid_after": NOW + 2 * DAY},
         ],
-        ids=lambda kept: " ".join(map(str, kept.values())),
+        ids=lambda kept: f"{kept['state']}{' with an end' if len(kept) > 1 else ''}",
     )
     def test_ends_before_a_certificate_that_has_not_ended(
         self, store: Store, make: MakeRevision, kept: dict[str, t.Any]
