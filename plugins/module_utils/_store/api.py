@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from .._holder import Actor
 from .base import LEASE_SECONDS, Lease, Store
 from .event import Chain, Event, verify
@@ -20,6 +22,7 @@ __all__ = [
     "Store",
     "heartbeat",
     "is_on_volume",
+    "open_postgresql",
     "open_store",
     "verify",
 ]
@@ -33,3 +36,16 @@ def open_store(path: str, read_only: bool = False, actor: Actor | None = None) -
     place cannot be trusted or used.
     """
     return SqliteStore(path, read_only=read_only, actor=actor)
+
+
+def open_postgresql(
+    dsn: str, store_key: str, *, read_only: bool = False, actor: Actor | None = None, warn: t.Callable[[str], None]
+) -> Store:
+    """Open the store in the PostgreSQL database of a connection string; make its tables when they are missing.
+
+    ``store_key`` seals its request codes. ``warn`` is called with what a person should know. A store that is read only
+    is never made: one that is missing reads as empty, and writing to it is an error. Raises StoreError.
+    """
+    from .postgresql import PostgresqlStore  # its driver is slow to import, and only needed here
+
+    return PostgresqlStore(dsn, store_key, read_only=read_only, actor=actor, warn=warn)
