@@ -82,6 +82,7 @@ class PostgresqlConnection(Connection):
         self._end_write(_UNDO)
 
     def commit(self) -> None:
+        self._server.require_same()
         ahead, unsent = [*self._ahead, "COMMIT"], self._is_unsent
         self._forget()
         if not unsent and self._send(ahead) != "COMMIT":
@@ -128,7 +129,11 @@ class PostgresqlConnection(Connection):
         self._ahead, self._is_begun = [], False
 
     def _flush(self) -> None:
-        """Send what is ahead, and read the clock and the state of the server from its answers."""
+        """Send what is ahead, and read the clock and the state of the server from its answers.
+
+        Of several writes in a transaction, the first one may have met another server.
+        """
+        self._server.require_same()
         if self._ahead:
             ahead, self._ahead = self._ahead, []
             self._send(ahead)

@@ -361,12 +361,13 @@ class TestLostConnections:
             assert store.enrollment("redtrust", "www").revisions == (stored,)
             other.crash()
             with concurrent.futures.ThreadPoolExecutor(2) as pool:
-                late = [pool.submit(store.put, stored), pool.submit(store.enrollments)]
+                put, read = pool.submit(store.put, stored), pool.submit(store.enrollments)
                 time.sleep(0.3)
-                assert not any(one.done() for one in late)
+                assert not put.done()
+                assert not read.done()
                 other.start()
-                assert late[0].result()[0].generation == 2  # type: ignore[index]
-                assert late[1].result()
+                assert put.result()[0].generation == 2
+                assert read.result()
 
     def test_one_that_stays_away_is_told_without_a_secret(self, other: Server, make: MakeRevision) -> None:
         dsn = conninfo.make_conninfo(other.database(), password="SECRET-WORD")
@@ -397,10 +398,8 @@ class TestLostConnections:
 
     def test_a_circle_of_locks_is_left_by_trying_again(self, dsn: str) -> None:
         with opened(dsn) as one, opened(dsn) as two:
-            for key in "ab":
-                one.database.write(
-                    "test", lambda transaction, key=key: transaction.execute("INSERT INTO notes VALUES (?, '')", (key,))
-                )  # type: ignore[misc]
+            insert = "INSERT INTO notes (key, value) VALUES ('a', ''), ('b', '')"
+            one.database.write("test", lambda transaction: transaction.execute(insert))
             meet = threading.Barrier(2)
 
             def change(store: PostgresqlStore, first: str, second: str) -> None:
@@ -520,7 +519,10 @@ class TestAnotherServer:
             for _time in range(2):
                 with pytest.raises(StoreError, match=r"went over .*timeline 1 before.*timeline 2 now\).*nothing more"):
                     store.put(stored)
-            assert store.enrollment("redtrust", "www").revisions == (stored,)
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                late = [pool.submit(store.put, make(f"{number}")) for number in range(8)]
+                assert {type(one.exception()) for one in late} == {StoreError}
+            assert [one.revisions for one in store.enrollments()] == [(stored,)]
         warned: list[str] = []
         for expected in (1, 1):
             with opened(dsn, warn=warned.append) as store:
@@ -528,6 +530,26 @@ class TestAnotherServer:
             assert len(warned) == expected, "it is told once"
         assert "timeline 1 before" in warned[0]
         assert "timeline 2 now" in warned[0]
+
+    def test_all_writes_of_the_transaction_that_meets_it_fail(
+        self, dsn: str, make: MakeRevision, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also those whose own statements went well."""
+        with opened(dsn) as store:
+            connection = store.database._writer.connection  # type: ignore[attr-defined]
+            begin, met = connection.begin, threading.Event()
+
+            def begin_and_wait(patience: float) -> None:
+                begin(patience)
+                met.wait(0.5)  # the others come in the meantime
+                connection._server._known = ("another", "00000001")
+
+            monkeypatch.setattr(connection, "begin", begin_and_wait)
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                late = [pool.submit(store.put, make(f"{number}")) for number in range(8)]
+                errors = [one.exception() for one in late]
+            assert {type(error) for error in errors} == {StoreError}
+            assert store.enrollments() == []
 
     def test_a_standby_is_told(self, other: Server) -> None:
         dsn = other.database()
