@@ -5,12 +5,24 @@
 
 from __future__ import annotations
 
-from .base import LEASE_SECONDS, Lease, Store
+from .base import LEASE_SECONDS, LONGEST_BLOCK, Block, Lease, Store
 from .heartbeat import heartbeat
 from .mounts import is_on_volume
 from .sqlite import SqliteStore
+from .token_bucket import Blocks, TokenBucket
 
-__all__ = ["LEASE_SECONDS", "Lease", "Store", "heartbeat", "is_on_volume", "open_store"]
+__all__ = [
+    "LEASE_SECONDS",
+    "LONGEST_BLOCK",
+    "Block",
+    "Blocks",
+    "Lease",
+    "Store",
+    "TokenBucket",
+    "heartbeat",
+    "is_on_volume",
+    "open_store",
+]
 
 
 def open_store(path: str, read_only: bool = False) -> Store:

@@ -1,0 +1,110 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Token buckets and pauses as rows of SQL: what all runs of a store share. The caller holds the transaction.
+
+A bucket is one time, ``free_at``: then it is full again. That is the generic cell rate algorithm (GCRA).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import typing as t
+
+from .._errors import StoreError
+from .._rate import Rate
+from . import revision_rows
+from .base import LONGEST_BLOCK, LONGEST_WAIT, Block
+from .database import Row, Transaction
+
+BLOCKED = "SELECT key, blocked_until, why FROM limits WHERE blocked_until IS NOT NULL"
+_FREE_AT = "SELECT free_at FROM limits WHERE key = ? FOR UPDATE"
+_BEGIN = "INSERT INTO limits (key, free_at) VALUES (?, ?) ON CONFLICT (key) DO NOTHING"
+_RESERVE = "UPDATE limits SET free_at = ? WHERE key = ?"
+_LIFT = "UPDATE limits SET blocked_until = NULL, why = NULL WHERE key = ?"
+# The later end counts, unless a wrong clock dated it.
+_BLOCK = """
+    INSERT INTO limits (key, free_at, blocked_until, why) VALUES (?, ?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET blocked_until = excluded.blocked_until, why = excluded.why
+    WHERE limits.blocked_until IS NULL OR limits.blocked_until < excluded.blocked_until OR limits.blocked_until > ?
+"""
+# A full bucket and a pause that is over are the same as no row.
+_FORGET = "DELETE FROM limits WHERE blocked_until < ? AND free_at < ?"
+_FORGOTTEN = -86400.0
+_MICROSECOND = dt.timedelta(microseconds=1)
+_SECOND = 1_000_000
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+
+
+def reserve(now: int, free_at: int, count: int, rate: Rate) -> tuple[int, int]:
+    """Return the new ``free_at`` of a bucket, and how long the first of ``count`` tokens has to wait.
+
+    The next tokens wait ``step_of(rate)`` longer each. A wait below 0 says that the first was free before. All times
+    are in microseconds. Used no sooner than that, at most ``rate.per_second * span + rate.burst`` tokens are used in
+    any span of time. ``count`` is at most ``rate.of_a_second``. Nothing is reserved where the wait is longer than
+    LONGEST_WAIT: so a run that dies takes little with it, and a ``free_at`` that is further away was dated by a wrong
+    clock.
+    """
+    step = step_of(rate)
+    depth = (rate.burst - 1) * step
+    longest = round(LONGEST_WAIT * _SECOND)
+    known = free_at if free_at - now <= depth + longest + _SECOND + step else now
+    begin = max(known, now)
+    wait = begin - depth - now
+    return (begin + count * step if wait <= longest else known), wait
+
+
+def step_of(rate: Rate) -> int:
+    """Return the time between two tokens in microseconds."""
+    return math.ceil(_SECOND / rate.per_second)
+
+
+def draw(transaction: Transaction, key: str, count: int, rate: Rate) -> float:
+    """Reserve tokens by the rules of Store.draw."""
+    found = transaction.rows(_FREE_AT, (key,))
+    if not found:
+        transaction.execute(_BEGIN, (key, transaction.clock()))
+        found = transaction.rows(_FREE_AT, (key,))
+    ((free_at,),) = found
+    # Only now, since another run may have held the row for a while.
+    now = _to_microseconds(_moment(key, transaction.clock()))
+    after, wait = reserve(now, _to_microseconds(_moment(key, free_at)), count, rate)
+    transaction.execute(_RESERVE, (_to_text(after), key))
+    return wait / _SECOND
+
+
+def block(transaction: Transaction, key: str, seconds: float, why: str) -> None:
+    """Stop or go on by the rules of Store.block."""
+    if seconds <= 0:
+        transaction.execute(_LIFT, (key,))
+        return
+    long_ago = transaction.clock(_FORGOTTEN)
+    transaction.execute(_FORGET, (long_ago, long_ago))
+    until, latest = transaction.clock(min(seconds, LONGEST_BLOCK)), transaction.clock(LONGEST_BLOCK)
+    transaction.execute(_BLOCK, (key, transaction.clock(), until, why, latest))
+
+
+def blocks(rows: t.Iterable[Row], now: dt.datetime) -> dict[str, Block]:
+    """Return the pauses that are not over, from rows of BLOCKED. One that lasts too long was dated by a wrong clock."""
+    read = [(key, _moment(key, until), why or "") for key, until, why in rows]
+    found = {key: Block((until - now).total_seconds(), why, until) for key, until, why in read}
+    return {key: one for key, one in found.items() if 0 < one.seconds <= LONGEST_BLOCK + 1}
+
+
+def _moment(key: str, text: str) -> dt.datetime:
+    try:
+        return revision_rows.date_from_text(text)
+    except ValueError as exc:
+        raise StoreError(
+            f"a time of the limit {key!r} in the store cannot be read; delete its row from the table limits, nothing "
+            "else is lost with it"
+        ) from exc
+
+
+def _to_microseconds(moment: dt.datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _to_text(microseconds: int) -> str:
+    return revision_rows.date_to_text(_EPOCH + microseconds * _MICROSECOND)
