@@ -354,7 +354,13 @@ def _step(context: Context, session: Session, signer: Signer, *, tells_why_not: 
         Steps(
             RequestStep(store, client, session, register=context.register, now=now),
             RenewStep(store, client, session, register=context.register, now=now),
-            SignStep(store, signer, now=now, at_once=context.limits.workers),
+            SignStep(
+                store,
+                signer,
+                now=now,
+                at_once=context.limits.workers,
+                throttle=context.signer_throttle(signer),
+            ),
             FinalizeStep(
                 store,
                 client,

@@ -15,9 +15,11 @@ from .._errors import ConfigurationError
 from .._holder import holder
 from .._http.api import HttpsTransport, check_files
 from .._models import Outcome
-from .._service.api import Calls, Client, Retry
+from .._rate import Rate
+from .._service.api import Calls, Client, Retry, Throttle, Unthrottled
 from .._session.api import Session, SessionFile, SessionRow, SessionStorage
-from .._store.api import Store, open_store
+from .._signers.api import Signer
+from .._store.api import Blocks, Store, TokenBucket, open_store
 from .masked import MaskedModule
 from .options import Connection, Limits, StoreOptions
 from .paths import check_store_outlives_job, file_path
@@ -35,6 +37,9 @@ class Context:
         self.now = utc_now
         self._store: Store | None = None
         self._client: Client | None = None
+        self._buckets: list[TokenBucket] = []
+        # why the step that runs is of no use any more
+        self._why_step_down: t.Callable[[], str] = lambda: ""
 
     def register(self, secret: str | bytes) -> None:
         """Mask a secret, in all its forms, in everything that leaves the module."""
@@ -99,6 +104,41 @@ class Context:
         """The limits for the list."""
         return Limits.read(self.params)
 
+    def signer_throttle(self, signer: Signer) -> Throttle:
+        """Return what says when the signer may be asked."""
+        return self._throttle(f"signer/{signer.identity()}", "the CA", signer.rate)
+
+    def _throttle(self, key: str, who: str, rate: Rate | None) -> Throttle:
+        """Return what says when a service or a CA may be asked, which all runs of the store share."""
+        if self.check_mode or not self._uses_store:
+            return Unthrottled()
+        bucket = TokenBucket(
+            self.store,
+            self._blocks,
+            key,
+            who,
+            rate=rate,
+            patience=self.connection.retry_timeout,
+            at_once=self._workers,
+            why_over=self._why_over,
+            warn=self.module.warn,
+        )
+        self._buckets.append(bucket)
+        return bucket
+
+    @functools.cached_property
+    def _blocks(self) -> Blocks:
+        return Blocks(self.store)
+
+    @property
+    def _uses_store(self) -> bool:
+        """Whether the module works with the store anyway."""
+        return "workers" in self.params or bool(self.connection.credentials.session_key)
+
+    @property
+    def _workers(self) -> int:
+        return self.limits.workers if "workers" in self.params else 1
+
     def batch(
         self,
         step: Step[Item, Decided],
@@ -116,19 +156,29 @@ class Context:
             holder(),
             workers=self.limits.workers,
             wait=self.limits.wait_timeout,
-            why_down=lambda: step.why_down or self._why_down(),
+            why_down=self._why_over,
             hide=self.module.secrets.hide,
             finish=finish,
             now=self.now,
         )
-        for position, outcome in (predict if self.check_mode else run_batch)(step, items, self.store, options):
-            results.add(position, outcome)
-            progress.tell()
+        self._why_step_down = lambda: step.why_down
+        try:
+            for position, outcome in (predict if self.check_mode else run_batch)(step, items, self.store, options):
+                results.add(position, outcome)
+                progress.tell()
+        finally:
+            self._why_step_down = lambda: ""
         return results
+
+    def _why_over(self) -> str:
+        """Return why the run asks nobody any more; empty while it does."""
+        return self._why_step_down() or self._why_down()
 
     def _why_down(self) -> str:
         """Return why the service is not asked any more; empty while it is."""
-        return self._client.breaker.reason if self._client is not None and self._client.breaker.is_open() else ""
+        if self._client is not None and self._client.breaker.is_open():
+            return self._client.breaker.reason
+        return next((bucket.why_down for bucket in self._buckets if bucket.why_down), "")
 
     def close(self) -> None:
         """Close the store."""
@@ -145,13 +195,13 @@ class Context:
             )
         if server.partner:
             self.register(server.partner.secret)
-        connections = self.limits.workers if "workers" in self.params else 1
         calls = Calls(
             server.address,
-            HttpsTransport(connection.transport, hide=self.module.secrets.hide, connections=connections),
+            HttpsTransport(connection.transport, hide=self.module.secrets.hide, connections=self._workers),
             partner=server.partner,
             secrets=self.module.secrets,
             retry=Retry(deadline=connection.retry_timeout),
+            throttle=self._throttle(f"service/{self.service}", "the service", connection.rate),
             warn=self.module.warn,
         )
         return Client(server.contract, calls, connection.finalized_codes)

@@ -12,7 +12,7 @@ import time
 import typing as t
 
 from .._clock import Sending, ServiceClock, http_date
-from .._errors import AnswerInvalidError, ConfigurationError, NotTriedError, ServiceError
+from .._errors import AnswerInvalidError, ConfigurationError, NotTriedError, RefusedError, ServiceError
 from .._http.api import HttpRequest, HttpResponse, Transport
 from .._printable import brief
 from .._secrets import Secrets

@@ -60,18 +60,48 @@ def step_of(rate: Rate) -> int:
     return math.ceil(_SECOND / rate.per_second)
 
 
-def draw(transaction: Transaction, key: str, count: int, rate: Rate) -> float:
-    """Reserve tokens by the rules of Store.draw."""
-    found = transaction.rows(_FREE_AT, (key,))
-    if not found:
-        transaction.execute(_BEGIN, (key, transaction.clock()))
-        found = transaction.rows(_FREE_AT, (key,))
-    ((free_at,),) = found
-    # Only now, since another run may have held the row for a while.
-    now = _to_microseconds(_moment(key, transaction.clock()))
-    after, wait = reserve(now, _to_microseconds(_moment(key, free_at)), count, rate)
-    transaction.execute(_RESERVE, (_to_text(after), key))
-    return wait / _SECOND
+class Draw:
+    """A wish for tokens, by the rules of Store.draw, and after the commit how long to wait for the first of them."""
+
+    def __init__(self, key: str, count: int, rate: Rate) -> None:
+        self.key = key
+        self.count = count
+        self.rate = rate
+        self.error: StoreError | None = None
+        self._microseconds = 0
+
+    @property
+    def seconds(self) -> float:
+        """How long to wait for the first token. Raises StoreError where the bucket cannot be read."""
+        if self.error is not None:
+            raise self.error
+        return self._microseconds / _SECOND
+
+    def fill(self, transaction: Transaction) -> None:
+        """Reserve the tokens. What cannot be read is an error of this wish alone."""
+        found = transaction.rows(_FREE_AT, (self.key,))
+        if not found:
+            transaction.execute(_BEGIN, (self.key, transaction.clock()))
+            found = transaction.rows(_FREE_AT, (self.key,))
+        ((stored,),) = found
+        try:
+            free_at = _to_microseconds(_moment(self.key, stored))
+        except StoreError as exc:
+            self.error = exc
+            return
+        # Only now, since another run may have held the row for a while.
+        now = _to_microseconds(revision_rows.date_from_text(transaction.clock()))
+        after, self._microseconds = reserve(now, free_at, self.count, self.rate)
+        transaction.execute(_RESERVE, (_to_text(after), self.key))
+
+
+def fill(transaction: Transaction, draws: t.Iterable[Draw]) -> None:
+    """Reserve the tokens of all draws of a transaction, right before its end: all runs want to lock these few rows.
+
+    They are locked in the order of their keys, so that two runs never wait for each other.
+    """
+    for one in sorted(draws, key=lambda draw: draw.key):
+        one.fill(transaction)
 
 
 def block(transaction: Transaction, key: str, seconds: float, why: str) -> None:

@@ -12,8 +12,9 @@ import typing as t
 
 from .._errors import ConfigurationError
 from .._models import Enrollment, Revision, State
-from . import lease_rows, revision_rows, search, session_rows
-from .base import Lease, Store, never, stale
+from .._rate import Rate
+from . import lease_rows, limit_rows, revision_rows, search, session_rows
+from .base import Block, Lease, Store, never, stale
 from .database import Database, Row, Transaction
 from .revision_rows import ConflictError, Write
 
@@ -23,6 +24,7 @@ class SqlStore(Store):
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        database.before_commit = _before_commit
 
     def enrollments(self, service: str | None = None, names: t.Sequence[str] | None = None) -> list[Enrollment]:
         if names is None:
@@ -119,11 +121,30 @@ class SqlStore(Store):
             "session", lambda transaction: session_rows.put(transaction, key, sealed, generation)
         )
 
+    def draw(self, key: str, count: int, rate: Rate) -> float:
+        draw = limit_rows.Draw(key, count, rate)
+        self._database.write("draw", lambda transaction: transaction.at_end(draw))
+        return draw.seconds
+
+    def block(self, key: str, seconds: float, why: str) -> None:
+        self._database.write("block", lambda transaction: limit_rows.block(transaction, key, seconds, why))
+
+    def blocks(self) -> dict[str, Block]:
+        rows = self._database.select(limit_rows.BLOCKED)
+        return limit_rows.blocks(rows, self._database.now()) if rows else {}
+
+    def mark(self, secret: bytes) -> str:
+        return self._database.sealing_key().mark(secret)
+
     def close(self) -> None:
         self._database.close()
 
     def _read(self, rows: t.Iterable[Row]) -> list[Enrollment]:
         return revision_rows.enrollments(rows, self._database.name, self._database.key)
+
+
+def _before_commit(transaction: Transaction, left: t.Sequence[object]) -> None:
+    limit_rows.fill(transaction, [item for item in left if isinstance(item, limit_rows.Draw)])
 
 
 def _put(writes: t.Sequence[Write], transaction: Transaction) -> None:

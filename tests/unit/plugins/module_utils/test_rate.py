@@ -37,7 +37,9 @@ def test_a_burst_of_ones_own() -> None:
     assert parse_rate("rate", "1/h", 100) == Rate(1 / 3600, 100)
 
 
-@pytest.mark.parametrize("text", ["8/m", "8 per second", "-1", "1e3", "/s", "0", "0/h", "0.9/h", "1001/s", "inf", "8/s/s"])
+@pytest.mark.parametrize(
+    "text", ["8/m", "8 per second", "-1", "1e3", "/s", "0", "0/h", "0.9/h", "1001/s", "inf", "8/s/s"]
+)
 def test_anything_else_is_told(text: str) -> None:
     with pytest.raises(ConfigurationError) as told:
         parse_rate("local_ca.rate", text, None)
