@@ -17,7 +17,7 @@ from .._http.api import HttpsTransport, check_files
 from .._models import Outcome
 from .._rate import Rate
 from .._service.api import Calls, Client, Retry, Throttle, Unthrottled
-from .._session.api import Session, SessionFile, SessionRow, SessionStorage
+from .._session.api import RefusedLogin, Session, SessionFile, SessionRow, SessionStorage
 from .._signers.api import Signer
 from .._store.api import Blocks, Store, TokenBucket, open_store
 from .masked import MaskedModule
@@ -93,7 +93,27 @@ class Context:
             register=self.register,
             now=self.now,
             warn=self.module.warn,
+            refused=self._refused_login() if self._uses_store and not self.check_mode else None,
         )
+
+    def ask_again(self) -> None:
+        """Let all runs of the store ask the service again that has refused a login, or wanted a pause."""
+        self.store.block(self._service_key, 0, "")
+        refused = self._refused_login()
+        if refused is not None:
+            refused.forget()
+
+    @property
+    def _service_key(self) -> str:
+        return f"service/{self.service}"
+
+    def _refused_login(self) -> RefusedLogin | None:
+        """Return what the store knows of the login with user and password; None without them."""
+        connection = self.connection
+        if not connection.credentials.password:
+            return None
+        credentials = connection.login_material(self.service)
+        return RefusedLogin(self.store, credentials, holder=holder(), patience=self._patience)
 
     def names(self) -> list[str]:
         """Return the names of all enrollments of the service that have or await a certificate."""
@@ -201,7 +221,7 @@ class Context:
             partner=server.partner,
             secrets=self.module.secrets,
             retry=Retry(deadline=connection.retry_timeout),
-            throttle=self._throttle(f"service/{self.service}", "the service", connection.rate),
+            throttle=self._throttle(self._service_key, "the service", connection.rate),
             warn=self.module.warn,
         )
         return Client(server.contract, calls, connection.finalized_codes)
@@ -210,13 +230,16 @@ class Context:
         connection, credentials = self.connection, self.connection.credentials
         if credentials.access_token:
             return None
-        # The process that holds the session refreshes it and, where that fails, logs in.
-        patience = 2 * (connection.retry_timeout + connection.transport.timeout)
         if credentials.session_key:
             return SessionRow(
-                self.store, connection.stored_session, credentials.session_key, holder=holder(), patience=patience
+                self.store, connection.stored_session, credentials.session_key, holder=holder(), patience=self._patience
             )
-        return SessionFile(self._session_path(), credentials.key_material(), patience=patience)
+        return SessionFile(self._session_path(), credentials.key_material(), patience=self._patience)
+
+    @property
+    def _patience(self) -> float:
+        """How long to wait for a process that holds the session: it refreshes it and, where that fails, logs in."""
+        return 2 * (self.connection.retry_timeout + self.connection.transport.timeout)
 
     def _session_path(self) -> str:
         """Return the path of the session file: the option, by default a path next to the store."""

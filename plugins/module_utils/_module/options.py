@@ -84,6 +84,15 @@ class Connection:
             rate=parse_rate("rate", params["rate"], params["burst"]),
         )
 
+    def login_material(self, service: str) -> bytes:
+        """Return all that decides whether the service takes the user and the password."""
+        server, own = self.server, self.credentials
+        address, partner = server.address, server.partner
+        names = [service, address.host, str(address.auth_port), server.contract.api_version]
+        names += [partner.name if partner else "", own.username or "", own.password or "", own.domain or ""]
+        secret = partner.secret if partner else b""
+        return b"\0".join([*(name.encode("utf-8", "surrogateescape") for name in names), secret])
+
 
 @dataclasses.dataclass(frozen=True)
 class StoreOptions:

@@ -5,22 +5,34 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import json
+import math
+import sqlite3
 import time
 import typing as t
 from pathlib import Path
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._rate import Rate
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import LONGEST_BLOCK, Store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import (
+    LONGEST_BLOCK,
+    Store,
+    open_store,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.base import LONGEST_WAIT
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.limit_rows import reserve, step_of
 
 if t.TYPE_CHECKING:
-    from .conftest import OpenStore
+    from .conftest import MakeRevision, OpenStore, StartWorker
 
 SECOND = 1_000_000
+BEGIN = 1_000 * SECOND
 RATES = st.builds(
     Rate,
     st.one_of(st.floats(1 / 3600, 1000), st.sampled_from([1 / 3600, 1 / 7, 1.0, 3.0, 8.0, 1000.0])),
@@ -32,7 +44,7 @@ DRAWS = st.lists(st.tuples(st.one_of(st.just(0), st.integers(0, 100 * SECOND)), 
 
 def used(rate: Rate, draws: t.Iterable[tuple[int, int]]) -> list[int]:
     """Return when each token is used that runs draw from one bucket, each as soon as it may be."""
-    now, free_at, tokens = 1_000_000_000, 0, list[int]()
+    now, free_at, tokens = BEGIN, 0, list[int]()
     for pause, wished in draws:
         now += pause
         count = min(wished, rate.of_a_second)
@@ -43,23 +55,26 @@ def used(rate: Rate, draws: t.Iterable[tuple[int, int]]) -> list[int]:
 
 
 class TestReserve:
+    @settings(deadline=None)
     @given(RATES, DRAWS)
     def test_in_any_span_no_more_are_used_than_the_rate_and_the_burst_allow(
         self, rate: Rate, draws: list[tuple[int, int]]
     ) -> None:
-        tokens = sorted(used(rate, draws))
-        for first, begin in enumerate(tokens):
-            for last in range(first, len(tokens)):
-                span = (tokens[last] - begin) / SECOND
-                assert last - first + 1 <= rate.per_second * span + rate.burst + 1e-6
+        # The first and the last token of any span, less what the rate gives in between: at most the burst.
+        least = math.inf
+        for number, moment in enumerate(sorted(used(rate, draws))):
+            given_by_then = rate.per_second * (moment - BEGIN) / SECOND
+            least = min(least, number - given_by_then)
+            assert number + 1 - given_by_then - least <= rate.burst + 1e-6
 
+    @settings(deadline=None)
     @given(RATES, DRAWS)
     def test_nobody_waits_for_nothing(self, rate: Rate, draws: list[tuple[int, int]]) -> None:
         """Runs that always want tokens get all that the rate allows, from the first moment on."""
         tokens = used(rate, [(pause % 1000, count) for pause, count in draws])
         for number, token in enumerate(tokens):
             paced = max(0, number + 1 - rate.burst) * step_of(rate)
-            assert token <= 1_000_000_000 + 60_000 + paced
+            assert token <= BEGIN + 60_000 + paced
 
     def test_a_full_bucket_gives_its_burst_at_once(self) -> None:
         rate = Rate(2.0, 3)
@@ -136,3 +151,40 @@ def test_a_mark_is_the_same_for_the_same_store_alone(open_again: OpenStore, tmp_
     with open_again() as one, open_again() as other:
         assert one.mark(b"secret") == other.mark(b"secret") != one.mark(b"other")
         assert len(one.mark(b"secret")) == 64
+
+
+@pytest.mark.parametrize(("rate", "burst"), [("40/s", 1), ("80/s", 40)])
+def test_sixteen_runs_together_keep_to_the_rate_and_share_it(
+    tmp_path: Path, worker: StartWorker, rate: str, burst: int
+) -> None:
+    runs, seconds = 16, 4.0
+    arguments = (tmp_path / "state" / "store.db", rate, burst, seconds, 4)
+    started = [worker(*arguments, program="drawer.py") for _number in range(runs)]
+    for one in started:
+        assert one.stdout is not None
+        assert one.stdout.readline() == "ready\n"
+    begin = time.time()
+    for one in started:
+        assert one.stdin is not None
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    shares = [json.loads(one.communicate()[0]) for one in started]
+    used = sorted(itertools.chain.from_iterable(shares))
+    per_second = float(rate.removesuffix("/s"))
+    # each token was used when it was free, or later
+    for number, moment in enumerate(used, 1):
+        assert number <= per_second * (moment - begin) + burst
+    assert len(used) > runs
+    assert min(map(len, shares)) >= len(used) / runs / 2
+
+
+def test_a_row_that_cannot_be_read_is_told_and_hinders_no_other_write(tmp_path: Path, make: MakeRevision) -> None:
+    path = tmp_path / "state" / "store.db"
+    with open_store(str(path)) as store:
+        store.draw("a", 1, Rate(8.0, 8))
+        with contextlib.closing(sqlite3.connect(path)) as other:
+            other.execute("UPDATE limits SET free_at = 'soon'")
+            other.commit()
+        with pytest.raises(StoreError, match=r"^a time of the limit 'a' in the store cannot be read; delete its row "):
+            store.draw("a", 1, Rate(8.0, 8))
+        assert store.put(make())
