@@ -104,16 +104,14 @@ class TokenBucket:
 
     def may_wait(self) -> bool:
         """Return whether ``admit`` may have to wait."""
-        return not self._own.is_fresh(self._clock()) and (
-            self._rate is not None or self._blocks.of(self._key) is not None
-        )
+        return self._is_blocked() or (self._rate is not None and not self._own.is_fresh(self._clock()))
 
     def admit(self) -> str:
         """Wait for a token, which is then this thread's. Return why there is none, an empty text where there is one.
 
-        A thread that has one already does not wait.
+        A thread that has one already waits only for the end of a pause.
         """
-        if self.why_down or self._own.is_fresh(self._clock()):
+        if self.why_down or (self._own.is_fresh(self._clock()) and not self._is_blocked()):
             return self.why_down
         end = self._clock() + self._patience
         while True:
@@ -126,7 +124,7 @@ class TokenBucket:
                 return why
             now = self._clock()
             # A token from before a pause is of no use after it: all threads of all runs would use theirs at once.
-            if now - since < _FRESH and self._blocks.of(self._key) is None:
+            if now - since < _FRESH and not self._is_blocked():
                 self._own.since = now
                 return ""
 
@@ -138,6 +136,9 @@ class TokenBucket:
         """Stop all runs for so many seconds, since the other side asks for that."""
         with contextlib.suppress(StoreError):  # the next run that is told so says it again
             self._blocks.put(self._key, seconds, why)
+
+    def _is_blocked(self) -> bool:
+        return self._blocks.of(self._key) is not None
 
     def _blocked(self, end: float) -> str:
         """Wait for the end of a pause, if it comes before ``end``. Return why this run cannot go on."""

@@ -259,6 +259,13 @@ class TestPauses:
         assert limits.now >= 1020
         assert limits.draws == [1, 1, 1]
 
+    def test_a_thread_that_has_its_token_keeps_a_pause_as_well(self, limits: Limits) -> None:
+        bucket = limits.bucket()
+        assert bucket.admit() == ""
+        bucket.block(10.0, "HTTP 503")
+        assert use(bucket) == ""
+        assert 1010 <= limits.now < 1011
+
     def test_a_store_that_takes_no_note_of_it_hinders_nobody(self, limits: Limits) -> None:
         bucket = limits.bucket()
         limits.failure = StoreError("the disk is full")
