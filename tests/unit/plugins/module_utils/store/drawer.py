@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One of several runs that use the tokens of one bucket as fast as they get them; prints when it used each of them.
 
-It says "ready", and begins when it reads a line. All times are in UNIX seconds.
+The store is that of a path, or of a DSN with its key. It says "ready", and begins when it reads a line. All times are in UNIX seconds.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._rate 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import (
     Blocks,
     TokenBucket,
+    open_postgresql,
     open_store,
 )
 
 
-def main(path: str, rate: str, burst: str, seconds: str, workers: str) -> None:
+def main(rate: str, burst: str, seconds: str, workers: str, path: str, store_key: str = "") -> None:
     """Use tokens for so many seconds with so many threads."""
-    with open_store(path) as store:
+    with open_postgresql(path, store_key) if store_key else open_store(path) as store:
         print("ready", flush=True)
         sys.stdin.readline()
         end = time.time() + float(seconds)
