@@ -16,7 +16,7 @@ from .._errors import StoreError
 from .._rate import Rate
 from . import revision_rows
 from .base import LONGEST_BLOCK, LONGEST_WAIT, Block
-from .database import Row, Transaction
+from .database import Transaction
 
 BLOCKED = "SELECT key, blocked_until, why FROM limits WHERE blocked_until IS NOT NULL"
 _FREE_AT = "SELECT free_at FROM limits WHERE key = ? FOR UPDATE"
@@ -29,8 +29,9 @@ _BLOCK = """
     ON CONFLICT (key) DO UPDATE SET blocked_until = excluded.blocked_until, why = excluded.why
     WHERE limits.blocked_until IS NULL OR limits.blocked_until < excluded.blocked_until OR limits.blocked_until > ?
 """
-# A full bucket and a pause that is over are the same as no row.
-_FORGET = "DELETE FROM limits WHERE blocked_until < ? AND free_at < ?"
+_END = "UPDATE limits SET blocked_until = NULL, why = NULL WHERE blocked_until <= ?"
+# A bucket that has been full for long, and a pause that is over, are the same as no row.
+_FORGET = "DELETE FROM limits WHERE (blocked_until IS NULL OR blocked_until <= ?) AND free_at < ?"
 _FORGOTTEN = -86400.0
 _MICROSECOND = dt.timedelta(microseconds=1)
 _SECOND = 1_000_000
@@ -68,6 +69,7 @@ class Draw:
         self.count = count
         self.rate = rate
         self.error: StoreError | None = None
+        self._begun_at = ""
         self._microseconds = 0
 
     @property
@@ -77,11 +79,16 @@ class Draw:
             raise self.error
         return self._microseconds / _SECOND
 
+    def begin(self, transaction: Transaction) -> None:
+        """Wish for the tokens, which ``fill`` reserves at the end of the transaction."""
+        self._begun_at = transaction.clock()
+        transaction.at_end(self)
+
     def fill(self, transaction: Transaction) -> None:
         """Reserve the tokens. What cannot be read is an error of this wish alone."""
         found = transaction.rows(_FREE_AT, (self.key,))
         if not found:
-            transaction.execute(_BEGIN, (self.key, transaction.clock()))
+            transaction.execute(_BEGIN, (self.key, self._begun_at))
             found = transaction.rows(_FREE_AT, (self.key,))
         ((stored,),) = found
         try:
@@ -89,8 +96,7 @@ class Draw:
         except StoreError as exc:
             self.error = exc
             return
-        # Only now, since another run may have held the row for a while.
-        now = _to_microseconds(revision_rows.date_from_text(transaction.clock()))
+        now = _to_microseconds(revision_rows.date_from_text(self._begun_at))
         after, self._microseconds = reserve(now, free_at, self.count, self.rate)
         transaction.execute(_RESERVE, (_to_text(after), self.key))
 
@@ -109,15 +115,18 @@ def block(transaction: Transaction, key: str, seconds: float, why: str) -> None:
     if seconds <= 0:
         transaction.execute(_LIFT, (key,))
         return
-    long_ago = transaction.clock(_FORGOTTEN)
-    transaction.execute(_FORGET, (long_ago, long_ago))
+    now = transaction.clock()
+    transaction.execute(_FORGET, (now, transaction.clock(_FORGOTTEN)))
     until, latest = transaction.clock(min(seconds, LONGEST_BLOCK)), transaction.clock(LONGEST_BLOCK)
-    transaction.execute(_BLOCK, (key, transaction.clock(), until, why, latest))
+    transaction.execute(_BLOCK, (key, now, until, why, latest))
 
 
-def blocks(rows: t.Iterable[Row], now: dt.datetime) -> dict[str, Block]:
-    """Return the pauses that are not over, from rows of BLOCKED. One that lasts too long was dated by a wrong clock."""
-    read = [(key, _moment(key, until), why or "") for key, until, why in rows]
+def blocks(transaction: Transaction) -> dict[str, Block]:
+    """Return the pauses that are not over, and end the others. One that lasts too long was dated by a wrong clock."""
+    clock = transaction.clock()
+    transaction.execute(_END, (clock,))
+    now = revision_rows.date_from_text(clock)
+    read = [(key, _moment(key, until), why or "") for key, until, why in transaction.rows(BLOCKED)]
     found = {key: Block((until - now).total_seconds(), why, until) for key, until, why in read}
     return {key: one for key, one in found.items() if 0 < one.seconds <= LONGEST_BLOCK + 1}
 

@@ -122,15 +122,15 @@ class SqlStore(Store):
 
     def draw(self, key: str, count: int, rate: Rate) -> float:
         draw = limit_rows.Draw(key, count, rate)
-        self.database.write("draw", lambda transaction: transaction.at_end(draw))
+        self.database.write("draw", draw.begin)
         return draw.seconds
 
     def block(self, key: str, seconds: float, why: str) -> None:
         self.database.write("block", lambda transaction: limit_rows.block(transaction, key, seconds, why))
 
     def blocks(self) -> dict[str, Block]:
-        rows = self.database.select(limit_rows.BLOCKED)
-        return limit_rows.blocks(rows, self.database.now()) if rows else {}
+        # Mostly there is none. Only a write knows the time of the store.
+        return self.database.write("pauses", limit_rows.blocks) if self.database.select(limit_rows.BLOCKED) else {}
 
     def mark(self, secret: bytes) -> str:
         return self.database.sealing_key().mark(secret)

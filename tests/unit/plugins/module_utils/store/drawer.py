@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One of several runs that use the tokens of one bucket as fast as they get them; prints when it used each of them.
 
-The store is that of a path, or of a DSN with its key. It says "ready", and begins when it reads a line. All times are in UNIX seconds.
+The store is that of a path, or of a DSN with its key. The program says "ready", and begins when it reads a line. All
+times are in UNIX seconds.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store
 
 def main(rate: str, burst: str, seconds: str, workers: str, path: str, store_key: str = "") -> None:
     """Use tokens for so many seconds with so many threads."""
-    with open_postgresql(path, store_key) if store_key else open_store(path) as store:
+    with open_postgresql(path, store_key, warn=print) if store_key else open_store(path) as store:
         print("ready", flush=True)
         sys.stdin.readline()
         end = time.time() + float(seconds)

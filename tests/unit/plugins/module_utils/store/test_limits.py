@@ -27,6 +27,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.base import LONGEST_WAIT
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.limit_rows import reserve, step_of
+from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.store.conftest import STORE_KEY
 
 if t.TYPE_CHECKING:
     from .conftest import MakeRevision, OpenStore, StartWorker
@@ -153,13 +154,14 @@ def test_a_mark_is_the_same_for_the_same_store_alone(open_again: OpenStore, tmp_
         assert len(one.mark(b"secret")) == 64
 
 
-@pytest.mark.parametrize(("rate", "burst"), [("40/s", 1), ("80/s", 40)])
+@pytest.mark.process
+@pytest.mark.parametrize(("kind", "rate", "burst"), [("sqlite", "40/s", 1), ("sqlite", "80/s", 40), ("dsn", "40/s", 1)])
 def test_sixteen_runs_together_keep_to_the_rate_and_share_it(
-    tmp_path: Path, worker: StartWorker, rate: str, burst: int
+    tmp_path: Path, request: pytest.FixtureRequest, worker: StartWorker, kind: str, rate: str, burst: int
 ) -> None:
     runs, seconds = 16, 4.0
-    arguments = (tmp_path / "state" / "store.db", rate, burst, seconds, 4)
-    started = [worker(*arguments, program="drawer.py") for _number in range(runs)]
+    where = [tmp_path / "state" / "store.db"] if kind == "sqlite" else [request.getfixturevalue("dsn"), STORE_KEY]
+    started = [worker(rate, burst, seconds, 4, *where, program="drawer.py") for _number in range(runs)]
     for one in started:
         assert one.stdout is not None
         assert one.stdout.readline() == "ready\n"
