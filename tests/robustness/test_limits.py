@@ -149,9 +149,7 @@ class TestAWrongPassword:
         assert sum(any("No run tries these credentials again" in w for w in messages(one)) for one in ran) == RUNS - 1
         assert all("password or domain is wrong" in one.said["stopped"] for one in ran)
         assert "not the one" not in "".join(one.stdout for one in ran)
-        with site.store() as store:
-            kept = [row[0] for row in store.execute("SELECT key FROM limits WHERE key LIKE 'login/%'")]
-        assert len(kept) == 1
+        assert len(site.rows("SELECT key FROM limits WHERE key LIKE 'login/%'")) == 1
 
     def test_other_credentials_are_tried_at_once(self, site: Site) -> None:
         assert "User, password" in str(site.step(ONE_PASS, ["www"], password="not the one").said)
