@@ -15,16 +15,16 @@ from .._errors import ConfigurationError
 from .._holder import holder
 from .._http.api import HttpsTransport, check_files
 from .._models import Outcome
-from .._rate import Rate
-from .._service.api import Calls, Client, Retry, Throttle, Unthrottled
+from .._service.api import Calls, Client, Retry, Throttle
 from .._session.api import RefusedLogin, Session, SessionFile, SessionRow, SessionStorage
 from .._signers.api import Signer
-from .._store.api import Blocks, Store, TokenBucket, open_postgresql, open_store
+from .._store.api import Store, open_postgresql, open_store
 from .masked import MaskedModule
 from .options import Connection, Limits, StoreOptions
 from .paths import check_store_outlives_job, file_path
 from .progress import Progress
 from .results import Results
+from .throttles import Throttles
 
 
 class Context:
@@ -37,7 +37,13 @@ class Context:
         self.now = utc_now
         self._store: Store | None = None
         self._client: Client | None = None
-        self._buckets: list[TokenBucket] = []
+        self._throttles = Throttles(
+            lambda: self.store if self._keeps_limits else None,
+            patience=lambda: self.connection.retry_timeout,
+            at_once=lambda: self._workers,
+            why_over=self._why_over,
+            warn=module.warn,
+        )
         # why the step that runs is of no use any more
         self._why_step_down: t.Callable[[], str] = lambda: ""
 
@@ -98,7 +104,7 @@ class Context:
             register=self.register,
             now=self.now,
             warn=self.module.warn,
-            refused=self._refused_login() if self._uses_store and not self.check_mode else None,
+            refused=self._refused_login() if self._keeps_limits else None,
         )
 
     def ask_again(self) -> None:
@@ -131,34 +137,12 @@ class Context:
 
     def signer_throttle(self, signer: Signer) -> Throttle:
         """Return what says when the signer may be asked."""
-        return self._throttle(f"signer/{signer.identity()}", "the CA", signer.rate)
-
-    def _throttle(self, key: str, who: str, rate: Rate | None) -> Throttle:
-        """Return what says when a service or a CA may be asked, which all runs of the store share."""
-        if self.check_mode or not self._uses_store:
-            return Unthrottled()
-        bucket = TokenBucket(
-            self.store,
-            self._blocks,
-            key,
-            who,
-            rate=rate,
-            patience=self.connection.retry_timeout,
-            at_once=self._workers,
-            why_over=self._why_over,
-            warn=self.module.warn,
-        )
-        self._buckets.append(bucket)
-        return bucket
-
-    @functools.cached_property
-    def _blocks(self) -> Blocks:
-        return Blocks(self.store)
+        return self._throttles.of(f"signer/{signer.identity()}", "the CA", signer.rate)
 
     @property
-    def _uses_store(self) -> bool:
-        """Whether the module works with the store anyway."""
-        return "workers" in self.params or bool(self.connection.credentials.session_key)
+    def _keeps_limits(self) -> bool:
+        """Whether the run shares limits with others: it may write, and works with the store anyway."""
+        return not self.check_mode and ("workers" in self.params or bool(self.connection.credentials.session_key))
 
     @property
     def _workers(self) -> int:
@@ -203,7 +187,7 @@ class Context:
         """Return why the service is not asked any more; empty while it is."""
         if self._client is not None and self._client.breaker.is_open():
             return self._client.breaker.reason
-        return next((bucket.why_down for bucket in self._buckets if bucket.why_down), "")
+        return self._throttles.why_down
 
     def close(self) -> None:
         """Close the store."""
@@ -226,7 +210,7 @@ class Context:
             partner=server.partner,
             secrets=self.module.secrets,
             retry=Retry(deadline=connection.retry_timeout),
-            throttle=self._throttle(self._service_key, "the service", connection.rate),
+            throttle=self._throttles.of(self._service_key, "the service", connection.rate),
             warn=self.module.warn,
         )
         return Client(server.contract, calls, connection.finalized_codes)
