@@ -155,9 +155,10 @@ class CertificateStep(Step[CertificateItem, Way]):
         the upload may have to wait: a run that is killed meanwhile would have to have it signed again.
         """
         issued = answer.revision
-        if self._steps.finalize.may_wait():
+        is_kept = self._steps.finalize.may_wait()
+        if is_kept:
             (issued,) = self._store.put(issued)
-        with _kept_at_least(self._store, issued):
+        with contextlib.nullcontext() if is_kept else _kept_at_least(self._store, issued):
             enrollment = plan.enrollment.with_rows(issued)
             upload = self._steps.finalize.plan(FinalizeItem(enrollment.name), enrollment)
             if upload.decision is None:
