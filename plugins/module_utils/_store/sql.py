@@ -13,8 +13,9 @@ import typing as t
 from .._errors import ConfigurationError
 from .._holder import Actor
 from .._models import Enrollment, Revision, State
-from . import event_rows, lease_rows, revision_rows, search, session_rows
-from .base import Lease, Store, never, stale
+from .._rate import Rate
+from . import event_rows, lease_rows, limit_rows, revision_rows, search, session_rows
+from .base import Block, Lease, Store, never, stale
 from .database import Database, Row, Transaction
 from .event import Chain, Event
 from .event_log import EventLog, Left
@@ -27,7 +28,7 @@ class SqlStore(Store):
     def __init__(self, database: Database, actor: Actor | None = None) -> None:
         self.database = database
         self._events = EventLog(database.name, actor or Actor.here())
-        database.before_commit = self._events.append_all
+        database.before_commit = self._before_commit
 
     def enrollments(self, service: str | None = None, names: t.Sequence[str] | None = None) -> list[Enrollment]:
         if names is None:
@@ -145,8 +146,28 @@ class SqlStore(Store):
             return 0  # without a lock
         return self.database.write("prune", lambda transaction: self._events.prune(transaction, service, limit))
 
+    def draw(self, key: str, count: int, rate: Rate) -> float:
+        draw = limit_rows.Draw(key, count, rate)
+        self.database.write("draw", draw.begin)
+        return draw.seconds
+
+    def block(self, key: str, seconds: float, why: str) -> None:
+        self.database.write("block", lambda transaction: limit_rows.block(transaction, key, seconds, why))
+
+    def blocks(self) -> dict[str, Block]:
+        # Mostly there is none. Only a write knows the time of the store.
+        return self.database.write("pauses", limit_rows.blocks) if self.database.select(limit_rows.BLOCKED) else {}
+
+    def mark(self, secret: bytes) -> str:
+        return self.database.sealing_key().mark(secret)
+
     def close(self) -> None:
         self.database.close()
+
+    def _before_commit(self, transaction: Transaction, left: t.Sequence[object]) -> None:
+        """Write what all runs want the same rows for: draws of tokens, and the ends of the chains of events."""
+        limit_rows.fill(transaction, [item for item in left if isinstance(item, limit_rows.Draw)])
+        self._events.append_all(transaction, [item for item in left if isinstance(item, Left)])
 
     def _read(self, rows: t.Iterable[Row]) -> list[Enrollment]:
         return revision_rows.enrollments(rows, self.database.name, self.database.key)
