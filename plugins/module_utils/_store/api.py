@@ -8,9 +8,10 @@ from __future__ import annotations
 from .base import LEASE_SECONDS, Lease, Store
 from .heartbeat import heartbeat
 from .mounts import is_on_volume
+from .replacement import Replacement
 from .sqlite import SqliteStore
 
-__all__ = ["LEASE_SECONDS", "Lease", "Store", "heartbeat", "is_on_volume", "open_store"]
+__all__ = ["LEASE_SECONDS", "Lease", "Replacement", "Store", "heartbeat", "is_on_volume", "open_store"]
 
 
 def open_store(path: str, read_only: bool = False) -> Store:

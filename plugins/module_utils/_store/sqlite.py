@@ -15,10 +15,11 @@ from .. import _fault_points
 from .._clock import utc_now
 from .._errors import ConfigurationError
 from .._models import Enrollment, Revision, State
-from . import lease_rows, location, mounts, revision_rows, search, session_rows
+from . import lease_rows, location, mounts, note_rows, replacement_rows, revision_rows, schema, search, session_rows
 from .base import Lease, Store, makes_room_first, never, stale
 from .connections import Connections
 from .explained import explained
+from .replacement import Replacement
 
 
 class SqliteStore(Store):
@@ -127,6 +128,38 @@ class SqliteStore(Store):
         with self._transaction("session") as connection:
             return session_rows.put(connection, key, sealed, generation)
 
+    def replacements(self, service: str) -> list[Replacement]:
+        return [replacement_rows.from_row(row) for row in self._select(replacement_rows.SELECT, service)]
+
+    def put_replacement(
+        self,
+        service: str,
+        name: str,
+        selection: str,
+        *,
+        total: int,
+        actor: str,
+        deadline: dt.datetime | dt.timedelta | None = None,
+    ) -> Replacement:
+        with self._transaction("replacement") as connection:
+            wanted = (service, name, selection)
+            return replacement_rows.put(_Tx(connection), wanted, total, actor, deadline)
+
+    def end_replacement(self, service: str, name: str) -> bool:
+        with self._transaction("replacement") as connection:
+            return replacement_rows.end(_Tx(connection), service, name)
+
+    def note(self, key: str) -> str | None:
+        return next((str(value) for (value,) in self._select(note_rows.SELECT, key)), None)
+
+    def put_note(self, key: str, value: str | None) -> None:
+        with self._transaction("note") as connection:
+            note_rows.put(_Tx(connection), key, value)
+
+    def add_to_note(self, key: str, number: int) -> int:
+        with self._transaction("note") as connection:
+            return note_rows.add(_Tx(connection), key, number)
+
     def close(self) -> None:
         self._connections.close()
 
@@ -166,3 +199,25 @@ def _next_generation(revision: Revision, now: dt.datetime) -> Revision:
     """Return the revision as it is stored next; one without a date of creation begins now."""
     begun = revision.created_at if revision.generation else None
     return dataclasses.replace(revision, generation=revision.generation + 1, created_at=begun or now, updated_at=now)
+
+
+class _Tx:
+    """Temporary until the store is refactored."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, values: t.Sequence[t.Any] = ()) -> int:
+        return self._connection.execute(statement, values).rowcount
+
+    def rows(self, statement: str, values: t.Sequence[t.Any] = ()) -> list[tuple[t.Any, ...]]:
+        return self._connection.execute(statement.replace(" FOR UPDATE", ""), values).fetchall()
+
+    def many(self, statement: str, values: t.Iterable[t.Sequence[t.Any]]) -> None:
+        self._connection.executemany(statement, values)
+
+    def clock(self, seconds: float = 0.0) -> str:
+        return schema.clock(self._connection, seconds)
+
+    def at_end(self, item: object) -> None:
+        raise NotImplementedError
