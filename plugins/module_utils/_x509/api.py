@@ -23,6 +23,7 @@ from .chain import chain_above, chain_warnings, check_chain, newest_of_key, orde
 from .csr import check_proof_of_possession, csr_pem, csr_public_key_sha256, parse_csr
 from .gate import SubjectMatch, check_certificate
 from .issued import ca_problem, check_dates, may_sign_certificates
+from .issuer import IssuerName, issuer_and_serial, issuer_named, was_issued_by
 from .load import (
     CRYPTOGRAPHY_IMPORT_ERROR,
     Certificate,
@@ -38,6 +39,7 @@ __all__ = [
     "CRYPTOGRAPHY_IMPORT_ERROR",
     "Certificate",
     "CertificateFacts",
+    "IssuerName",
     "SubjectMatch",
     "UploadEncoding",
     "ca_problem",
@@ -53,6 +55,8 @@ __all__ = [
     "csr_public_key_sha256",
     "dn_warnings",
     "encode_upload",
+    "issuer_and_serial",
+    "issuer_named",
     "load_certificate",
     "load_csr",
     "may_sign_certificates",
@@ -68,4 +72,5 @@ __all__ = [
     "subject_key_identifier",
     "thumbprint",
     "validity_of",
+    "was_issued_by",
 ]
