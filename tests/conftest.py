@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Servers for the tests: one per generation and worker, reset before each test."""
+"""Servers for the tests: one per worker and kind, reset before each test."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typing as t
 import pytest
 
 if t.TYPE_CHECKING:
+    from ansible_collections.redtrust.certificate_enroll.tests.postgres import Server
     from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance
 
     Servers = t.Mapping[str, Appliance]
@@ -47,3 +48,24 @@ def v442(servers: Servers) -> Appliance:
 def sandbox(request: pytest.FixtureRequest, servers: Servers) -> Appliance:
     """Return a server of each generation in turn."""
     return servers[request.param].reset()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> t.Iterator[Server]:
+    """Run a PostgreSQL server."""
+    from ansible_collections.redtrust.certificate_enroll.tests.postgres import Server
+
+    with Server() as server:
+        yield server.start()
+
+
+@pytest.fixture(scope="session")
+def _database(postgres: Server) -> str:
+    return postgres.database()
+
+
+@pytest.fixture
+def dsn(postgres: Server, _database: str) -> t.Iterator[str]:
+    """Return the connection string of an empty database on PostgreSQL."""
+    yield _database
+    postgres.empty(_database)
