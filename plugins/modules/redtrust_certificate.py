@@ -296,18 +296,31 @@ session_ended:
   sample: false
 """
 
-from ..module_utils._enroll.api import CertificateStep, FinalizeStep, RenewStep, RequestStep, SignStep, Steps
+import dataclasses
+
+from ..module_utils._enroll.api import (
+    CertificateStep,
+    FinalizeStep,
+    Incidents,
+    RenewStep,
+    RequestStep,
+    SignStep,
+    Steps,
+)
 from ..module_utils._errors import RedtrustError
 from ..module_utils._module.api import (
     CERTIFICATE,
+    REPLACE,
     SIGNER,
     SIGNER_REQUIRED_IF,
     UPLOAD,
     Context,
+    Replacing,
     Report,
     Result,
     Results,
     Spec,
+    Wanted,
     build_signer,
     certificate_items,
     finished_by,
@@ -325,6 +338,7 @@ def work(context: Context) -> Result:
     signer = build_signer(params, context.now())
     signer.check(context.now())
     finish = finished_by(context)
+    wanted = Wanted.read(params)
     entries = listed(params, CERTIFICATE, context.register)
     items = certificate_items(entries, context.names, params)
     session = context.session()
@@ -335,19 +349,25 @@ def work(context: Context) -> Result:
         expected=None if entries is None else len(entries),
         diffs=context.wants_diff,
     )
-    step = _step(context, session, signer, tells_why_not=results.has_unchanged)
-    context.batch(step, items, results, finish)
+    replacing = Replacing(context, wanted)
+    step = _step(context, session, signer, replacing.incidents, tells_why_not=results.has_unchanged)
+    context.batch(step, items, results, finish, replacing)
+    replaced = replacing.finish()
     failed = bool(results.report.failed_names)
-    return results.result(
-        warnings=signer.warnings,
+    result = results.result(
+        warnings=[*signer.warnings, *replaced.warnings],
         changed_names=results.report.changed_names,
         failed_names=results.report.failed_names,
-        report=results.report.lines(results.total),
+        report=[*results.report.lines(results.total), *replaced.lines],
+        replacement=replaced.result,
         session_ended=_ends(params, failed=failed) and _end(context, session),
     )
+    return dataclasses.replace(result, changed=result.changed or replacing.changed)
 
 
-def _step(context: Context, session: Session, signer: Signer, *, tells_why_not: bool) -> CertificateStep:
+def _step(
+    context: Context, session: Session, signer: Signer, incidents: Incidents, *, tells_why_not: bool
+) -> CertificateStep:
     store, client, params, now = context.store, context.client, context.params, context.now
     return CertificateStep(
         store,
@@ -366,6 +386,7 @@ def _step(context: Context, session: Session, signer: Signer, *, tells_why_not: 
         ),
         now=now,
         tells_why_not=tells_why_not,
+        incidents=incidents,
     )
 
 
@@ -397,7 +418,12 @@ def main() -> None:
         "end_session": {"type": "str", "choices": ["always", "failure", "never"], "default": "never"},
         "progress_path": {"type": "path"},
     }
-    run({**listed_spec(), **SIGNER, **UPLOAD, **own}, work, required_if=SIGNER_REQUIRED_IF, add_file_common_args=True)
+    run(
+        {**listed_spec(), **SIGNER, **UPLOAD, **REPLACE, **own},
+        work,
+        required_if=SIGNER_REQUIRED_IF,
+        add_file_common_args=True,
+    )
 
 
 if __name__ == "__main__":

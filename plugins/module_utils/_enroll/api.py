@@ -15,8 +15,11 @@ from .attempt import attempt
 from .attention import attention
 from .batch import BatchOptions, ItemList, Told, Unusable, predict, run_batch
 from .certificate import CertificateItem, CertificateStep, Steps
+from .criteria import Criteria
 from .due import RenewBefore
 from .finalize import FinalizeItem, FinalizeStep
+from .outlook import Outlook, outlook
+from .replace import Count, Incident, Incidents, Survey, count, is_replaced
 from .request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
 from .settle import SettleItem, SettleStep
 from .sign import SignItem, SignStep
@@ -27,11 +30,16 @@ __all__ = [
     "BatchOptions",
     "CertificateItem",
     "CertificateStep",
+    "Count",
+    "Criteria",
     "Decided",
     "FinalizeItem",
     "FinalizeStep",
+    "Incident",
+    "Incidents",
     "Item",
     "ItemList",
+    "Outlook",
     "Plan",
     "RenewBefore",
     "RenewItem",
@@ -44,10 +52,14 @@ __all__ = [
     "SignStep",
     "Step",
     "Steps",
+    "Survey",
     "Told",
     "Unusable",
     "attempt",
     "attention",
+    "count",
+    "is_replaced",
+    "outlook",
     "predict",
     "run_batch",
 ]

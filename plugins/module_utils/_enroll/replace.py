@@ -4,8 +4,8 @@
 """Decide which certificates are left to replace, and count them. Pure: no I/O, the time is passed in.
 
 A replacement is an incident: a CA is compromised, keys of a kind are weak, a batch was issued wrongly. A certificate is
-left to replace if it meets the criteria and was obtained before the replacement was begun. So one that was renewed since
-then is not replaced again, even if it meets the criteria as before.
+left to replace if it meets the criteria and was obtained before the replacement was begun. So one that was renewed
+since then is not replaced again, even if it meets the criteria as before.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from __future__ import annotations
 import collections
 import dataclasses
 import datetime as dt
+import functools
 import typing as t
 
 from .._errors import ConfigurationError
 from .._models import Enrollment, Outcome, Revision, State
 from .._store.api import Replacement
-from .._x509.api import issuer_and_serial
+from .._x509.api import X500Name, issuer_and_serial, rfc4514
 from .backoff import waits_until
 from .criteria import Criteria, Told
 
 _MOST_NAMES = 3
+_MOST_VALUES = 5
 
 REJECTED = "the CA rejected their last request: a person must look"
 BACKING_OFF = "they failed several times, and wait until after the deadline"
@@ -146,9 +148,18 @@ class Survey:
         self._names = set(self._criteria.names or ())
         self._serials = set(self._criteria.serial_numbers or ())
         self._found = dict.fromkeys((check.option for check in self._criteria.checks), 0)
+        self._there: dict[str, collections.Counter[str]] = {
+            option: collections.Counter() for option in _VALUES if option in self._found
+        }
+        # How many certificates in use meet all criteria, whenever they were obtained.
+        self.matching = 0
 
     def add(self, enrollment: Enrollment) -> None:
         """Look at an enrollment."""
+        if enrollment.current is not None:
+            self.matching += self._criteria.match(enrollment.current) is True
+            for option, values in self._there.items():
+                values[_VALUES[option](enrollment.current)] += 1
         for revision in filter(None, (enrollment.current, enrollment.pending)):
             for check in self._criteria.checks:
                 self._found[check.option] += check.test(revision) is True
@@ -160,6 +171,15 @@ class Survey:
     def idle(self) -> list[str]:
         """The criteria that match nothing, in words."""
         return [check.words for check in self._criteria.checks if not self._found[check.option]]
+
+    def there(self) -> str:
+        """Return the most frequent values that the certificates in use have instead, in words."""
+        found = []
+        for option, values in self._there.items():
+            if not self._found[option] and values:
+                most = ", ".join(f"{value} ({number:,})" for value, number in values.most_common(_MOST_VALUES))
+                found.append(f"the {option} of the certificates in use: {most}")
+        return "; ".join(found)
 
     def warnings(self) -> t.Iterator[str]:
         """Yield a sentence for each list of which a part matches nothing."""
@@ -199,6 +219,26 @@ def _serial(der: bytes) -> int | None:
         return issuer_and_serial(der)[1]
     except ConfigurationError:
         return None
+
+
+@functools.lru_cache(maxsize=64)
+def _issuer_text(issuer: X500Name) -> str:
+    return rfc4514(issuer.dn())
+
+
+def _issuer(revision: Revision) -> str:
+    try:
+        return _issuer_text(issuer_and_serial(revision.certificate or b"")[0])
+    except ConfigurationError:
+        return "not known"
+
+
+# The values to show where a criterion matches nothing.
+_VALUES: t.Mapping[str, t.Callable[[Revision], str]] = {
+    "issuer": _issuer,
+    "provider": lambda revision: revision.spec.provider,
+    "key_type": lambda revision: revision.spec.key_type,
+}
 
 
 def _few(names: t.Sequence[str]) -> str:

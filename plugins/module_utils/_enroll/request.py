@@ -52,7 +52,7 @@ class RenewItem:
     """A certificate that should be renewed when it is due.
 
     ``adoption`` reads the certificate that the caller brings along. It is called only where the store does not know
-    the certificate, and once.
+    the certificate, and once. ``because`` is a reason to renew it whether it is due or not.
     """
 
     name: str
@@ -60,6 +60,7 @@ class RenewItem:
     force: bool = False
     adoption: t.Callable[[], Adoption | None] = lambda: None
     request_code: str | None = dataclasses.field(default=None, repr=False)
+    because: str = ""
 
     @functools.cached_property
     def adopted(self) -> Adoption | None:
@@ -186,7 +187,7 @@ class RenewStep(_AskingStep[RenewItem]):
         )
 
     def _decided(self, item: RenewItem, enrollment: Enrollment) -> Decision:
-        decided = decide_renewal(enrollment, item.renew_before, self._now(), force=item.force)
+        decided = decide_renewal(enrollment, item.renew_before, self._now(), force=item.force, because=item.because)
         if decided.asks_for is None:
             return decided
         spec = dataclasses.replace(decided.asks_for, request_code=item.request_code)

@@ -30,6 +30,8 @@ if t.TYPE_CHECKING:
         sign_items,
     )
     from .options import Connection, Server
+    from .replace_options import REPLACE, Wanted
+    from .replacing import Replacing
     from .report import Report
     from .results import Result, Results, enrollment_facts, error_facts
     from .role import RoleOutcome, StepResult, facts_of, outcome_of
@@ -46,6 +48,7 @@ __all__ = [
     "FINALIZED",
     "NAMED",
     "RENEWED",
+    "REPLACE",
     "REQUESTED",
     "SELECTION",
     "SELECTION_RULES",
@@ -57,6 +60,7 @@ __all__ = [
     "Connection",
     "Context",
     "Counts",
+    "Replacing",
     "Report",
     "Result",
     "Results",
@@ -65,6 +69,7 @@ __all__ = [
     "Server",
     "Spec",
     "StepResult",
+    "Wanted",
     "build_signer",
     "certificate_items",
     "certificates_spec",
@@ -104,6 +109,8 @@ _HOMES = {
         "sign_items",
     ),
     "options": ("Connection", "Server"),
+    "replace_options": ("REPLACE", "Wanted"),
+    "replacing": ("Replacing",),
     "report": ("Report",),
     "results": ("Result", "Results", "enrollment_facts", "error_facts"),
     "role": ("RoleOutcome", "StepResult", "facts_of", "outcome_of"),

@@ -16,7 +16,7 @@ from .._store.api import Replacement, Store
 from .replace_options import Wanted
 
 # A replacement that is not begun yet concerns every certificate.
-_NOT_BEGUN = dt.datetime.max.replace(tzinfo=dt.timezone.utc)
+NOT_BEGUN = dt.datetime.max.replace(tzinfo=dt.timezone.utc)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Opening:
         if isinstance(deadline, dt.datetime) and deadline <= self._now:
             raise ConfigurationError(f"replace.deadline is over, {timestamp(deadline)}")
         until = self._now + deadline if isinstance(deadline, dt.timedelta) else deadline
-        return Replacement(self._service, wanted.id, selection, _NOT_BEGUN, until, 0, self._actor)
+        return Replacement(self._service, wanted.id, selection, NOT_BEGUN, until, 0, self._actor)
 
     def _join(self, mine: Incident, wanted: Wanted, others: t.Sequence[Incident], *, is_new: bool) -> Begun:
         row = mine.replacement
@@ -140,7 +140,7 @@ def counter(service: str, name: str) -> str:
 def _as_put(row: Replacement, wanted: Wanted, left: int) -> Replacement:
     deadline = row.deadline if wanted.deadline is None else wanted.deadline
     if isinstance(deadline, dt.timedelta):
-        deadline = row.deadline if row.begun_at == _NOT_BEGUN else row.begun_at + deadline
+        deadline = row.deadline if row.begun_at == NOT_BEGUN else row.begun_at + deadline
     return dataclasses.replace(row, deadline=deadline, total=max(left, row.total), ended_at=None)
 
 
@@ -157,10 +157,8 @@ def _stay(matching: int) -> tuple[str, ...]:
     """Say that a replacement that has ended does not concern what was obtained since it was begun."""
     if not matching:
         return ()
-    return (
-        f"certificates that it would select, but were obtained since it was begun, and stay: {matching:,}; to replace "
-        "those, give the replacement another id",
-    )
+    said = f"{matching:,} certificates that meet the criteria were obtained since it was begun, and stay"
+    return (f"{said}; to replace those, give the replacement another id",)
 
 
 def _matches_none(incident: Incident, counted: Count, survey: Survey) -> str:

@@ -80,7 +80,8 @@ class Wanted:
         name = given["id"]
         if name is not None and not _ID.fullmatch(name):
             raise ConfigurationError(
-                f"replace.id must be 1 to 64 letters, digits, blanks and . _ -, with a letter or digit first, not {name!r}"
+                "replace.id must be 1 to 64 letters, digits, blanks and . _ -, with a letter or digit first, not "
+                f"{name!r}"
             )
         criteria = _criteria(given)
         if not criteria and name is None:

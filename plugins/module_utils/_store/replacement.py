@@ -14,7 +14,8 @@ class Replacement:
     """A replacement that was begun for a service; it is open until ``ended_at`` is set.
 
     ``selection`` says in JSON which certificates are to be replaced: those of them that were obtained before
-    ``begun_at``. ``total`` is their number at that time. ``actor`` is who began it. Dates are by the clock of the store.
+    ``begun_at``. ``total`` is their number at that time. ``actor`` is who began it. Dates are by the clock of the
+    store.
     """
 
     service: str

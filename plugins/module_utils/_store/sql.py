@@ -140,9 +140,7 @@ class SqlStore(Store):
         )
 
     def end_replacement(self, service: str, name: str) -> bool:
-        return self._database.write(
-            "replacement", lambda transaction: replacement_rows.end(transaction, service, name)
-        )
+        return self._database.write("replacement", lambda transaction: replacement_rows.end(transaction, service, name))
 
     def note(self, key: str) -> str | None:
         return next((str(value) for (value,) in self._database.select(note_rows.SELECT, (key,))), None)

@@ -34,6 +34,7 @@ from .load import (
     validity_of,
 )
 from .names import dn_warnings, name_from_dn, openssl_subject, rfc4514
+from .x500 import X500Name
 
 __all__ = [
     "CRYPTOGRAPHY_IMPORT_ERROR",
@@ -42,6 +43,7 @@ __all__ = [
     "IssuerName",
     "SubjectMatch",
     "UploadEncoding",
+    "X500Name",
     "ca_problem",
     "certificate_facts",
     "certificate_pem",

@@ -29,8 +29,8 @@ _ESCAPED = re.compile(r"\\((?:[0-9A-Fa-f]{2}(?:\\[0-9A-Fa-f]{2})*)|.)", re.DOTAL
 class IssuerName:
     """The name of a CA as a person writes it: a whole distinguished name, or the common name alone.
 
-    ``attributes`` are sorted pairs of OID and value, prepared for comparison. The order in which they were written makes
-    no difference, as programs show a name from either end.
+    ``attributes`` are sorted pairs of OID and value, prepared for comparison. The order in which they were written
+    makes no difference, as programs show a name from either end.
     """
 
     attributes: tuple[tuple[str, str], ...]
