@@ -66,11 +66,12 @@ class Told:
 
     def warnings(self) -> list[str]:
         """Return what somebody has to look at."""
-        names = ", ".join(self.count.not_known_names) + (
-            ", ..." if self.count.not_known > len(self.count.not_known_names) else ""
-        )
-        said = [f"{self.count.not_known:,} cannot be judged, as the store does not have the certificate: {names}"]
-        return [f"replacement {self.row.id}: {words}" for words in (said if self.count.not_known else [])]
+        number, names = self.count.not_known, ", ".join(self.count.not_known_names)
+        if not number:
+            return []
+        more = ", ..." if number > len(self.count.not_known_names) else ""
+        words = f"{number:,} cannot be judged, as the store does not have the certificate: {names}{more}"
+        return [f"replacement {self.row.id}: {words}"]
 
     def _causes(self, ahead: Outlook) -> list[str]:
         if not ahead.why:
