@@ -139,6 +139,13 @@ _value:
       description: Whether M(redtrust.certificate_enroll.redtrust_certificate) ended the session.
       type: bool
       returned: always
+    replacement:
+      description:
+        - What became of a replacement, see
+          RV(redtrust.certificate_enroll.redtrust_certificate#module:replacement).
+          It is V(none) if there is none.
+      type: dict
+      returned: always
 """
 
 import typing as t

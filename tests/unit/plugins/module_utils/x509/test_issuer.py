@@ -77,7 +77,7 @@ def test_the_issuer_and_the_serial_number_are_those_that_the_whole_certificate_h
 
 @pytest.mark.parametrize("der", [b"", b"\x30\x00", b"rubbish", DER[:-1], b"\x30\x03\x30\x01\x02"])
 def test_no_certificate(der: bytes) -> None:
-    with pytest.raises(ConfigurationError, match="not an X.509 certificate"):
+    with pytest.raises(ConfigurationError, match=r"not an X\.509 certificate"):
         issuer_and_serial(der)
 
 
