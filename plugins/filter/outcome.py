@@ -141,8 +141,7 @@ _value:
       returned: always
     replacement:
       description:
-        - What became of a replacement, see
-          RV(redtrust.certificate_enroll.redtrust_certificate#module:replacement).
+        - The outcome of a replacement.
           It is V(none) if there is none.
       type: dict
       returned: always

@@ -35,7 +35,24 @@ RETURN_MAY_DIFFER = {
     "stopped.version_added": "redtrust_certificate is newer",
     "summary.sample": "each step has actions of its own",
 }
+_OF_A_REPLACEMENT = (
+    "id",
+    "begun_at",
+    "deadline",
+    "ended_at",
+    "total",
+    "replaced",
+    "left",
+    "failed",
+    "not_judged",
+    "done_by",
+    "will_miss",
+    "why",
+)
 RETURN_OF_SOME = {
+    **dict.fromkeys(
+        ("replacement", *(f"replacement.{name}" for name in _OF_A_REPLACEMENT)), "only redtrust_certificate replaces"
+    ),
     "certificates.csr": "there is none any more when a certificate is uploaded",
     "certificates.path": "a request and a signature write no files",
     "certificates.chain_path": "a request and a signature write no files",
@@ -54,6 +71,7 @@ SPEC_MAY_DIFFER = {
 }
 SPEC_OF_SOME = {
     "before": "only a renewal is due at a time",
+    "replace": "a replacement renews what is in use",
     "renew_before": "the role issue need not renew",
     "force": "a renewal of everything makes sense, a new request for everything does not",
     "certificate_defaults": "a renewal takes the parameters of the earlier request",
