@@ -45,6 +45,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.lists
   - redtrust.certificate_enroll.lists.defaults
   - redtrust.certificate_enroll.renewal
+  - redtrust.certificate_enroll.renewal.quota
   - redtrust.certificate_enroll.signers
   - redtrust.certificate_enroll.upload
   - ansible.builtin.files
@@ -238,6 +239,19 @@ EXAMPLES = r"""
       argv: [/usr/local/bin/ask-our-ca]
     renew_before: 20d
 
+- name: Renew a fleet, spread evenly, in the nights before a working day, and not over the holidays
+  redtrust.certificate_enroll.redtrust_certificate:
+    host: redtrust.example.com
+    signer: command
+    command:
+      argv: [/usr/local/bin/ask-our-ca]
+    renew_jitter: 100%
+    renewal_windows:
+      - {days: [sun, mon, tue, wed, thu], from: "22:00", to: "06:00", zone: Europe/Madrid}
+    renewal_freezes:
+      - {from: 2026-12-21, until: 2027-01-06, zone: Europe/Madrid, reason: holidays}
+    max_renewals: 2000
+
 - name: Rehearse what it takes to replace all certificates of a CA within a day, with --check
   redtrust.certificate_enroll.redtrust_certificate:
     host: redtrust.example.com
@@ -331,6 +345,21 @@ certificates:
       type: str
       returned: when there is a certificate
       sample: "2027-01-31T12:00:00Z"
+    postponed:
+      description: Why a certificate that is due is left for a later run.
+      type: dict
+      returned: when it is due and is left
+      contains:
+        by:
+          description: The option, which is V(max_renewals), V(renewal_windows) or V(renewal_freezes).
+          type: str
+          returned: always
+          sample: renewal_windows
+        until:
+          description: The next time at which renewals are allowed, in UTC (ISO 8601).
+          type: str
+          returned: always, V(none) with V(max_renewals)
+          sample: "2026-12-01T22:00:00Z"
     waiting_since:
       description: The time since when the certificate is pending, or at the signer, in UTC (ISO 8601).
       type: str
@@ -371,8 +400,8 @@ stopped:
   sample: null
 summary:
   description:
-    - How many certificates had each action, how many C(failed), and how many others were C(not_tried) because the
-      server is down.
+    - How many certificates had each action, how many C(failed), how many others were C(not_tried) because the server is
+      down, and how many are due and C(postponed), which means left for a later run.
   returned: always
   type: dict
   sample: {issue: 1, none: 41}
@@ -481,6 +510,7 @@ from ..module_utils._enroll.api import (
     CertificateStep,
     FinalizeStep,
     Incidents,
+    Quota,
     RenewStep,
     RequestStep,
     SignStep,
@@ -489,11 +519,14 @@ from ..module_utils._enroll.api import (
 from ..module_utils._errors import RedtrustError
 from ..module_utils._module.api import (
     CERTIFICATE,
+    QUOTA,
+    RENEWAL,
     REPLACE,
     SIGNER,
     SIGNER_REQUIRED_IF,
     UPLOAD,
     Context,
+    Renewals,
     Replacing,
     Report,
     Result,
@@ -519,7 +552,8 @@ def work(context: Context) -> Result:
     finish = finished_by(context)
     wanted = Wanted.read(params)
     entries = listed(params, CERTIFICATE, context.register)
-    items = certificate_items(entries, context.names, params)
+    renewals = Renewals.read(params)
+    items = certificate_items(entries, context.names, params, renewals)
     session = context.session()
     results = Results(
         params["results"],
@@ -529,7 +563,7 @@ def work(context: Context) -> Result:
         diffs=context.wants_diff,
     )
     replacing = Replacing(context, wanted)
-    step = _step(context, session, signer, replacing.incidents, tells_why_not=results.has_unchanged)
+    step = _step(context, session, signer, renewals.quota(), replacing.incidents, tells_why_not=results.has_unchanged)
     context.batch(step, items, results, finish, replacing)
     replaced = replacing.finish()
     failed = bool(results.report.failed_names)
@@ -545,14 +579,14 @@ def work(context: Context) -> Result:
 
 
 def _step(
-    context: Context, session: Session, signer: Signer, incidents: Incidents, *, tells_why_not: bool
+    context: Context, session: Session, signer: Signer, quota: Quota, incidents: Incidents, *, tells_why_not: bool
 ) -> CertificateStep:
     store, client, params, now = context.store, context.client, context.params, context.now
     return CertificateStep(
         store,
         Steps(
             RequestStep(store, client, session, register=context.register, now=now),
-            RenewStep(store, client, session, register=context.register, now=now),
+            RenewStep(store, client, session, register=context.register, now=now, quota=quota),
             SignStep(store, signer, now=now, at_once=context.limits.workers),
             FinalizeStep(
                 store,
@@ -591,18 +625,13 @@ def main() -> None:
     """Run the module."""
     own: Spec = {
         "certificate_defaults": {"type": "dict", "default": {}},
-        "renew_before": {"type": "str"},
         "renew_only": {"type": "bool", "default": False},
         "force": {"type": "bool", "default": False},
         "end_session": {"type": "str", "choices": ["always", "failure", "never"], "default": "never"},
         "progress_path": {"type": "path"},
     }
-    run(
-        {**listed_spec(), **SIGNER, **UPLOAD, **REPLACE, **own},
-        work,
-        required_if=SIGNER_REQUIRED_IF,
-        add_file_common_args=True,
-    )
+    spec = {**listed_spec(), **SIGNER, **UPLOAD, **RENEWAL, **QUOTA, **REPLACE, **own}
+    run(spec, work, required_if=SIGNER_REQUIRED_IF, add_file_common_args=True)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,9 @@ RETURN_MAY_DIFFER = {
     "certificates.reason.sample": "the reason belongs to the action",
     "certificates.state.sample": "each step ends in a state of its own",
     "certificates.waiting_since.version_added": "redtrust_certificate is newer",
+    "certificates.postponed.version_added": "redtrust_certificate is newer",
     "stopped.version_added": "redtrust_certificate is newer",
+    "summary.description": "only a renewal is left for a later run",
     "summary.sample": "each step has actions of its own",
 }
 _OF_A_REPLACEMENT = (
@@ -54,6 +56,9 @@ RETURN_OF_SOME = {
         ("replacement", *(f"replacement.{name}" for name in _OF_A_REPLACEMENT)), "only redtrust_certificate replaces"
     ),
     "certificates.csr": "there is none any more when a certificate is uploaded",
+    "certificates.postponed": "only a renewal is left for a later run",
+    "certificates.postponed.by": "only a renewal is left for a later run",
+    "certificates.postponed.until": "only a renewal is left for a later run",
     "certificates.path": "a request and a signature write no files",
     "certificates.chain_path": "a request and a signature write no files",
     "certificates.backup_files": "a request and a signature write no files",

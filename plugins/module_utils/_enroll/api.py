@@ -14,11 +14,13 @@ from __future__ import annotations
 from .attempt import attempt
 from .attention import attention
 from .batch import BatchOptions, ItemList, Told, Unusable, predict, run_batch
+from .calendar import Calendar, Freeze, Window, instant
 from .certificate import CertificateItem, CertificateStep, Steps
 from .criteria import Criteria
-from .due import RenewBefore
 from .finalize import FinalizeItem, FinalizeStep
+from .forecast import Forecast, forecast
 from .outlook import Outlook, outlook
+from .renewal import Quota, RenewalPolicy
 from .replace import Count, Incident, Incidents, Survey, count, is_replaced
 from .request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
 from .settle import SettleItem, SettleStep
@@ -28,6 +30,7 @@ from .step import Decided, Item, Plan, Step
 __all__ = [
     "Adoption",
     "BatchOptions",
+    "Calendar",
     "CertificateItem",
     "CertificateStep",
     "Count",
@@ -35,15 +38,18 @@ __all__ = [
     "Decided",
     "FinalizeItem",
     "FinalizeStep",
+    "Forecast",
+    "Freeze",
     "Incident",
     "Incidents",
     "Item",
     "ItemList",
     "Outlook",
     "Plan",
-    "RenewBefore",
+    "Quota",
     "RenewItem",
     "RenewStep",
+    "RenewalPolicy",
     "RequestItem",
     "RequestStep",
     "SettleItem",
@@ -55,9 +61,12 @@ __all__ = [
     "Survey",
     "Told",
     "Unusable",
+    "Window",
     "attempt",
     "attention",
     "count",
+    "forecast",
+    "instant",
     "is_replaced",
     "outlook",
     "predict",

@@ -111,7 +111,7 @@ class CertificateStep(Step[CertificateItem, Way]):
         """Return whether a certificate needs nothing, where that is all that is to be told of it."""
         if self._tells_why_not or item.renewal.force:
             return False
-        return is_settled(item.spec, enrollment, item.renewal.renew_before, self._now())
+        return is_settled(item.spec, enrollment, item.renewal.policy, self._now())
 
     def _asked(self, item: CertificateItem, enrollment: Enrollment) -> Plan[Way]:
         """Plan what the service is to be asked for, if anything."""
@@ -126,7 +126,7 @@ class CertificateStep(Step[CertificateItem, Way]):
         asked = self._steps.request.plan(RequestItem(item.spec, item.renewal.force), enrollment)
         if asked.decision is not None or enrollment.pending is not None:
             return asked
-        if item.renewal.renew_before.never and not item.renewal.because:
+        if item.renewal.policy.renew_before.never and not item.renewal.because:
             return asked
         return self._steps.renew.plan(item.renewal, enrollment)
 

@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
         sign_items,
     )
     from .options import Connection, Server
+    from .renewal import Renewals
     from .replace_options import REPLACE, Wanted
     from .replacing import Replacing
     from .report import Report
@@ -39,7 +40,7 @@ if t.TYPE_CHECKING:
     from .run import run
     from .selection import SELECTION, SELECTION_RULES, Counts, Selection
     from .signer import SIGNER, SIGNER_REQUIRED_IF, build_signer
-    from .specs import CONNECTION, SIGN_IN, STORE, UPLOAD, Spec
+    from .specs import CONNECTION, QUOTA, RENEWAL, SIGN_IN, STORE, UPLOAD, Spec
     from .yaml_values import check_values
 
 __all__ = [
@@ -47,6 +48,8 @@ __all__ = [
     "CONNECTION",
     "FINALIZED",
     "NAMED",
+    "QUOTA",
+    "RENEWAL",
     "RENEWED",
     "REPLACE",
     "REQUESTED",
@@ -60,6 +63,7 @@ __all__ = [
     "Connection",
     "Context",
     "Counts",
+    "Renewals",
     "Replacing",
     "Report",
     "Result",
@@ -111,6 +115,7 @@ _HOMES = {
     "options": ("Connection", "Server"),
     "replace_options": ("REPLACE", "Wanted"),
     "replacing": ("Replacing",),
+    "renewal": ("Renewals",),
     "report": ("Report",),
     "results": ("Result", "Results", "enrollment_facts", "error_facts"),
     "role": ("RoleOutcome", "StepResult", "facts_of", "outcome_of"),
@@ -118,7 +123,7 @@ _HOMES = {
     "run": ("run",),
     "selection": ("SELECTION", "SELECTION_RULES", "Counts", "Selection"),
     "signer": ("SIGNER", "SIGNER_REQUIRED_IF", "build_signer"),
-    "specs": ("CONNECTION", "SIGN_IN", "STORE", "UPLOAD", "Spec"),
+    "specs": ("CONNECTION", "QUOTA", "RENEWAL", "SIGN_IN", "STORE", "UPLOAD", "Spec"),
     "yaml_values": ("check_values",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

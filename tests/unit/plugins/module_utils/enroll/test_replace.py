@@ -17,12 +17,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.api import (
+    Calendar,
     CertificateItem,
     CertificateStep,
     Criteria,
+    Freeze,
     Incident,
     Incidents,
-    RenewBefore,
+    Quota,
+    RenewalPolicy,
     RenewItem,
     Survey,
     count,
@@ -62,8 +65,9 @@ from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_u
 )
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import refusal
 
-NEVER = RenewBefore.parse("never")
-LONG = RenewBefore.parse("1d")
+NEVER = RenewalPolicy.parse("never")
+LATE = RenewalPolicy.parse("1d")
+FROZEN = RenewalPolicy.parse("99%", None, Calendar((), (Freeze(NOW - DAY, NOW + 9 * DAY),)))
 OLD = certificate(request_for(ec.generate_private_key(ec.SECP256R1())))
 SERIAL = x509.load_der_x509_certificate(OLD).serial_number
 BEGUN = NOW + 10 * DAY
@@ -283,12 +287,12 @@ class Replacing:
         steps: t.Any = self.world.certificate_step()
         step = CertificateStep(
             steps._store,
-            steps._steps,
+            dataclasses.replace(steps._steps, renew=self.world.renew_step(Quota(0))),
             now=lambda: self.world.now,
             tells_why_not=self.world.tells_why_not,
             incidents=self.incidents,
         )
-        return self.world.run(step, CertificateItem(RenewItem("www", **{"renew_before": NEVER, **renewal}), spec))
+        return self.world.run(step, CertificateItem(RenewItem("www", **{"policy": NEVER, **renewal}), spec))
 
     def left(self) -> int:
         incidents = list(self.incidents)
@@ -298,9 +302,9 @@ class Replacing:
 class TestTheWholeWay:
     @pytest.mark.parametrize("tells_why_not", [True, False])
     @pytest.mark.parametrize("spec", [None, SPEC])
-    @pytest.mark.parametrize("renew_before", [NEVER, LONG])
-    def test_it_is_renewed_by_thumbprint_once(
-        self, world: World, tells_why_not: bool, spec: CertificateSpec | None, renew_before: RenewBefore
+    @pytest.mark.parametrize("policy", [NEVER, LATE, FROZEN])
+    def test_it_is_renewed_by_thumbprint_once_whatever_the_policy(
+        self, world: World, tells_why_not: bool, spec: CertificateSpec | None, policy: RenewalPolicy
     ) -> None:
         world.issue()
         world.tells_why_not = tells_why_not
@@ -308,13 +312,13 @@ class TestTheWholeWay:
         assert before is not None
         replacing = Replacing(world)
         assert replacing.left() == 1
-        outcome = replacing.run(spec, renew_before=renew_before)
+        outcome = replacing.run(spec, policy=policy)
         assert outcome.error is None
         assert (outcome.action, outcome.reason) == ("renew", "replaced for an-incident: issued by CN=www")
         assert world.states() == ["1.1 superseded", "2.1 finalized"]
         assert renewed(world) == before.thumbprint
         assert replacing.left() == 0
-        again = replacing.run(spec, renew_before=renew_before)
+        again = replacing.run(spec, policy=policy)
         assert (again.action, again.changed) == ("none", False), "the CA has the same name, and yet it does not loop"
 
     def test_one_that_meets_no_criteria_is_left_alone(self, world: World) -> None:
