@@ -105,6 +105,8 @@ class Opening:
         counted = self._counted([mine, *others], survey)
         left = counted[0].count.left
         if is_new and not left:
+            if any(one.id == row.id for one in self._store.replacements(self._service)):
+                return self.begin(wanted)  # another run has begun it meanwhile, and has replaced all
             raise ConfigurationError(_matches_none(mine, counted[0].count, t.cast("Survey", survey)))
         if row.ended_at is not None and not left:
             stay = _stay(survey.matching) if survey is not None else ()

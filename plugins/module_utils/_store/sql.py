@@ -120,7 +120,7 @@ class SqlStore(Store):
         )
 
     def replacements(self, service: str) -> list[Replacement]:
-        rows = self._database.select(replacement_rows.SELECT, (service,))
+        rows = self.database.select(replacement_rows.SELECT, (service,))
         return [replacement_rows.from_row(row) for row in rows]
 
     def put_replacement(
@@ -134,21 +134,21 @@ class SqlStore(Store):
         deadline: dt.datetime | dt.timedelta | None = None,
     ) -> Replacement:
         wanted = (service, name, selection)
-        return self._database.write(
+        return self.database.write(
             "replacement", lambda transaction: replacement_rows.put(transaction, wanted, total, actor, deadline)
         )
 
     def end_replacement(self, service: str, name: str) -> bool:
-        return self._database.write("replacement", lambda transaction: replacement_rows.end(transaction, service, name))
+        return self.database.write("replacement", lambda transaction: replacement_rows.end(transaction, service, name))
 
     def note(self, key: str) -> str | None:
-        return next((str(value) for (value,) in self._database.select(note_rows.SELECT, (key,))), None)
+        return next((str(value) for (value,) in self.database.select(note_rows.SELECT, (key,))), None)
 
     def put_note(self, key: str, value: str | None) -> None:
-        self._database.write("note", lambda transaction: note_rows.put(transaction, key, value))
+        self.database.write("note", lambda transaction: note_rows.put(transaction, key, value))
 
     def add_to_note(self, key: str, number: int) -> int:
-        return self._database.write("note", lambda transaction: note_rows.add(transaction, key, number))
+        return self.database.write("note", lambda transaction: note_rows.add(transaction, key, number))
 
     def close(self) -> None:
         self.database.close()

@@ -33,7 +33,8 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.pace import FEWEST, Pace, noted_rate
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.replace_options import Wanted
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.replacing import Replaced, Replacing
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store, open_store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
 
 DN = DistinguishedName((("cn", "a"),))
 HOUR = dt.timedelta(hours=1)
@@ -55,11 +56,15 @@ class Place:
         self.now = utc_now()
         self.warned: list[str] = []
         self.clock = Clock()
+        self.kind: type[SqliteStore] = SqliteStore
         self._open: list[Store] = []
 
-    def store(self, *, read_only: bool = False) -> Store:
-        self._open.append(open_store(str(self.path), read_only=read_only))
-        return self._open[-1]
+    def store(self) -> Store:
+        return self._kept(SqliteStore(str(self.path)))
+
+    def _kept(self, store: Store) -> Store:
+        self._open.append(store)
+        return store
 
     def close(self) -> None:
         for store in self._open:
@@ -73,7 +78,7 @@ class Place:
 
     def run(self, wanted: Wanted | None = None, *, check_mode: bool = False) -> Replacing:
         context: t.Any = types.SimpleNamespace(
-            store=self.store(read_only=check_mode),
+            store=self._kept(self.kind(str(self.path), read_only=check_mode)),
             service="svc",
             check_mode=check_mode,
             now=lambda: self.now,
@@ -81,12 +86,13 @@ class Place:
         )
         return Replacing(context, wanted, self.clock)
 
-    def replace(self, run: Replacing, name: str) -> None:
+    def replace(self, run: Replacing, name: str, **changes: t.Any) -> None:
         """Renew a certificate, and tell the run of it."""
         found = self.store().enrollment("svc", name)
         current = t.cast("Revision", found.current)
         assert run.incidents.why(found)
-        renewed = dataclasses.replace(found.next_revision(current.spec), state=State.FINALIZED, thumbprint="B" * 40)
+        spec = dataclasses.replace(current.spec, **changes)
+        renewed = dataclasses.replace(found.next_revision(spec), state=State.FINALIZED, thumbprint="B" * 40)
         new, _old = self.store().put(renewed, current.moved(State.SUPERSEDED))
         run.add(Outcome(name, "renew", "", changed=True, revision=new, in_use=new))
 
@@ -187,6 +193,26 @@ class TestBeginAndEnd:
         other.finish()
         assert place.rows() == [("x", 3, False)]
         one.finish()
+        assert place.rows() == [("x", 3, False)]
+
+    def test_another_run_may_begin_and_finish_it_while_this_one_counts(self, place: Place) -> None:
+        class Slow(SqliteStore):
+            """A store in which another run moves every certificate to another provider before this one has read it."""
+
+            def find(self, *args: t.Any, **conditions: t.Any) -> t.Iterator[Enrollment]:
+                if place.kind is Slow:
+                    place.kind = SqliteStore
+                    other = place.run(by_provider())
+                    for one in list(place.store().find("svc")):
+                        if one.current and one.current.spec.provider == "CA":
+                            place.replace(other, one.name, provider="NEW")
+                    other.finish()
+                return super().find(*args, **conditions)
+
+        place.kind = Slow
+        late = place.run(by_provider())
+        assert not late.changed
+        assert the_result(late.finish())["ended_at"] is not None
         assert place.rows() == [("x", 3, False)]
 
     def test_it_can_be_ended_by_hand(self, place: Place) -> None:
