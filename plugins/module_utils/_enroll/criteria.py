@@ -63,6 +63,11 @@ class Criteria:
             told = told and met
         return told
 
+    @property
+    def name_a_ca(self) -> bool:
+        """Whether they are about the CA that issued a certificate."""
+        return self.issuer is not None or self.issuer_certificate is not None
+
     @functools.cached_property
     def checks(self) -> tuple[Check, ...]:
         """The criteria that are set. Those that need no certificate come first: they are fast."""

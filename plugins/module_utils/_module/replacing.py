@@ -27,6 +27,10 @@ _SECONDS = 1.0
 _FEWEST = 10
 # In check mode the plan tells what will fail.
 _FAILS = "they would fail, see the failures"
+_SAME_CA = (
+    "new certificates were issued by that CA again, which counts as replaced; if it is the CA that must not be used any "
+    "more, set another signer, and give the replacement another id"
+)
 _NEW = ("issue", "replace", "renew", "finalize")
 
 
@@ -59,7 +63,7 @@ class Replacing:
         self.incidents = Incidents([found.incident for found in self._open])
         self._pace = Pace(clock)
         self._noted_rate = noted_rate(self._store, self._service) if self._open else None
-        self._failed = self._fails = self._not_told = 0
+        self._failed = self._fails = self._not_told = self._same_ca = 0
         self._began_at = self._told_at = clock()
         self._at_first = self._all = self._share(0)
 
@@ -81,6 +85,8 @@ class Replacing:
             self._fails += not waits and outcome.name not in self._open[0].count.stuck_names
         elif is_replaced(incident, outcome) and not self._context.check_mode:
             self._not_told += 1
+            criteria, used = incident.criteria, outcome.in_use
+            self._same_ca += criteria.name_a_ca and used is not None and criteria.match(used) is True
         if self._clock() >= self._told_at + _SECONDS:
             self._tell()
 
@@ -149,6 +155,8 @@ class Replacing:
             result = result or one.result(ahead, failed)
             lines += one.rehearsed(ahead, self._rate()) if self._context.check_mode else one.lines(ahead)
             warnings += one.warnings()
+        if self._same_ca and first is not None:
+            warnings.insert(0, f"replacement {first}: {self._same_ca:,} {_SAME_CA}")
         if result is None and self._begun.ended is not None:
             result = Told(self._begun.ended, Count(self._context.now())).result(Outlook(None, 0, ()), 0)
         return Replaced(result, tuple(lines), tuple(warnings))

@@ -12,6 +12,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._clock import utc_now
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.api import Criteria
@@ -32,10 +33,19 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.pace import FEWEST, Pace, noted_rate
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.replace_options import Wanted
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.replacing import Replaced, Replacing
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.replacing import (
+    _SAME_CA,
+    Replaced,
+    Replacing,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
+from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.enroll.world import (
+    certificate,
+    request_for,
+)
 
+OLD = certificate(request_for(ec.generate_private_key(ec.SECP256R1())))
 DN = DistinguishedName((("cn", "a"),))
 HOUR = dt.timedelta(hours=1)
 
@@ -86,13 +96,14 @@ class Place:
         )
         return Replacing(context, wanted, self.clock)
 
-    def replace(self, run: Replacing, name: str, **changes: t.Any) -> None:
+    def replace(self, run: Replacing, name: str, certificate: bytes | None = None, **changes: t.Any) -> None:
         """Renew a certificate, and tell the run of it."""
         found = self.store().enrollment("svc", name)
         current = t.cast("Revision", found.current)
         assert run.incidents.why(found)
         spec = dataclasses.replace(current.spec, **changes)
-        renewed = dataclasses.replace(found.next_revision(spec), state=State.FINALIZED, thumbprint="B" * 40)
+        given = {"state": State.FINALIZED, "thumbprint": "B" * 40, "certificate": certificate}
+        renewed = dataclasses.replace(found.next_revision(spec), **given)
         new, _old = self.store().put(renewed, current.moved(State.SUPERSEDED))
         run.add(Outcome(name, "renew", "", changed=True, revision=new, in_use=new))
 
@@ -298,6 +309,15 @@ class TestMistakes:
         place.store().put_replacement("svc", "y", Criteria(provider="CA").to_text(), total=1, actor="host")
         said = place.run().finish().warnings
         assert said == ("replacement x: 5 cannot be judged, as the store does not have the certificate: a, b, c, ...",)
+
+    @pytest.mark.parametrize("name_a_ca", [True, False])
+    def test_a_signer_that_is_the_ca_to_be_replaced(self, place: Place, name_a_ca: bool) -> None:
+        place.issue("e", certificate=OLD)
+        criteria = Criteria(issuer="www" if name_a_ca else None, names=frozenset({"e"}))
+        run = place.run(Wanted("x", criteria, None, ends=False))
+        place.replace(run, "e", certificate=OLD)
+        warnings = run.finish().warnings
+        assert warnings == ((f"replacement x: 1 {_SAME_CA}",) if name_a_ca else ())
 
 
 class TestDeadline:
