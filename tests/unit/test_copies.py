@@ -37,7 +37,24 @@ RETURN_MAY_DIFFER = {
     "summary.description": "only a renewal is left for a later run",
     "summary.sample": "each step has actions of its own",
 }
+_OF_A_REPLACEMENT = (
+    "id",
+    "begun_at",
+    "deadline",
+    "ended_at",
+    "total",
+    "replaced",
+    "left",
+    "failed",
+    "not_judged",
+    "done_by",
+    "will_miss",
+    "why",
+)
 RETURN_OF_SOME = {
+    **dict.fromkeys(
+        ("replacement", *(f"replacement.{name}" for name in _OF_A_REPLACEMENT)), "only redtrust_certificate replaces"
+    ),
     "certificates.csr": "there is none any more when a certificate is uploaded",
     "certificates.postponed": "only a renewal is left for a later run",
     "certificates.postponed.by": "only a renewal is left for a later run",
@@ -59,6 +76,7 @@ SPEC_MAY_DIFFER = {
 }
 SPEC_OF_SOME = {
     "before": "only a renewal is due at a time",
+    "replace": "a replacement renews what is in use",
     "renew_before": "the role issue need not renew",
     "force": "a renewal of everything makes sense, a new request for everything does not",
     "certificate_defaults": "a renewal takes the parameters of the earlier request",

@@ -29,6 +29,16 @@ from .results import Results
 from .throttles import Throttles
 
 
+class Watch(t.Protocol):
+    """A part of the run that looks at each outcome."""
+
+    def add(self, outcome: Outcome, /) -> None:
+        """Take note of an outcome."""
+
+    def line(self) -> str:
+        """Return the progress in a line; empty if the progress of the list says more."""
+
+
 class Context:
     """The context of one run. A module that does not connect does not need the connection options."""
 
@@ -157,12 +167,15 @@ class Context:
         items: ItemList[Item | Unusable],
         results: Results,
         finish: t.Callable[[Outcome], Outcome] = lambda outcome: outcome,
+        watch: Watch | None = None,
     ) -> Results:
         """Do the step for each item, in check mode predict it, and add the outcomes to ``results``.
 
-        The rest of the list is not tried once the service or the signer is down.
+        ``watch`` gets each outcome as well, and may have another line of progress. The rest of the list is not tried
+        once the service or the signer is down.
         """
-        progress = Progress(self.params.get("progress_path"), results.report, results.expected)
+        instead = watch.line if watch is not None else str
+        progress = Progress(self.params.get("progress_path"), results.report, results.expected, instead=instead)
         options = BatchOptions(
             self.service,
             holder(),
@@ -179,6 +192,8 @@ class Context:
         try:
             for position, outcome in (predict if self.check_mode else run_batch)(step, items, self.store, options):
                 results.add(position, outcome)
+                if watch is not None:
+                    watch.add(outcome)
                 progress.tell()
         finally:
             self._why_step_down = lambda: ""

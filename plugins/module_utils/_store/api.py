@@ -12,6 +12,7 @@ from .base import LEASE_SECONDS, LONGEST_BLOCK, Block, Lease, Store
 from .event import Chain, Event, verify
 from .heartbeat import heartbeat
 from .mounts import is_on_volume
+from .replacement import Replacement
 from .sqlite import SqliteStore
 from .token_bucket import Blocks, TokenBucket
 
@@ -23,6 +24,7 @@ __all__ = [
     "Chain",
     "Event",
     "Lease",
+    "Replacement",
     "Store",
     "TokenBucket",
     "heartbeat",

@@ -14,11 +14,21 @@ from .._errors import ConfigurationError
 from .._holder import Actor
 from .._models import Enrollment, Revision, State
 from .._rate import Rate
-from . import event_rows, lease_rows, limit_rows, revision_rows, search, session_rows
+from . import (
+    event_rows,
+    lease_rows,
+    limit_rows,
+    note_rows,
+    replacement_rows,
+    revision_rows,
+    search,
+    session_rows,
+)
 from .base import Block, Lease, Store, never, stale
 from .database import Database, Row, Transaction
 from .event import Chain, Event
 from .event_log import EventLog, Left
+from .replacement import Replacement
 from .revision_rows import ConflictError, Write
 
 
@@ -160,6 +170,37 @@ class SqlStore(Store):
 
     def mark(self, secret: bytes) -> str:
         return self.database.sealing_key().mark(secret)
+
+    def replacements(self, service: str) -> list[Replacement]:
+        rows = self.database.select(replacement_rows.SELECT, (service,))
+        return [replacement_rows.from_row(row) for row in rows]
+
+    def put_replacement(
+        self,
+        service: str,
+        name: str,
+        selection: str,
+        *,
+        total: int,
+        actor: str,
+        deadline: dt.datetime | dt.timedelta | None = None,
+    ) -> Replacement:
+        wanted = (service, name, selection)
+        return self.database.write(
+            "replacement", lambda transaction: replacement_rows.put(transaction, wanted, total, actor, deadline)
+        )
+
+    def end_replacement(self, service: str, name: str) -> bool:
+        return self.database.write("replacement", lambda transaction: replacement_rows.end(transaction, service, name))
+
+    def note(self, key: str) -> str | None:
+        return next((str(value) for (value,) in self.database.select(note_rows.SELECT, (key,))), None)
+
+    def put_note(self, key: str, value: str | None) -> None:
+        self.database.write("note", lambda transaction: note_rows.put(transaction, key, value))
+
+    def add_to_note(self, key: str, number: int) -> int:
+        return self.database.write("note", lambda transaction: note_rows.add(transaction, key, number))
 
     def close(self) -> None:
         self.database.close()
