@@ -246,7 +246,8 @@ class Revision:
     ``generation`` is the version of the row: 0 is a row that is not stored yet. Certificates and the CSR are
     in DER, ``chain`` leads from the issuer upwards, dates are in UTC. ``failures`` counts those in a row, and before
     ``retry_at`` the next attempt is not made. A request code is kept until the certificate is finalized. A certificate
-    that the gate refused stays until the signer has given another one.
+    that the gate refused stays until the signer has given another one. ``stored_as`` is the state of the row in the
+    store, None if it has none.
     """
 
     service: str
@@ -273,6 +274,7 @@ class Revision:
     retry_at: dt.datetime | None = None
     created_at: dt.datetime | None = None
     updated_at: dt.datetime | None = None
+    stored_as: State | None = dataclasses.field(default=None, compare=False, repr=False)
 
     def moved(self, state: State, **changes: t.Any) -> Revision:
         """Return a copy in another state, in which nothing has failed yet."""
@@ -348,6 +350,7 @@ class Enrollment:
             generation=last.generation if last and reusable else 0,
             renews=current.thumbprint if current else None,
             failures=last.failures if last and same else 0,
+            stored_as=last.stored_as if last and reusable else None,
         )
 
     def _latest(self, *states: State) -> Revision | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from .attempt import attempt
 from .attention import attention
-from .batch import BatchOptions, Told, Unusable, predict, run_batch
+from .batch import BatchOptions, ItemList, Told, Unusable, predict, run_batch
 from .certificate import CertificateItem, CertificateStep, Steps
 from .due import RenewBefore
 from .finalize import FinalizeItem, FinalizeStep
@@ -31,6 +31,7 @@ __all__ = [
     "FinalizeItem",
     "FinalizeStep",
     "Item",
+    "ItemList",
     "Plan",
     "RenewBefore",
     "RenewItem",

@@ -4,7 +4,8 @@
 """A step for many certificates: several at a time, each alone, none twice at once.
 
 A list may be longer than memory likes, so it is read, planned and told in blocks. Only the items that act are leased,
-a few at a time: so a run that dies leaves few leases behind, and two runs share a list.
+a few at a time: so a run that dies leaves few leases behind, and two runs share a list. Each run begins a long list at
+another place, so that two of them meet seldom.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import functools
+import hashlib
 import itertools
 import queue
 import time
@@ -30,6 +32,7 @@ from .backoff import after_internal_error
 from .step import Decided, Item, Plan, Step
 
 Hide = t.Callable[[str], str]
+Found_co = t.TypeVar("Found_co", covariant=True)
 # The position of an item in the list, and its outcome.
 Told = tuple[int, Outcome]
 
@@ -38,6 +41,8 @@ _LONGEST_POLL = 1.0
 _BLOCK = 500
 # A thread waits for the disk as well as for the network: with more threads than requests in flight, neither idles.
 _THREADS_PER_WORKER = 2
+# A list of no more claims than this is begun at its beginning.
+_FEW_CLAIMS = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +51,17 @@ class Unusable:
 
     name: str
     error: RedtrustError
+
+
+class ItemList(t.Protocol[Found_co]):
+    """The items of a batch."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> t.Iterator[Found_co]: ...
+
+    def begun_at(self, place: int) -> t.Iterator[Found_co]:
+        """Yield the items from a place to the end, and then those before it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,16 +87,16 @@ class BatchOptions:
 
 
 def predict(
-    step: Step[Item, Decided], items: t.Iterable[Item | Unusable], store: Store, options: BatchOptions
+    step: Step[Item, Decided], items: ItemList[Item | Unusable], store: Store, options: BatchOptions
 ) -> t.Iterator[Told]:
     """Yield the outcomes that ``run_batch`` would have; change nothing."""
-    for block in _planned(step, items, store, options):
+    for block in _planned(step, enumerate(items), store, options):
         for position, _item, plan in block:
             yield position, options.finish(_outcome(plan))
 
 
 def run_batch(
-    step: Step[Item, Decided], items: t.Iterable[Item | Unusable], store: Store, options: BatchOptions
+    step: Step[Item, Decided], items: ItemList[Item | Unusable], store: Store, options: BatchOptions
 ) -> t.Iterator[Told]:
     """Do the step for each item; yield position and outcome of each when it is done, in no order.
 
@@ -91,7 +107,7 @@ def run_batch(
     over, and looked at again at the end.
     """
     with _Run(step, store, options) as run:
-        for block in _planned(step, items, store, options):
+        for block in _planned(step, _from_its_place(items, options), store, options):
             yield from run.begin(block)
         yield from run.complete()
         yield from run.wait_for_others()
@@ -233,11 +249,26 @@ class _Run(t.Generic[Item, Decided]):
             self._store.release(sorted(self._held), self._options.holder)
 
 
+def _from_its_place(items: ItemList[Item | Unusable], options: BatchOptions) -> t.Iterator[tuple[int, Item | Unusable]]:
+    """Yield the items with their positions, from the place where this run begins.
+
+    Runs that go through a long list side by side would find everywhere what another one holds, or has just done.
+    """
+    count = len(items)
+    digest = hashlib.sha256(options.holder.encode("utf-8", "surrogateescape")).digest()
+    is_short = count <= _FEW_CLAIMS * _THREADS_PER_WORKER * options.workers
+    place = 0 if is_short else int.from_bytes(digest, "big") % count
+    return zip(itertools.chain(range(place, count), range(place)), items.begun_at(place))
+
+
 def _planned(
-    step: Step[Item, Decided], items: t.Iterable[Item | Unusable], store: Store, options: BatchOptions
+    step: Step[Item, Decided],
+    items: t.Iterable[tuple[int, Item | Unusable]],
+    store: Store,
+    options: BatchOptions,
 ) -> t.Iterator[t.Iterator[Planned[Decided]]]:
     """Yield blocks of items with their plans. Raises ConfigurationError for a name that comes again."""
-    numbered = enumerate(items)
+    numbered = iter(items)
     seen: set[str] = set()
     while block := list(itertools.islice(numbered, _BLOCK)):
         names = [item.name for _position, item in block]

@@ -10,7 +10,7 @@ import typing as t
 from pathlib import Path
 
 from .._clock import utc_now
-from .._enroll.api import BatchOptions, Decided, Item, Step, Unusable, predict, run_batch
+from .._enroll.api import BatchOptions, Decided, Item, ItemList, Step, Unusable, predict, run_batch
 from .._errors import ConfigurationError
 from .._holder import holder
 from .._http.api import HttpsTransport, check_files
@@ -102,7 +102,7 @@ class Context:
     def batch(
         self,
         step: Step[Item, Decided],
-        items: t.Iterable[Item | Unusable],
+        items: ItemList[Item | Unusable],
         results: Results,
         finish: t.Callable[[Outcome], Outcome] = lambda outcome: outcome,
     ) -> Results:

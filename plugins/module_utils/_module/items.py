@@ -30,8 +30,10 @@ from .paths import file_path
 from .specs import BATCH, CONNECTION, STORE, Spec
 
 Params = t.Mapping[str, t.Any]
-Names = t.Callable[[], t.Iterable[str]]
+Names = t.Callable[[], t.Sequence[str]]
 Made = t.TypeVar("Made")
+Source = t.TypeVar("Source")
+Source_co = t.TypeVar("Source_co", covariant=True)
 
 # Longer lists are read twice. An entry takes about 2 KB.
 _MOST_KEPT = 20000
@@ -74,6 +76,36 @@ class CheckedList:
         return iter(self._kept) if self._kept else self._read()
 
 
+class Counted(t.Protocol[Source_co]):
+    """Values that can be counted, and read more than once."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> t.Iterator[Source_co]: ...
+
+
+class Items(t.Generic[Source, Made]):
+    """The items of a step, each made of an entry or a name when it is needed.
+
+    An item that cannot be made fails alone.
+    """
+
+    def __init__(self, sources: Counted[Source], make: t.Callable[[Source], Made | Unusable]) -> None:
+        self._sources = sources
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def __iter__(self) -> t.Iterator[Made | Unusable]:
+        return map(self._make, self._sources)
+
+    def begun_at(self, place: int) -> t.Iterator[Made | Unusable]:
+        """Yield the items from a place to the end, and then those before it."""
+        yield from map(self._make, itertools.islice(self._sources, place, None))
+        yield from map(self._make, itertools.islice(self._sources, place))
+
+
 def listed(params: Params, entry: Spec, secret: t.Callable[[str], None]) -> CheckedList | None:
     """Return the entries of the list, from the option or the file; None without a list.
 
@@ -95,26 +127,28 @@ def required(entries: CheckedList | None) -> CheckedList:
     return entries
 
 
-def request_items(entries: t.Iterable[Listed]) -> t.Iterator[RequestItem | Unusable]:
-    """Yield the certificates to request."""
+def request_items(entries: CheckedList) -> Items[Listed, RequestItem]:
+    """Return the certificates to request."""
     return _items(entries, lambda _name, entry: RequestItem(_spec(entry), force=entry["force"]))
 
 
-def renew_items(entries: t.Iterable[Listed] | None, names: Names, params: Params) -> t.Iterator[RenewItem | Unusable]:
-    """Yield the certificates to renew when due: the listed ones, or without a list those of ``names``."""
+def renew_items(
+    entries: CheckedList | None, names: Names, params: Params
+) -> Items[Listed, RenewItem] | Items[str, RenewItem]:
+    """Return the certificates to renew when due: the listed ones, or without a list those of ``names``."""
     standard = RenewBefore.parse(params["renew_before"])
     if entries is None:
-        return (RenewItem(name, standard, force=params["force"]) for name in names())
+        return Items(names(), lambda name: RenewItem(name, standard, force=params["force"]))
     return _items(entries, lambda name, entry: _renewal(name, entry, standard, force=params["force"]))
 
 
 def certificate_items(
-    entries: t.Iterable[Listed] | None, names: Names, params: Params
-) -> t.Iterator[CertificateItem | Unusable]:
-    """Yield the certificates to make sure of: the listed ones, or without a list those of ``names``, to renew."""
+    entries: CheckedList | None, names: Names, params: Params
+) -> Items[Listed, CertificateItem] | Items[str, CertificateItem]:
+    """Return the certificates to make sure of: the listed ones, or without a list those of ``names``, to renew."""
     standard = RenewBefore.parse(params["renew_before"])
     if entries is None:
-        return (CertificateItem(RenewItem(name, standard, force=params["force"])) for name in names())
+        return Items(names(), lambda name: CertificateItem(RenewItem(name, standard, force=params["force"])))
 
     def item(name: str, entry: Params) -> CertificateItem:
         only_renewed = params["renew_only"] or entry["dn"] is None
@@ -124,35 +158,37 @@ def certificate_items(
     return _items(entries, item)
 
 
-def sign_items(entries: t.Iterable[Listed] | None, names: Names) -> t.Iterator[SignItem | Unusable]:
-    """Yield the requests to sign: the listed ones, or without a list those of ``names``."""
+def sign_items(entries: CheckedList | None, names: Names) -> Items[Listed, SignItem] | Items[str, SignItem]:
+    """Return the requests to sign: the listed ones, or without a list those of ``names``."""
     if entries is None:
-        return map(SignItem, names())
+        return Items(names(), SignItem)
     return _items(entries, lambda name, _entry: SignItem(name))
 
 
-def settle_items(entries: t.Iterable[Listed]) -> t.Iterator[SettleItem | Unusable]:
-    """Yield the enrollments that a person settles."""
+def settle_items(entries: CheckedList) -> Items[Listed, SettleItem]:
+    """Return the enrollments that a person settles."""
     return _items(entries, lambda name, _entry: SettleItem(name))
 
 
-def finalize_items(entries: t.Iterable[Listed] | None, names: Names) -> t.Iterator[FinalizeItem | Unusable]:
-    """Yield the certificates to upload: the listed ones, or without a list those of ``names``."""
+def finalize_items(entries: CheckedList | None, names: Names) -> Items[Listed, FinalizeItem] | Items[str, FinalizeItem]:
+    """Return the certificates to upload: the listed ones, or without a list those of ``names``."""
     if entries is None:
-        return map(FinalizeItem, names())
+        return Items(names(), FinalizeItem)
     return _items(entries, lambda name, entry: FinalizeItem(name, functools.partial(_given, entry, missing_ok=True)))
 
 
-def _items(entries: t.Iterable[Listed], make: t.Callable[[str, Params], Made]) -> t.Iterator[Made | Unusable]:
-    """Yield the item of each entry. An entry that cannot be used fails alone."""
-    for entry in entries:
+def _items(entries: CheckedList, make: t.Callable[[str, Params], Made]) -> Items[Listed, Made]:
+    """Return the items of a list."""
+
+    def made(entry: Listed) -> Made | Unusable:
         if entry.error is not None:
-            yield Unusable(entry.name, entry.error)
-            continue
+            return Unusable(entry.name, entry.error)
         try:
-            yield make(entry.name, entry.values)
+            return make(entry.name, entry.values)
         except ConfigurationError as exc:
-            yield Unusable(entry.name, exc)
+            return Unusable(entry.name, exc)
+
+    return Items(entries, made)
 
 
 def _renewal(name: str, entry: Params, standard: RenewBefore, *, force: bool) -> RenewItem:

@@ -12,9 +12,11 @@ import time
 
 from .._errors import StoreError
 from . import last_check, location, schema, sqlite_file
+from .database import BeforeCommit
 from .explained import explained
 from .group_commit import GroupCommit
 from .key_file import Key
+from .sqlite_connection import SqliteConnection
 
 
 class Connections:
@@ -23,8 +25,17 @@ class Connections:
     With ``read_only`` nothing is made or written. A file that is missing may then be there later.
     """
 
-    def __init__(self, path: pathlib.Path, *, read_only: bool, patience: float, mountinfo: str) -> None:
+    def __init__(
+        self,
+        path: pathlib.Path,
+        *,
+        read_only: bool,
+        patience: float,
+        mountinfo: str,
+        before_commit: BeforeCommit | None = None,
+    ) -> None:
         self.key: Key | None = None
+        self._before_commit = before_commit
         self._path = path
         self._patience = patience
         self._mountinfo = mountinfo
@@ -33,7 +44,7 @@ class Connections:
         self._opened: list[sqlite3.Connection] | None = []
         self._beside = {suffix: location.beside(path, suffix) for suffix in ("", location.KEY, "-wal")}
         self._known: dict[pathlib.Path, tuple[int, int]] = {}
-        self._writer: GroupCommit | None = None
+        self._writer: GroupCommit[SqliteConnection] | None = None
         self._checked_at = 0.0
         exists = location.check(path, mountinfo)
         if not read_only:
@@ -64,7 +75,7 @@ class Connections:
             opened.append(connection)
         return connection
 
-    def writer(self) -> GroupCommit:
+    def writer(self) -> GroupCommit[SqliteConnection]:
         """Return the connection that writes for all threads."""
         self._still_open()
         if self._writer is None:
@@ -102,7 +113,7 @@ class Connections:
             with explained(self._path):
                 sqlite_file.create(self._path, self._patience)
 
-    def _open_writer(self) -> GroupCommit:
+    def _open_writer(self) -> GroupCommit[SqliteConnection]:
         self._inspect()
         self.key = sqlite_file.key_of(self._path, self._patience)
         self._refuse_replaced(location.KEY)
@@ -110,7 +121,11 @@ class Connections:
             schema.upgrade(connection, self.key)
             sqlite_file.log_ahead(connection)
         self._still_open().append(connection)
-        return GroupCommit(connection, self._patience, lambda: self._refuse_replaced("", location.KEY, "-wal"))
+        writing = SqliteConnection(connection)
+        return GroupCommit(writing, self._patience, self._refuse_any_replaced, self._before_commit)
+
+    def _refuse_any_replaced(self) -> None:
+        self._refuse_replaced("", location.KEY, "-wal")
 
     def _inspect(self) -> int:
         """Check the file before anything is written, and remember which file it is; return its version."""

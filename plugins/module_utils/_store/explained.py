@@ -28,7 +28,6 @@ _ADVICE = (
     ("malformed database schema", _DAMAGED),
     ("unsupported file format", _DAMAGED),
     ("Could not decode to UTF-8", _DAMAGED),
-    ("the lease of", _DAMAGED),
     ("table revisions already exists", _DAMAGED),
     ("file is not a database", "this is not a store, or a damaged one; restore a backup or choose another path"),
 )

@@ -5,19 +5,89 @@
 
 One connection writes, and the threads take turns at it. Each does its write itself, so its errors are its own. When
 nobody waits for a turn, the last writer commits for the whole group. No thread returns before that.
+
+The connection is one of any database, by the interface ``Connection``.
 """
 
 from __future__ import annotations
 
+import abc
 import collections
 import contextlib
-import sqlite3
 import threading
 import time
 import typing as t
 
+from .._errors import StoreError
+from .database import BeforeCommit, Row, Transaction, Values
+
 # A group that never ends would keep its first write waiting.
 _LARGEST = 256
+
+
+class Connection(abc.ABC):
+    """A connection that writes. It implements Transaction for the write whose turn it is.
+
+    ``errors`` is the class of all errors of its driver. ``left`` has the items of ``at_end()``.
+    """
+
+    errors: type[Exception]
+
+    def __init__(self) -> None:
+        self.left: list[object] = []
+
+    @property
+    @abc.abstractmethod
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open; an error or a lost connection may have ended it."""
+
+    @abc.abstractmethod
+    def begin(self, patience: float) -> None:
+        """Begin a transaction; wait up to ``patience`` seconds for others."""
+
+    @abc.abstractmethod
+    def save(self) -> None:
+        """Begin one write: mark the point to which ``undo()`` leads back."""
+
+    @abc.abstractmethod
+    def keep(self) -> None:
+        """End one write that is whole."""
+
+    @abc.abstractmethod
+    def undo(self) -> None:
+        """Undo what was written since ``save()``, and nothing else."""
+
+    @abc.abstractmethod
+    def commit(self) -> None:
+        """Commit the transaction: it is on the disk afterwards."""
+
+    @abc.abstractmethod
+    def rollback(self) -> None:
+        """Undo the whole transaction."""
+
+    @abc.abstractmethod
+    def interrupted(self) -> Exception:
+        """Return an error of the driver for those whose commit another thread did not finish."""
+
+    @abc.abstractmethod
+    def execute(self, statement: str, values: Values = ()) -> int:
+        """Implement Transaction."""
+
+    @abc.abstractmethod
+    def rows(self, statement: str, values: Values = ()) -> list[Row]:
+        """Implement Transaction."""
+
+    @abc.abstractmethod
+    def many(self, statement: str, values: t.Iterable[Values]) -> None:
+        """Implement Transaction."""
+
+    @abc.abstractmethod
+    def clock(self, seconds: float = 0.0) -> str:
+        """Implement Transaction."""
+
+    def at_end(self, item: object) -> None:
+        """Implement Transaction."""
+        self.left.append(item)
 
 
 class _Turns:
@@ -68,28 +138,39 @@ class _Group:
 
     def __init__(self) -> None:
         self.writes = 0
-        self.error: sqlite3.Error | None = None
+        self.error: Exception | None = None
         self.done = threading.Event()
 
 
-class GroupCommit:
+SomeConnection = t.TypeVar("SomeConnection", bound=Connection)
+
+
+class GroupCommit(t.Generic[SomeConnection]):
     """Writes of all threads over one connection. A write waits up to ``patience`` seconds for other processes.
 
-    ``check`` is called at the beginning of each transaction; what it raises ends the transaction.
+    ``check`` is called at the beginning of each transaction; what it raises ends the transaction. ``before_commit`` is
+    called right before its end if a write has used ``at_end()``, see Database; what it raises fails all writes.
     """
 
-    def __init__(self, connection: sqlite3.Connection, patience: float, check: t.Callable[[], None]) -> None:
+    def __init__(
+        self,
+        connection: SomeConnection,
+        patience: float,
+        check: t.Callable[[], None] = lambda: None,
+        before_commit: BeforeCommit | None = None,
+    ) -> None:
         self.connection = connection
         self._patience = patience
         self._check = check
+        self._before_commit = before_commit
         self._turns = _Turns()
         self._group: _Group | None = None
 
     @contextlib.contextmanager
-    def write(self) -> t.Iterator[sqlite3.Connection]:
+    def write(self) -> t.Iterator[Transaction]:
         """Store all that is done inside, or nothing of it. It is on the disk afterwards.
 
-        A write that fails undoes itself alone. Raises sqlite3.Error when the transaction fails.
+        A write that fails undoes itself alone. Raises an error of the driver when the transaction fails.
         """
         end = time.monotonic() + self._patience
         group: _Group | None = None
@@ -111,39 +192,41 @@ class GroupCommit:
         """Return the group whose transaction is open; begin one when there is none."""
         if self._group is None:
             # A thread that has waited for its turn has waited for other processes, too.
-            rest = max(0, round(1000 * (end - time.monotonic())))
-            self.connection.execute(f"PRAGMA busy_timeout = {rest}")
-            self.connection.execute("BEGIN IMMEDIATE")
+            self.connection.begin(max(0.0, end - time.monotonic()))
             with contextlib.ExitStack() as undo:
-                undo.callback(self.connection.execute, "ROLLBACK")
+                undo.callback(self.connection.rollback)
                 self._check()
                 undo.pop_all()
+            self.connection.left.clear()
             self._group = _Group()
         return self._group
 
     @contextlib.contextmanager
     def _undone_alone(self, group: _Group) -> t.Iterator[None]:
         """Undo what is done inside when it fails, and nothing else."""
-        self.connection.execute("SAVEPOINT one_write")
+        left = len(self.connection.left)
         is_whole = False
         try:
+            self.connection.save()
             yield
-            self.connection.execute("RELEASE one_write")
+            self.connection.keep()
             is_whole = True
             group.writes += 1
-        except sqlite3.Error as exc:
-            if not self.connection.in_transaction:  # a full disk makes SQLite undo the whole transaction
+        except self.connection.errors as exc:
+            # A full disk makes SQLite undo the whole transaction, as does a connection that is lost.
+            if not self.connection.in_transaction:
                 group.error = exc
             raise
         finally:
-            if not is_whole and self.connection.in_transaction:
-                self._undo(group)
+            if not is_whole:
+                del self.connection.left[left:]
+                if self.connection.in_transaction:
+                    self._undo(group)
 
     def _undo(self, group: _Group) -> None:
         try:
-            self.connection.execute("ROLLBACK TO one_write")
-            self.connection.execute("RELEASE one_write")
-        except sqlite3.Error as exc:
+            self.connection.undo()
+        except self.connection.errors as exc:
             group.error = exc
             raise
 
@@ -160,20 +243,27 @@ class GroupCommit:
     def _finish(self, group: _Group) -> None:
         """Commit the writes of a group, and tell its threads."""
         self._group = None
-        is_good = group.writes > 0 and group.error is None
         try:
-            self.connection.execute("COMMIT" if is_good else "ROLLBACK")
-        except sqlite3.Error as exc:
+            if group.writes and group.error is None:
+                self._commit()
+            elif self.connection.in_transaction:
+                self.connection.rollback()
+        except (self.connection.errors, StoreError) as exc:
             group.error = group.error or exc
         finally:
             self._settle(group)
+
+    def _commit(self) -> None:
+        if self._before_commit is not None and self.connection.left:
+            self._before_commit(self.connection, tuple(self.connection.left))
+        self.connection.commit()
 
     def _settle(self, group: _Group) -> None:
         """Tell the threads of a group how it ended, even if an exception has interrupted that."""
         try:
             if self.connection.in_transaction:
-                group.error = group.error or sqlite3.OperationalError("the commit was interrupted")
-                with contextlib.suppress(sqlite3.Error):
-                    self.connection.execute("ROLLBACK")
+                group.error = group.error or self.connection.interrupted()
+                with contextlib.suppress(self.connection.errors):
+                    self.connection.rollback()
         finally:
             group.done.set()

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 import typing as t
 
-from . import revision_rows, schema
+from .._errors import StoreError
+from . import revision_rows
 from .base import LEASE_SECONDS, Lease
+from .database import Row, Transaction
 
 HELD = "SELECT key, holder, expires_at FROM leases WHERE holder <> ?"
 # A lease that has been over for so long is nobody's; the run that held it was killed.
@@ -19,46 +20,60 @@ _ACQUIRE = """
     ON CONFLICT (key) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
     WHERE leases.holder = excluded.holder OR leases.expires_at <= ?
 """
-# A value that is no time stays: _lease refuses it.
-_SHORTEN = "UPDATE leases SET expires_at = ? WHERE expires_at > ? AND expires_at GLOB '[0-9][0-9][0-9][0-9]-*Z'"
+_SHORTEN = "UPDATE leases SET expires_at = ? WHERE key = ? AND expires_at = ?"
 
 
-def rivals(rows: t.Iterable[tuple[str, str, str]], wanted: t.Container[str]) -> list[str]:
+def rivals(rows: t.Iterable[Row], wanted: t.Container[str]) -> list[str]:
     """Return the other holders of the wanted keys, from rows of HELD."""
     return sorted({holder for key, holder, _end in rows if key in wanted})
 
 
 def acquire(
-    connection: sqlite3.Connection, wanted: t.Collection[str], holder: str, seconds: float, gone: t.Iterable[str]
-) -> dict[str, Lease]:
-    """Take leases by the rules of Store.acquire; holders that are gone hold nothing.
+    transaction: Transaction, wanted: t.Collection[str], holder: str, seconds: float, gone: t.Iterable[str]
+) -> list[Row]:
+    """Take leases by the rules of Store.acquire; holders that are gone hold nothing. Return rows of HELD.
 
     No run takes a lease for longer than LEASE_SECONDS, so one that ends later was dated by a wrong clock, and is cut. A
     holder that lives renews it long before its new end.
     """
-    now, end = schema.clock(connection), schema.clock(connection, seconds)
-    latest = schema.clock(connection, max(seconds, LEASE_SECONDS))
-    connection.execute(_SHORTEN, (latest, latest))
-    connection.execute("DELETE FROM leases WHERE expires_at < ?", (schema.clock(connection, _FORGOTTEN),))
-    connection.executemany("DELETE FROM leases WHERE holder = ?", [(one,) for one in gone])
-    connection.executemany(_ACQUIRE, [(key, holder, end, now) for key in sorted(wanted)])
-    others = connection.execute(HELD, (holder,))
-    return {key: _lease(key, rival, end) for key, rival, end in others if key in wanted}
+    now, end = transaction.clock(), transaction.clock(seconds)
+    _shorten(transaction, holder, transaction.clock(max(seconds, LEASE_SECONDS)))
+    transaction.execute("DELETE FROM leases WHERE expires_at < ?", (transaction.clock(_FORGOTTEN),))
+    transaction.many("DELETE FROM leases WHERE holder = ?", [(one,) for one in sorted(gone)])
+    transaction.many(_ACQUIRE, [(key, holder, end, now) for key in sorted(wanted)])
+    return [row for row in transaction.rows(HELD, (holder,)) if row[0] in wanted]
 
 
-def _lease(key: str, holder: str, end: str) -> Lease:
+def _shorten(transaction: Transaction, holder: str, latest: str) -> None:
+    """Cut the leases of others to ``latest``. A value that is no time stays: ``lease()`` refuses it."""
+    far = sorted(row for row in transaction.rows(HELD, (holder,)) if row[2] > latest and _is_time(row[2]))
+    transaction.many(_SHORTEN, [(latest, key, end) for key, _holder, end in far])
+
+
+def _is_time(text: str) -> bool:
+    try:
+        revision_rows.date_from_text(text)
+    except ValueError:
+        return False
+    return True
+
+
+def lease(store: str, key: str, holder: str, end: str) -> Lease:
+    """Read a row of HELD. Raises StoreError, naming the store, when it cannot be read."""
     try:
         return Lease(key, holder, revision_rows.date_from_text(end))
     except ValueError as exc:
-        raise sqlite3.DatabaseError(f"the lease of {key!r} cannot be read") from exc
+        raise StoreError(
+            f"store {store}: the lease of {key!r} cannot be read; it is damaged; keep a copy of it and restore a backup"
+        ) from exc
 
 
-def renew(connection: sqlite3.Connection, holder: str, seconds: float) -> int:
+def renew(transaction: Transaction, holder: str, seconds: float) -> int:
     """Extend all leases of the holder; return how many there are."""
-    end = schema.clock(connection, seconds)
-    return connection.execute("UPDATE leases SET expires_at = ? WHERE holder = ?", (end, holder)).rowcount
+    end = transaction.clock(seconds)
+    return transaction.execute("UPDATE leases SET expires_at = ? WHERE holder = ?", (end, holder))
 
 
-def release(connection: sqlite3.Connection, keys: t.Iterable[str], holder: str) -> None:
+def release(transaction: Transaction, keys: t.Iterable[str], holder: str) -> None:
     """Delete those of these leases that the holder has."""
-    connection.executemany("DELETE FROM leases WHERE key = ? AND holder = ?", [(key, holder) for key in keys])
+    transaction.many("DELETE FROM leases WHERE key = ? AND holder = ?", [(key, holder) for key in keys])

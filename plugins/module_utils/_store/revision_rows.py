@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import datetime as dt
 import functools
 import hashlib
 import json
-import sqlite3
 import typing as t
 
 from .._clock import parse_timestamp
 from .._errors import ConfigurationError, StoreError
 from .._models import CertificateSpec, Enrollment, Revision, State
+from .base import makes_room_first
+from .database import NotUniqueError, Transaction
 from .key_file import Key
 
 KEY = ("service", "name", "revision", "attempt")
@@ -45,7 +47,9 @@ COLUMNS = (
 )
 # The checksum is over all the others, as they are stored: SQLite does not see a bit that flips inside a value.
 STORED = (*COLUMNS, "checksum")
-CHANGEABLE = tuple(column for column in STORED if column not in KEY)
+# The nonce tells which put has written a row.
+WRITTEN = (*STORED, "nonce")
+CHANGEABLE = tuple(column for column in WRITTEN if column not in KEY)
 # How many names one query asks for; SQLite before 3.32 takes 999 parameters at most.
 CHUNK = 500
 
@@ -55,11 +59,48 @@ SELECT_SERVICE = f"{SELECT} WHERE service = ?"
 SELECT_NAME = f"{SELECT_SERVICE} AND name = ?"
 ONE_OF = f"name IN ({', '.join('?' * CHUNK)})"
 SELECT_NAMES = f"{SELECT_SERVICE} AND {ONE_OF}"
-_INSERT = f"INSERT INTO revisions ({', '.join(STORED)}) VALUES ({', '.join('?' * len(STORED))})"  # noqa: S608
+_INSERT = (
+    f"INSERT INTO revisions ({', '.join(WRITTEN)}) VALUES ({', '.join('?' * len(WRITTEN))}) ON CONFLICT DO NOTHING"  # noqa: S608
+)
 _UPDATE = (
     f"UPDATE revisions SET {', '.join(f'{column} = ?' for column in CHANGEABLE)}"  # noqa: S608
     f" WHERE {' AND '.join(f'{column} = ?' for column in KEY)} AND generation = ?"
 )
+_NONCE = f"SELECT nonce FROM revisions WHERE {' AND '.join(f'{column} = ?' for column in KEY)}"  # noqa: S608
+
+
+class ConflictError(Exception):
+    """Another run was first; ``asked`` is the revision that was not written."""
+
+    def __init__(self, asked: Revision) -> None:
+        super().__init__(asked.label)
+        self.asked = asked
+
+
+@dataclasses.dataclass(frozen=True)
+class Write:
+    """The write of one revision: ``asked`` as the store was asked to put it, ``stored`` as it is stored then."""
+
+    asked: Revision
+    stored: Revision
+    row: t.Mapping[str, t.Any]
+
+    @classmethod
+    def of(cls, asked: Revision, now: dt.datetime, key: Key, nonce: str) -> Write:
+        """Make the write of a revision; one without a date of creation begins now."""
+        begun = asked.created_at if asked.generation else None
+        stored = dataclasses.replace(
+            asked,
+            generation=asked.generation + 1,
+            created_at=begun or now,
+            updated_at=now,
+            stored_as=asked.state,
+        )
+        return cls(asked, stored, {**to_row(stored, key), "nonce": nonce})
+
+    def order(self) -> tuple[object, ...]:
+        """Return by what the writes of a transaction are sorted: "at most one" holds after each of them."""
+        return (makes_room_first(self.asked), *(self.row[column] for column in KEY))
 
 
 def chunks(names: t.Iterable[str]) -> t.Iterator[list[str]]:
@@ -105,6 +146,7 @@ def to_row(revision: Revision, key: Key) -> dict[str, t.Any]:
     row.update({column: date_to_text(row[column]) for column in DATES if row[column] is not None})
     row["state"] = str(revision.state)
     row["spec"] = json.dumps(revision.spec.to_stored())
+    row["adopted"], row["upload_started"] = int(revision.adopted), int(revision.upload_started)
     row["chain"] = json.dumps([base64.b64encode(certificate).decode() for certificate in revision.chain])
     if revision.request_code is not None:
         row["request_code"] = key.seal(revision.request_code, [row[column] for column in KEY])
@@ -124,7 +166,7 @@ def from_row(values: t.Sequence[t.Any], store: str, key: Key | None) -> Revision
         for column in DATES:
             if row[column] is not None:
                 row[column] = parse_timestamp(row[column])
-        row["state"] = State(row["state"])
+        row["state"] = row["stored_as"] = State(row["state"])
         row["spec"] = CertificateSpec.from_stored(row["name"], json.loads(row["spec"]))
         row["chain"] = _chain(row["chain"])
         row["adopted"] = bool(row["adopted"])
@@ -145,18 +187,25 @@ def _chain(text: str) -> tuple[bytes, ...]:
     return tuple(base64.b64decode(certificate, validate=True) for certificate in json.loads(text))
 
 
-def write(connection: sqlite3.Connection, row: t.Mapping[str, t.Any], before: int) -> bool:
-    """Insert a row, or update that of the generation ``before``; return False when another run was first."""
+def write(transaction: Transaction, wanted: Write) -> bool:
+    """Write a row over the generation that it was read with; return whether that was done now.
+
+    It was done before where an earlier try of this put was committed, though its answer was lost: the nonce tells.
+    Raises ConflictError when another run was first.
+    """
+    row, before = wanted.row, wanted.asked.generation
+    key = [row[column] for column in KEY]
     try:
         if before:
-            values = [row[column] for column in (*CHANGEABLE, *KEY)]
-            return connection.execute(_UPDATE, (*values, before)).rowcount > 0
-        connection.execute(_INSERT, [row[column] for column in STORED])
-    except sqlite3.IntegrityError as exc:
-        if not str(exc).startswith("UNIQUE"):
-            raise
-        return False
-    return True
+            values = (*(row[column] for column in CHANGEABLE), *key, before)
+            done = transaction.execute(_UPDATE, values)
+        else:
+            done = transaction.execute(_INSERT, [row[column] for column in WRITTEN])
+    except NotUniqueError as exc:
+        raise ConflictError(wanted.asked) from exc
+    if not done and transaction.rows(_NONCE, key) != [(row["nonce"],)]:
+        raise ConflictError(wanted.asked)
+    return done > 0
 
 
 def enrollments(rows: t.Iterable[t.Sequence[t.Any]], store: str, key: Key | None) -> list[Enrollment]:

@@ -15,8 +15,8 @@ from . import revision_rows
 # The partial indices answer both halves. The states are written as in the indices, or SQLite would not see that.
 _IN_USE = "state = 'finalized'"
 _PENDING = f"state IN ({', '.join(repr(str(state)) for state in State if state in PENDING)})"
-NAMES = " UNION ".join(f"SELECT name FROM revisions WHERE service = ?1 AND {part}" for part in (_IN_USE, _PENDING))  # noqa: S608
-NAMES = f"{NAMES} ORDER BY name"
+NAMES = " UNION ".join(f"SELECT name FROM revisions WHERE service = ? AND {part}" for part in (_IN_USE, _PENDING))  # noqa: S608
+NAMES = f"{NAMES} ORDER BY name"  # its parameters: the service, twice
 
 _IS_LATEST = """
     NOT EXISTS (
@@ -51,7 +51,8 @@ class Conditions:
         wanted = [f"{found} AND {names}", _IS_LATEST]
         parameters = [service, service, *values]
         if self.states is not None:
-            wanted.append(f"latest.state IN ({', '.join('?' * len(self.states))})")
+            one_of = f"latest.state IN ({', '.join('?' * len(self.states))})"
+            wanted.append(one_of if self.states else "FALSE")
             parameters += map(str, self.states)
         if self.due_before is not None:
             wanted.append(_ENDS_BY)

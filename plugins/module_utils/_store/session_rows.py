@@ -9,22 +9,27 @@ session could write over the next one.
 
 from __future__ import annotations
 
-import sqlite3
-
 from .._errors import StaleRevisionError
+from .database import Transaction
 
 SELECT = "SELECT generation, sealed FROM sessions WHERE key = ? AND sealed IS NOT NULL"
-# The generation of the row, and the one that a run must have read: it reads 0 where the session is forgotten.
-_STORED = "SELECT generation, CASE WHEN sealed IS NULL THEN 0 ELSE generation END FROM sessions WHERE key = ?"
-_WRITE = "INSERT OR REPLACE INTO sessions (key, generation, sealed) VALUES (?, ?, ?)"
+_STORED = "SELECT generation, sealed FROM sessions WHERE key = ? FOR UPDATE"
+_INSERT = "INSERT INTO sessions (key, generation, sealed) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_UPDATE = "UPDATE sessions SET generation = ?, sealed = ? WHERE key = ?"
 
 
-def put(connection: sqlite3.Connection, key: str, sealed: bytes | None, generation: int) -> int:
-    """Write a session by the rules of Store.put_session."""
-    stored, expected = connection.execute(_STORED, (key,)).fetchone() or (0, 0)
-    if generation != expected:
-        raise StaleRevisionError(
-            "the kept session was not changed: another run was first; nothing was written, run again"
-        )
-    connection.execute(_WRITE, (key, stored + 1, sealed))
-    return stored + 1 if sealed is not None else 0
+def put(transaction: Transaction, key: str, sealed: bytes | None, generation: int) -> int:
+    """Write a session by the rules of Store.put_session.
+
+    An earlier try of the same write may have been committed. No ciphertext is made twice, so it tells whose it is. Who
+    has forgotten a session makes no difference.
+    """
+    transaction.execute(_INSERT, (key, 0, None))
+    ((stored, kept),) = transaction.rows(_STORED, (key,))
+    # A run reads 0 where the session is forgotten.
+    if generation == (0 if kept is None else stored):
+        transaction.execute(_UPDATE, (stored + 1, sealed, key))
+        return stored + 1 if sealed is not None else 0
+    if kept == sealed and (sealed is not None or stored == generation + 1):
+        return stored if sealed is not None else 0
+    raise StaleRevisionError("the kept session was not changed: another run was first; nothing was written, run again")

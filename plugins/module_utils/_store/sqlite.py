@@ -6,22 +6,67 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime as dt
-import sqlite3
+import pathlib
 import typing as t
 
 from .. import _fault_points
 from .._clock import utc_now
-from .._errors import ConfigurationError
-from .._models import Enrollment, Revision, State
-from . import lease_rows, location, mounts, revision_rows, search, session_rows
-from .base import Lease, Store, makes_room_first, never, stale
+from . import location, mounts
 from .connections import Connections
+from .database import Database, Done, Row, Transaction, Values, without_locks
 from .explained import explained
+from .key_file import Key
+from .sql import SqlStore
 
 
-class SqliteStore(Store):
+class SqliteDatabase(Database):
+    """The file ``path``. Waits up to ``patience`` seconds for other writers."""
+
+    def __init__(self, path: pathlib.Path, *, read_only: bool, patience: float, mountinfo: str) -> None:
+        self.name = str(path)
+        self._path = path
+        self.connections = Connections(
+            path, read_only=read_only, patience=patience, mountinfo=mountinfo, before_commit=self._end
+        )
+
+    @property
+    def key(self) -> Key | None:
+        return self.connections.key
+
+    def sealing_key(self) -> Key:
+        return self.connections.sealing_key()
+
+    def now(self) -> dt.datetime:
+        return utc_now()  # the clock of the database is that of this machine
+
+    def select(self, statement: str, values: Values = ()) -> list[Row]:
+        with self.explained():
+            connection = self.connections.reader()
+            return [] if connection is None else connection.execute(without_locks(statement), values).fetchall()
+
+    def write(self, verb: str, work: t.Callable[[Transaction], Done]) -> Done:
+        writer = self.connections.writer()
+        with self.explained():
+            _fault_points.reach(f"store {verb} before")
+            with writer.write() as transaction:
+                result = work(transaction)
+                _fault_points.reach(f"store {verb} written")
+            _fault_points.reach(f"store {verb} committed")
+        return result
+
+    def explained(self) -> contextlib.AbstractContextManager[None]:
+        return explained(self._path)
+
+    def close(self) -> None:
+        self.connections.close()
+
+    def _end(self, transaction: Transaction, left: t.Sequence[t.Any]) -> None:
+        if self.before_commit is not None:
+            self.before_commit(transaction, left)
+
+
+class SqliteStore(SqlStore):
     """The store in the file ``path``. Waits up to ``patience`` seconds for other writers."""
 
     def __init__(
@@ -33,136 +78,6 @@ class SqliteStore(Store):
         mountinfo: str = mounts.MOUNTINFO,
     ) -> None:
         self._path = location.real_path(path)
-        self._connections = Connections(self._path, read_only=read_only, patience=patience, mountinfo=mountinfo)
-
-    def enrollments(self, service: str | None = None, names: t.Sequence[str] | None = None) -> list[Enrollment]:
-        if names is None:
-            if service is None:
-                return self._read(self._select(revision_rows.SELECT))
-            return self._read(self._select(revision_rows.SELECT_SERVICE, service))
-        if service is None:
-            raise ConfigurationError("names were given without the service that they belong to")
-        chunks = revision_rows.chunks(names)
-        rows = [row for chunk in chunks for row in self._select(revision_rows.SELECT_NAMES, service, *chunk)]
-        found = {enrollment.name: enrollment for enrollment in self._read(rows)}
-        return [found.get(name, Enrollment(service, name)) for name in names]
-
-    def names(self, service: str) -> list[str]:
-        return [name for (name,) in self._select(search.NAMES, service)]
-
-    def find(
-        self,
-        service: str,
-        *,
-        names: t.Sequence[str] | None = None,
-        states: t.Sequence[State] | None = None,
-        due_before: dt.datetime | None = None,
-        after: str | None = None,
-    ) -> t.Iterator[Enrollment]:
-        conditions = search.Conditions(states, due_before)
-        if names is None:
-            return self._all_that_meet(conditions, service, after)
-        return self._named_that_meet(conditions, service, names)
-
-    def _all_that_meet(self, conditions: search.Conditions, service: str, after: str | None) -> t.Iterator[Enrollment]:
-        while True:
-            names, values = ("latest.name > ?", [after]) if after is not None else ("1", [])
-            statement, parameters = conditions.statement(service, names, values)
-            page = self._read(self._select(statement, *parameters))
-            yield from page
-            if len(page) < revision_rows.CHUNK:
-                return
-            after = page[-1].name
-
-    def _named_that_meet(
-        self, conditions: search.Conditions, service: str, names: t.Sequence[str]
-    ) -> t.Iterator[Enrollment]:
-        for start in range(0, len(names), revision_rows.CHUNK):
-            end = start + revision_rows.CHUNK
-            page = names[start:end]
-            if not conditions:
-                yield from self.enrollments(service, page)
-                continue
-            (chunk,) = revision_rows.chunks(page)
-            statement, parameters = conditions.statement(service, revision_rows.ONE_OF, chunk)
-            found = {enrollment.name: enrollment for enrollment in self._read(self._select(statement, *parameters))}
-            yield from (found[name] for name in page if name in found)
-
-    def put(self, *revisions: Revision) -> tuple[Revision, ...]:
-        if not revisions:
-            return ()
-        key = self._connections.sealing_key()
-        now = utc_now()  # the clock of the store is that of this machine
-        stored = [_next_generation(revision, now) for revision in revisions]
-        with explained(self._path):
-            rows = [
-                (revision, revision_rows.to_row(revision, key)) for revision in sorted(stored, key=makes_room_first)
-            ]
-        with self._transaction(f"put {revisions[0].state}") as connection:
-            for revision, row in rows:
-                self._write(connection, revision, row)
-        return tuple(stored)
-
-    def acquire(
-        self, keys: t.Iterable[str], holder: str, seconds: float, is_gone: t.Callable[[str], bool] = never
-    ) -> dict[str, Lease]:
-        wanted = frozenset(keys)
-        rivals = lease_rows.rivals(self._select(lease_rows.HELD, holder), wanted)
-        gone = [rival for rival in rivals if is_gone(rival)]
-        with self._transaction("acquire") as connection:
-            return lease_rows.acquire(connection, wanted, holder, seconds, gone)
-
-    def renew(self, holder: str, seconds: float) -> int:
-        with self._transaction("renew") as connection:
-            return lease_rows.renew(connection, holder, seconds)
-
-    def release(self, keys: t.Iterable[str], holder: str) -> None:
-        with self._transaction("release") as connection:
-            lease_rows.release(connection, keys, holder)
-
-    def session(self, key: str) -> tuple[int, bytes] | None:
-        return next(iter(self._select(session_rows.SELECT, key)), None)
-
-    def put_session(self, key: str, sealed: bytes | None, generation: int) -> int:
-        with self._transaction("session") as connection:
-            return session_rows.put(connection, key, sealed, generation)
-
-    def close(self) -> None:
-        self._connections.close()
-
-    def _write(self, connection: sqlite3.Connection, revision: Revision, row: t.Mapping[str, t.Any]) -> None:
-        """Insert or update one row. ``revision`` has its new generation already."""
-        before = revision.generation - 1
-        if not revision_rows.write(connection, row, before):
-            asked = dataclasses.replace(revision, generation=before)
-            raise stale(asked, self._stored(connection, revision))
-
-    def _stored(self, connection: sqlite3.Connection, revision: Revision) -> Enrollment:
-        """Return the enrollment of a revision as it is in the transaction."""
-        found = connection.execute(revision_rows.SELECT_NAME, (revision.service, revision.name)).fetchall()
-        return next(iter(self._read(found)), Enrollment(revision.service, revision.name))
-
-    def _select(self, statement: str, *values: str) -> list[tuple[t.Any, ...]]:
-        with explained(self._path):
-            connection = self._connections.reader()
-            return [] if connection is None else connection.execute(statement, values).fetchall()
-
-    def _read(self, rows: t.Iterable[tuple[t.Any, ...]]) -> list[Enrollment]:
-        return revision_rows.enrollments(rows, str(self._path), self._connections.key)
-
-    @contextlib.contextmanager
-    def _transaction(self, verb: str) -> t.Iterator[sqlite3.Connection]:
-        """Store all writes inside, or none of them; ``verb`` is part of the names of its fault points."""
-        writer = self._connections.writer()
-        with explained(self._path):
-            _fault_points.reach(f"store {verb} before")
-            with writer.write() as connection:
-                yield connection
-                _fault_points.reach(f"store {verb} written")
-            _fault_points.reach(f"store {verb} committed")
-
-
-def _next_generation(revision: Revision, now: dt.datetime) -> Revision:
-    """Return the revision as it is stored next; one without a date of creation begins now."""
-    begun = revision.created_at if revision.generation else None
-    return dataclasses.replace(revision, generation=revision.generation + 1, created_at=begun or now, updated_at=now)
+        database = SqliteDatabase(self._path, read_only=read_only, patience=patience, mountinfo=mountinfo)
+        super().__init__(database)
+        self.connections = database.connections

@@ -135,6 +135,28 @@ def test_order_and_one_that_fails(store: SqliteStore, clock: Clock) -> None:
     assert sorted(step.acted) == ["a", "broken", "broken", "c", "e"]
 
 
+class TestWhereARunBegins:
+    NAMES = [f"n{number:03}" for number in range(100)]
+
+    def begun(self, store: SqliteStore, clock: Clock, holder: str, names: t.Sequence[str]) -> Requesting:
+        step = Requesting(store)
+        one = dataclasses.replace(options(clock, workers=1), holder=holder)
+        outcomes = run(step, items(*names), store, one)
+        assert [outcome.name for outcome in outcomes] == list(names), "the positions are those of the list"
+        return step
+
+    def test_each_begins_a_long_list_at_another_place(self, store: SqliteStore, clock: Clock) -> None:
+        first = self.begun(store, clock, "run one", self.NAMES)
+        assert sorted(first.acted) == self.NAMES
+        begin = self.NAMES.index(first.planned[0])
+        assert begin > 0
+        assert first.planned[:100] == self.NAMES[begin:] + self.NAMES[:begin]
+        assert self.begun(store, clock, "run two", self.NAMES).planned[0] != first.planned[0]
+
+    def test_a_short_list_is_begun_at_its_beginning(self, store: SqliteStore, clock: Clock) -> None:
+        assert self.begun(store, clock, "run one", self.NAMES[:8]).planned[0] == "n000"
+
+
 class TestAnErrorThatNobodyExpected:
     NOW = dt.datetime(2026, 6, 1, tzinfo=dt.timezone.utc)
 

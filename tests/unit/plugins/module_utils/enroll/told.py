@@ -15,16 +15,26 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store
 ANY = BatchOptions("svc", "a run")
 
 
+class Given(tuple[t.Any, ...]):
+    """Items that a test gives."""
+
+    __slots__ = ()
+
+    def begun_at(self, place: int) -> t.Iterator[t.Any]:
+        yield from self[place:]
+        yield from self[:place]
+
+
 def run(step: Step[t.Any, t.Any], items: t.Iterable[t.Any], store: Store, options: BatchOptions = ANY) -> list[Outcome]:
     """Do the step for each item."""
-    return _in_order(batch.run_batch(step, items, store, options))
+    return _in_order(batch.run_batch(step, Given(items), store, options))
 
 
 def predict(
     step: Step[t.Any, t.Any], items: t.Iterable[t.Any], store: Store, options: BatchOptions = ANY
 ) -> list[Outcome]:
     """Predict what ``run`` would do."""
-    return _in_order(batch.predict(step, items, store, options))
+    return _in_order(batch.predict(step, Given(items), store, options))
 
 
 def _in_order(told: t.Iterable[Told]) -> list[Outcome]:

@@ -114,6 +114,17 @@ def test_who_read_an_older_generation_writes_nothing(store: Store, make: MakeRev
     assert "the second R" not in str(caught.value)
 
 
+def test_a_revision_knows_as_what_it_is_stored(store: Store, make: MakeRevision) -> None:
+    assert make().stored_as is None
+    (first,) = store.put(make())
+    moved = first.moved(State.ABANDONED)
+    assert (first.stored_as, moved.stored_as) == (State.INTENDED, State.INTENDED)
+    (stored,) = store.put(moved)
+    found = store.enrollment("redtrust", "www")
+    assert [revision.stored_as for revision in (stored, *found.revisions)] == [State.ABANDONED] * 2
+    assert found.next_revision(stored.spec).stored_as is State.ABANDONED, "its row is used again"
+
+
 def test_a_row_that_is_not_there_cannot_be_changed(store: Store, make: MakeRevision) -> None:
     with pytest.raises(StaleRevisionError, match="no longer in the store"):
         store.put(make(generation=3))

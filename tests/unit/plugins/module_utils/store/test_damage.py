@@ -60,7 +60,7 @@ def samples(make: MakeRevision, tmp_path_factory: pytest.TempPathFactory) -> dic
             row = dataclasses.replace(row, request_code=f"R-{number}" if state in PENDING else None)
             store.put(dataclasses.replace(row, chain=(chance.randbytes(4000),) if number % 4 == 0 else ()))
             if number == 8:
-                store._connections.writer().connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                store.connections.writer().connection.raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             history.append(store.enrollments())
             ends.append((folder / LOG).stat().st_size)
         killed = {name: (folder / name).read_bytes() for name in (NAME, LOG, f"{NAME}.key")}

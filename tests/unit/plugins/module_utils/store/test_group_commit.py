@@ -20,8 +20,15 @@ import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import group_commit
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.database import (
+    NotUniqueError,
+    Transaction,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.group_commit import GroupCommit
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite_connection import (
+    SqliteConnection,
+)
 
 if t.TYPE_CHECKING:
     from .conftest import MakeRevision
@@ -65,11 +72,11 @@ def rows(path: Path) -> list[object]:
         return [row[0] for row in other.execute("SELECT y FROM x ORDER BY rowid")]
 
 
-def waiting(group_commit: GroupCommit) -> int:
+def waiting(group_commit: GroupCommit[SqliteConnection]) -> int:
     return len(group_commit._turns._waiting)
 
 
-def insert(writer: GroupCommit, value: object) -> None:
+def insert(writer: GroupCommit[SqliteConnection], value: object) -> None:
     with writer.write() as connection:
         connection.execute("INSERT INTO x VALUES (?)", (value,))
 
@@ -80,7 +87,7 @@ Writes = list["concurrent.futures.Future[None]"]
 class StartBehind(t.Protocol):
     """A starter of writes that wait for one another."""
 
-    def __call__(self, writer: GroupCommit, *writes: c.Callable[[], None]) -> Writes:
+    def __call__(self, writer: GroupCommit[SqliteConnection], *writes: c.Callable[[], None]) -> Writes:
         """Do the writes in this order, all after a first one that puts 0; return when all of them wait."""
 
 
@@ -88,13 +95,13 @@ class StartBehind(t.Protocol):
 def start_behind() -> c.Iterator[StartBehind]:
     with concurrent.futures.ThreadPoolExecutor(600) as pool:
 
-        def first(writer: GroupCommit, has_turn: threading.Event, may_go: threading.Event) -> None:
+        def first(writer: GroupCommit[SqliteConnection], has_turn: threading.Event, may_go: threading.Event) -> None:
             with writer.write() as connection:
                 connection.execute("INSERT INTO x VALUES (0)")
                 has_turn.set()
                 may_go.wait()
 
-        def start(writer: GroupCommit, *writes: c.Callable[[], None]) -> Writes:
+        def start(writer: GroupCommit[SqliteConnection], *writes: c.Callable[[], None]) -> Writes:
             has_turn, may_go = threading.Event(), threading.Event()
             begun = [pool.submit(first, writer, has_turn, may_go)]
             has_turn.wait()
@@ -108,11 +115,13 @@ def start_behind() -> c.Iterator[StartBehind]:
         yield start
 
 
-def made(connection: Traced, patience: float = 30.0, check: c.Callable[[], None] = lambda: None) -> GroupCommit:
-    return GroupCommit(connection, patience, check)
+def made(
+    connection: Traced, patience: float = 30.0, check: c.Callable[[], None] = lambda: None
+) -> GroupCommit[SqliteConnection]:
+    return GroupCommit(SqliteConnection(connection), patience, check)
 
 
-def inserts(writer: GroupCommit, values: c.Iterable[object]) -> list[c.Callable[[], None]]:
+def inserts(writer: GroupCommit[SqliteConnection], values: c.Iterable[object]) -> list[c.Callable[[], None]]:
     return [lambda value=value: insert(writer, value) for value in values]  # type: ignore[misc]
 
 
@@ -174,7 +183,7 @@ def test_one_that_fails_as_the_last_does_not_lose_the_others(
     writer = made(connection)
     one, again = inserts(writer, ["one", "one"])
     found = failures(start_behind(writer, one, again))
-    assert [type(error) for error in found] == [type(None), type(None), sqlite3.IntegrityError]
+    assert [type(error) for error in found] == [type(None), type(None), NotUniqueError]
     assert rows(path) == [0, "one"]
 
 
@@ -377,6 +386,53 @@ def test_one_that_is_interrupted_when_its_turn_begins_keeps_nobody_waiting(
     assert [type(error) for error in found] == [type(None), KeyboardInterrupt]
     insert(writer, "later")
     assert rows(path) == [0, "later"]
+
+
+def leaves(writer: GroupCommit[SqliteConnection], value: str, *, fails: bool = False) -> None:
+    with writer.write() as transaction:
+        transaction.execute("INSERT INTO x VALUES (?)", (value,))
+        transaction.at_end(value)
+        if fails:
+            raise ValueError("its own mistake")
+
+
+def test_what_the_writes_leave_is_written_once_at_the_end(
+    connection: Traced, path: Path, start_behind: StartBehind
+) -> None:
+    """Of a write that failed nothing is left; the next transaction begins with nothing."""
+    left: list[tuple[object, ...]] = []
+
+    def end(transaction: Transaction, items: c.Sequence[object]) -> None:
+        left.append(tuple(items))
+        transaction.execute("INSERT INTO x VALUES (?)", (f"end of {len(left)}",))
+
+    writer = GroupCommit(SqliteConnection(connection), 30.0, before_commit=end)
+    writes = start_behind(
+        writer,
+        lambda: leaves(writer, "a"),
+        lambda: leaves(writer, "b", fails=True),
+        lambda: leaves(writer, "c"),
+    )
+    assert [type(error) for error in failures(writes)] == [type(None), type(None), ValueError, type(None)]
+    insert(writer, "leaves nothing")
+    leaves(writer, "d")
+    assert left == [("a", "c"), ("d",)]
+    assert rows(path) == [0, "a", "c", "end of 1", "leaves nothing", "d", "end of 2"]
+
+
+@pytest.mark.parametrize("error", [StoreError("went back"), sqlite3.OperationalError("disk I/O error")])
+def test_what_cannot_be_written_at_the_end_fails_all(
+    connection: Traced, path: Path, start_behind: StartBehind, error: Exception
+) -> None:
+    def end(_transaction: Transaction, _items: c.Sequence[object]) -> None:
+        raise error
+
+    writer = GroupCommit(SqliteConnection(connection), 30.0, before_commit=end)
+    found = failures(start_behind(writer, lambda: leaves(writer, "a"), *inserts(writer, ["b"])))
+    assert [(type(one), str(one)) for one in found] == [(type(error), str(error))] * 3
+    assert rows(path) == []
+    insert(writer, "later")
+    assert rows(path) == ["later"]
 
 
 def test_hundreds_of_threads_write_to_a_store(tmp_path: Path, make: MakeRevision) -> None:

@@ -94,7 +94,7 @@ def test_no_file_holds_a_request_code(path: Path, make: MakeRevision) -> None:
 def test_what_is_sealed_once_is_never_sealed_to_the_same_again(path: Path, make: MakeRevision) -> None:
     sealed = set()
     with SqliteStore(str(path)) as store:
-        connection = store._connections.writer().connection
+        connection = store.connections.writer().connection.raw
         (row,) = store.put(make(request_code=CODE))
         for _number in range(3):
             sealed.add(connection.execute("SELECT request_code FROM revisions").fetchone()[0])
@@ -105,7 +105,7 @@ def test_what_is_sealed_once_is_never_sealed_to_the_same_again(path: Path, make:
 def test_a_request_code_that_was_dropped_is_in_no_page(path: Path, make: MakeRevision) -> None:
     with SqliteStore(str(path)) as store:
         rows = store.put(*(make(f"{number:02}", request_code=f"{CODE}{number}") for number in range(40)))
-        connection = store._connections.writer().connection
+        connection = store.connections.writer().connection.raw
         sealed = [row[0] for row in connection.execute("SELECT request_code FROM revisions")]
         store.put(*(row.moved(State.FINALIZED, request_code=None) for row in rows))
     with sqlite_of(path) as connection:

@@ -78,7 +78,7 @@ def renew(path: str, name: str) -> None:
 def die_in_put(path: str, name: str) -> None:
     """Die after all writes, before the commit."""
     with SqliteStore(path) as store:
-        connection = store._connections.writer().connection
+        connection = store.connections.writer().connection.raw
         connection.set_trace_callback(lambda statement: _die() if statement == "COMMIT" else None)
         store.put(_intent(name))
 

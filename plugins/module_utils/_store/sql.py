@@ -1,0 +1,132 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The store over any database of SQL: the one place of its statements, with the files of rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import os
+import typing as t
+
+from .._errors import ConfigurationError
+from .._models import Enrollment, Revision, State
+from . import lease_rows, revision_rows, search, session_rows
+from .base import Lease, Store, never, stale
+from .database import Database, Row, Transaction
+from .revision_rows import ConflictError, Write
+
+
+class SqlStore(Store):
+    """The store in ``database``, which it closes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def enrollments(self, service: str | None = None, names: t.Sequence[str] | None = None) -> list[Enrollment]:
+        if names is None:
+            if service is None:
+                return self._read(self._database.select(revision_rows.SELECT))
+            return self._read(self._database.select(revision_rows.SELECT_SERVICE, (service,)))
+        if service is None:
+            raise ConfigurationError("names were given without the service that they belong to")
+        chunks = revision_rows.chunks(names)
+        select = functools.partial(self._database.select, revision_rows.SELECT_NAMES)
+        found = {one.name: one for chunk in chunks for one in self._read(select((service, *chunk)))}
+        return [found.get(name, Enrollment(service, name)) for name in names]
+
+    def names(self, service: str) -> list[str]:
+        return [name for (name,) in self._database.select(search.NAMES, (service, service))]
+
+    def find(
+        self,
+        service: str,
+        *,
+        names: t.Sequence[str] | None = None,
+        states: t.Sequence[State] | None = None,
+        due_before: dt.datetime | None = None,
+        after: str | None = None,
+    ) -> t.Iterator[Enrollment]:
+        conditions = search.Conditions(states, due_before)
+        if names is None:
+            return self._all_that_meet(conditions, service, after)
+        return self._named_that_meet(conditions, service, names)
+
+    def _all_that_meet(self, conditions: search.Conditions, service: str, after: str | None) -> t.Iterator[Enrollment]:
+        while True:
+            names, values = ("latest.name > ?", [after]) if after is not None else ("TRUE", [])
+            page = self._read(self._database.select(*conditions.statement(service, names, values)))
+            yield from page
+            if len(page) < revision_rows.CHUNK:
+                return
+            after = page[-1].name
+
+    def _named_that_meet(
+        self, conditions: search.Conditions, service: str, names: t.Sequence[str]
+    ) -> t.Iterator[Enrollment]:
+        for start in range(0, len(names), revision_rows.CHUNK):
+            end = start + revision_rows.CHUNK
+            page = names[start:end]
+            if not conditions:
+                yield from self.enrollments(service, page)
+                continue
+            (chunk,) = revision_rows.chunks(page)
+            rows = self._database.select(*conditions.statement(service, revision_rows.ONE_OF, chunk))
+            found = {enrollment.name: enrollment for enrollment in self._read(rows)}
+            yield from (found[name] for name in page if name in found)
+
+    def put(self, *revisions: Revision) -> tuple[Revision, ...]:
+        if not revisions:
+            return ()
+        key = self._database.sealing_key()
+        now = self._database.now()
+        nonce = os.urandom(8).hex()
+        with self._database.explained():
+            writes = [Write.of(revision, now, key, nonce) for revision in revisions]
+        try:
+            self._database.write(f"put {revisions[0].state}", functools.partial(_put, sorted(writes, key=Write.order)))
+        except ConflictError as exc:
+            asked = exc.asked
+            raise stale(asked, self.enrollment(asked.service, asked.name)) from exc
+        return tuple(write.stored for write in writes)
+
+    def acquire(
+        self, keys: t.Iterable[str], holder: str, seconds: float, is_gone: t.Callable[[str], bool] = never
+    ) -> dict[str, Lease]:
+        wanted = frozenset(keys)
+        rivals = lease_rows.rivals(self._database.select(lease_rows.HELD, (holder,)), wanted)
+        gone = [rival for rival in rivals if is_gone(rival)]
+        others = self._database.write(
+            "acquire", lambda transaction: lease_rows.acquire(transaction, wanted, holder, seconds, gone)
+        )
+        return {key: lease_rows.lease(self._database.name, key, rival, end) for key, rival, end in others}
+
+    def renew(self, holder: str, seconds: float) -> int:
+        return self._database.write("renew", lambda transaction: lease_rows.renew(transaction, holder, seconds))
+
+    def release(self, keys: t.Iterable[str], holder: str) -> None:
+        given = sorted(set(keys))
+        self._database.write("release", lambda transaction: lease_rows.release(transaction, given, holder))
+
+    def session(self, key: str) -> tuple[int, bytes] | None:
+        for generation, sealed in self._database.select(session_rows.SELECT, (key,)):
+            return generation, sealed
+        return None
+
+    def put_session(self, key: str, sealed: bytes | None, generation: int) -> int:
+        return self._database.write(
+            "session", lambda transaction: session_rows.put(transaction, key, sealed, generation)
+        )
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _read(self, rows: t.Iterable[Row]) -> list[Enrollment]:
+        return revision_rows.enrollments(rows, self._database.name, self._database.key)
+
+
+def _put(writes: t.Sequence[Write], transaction: Transaction) -> None:
+    """Write all rows. An earlier try of the same writes may have committed them, all or none."""
+    for write in writes:
+        revision_rows.write(transaction, write)
