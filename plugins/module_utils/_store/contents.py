@@ -11,10 +11,10 @@ import typing as t
 
 from .._errors import StoreError
 from . import retirement, revision_rows
+from .database import Row, Values
 
-Row = tuple[t.Any, ...]
 # Transaction.rows, or Database.select
-Rows = t.Callable[[str, t.Sequence[object]], list[Row]]
+Rows = t.Callable[[str, Values], list[Row]]
 # Seals or unseals the request code of a row, which is named by its key.
 Change = t.Callable[[t.Any, Row], object]
 

@@ -126,7 +126,7 @@ def copy(source: Database, target: Database, is_gone: t.Callable[[str], bool]) -
     identity = os.urandom(8).hex()
 
     def retire(transaction: Transaction) -> Copied:
-        source.hold(transaction)
+        _lock(source, transaction)
         _refuse_leases(source, transaction.rows, transaction.clock(), is_gone)
         standing = Standing.of(transaction.rows, source.name)
         done = Handover(identity, source.name, transaction.clock())
@@ -155,7 +155,7 @@ class _Filling:
 
     def fill(self, transaction: Transaction) -> Copied:
         """Bring the target to what the plan says; it is not in use afterwards, unless there is nothing to do."""
-        self.target.hold(transaction)
+        _lock(self.target, transaction)
         _refuse_leases(self.target, transaction.rows, transaction.clock(), self.is_gone)
         standing = Standing.of(transaction.rows, self.target.name)
         action = plan(self.standing, standing, lambda: self._source() == self._target(transaction))
@@ -190,6 +190,11 @@ class _Filling:
                     found.add(table, row)
                 transaction.many(table.insert, [contents.sealed(table, row, key.seal) for row in rows])
         return found.contents()
+
+
+def _lock(database: Database, transaction: Transaction) -> None:
+    if database.lock is not None:
+        transaction.execute(database.lock)
 
 
 def _opener(database: Database) -> contents.Change:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 import os
@@ -12,9 +13,9 @@ import typing as t
 
 from .._errors import ConfigurationError
 from .._models import Enrollment, Revision, State
-from . import lease_rows, revision_rows, search, session_rows
+from . import lease_rows, retirement, revision_rows, search, session_rows
 from .base import Lease, Store, never, stale
-from .database import Database, Row, Transaction
+from .database import Database, Done, Row, Transaction
 from .revision_rows import ConflictError, Write
 
 
@@ -23,6 +24,11 @@ class SqlStore(Store):
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        database.before_commit = self._end
+        with contextlib.ExitStack() as undo:
+            undo.callback(database.close)
+            retirement.refuse(database.select, database.name)
+            undo.pop_all()
 
     def enrollments(self, service: str | None = None, names: t.Sequence[str] | None = None) -> list[Enrollment]:
         if names is None:
@@ -85,7 +91,7 @@ class SqlStore(Store):
         with self._database.explained():
             writes = [Write.of(revision, now, key, nonce) for revision in revisions]
         try:
-            self._database.write(f"put {revisions[0].state}", functools.partial(_put, sorted(writes, key=Write.order)))
+            self._write(f"put {revisions[0].state}", functools.partial(_put, sorted(writes, key=Write.order)))
         except ConflictError as exc:
             asked = exc.asked
             raise stale(asked, self.enrollment(asked.service, asked.name)) from exc
@@ -97,7 +103,7 @@ class SqlStore(Store):
         wanted = frozenset(keys)
         rivals = lease_rows.rivals(self._database.select(lease_rows.HELD, (holder,)), wanted)
         gone = [rival for rival in rivals if is_gone(rival)]
-        others = self._database.write(
+        others = self._write(
             "acquire", lambda transaction: lease_rows.acquire(transaction, wanted, holder, seconds, gone)
         )
         return {key: lease_rows.lease(self._database.name, key, rival, end) for key, rival, end in others}
@@ -115,12 +121,23 @@ class SqlStore(Store):
         return None
 
     def put_session(self, key: str, sealed: bytes | None, generation: int) -> int:
-        return self._database.write(
-            "session", lambda transaction: session_rows.put(transaction, key, sealed, generation)
-        )
+        return self._write("session", lambda transaction: session_rows.put(transaction, key, sealed, generation))
 
     def close(self) -> None:
         self._database.close()
+
+    def _write(self, verb: str, work: t.Callable[[Transaction], Done]) -> Done:
+        """Commit what ``work`` writes, unless the store was retired since it was opened."""
+
+        def checked(transaction: Transaction) -> Done:
+            transaction.at_end(None)
+            return work(transaction)
+
+        return self._database.write(verb, checked)
+
+    def _end(self, transaction: Transaction, _left: t.Sequence[object]) -> None:
+        """End a transaction. Once it has written something, no copy can begin before its COMMIT."""
+        retirement.refuse(transaction.rows, self._database.name)
 
     def _read(self, rows: t.Iterable[Row]) -> list[Enrollment]:
         return revision_rows.enrollments(rows, self._database.name, self._database.key)

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import itertools
+import operator
 import sqlite3
 import tracemalloc
 import typing as t
@@ -22,7 +24,12 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     StoreError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import State
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import contents, retirement, schema
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import (
+    contents,
+    location,
+    mounts,
+    retirement,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.base import never
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.copy import (
@@ -34,6 +41,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store
     predict,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.retirement import Handover
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteDatabase
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.fault_points import UnexpectedError
 
 if t.TYPE_CHECKING:
@@ -41,6 +49,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.database import Database
 
     from .conftest import MakeRevision
+
 
 NOW = dt.datetime(2026, 7, 1, 12, tzinfo=dt.timezone.utc)
 
@@ -53,9 +62,14 @@ class Place:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def database(self, *, read_only: bool = False) -> Database:
+    def database(
+        self, *, read_only: bool = False, patience: float = 30.0
+    ) -> contextlib.AbstractContextManager[Database]:
         """Open the database."""
-        return open_database(str(self.path), read_only=read_only)
+        path = location.real_path(str(self.path))
+        return contextlib.closing(
+            SqliteDatabase(path, read_only=read_only, patience=patience, mountinfo=mounts.MOUNTINFO)
+        )
 
     def store(self) -> Store:
         """Open the store as a run does."""
@@ -122,10 +136,10 @@ def test_every_table_of_a_store_is_copied_or_left_out_on_purpose(filled: Place) 
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     assert names == {*(table.name for table in contents.TABLES), *contents.NOT_COPIED}
     for table in contents.TABLES:
-        info = connection.execute(f"SELECT name, pk FROM pragma_table_info('{table.name}') ORDER BY cid").fetchall()
+        info = connection.execute("SELECT name, pk FROM pragma_table_info(?)", (table.name,)).fetchall()
         left_out = {"nonce"} if table is contents.REVISIONS else set()
         assert {name for name, _pk in info} == {*table.columns, *left_out}
-        assert tuple(name for name, pk in sorted(info, key=lambda row: row[1]) if pk) == table.key
+        assert tuple(name for name, pk in sorted(info, key=operator.itemgetter(1)) if pk) == table.key
     connection.close()
 
 
@@ -254,7 +268,7 @@ def test_no_run_writes_while_a_copy_is_made(
 
     def reached(name: str) -> None:
         if name == "store copied written":
-            with open_database(str(filled.path), patience=0.1) as database, pytest.raises(StoreError) as error:
+            with filled.database(patience=0.1) as database, pytest.raises(StoreError) as error:
                 database.write("notes", lambda transaction: retirement.note(transaction, "a note", "of another run"))
             refused.append(str(error.value))
 
@@ -264,9 +278,7 @@ def test_no_run_writes_while_a_copy_is_made(
 
 
 POINTS = [
-    f"store {verb} {where}"
-    for verb in ("retired", "copied", "in use")
-    for where in ("before", "written", "committed")
+    f"store {verb} {where}" for verb in ("retired", "copied", "in use") for where in ("before", "written", "committed")
 ]
 
 
