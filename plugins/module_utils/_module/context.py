@@ -17,7 +17,7 @@ from .._http.api import HttpsTransport, check_files
 from .._models import Outcome
 from .._service.api import Calls, Client, Retry
 from .._session.api import Session, SessionFile, SessionRow, SessionStorage
-from .._store.api import Store, open_store
+from .._store.api import Place, SqlitePlace, Store, open_store
 from .masked import MaskedModule
 from .options import Connection, Limits, StoreOptions
 from .paths import check_store_outlives_job, file_path
@@ -65,12 +65,20 @@ class Context:
     def store(self) -> Store:
         """The store, opened at first use; in check mode it is only read."""
         if self._store is None:
-            path = self._store_options.path
-            warning = check_store_outlives_job(path)
-            if warning:
-                self.module.warn(warning)
-            self._store = open_store(file_path("store_path", path), read_only=self.check_mode)
+            self._store = open_store(self._store_path(), read_only=self.check_mode)
         return self._store
+
+    @property
+    def place(self) -> Place:
+        """The place of the store, which may be missing, old or retired."""
+        return SqlitePlace(self._store_path())
+
+    def _store_path(self) -> str:
+        path = self._store_options.path
+        warning = check_store_outlives_job(path)
+        if warning:
+            self.module.warn(warning)
+        return file_path("store_path", path)
 
     @property
     def client(self) -> Client:

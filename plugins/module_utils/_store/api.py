@@ -6,11 +6,26 @@
 from __future__ import annotations
 
 from .base import LEASE_SECONDS, Lease, Store
+from .copy import Action, Copied
 from .heartbeat import heartbeat
 from .mounts import is_on_volume
+from .places import NEWEST, Facts, Place, SqlitePlace
 from .sqlite import SqliteStore
 
-__all__ = ["LEASE_SECONDS", "Lease", "Store", "heartbeat", "is_on_volume", "open_store"]
+__all__ = [
+    "LEASE_SECONDS",
+    "NEWEST",
+    "Action",
+    "Copied",
+    "Facts",
+    "Lease",
+    "Place",
+    "SqlitePlace",
+    "Store",
+    "heartbeat",
+    "is_on_volume",
+    "open_store",
+]
 
 
 def open_store(path: str, read_only: bool = False) -> Store:
