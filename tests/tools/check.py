@@ -46,7 +46,11 @@ OLDER_CORE = "2.18"
 # The most failed tests that the summary lists. People see the end of a long output first.
 MOST_NAMED = 20
 # The numbers of attempts in make soak.
-LONG_FORM = {"CERTIFICATE_ENROLL_KILLS": "500", "CERTIFICATE_ENROLL_HOSTILE_ANSWERS": "100000"}
+LONG_FORM = {
+    "CERTIFICATE_ENROLL_KILLS": "500",
+    "CERTIFICATE_ENROLL_HOSTILE_ANSWERS": "100000",
+    "CERTIFICATE_ENROLL_TAMPERINGS": "10000",
+}
 
 # The build downloads nothing, so references to Ansible's documentation stay plain text.
 SPHINX = """

@@ -138,7 +138,7 @@ class CertificateStep(Step[CertificateItem, Way]):
         (signing,) = self._store.put(
             requested.moved(State.SIGNING, signing_since=self._now(), failures=requested.failures)
         )
-        unsent = dataclasses.replace(requested, generation=signing.generation)
+        unsent = dataclasses.replace(requested, generation=signing.generation, stored_as=signing.stored_as)
         order = AtSigner(signing, t.cast("bytes", signing.csr), unsent)
         return self._sign(dataclasses.replace(plan, enrollment=enrollment), order, changed=True)
 

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from .._holder import Actor
 from .base import LEASE_SECONDS, Lease, Store
 from .copy import Action, Copied
+from .event import Chain, Event, verify
 from .heartbeat import heartbeat
 from .mounts import is_on_volume
 from .places import NEWEST, Facts, Place, SqlitePlace
@@ -16,7 +18,9 @@ __all__ = [
     "LEASE_SECONDS",
     "NEWEST",
     "Action",
+    "Chain",
     "Copied",
+    "Event",
     "Facts",
     "Lease",
     "Place",
@@ -25,13 +29,15 @@ __all__ = [
     "heartbeat",
     "is_on_volume",
     "open_store",
+    "verify",
 ]
 
 
-def open_store(path: str, read_only: bool = False) -> Store:
+def open_store(path: str, read_only: bool = False, actor: Actor | None = None) -> Store:
     """Open the store in the file ``path``; make the file and its directory when they are missing.
 
-    A store that is read only never makes either: one that is missing reads as empty, and writing to it is
-    an error. Raises StoreError when the file or its place cannot be trusted or used.
+    Events name the ``actor``, by default this process and its user. A store that is read only never makes a file or a
+    directory: one that is missing reads as empty, and writing to it is an error. Raises StoreError when the file or its
+    place cannot be trusted or used.
     """
-    return SqliteStore(path, read_only=read_only)
+    return SqliteStore(path, read_only=read_only, actor=actor)

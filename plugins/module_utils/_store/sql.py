@@ -12,18 +12,22 @@ import os
 import typing as t
 
 from .._errors import ConfigurationError
+from .._holder import Actor
 from .._models import Enrollment, Revision, State
-from . import lease_rows, retirement, revision_rows, search, session_rows
+from . import event_rows, lease_rows, retirement, revision_rows, search, session_rows
 from .base import Lease, Store, never, stale
 from .database import Database, Done, Row, Transaction
+from .event import Chain, Event
+from .event_log import EventLog, Left
 from .revision_rows import ConflictError, Write
 
 
 class SqlStore(Store):
-    """The store in ``database``, which it closes."""
+    """The store in ``database``, which it closes. Events name the ``actor``, by default this process and its user."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, actor: Actor | None = None) -> None:
         self._database = database
+        self._events = EventLog(database.name, actor or Actor.here())
         database.before_commit = self._end
         with contextlib.ExitStack() as undo:
             undo.callback(database.close)
@@ -82,7 +86,7 @@ class SqlStore(Store):
             found = {enrollment.name: enrollment for enrollment in self._read(rows)}
             yield from (found[name] for name in page if name in found)
 
-    def put(self, *revisions: Revision) -> tuple[Revision, ...]:
+    def put(self, *revisions: Revision, why: str = "") -> tuple[Revision, ...]:
         if not revisions:
             return ()
         key = self._database.sealing_key()
@@ -90,11 +94,14 @@ class SqlStore(Store):
         nonce = os.urandom(8).hex()
         with self._database.explained():
             writes = [Write.of(revision, now, key, nonce) for revision in revisions]
+        in_order = sorted(writes, key=Write.order)
+        left = self._events.of(in_order, why)
         try:
-            self._write(f"put {revisions[0].state}", functools.partial(_put, sorted(writes, key=Write.order)))
+            self._write(f"put {revisions[0].state}", functools.partial(_put, in_order, left))
         except ConflictError as exc:
             asked = exc.asked
             raise stale(asked, self.enrollment(asked.service, asked.name)) from exc
+        self._events.note(left)
         return tuple(write.stored for write in writes)
 
     def acquire(
@@ -123,6 +130,24 @@ class SqlStore(Store):
     def put_session(self, key: str, sealed: bytes | None, generation: int) -> int:
         return self._write("session", lambda transaction: session_rows.put(transaction, key, sealed, generation))
 
+    def events(self, service: str, name: str | None = None, after: int = 0) -> t.Iterator[Event]:
+        while True:
+            statement, values = event_rows.page(service, name, after)
+            page = [Event(*row) for row in self._database.select(statement, values)]
+            yield from page
+            if len(page) < event_rows.PAGE:
+                return
+            after = page[-1].number
+
+    def chain(self, service: str) -> Chain:
+        found = event_rows.chain_of(service, self._database.select(event_rows.HEAD, (service,)))
+        self._events.heads.note(found)
+        return found
+
+    def prune_events(self, service: str, before: dt.datetime) -> int:
+        limit = revision_rows.date_to_text(before)
+        return self._write("prune", lambda transaction: self._events.prune(transaction, service, limit))
+
     def close(self) -> None:
         self._database.close()
 
@@ -135,15 +160,17 @@ class SqlStore(Store):
 
         return self._database.write(verb, checked)
 
-    def _end(self, transaction: Transaction, _left: t.Sequence[object]) -> None:
+    def _end(self, transaction: Transaction, left: t.Sequence[Left | None]) -> None:
         """End a transaction. Once it has written something, no copy can begin before its COMMIT."""
         retirement.refuse(transaction.rows, self._database.name)
+        self._events.append_all(transaction, [one for one in left if one is not None])
 
     def _read(self, rows: t.Iterable[Row]) -> list[Enrollment]:
         return revision_rows.enrollments(rows, self._database.name, self._database.key)
 
 
-def _put(writes: t.Sequence[Write], transaction: Transaction) -> None:
-    """Write all rows. An earlier try of the same writes may have committed them, all or none."""
-    for write in writes:
-        revision_rows.write(transaction, write)
+def _put(writes: t.Sequence[Write], left: Left, transaction: Transaction) -> None:
+    """Write all rows and their events. An earlier try of the same writes may have committed them, all or none."""
+    done = [revision_rows.write(transaction, write) for write in writes]
+    if any(done):
+        transaction.at_end(left)
