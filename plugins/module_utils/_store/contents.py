@@ -10,7 +10,7 @@ import hashlib
 import typing as t
 
 from .._errors import StoreError
-from . import retirement, revision_rows
+from . import event, revision_rows
 from .database import Row, Values
 
 # Transaction.rows, or Database.select
@@ -20,44 +20,23 @@ Change = t.Callable[[t.Any, Row], object]
 
 # How many rows are in memory at a time.
 PAGE = 500
-# Notes that say something about the very store in which they are.
-OWN_NOTES = (retirement.RETIRED, retirement.ORIGIN, retirement.PROBE)
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table of the store, with its primary key. ``left_out`` are keys of rows that no copy has."""
+    """A table of the store, with its primary key. ``condition`` leaves out rows that no copy has."""
+
+    # Only constants of this file are put together here, never a value.
 
     name: str
     key: tuple[str, ...]
     columns: tuple[str, ...]
-    left_out: tuple[str, ...] = ()
-
-    def pages(self, rows: Rows) -> t.Iterator[list[Row]]:
-        """Yield all rows in the order of the key, some at a time."""
-        values: tuple[object, ...] = ()
-        while True:
-            page = rows(self._select(bool(values)), (*self.left_out, *values))
-            if page:
-                yield page
-            if len(page) < PAGE:
-                return
-            last = dict(zip(self.columns, page[-1]))
-            values = tuple(last[column] for column in self.key)
-
-    def _select(self, goes_on: bool) -> str:
-        conditions = [f"{self.key[0]} <> ?"] * len(self.left_out)
-        if goes_on:
-            conditions.append(f"({', '.join(self.key)}) > ({', '.join('?' * len(self.key))})")
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        # only the constants of this file are put together here, never a value
-        return f"SELECT {', '.join(self.columns)} FROM {self.name}{where} ORDER BY {', '.join(self.key)} LIMIT {PAGE}"  # noqa: S608
+    condition: str = "TRUE"
 
     @property
     def count(self) -> str:
-        """The statement that counts the rows; its parameters are ``left_out``."""
-        conditions = " AND ".join([f"{self.key[0]} <> ?"] * len(self.left_out))
-        return f"SELECT COUNT(*) FROM {self.name}{' WHERE ' if conditions else ''}{conditions}"  # noqa: S608
+        """The statement that counts the rows."""
+        return f"SELECT COUNT(*) FROM {self.name} WHERE {self.condition}"  # noqa: S608
 
     @property
     def insert(self) -> str:
@@ -66,9 +45,20 @@ class Table:
 
     @property
     def delete(self) -> str:
-        """The statement that deletes the rows; its parameters are ``left_out``."""
-        conditions = " AND ".join([f"{self.key[0]} <> ?"] * len(self.left_out))
-        return f"DELETE FROM {self.name}{' WHERE ' if conditions else ''}{conditions}"  # noqa: S608
+        """The statement that deletes the rows."""
+        return f"DELETE FROM {self.name} WHERE {self.condition}"  # noqa: S608
+
+    def pages(self, rows: Rows) -> t.Iterator[list[Row]]:
+        """Yield all rows in the order of the key, some at a time."""
+        key = ", ".join(self.key)
+        first = f"SELECT {', '.join(self.columns)} FROM {self.name} WHERE {self.condition}"  # noqa: S608
+        later = f"{first} AND ({key}) > ({', '.join('?' * len(self.key))})"
+        end = f" ORDER BY {key} LIMIT {PAGE}"
+        page = rows(first + end, ())
+        while page:
+            yield page
+            last = dict(zip(self.columns, page[-1]))
+            page = rows(later + end, [last[column] for column in self.key]) if len(page) == PAGE else []
 
 
 # The nonce of a row is of use only to the put that wrote it.
@@ -76,35 +66,15 @@ REVISIONS = Table("revisions", revision_rows.KEY, revision_rows.STORED)
 TABLES = (
     REVISIONS,
     Table("sessions", ("key",), ("key", "generation", "sealed")),
-    Table(
-        "events",
-        ("service", "number"),
-        (
-            "service",
-            "number",
-            "at",
-            "name",
-            "revision",
-            "attempt",
-            "was",
-            "state",
-            "host",
-            "pid",
-            "job",
-            "actor",
-            "why",
-            "csr_sha256",
-            "certificate_sha256",
-            "hash",
-        ),
-    ),
+    Table("events", ("service", "number"), (*event.VALUES, "hash")),
     Table("chains", ("service",), ("service", "number", "hash", "pruned_number", "pruned_hash", "pruned_at")),
     Table(
         "replacements",
         ("service", "id"),
         ("service", "id", "selection", "begun_at", "deadline", "total", "actor", "ended_at"),
     ),
-    Table("notes", ("key",), ("key", "value"), left_out=OWN_NOTES),
+    # notes with such a key say something about the very store in which they are
+    Table("notes", ("key",), ("key", "value"), "substr(key, 1, 6) <> 'store_'"),
 )
 # Both are over before a copy can begin, or soon after it.
 NOT_COPIED = ("leases", "limits")
@@ -146,8 +116,8 @@ class Sum:
 
 def counts(rows: Rows) -> dict[str, int]:
     """Return how many enrollments there are, and how many rows in each table. A store that is missing has none."""
-    asked = [("enrollments", _ENROLLMENTS, ()), *((table.name, table.count, table.left_out) for table in TABLES)]
-    return {name: sum(row[0] for row in rows(statement, values)) for name, statement, values in asked}
+    asked = {"enrollments": _ENROLLMENTS, **{table.name: table.count for table in TABLES}}
+    return {name: sum(row[0] for row in rows(statement, ())) for name, statement in asked.items()}
 
 
 def hidden(_code: t.Any, _row: Row) -> object:

@@ -183,7 +183,7 @@ class _Filling:
         found = contents.Sum()
         key, unseal = self.target.sealing_key(), _opener(self.source)
         for table in contents.TABLES:
-            transaction.execute(table.delete, table.left_out)
+            transaction.execute(table.delete)
             for page in table.pages(self.rows):
                 rows = [contents.opened(table, row, self.source.name, unseal) for row in page]
                 for row in rows:

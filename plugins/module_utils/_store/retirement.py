@@ -19,10 +19,10 @@ if t.TYPE_CHECKING:
     from .contents import Rows
     from .database import Transaction
 
-RETIRED = "store.retired"
-ORIGIN = "store.origin"
+RETIRED = "store_retired"
+ORIGIN = "store_origin"
 # Tells whether two connections lead to the same store.
-PROBE = "store.probe"
+PROBE = "store_probe"
 
 SELECT = "SELECT value FROM notes WHERE key = ?"
 _DELETE = "DELETE FROM notes WHERE key = ?"

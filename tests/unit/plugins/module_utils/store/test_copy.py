@@ -440,5 +440,5 @@ def test_the_notes_of_both_say_what_is_to_be_done(
 def test_a_note_that_cannot_be_read_is_no_permission(filled: Place, text: str) -> None:
     with filled.database() as database:
         database.write("notes", lambda transaction: retirement.note(transaction, retirement.RETIRED, text))
-    with pytest.raises(StoreError, match=f"{filled.path}: its note store.retired cannot be read"):
+    with pytest.raises(StoreError, match=f"{filled.path}: its note store_retired cannot be read"):
         filled.store()
