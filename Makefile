@@ -24,7 +24,7 @@ help:
 	@echo "make package      part of make test: build the artifact, and check it with Galaxy's importer"
 	@echo "make integration  part of make test: playbooks against the sandbox"
 	@echo "make matrix       unit, sanity and integration with each ansible-core and Python (CORES=2.16: only this one)"
-	@echo "make soak         long form of robustness: 500 kills (CERTIFICATE_ENROLL_KILLS=500), 100,000 hostile answers"
+	@echo "make soak         long form of robustness: 500 kills (CERTIFICATE_ENROLL_KILLS=500), 500 of slices, 100,000 hostile answers"
 	@echo "make mutation     change the code, and list the changes that no test notices (FILES='PATH ...': only these)"
 	@echo "make benchmark    compare the speed with an empty playbook and with a bare program (SIZE=small: in minutes)"
 	@echo "make clean        remove all files that these commands made"
@@ -73,7 +73,7 @@ soak: .venv/ready
 mutation: .venv/mutation
 	@.venv/bin/python tests/tools/mutation.py $(FILES)
 
-benchmark: .venv/demo
+benchmark: .venv/ready
 	@.venv/bin/python tests/benchmark/benchmark.py $(if $(SIZE),--size $(SIZE)) $(if $(TIMES),--times $(TIMES)) $(MEASURES)
 
 clean:

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 
 if t.TYPE_CHECKING:
-    from ansible_collections.redtrust.certificate_enroll.tests.postgres import Server
+    from ansible_collections.redtrust.certificate_enroll.tests.postgres import Databases, Server
     from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance
 
     Servers = t.Mapping[str, Appliance]
@@ -60,12 +60,20 @@ def postgres() -> t.Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def _database(postgres: Server) -> str:
-    return postgres.database()
+def _databases(postgres: Server) -> Databases:
+    from ansible_collections.redtrust.certificate_enroll.tests.postgres import Databases
+
+    return Databases(postgres)
 
 
 @pytest.fixture
-def dsn(postgres: Server, _database: str) -> t.Iterator[str]:
+def databases(_databases: Databases) -> t.Iterator[Databases]:
+    """Hand out empty databases on PostgreSQL."""
+    yield _databases
+    _databases.give_back()
+
+
+@pytest.fixture
+def dsn(databases: Databases) -> str:
     """Return the connection string of an empty database on PostgreSQL."""
-    yield _database
-    postgres.empty(_database)
+    return databases.take()

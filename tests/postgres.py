@@ -33,8 +33,8 @@ SUPERUSER = "postgres"
 PASSWORD = "a password, for tests"
 _PATIENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.01
-# Ends the server also when the tests are killed: the end of its input is then the end of their process.
-_GUARD = '"$@" & server=$!; cat > /dev/null; kill -QUIT $server 2> /dev/null; wait $server'
+# SIGQUIT ends PostgreSQL at once, and SIGTERM ends PgBouncer.
+_GUARD = '"$@" & server=$!; cat > /dev/null; { kill -QUIT $server; kill -TERM $server; } 2> /dev/null; wait $server'
 _SETTINGS = {
     "dynamic_shared_memory_type": "mmap",
     "fsync": "on",
@@ -110,16 +110,7 @@ class Server:
         settings["listen_addresses"] = "127.0.0.1" if self._tcp else ""
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         command = [str(self._bin / "postgres"), "-D", str(self.data), *options]
-        with self.log.open("ab") as log:
-            # a session of its own: Ctrl-C reaches the tests alone, and they end this process
-            self._guard = subprocess.Popen(
-                ["/bin/sh", "-c", _GUARD, "sh", *command],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                **self._as_user(),
-            )
+        self._guard = guarded(command, self.log, **self._as_user())
         self._until_ready(self._guard)
         return self
 
@@ -204,19 +195,22 @@ class Server:
         self.run("pg_basebackup", "-d", self.dsn(), "-D", str(target), "--checkpoint=fast", "--wal-method=stream")
         return target
 
-    def go_back(self, copy: Path, *, promote: bool = False) -> None:
+    def go_back(self, copy: Path, *, promote: bool = False) -> float:
         """Put a copy back, which is used up by it: what was committed since then is lost, as by a failover.
 
         With ``promote`` the server was a standby and begins a new timeline. Without, nothing tells the difference.
+        Return the time at which it began to start again, in seconds since the epoch.
         """
         self.crash()
         self.data.rename(self.directory / f"lost-{next(self._numbers)}")
         copy.rename(self.data)
         if promote:
             (self.data / "standby.signal").touch()
+        started_at = time.time()
         self.start()
         if promote:
             self.run("pg_ctl", "promote", "-w", "-D", str(self.data))
+        return started_at
 
     # -- processes ------------------------------------------------------------------------------------------------
 
@@ -279,6 +273,43 @@ class Server:
 
     def _said(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")[-4000:] if self.log.exists() else ""
+
+
+def guarded(command: c.Sequence[str], log: Path, **others: t.Any) -> subprocess.Popen[bytes]:
+    """Start a server that ends when the input of the returned process is closed.
+
+    So it ends with the tests, also when they are killed.
+    """
+    with log.open("ab") as output:
+        # a session of its own: Ctrl-C reaches the tests alone, and they end this process
+        return subprocess.Popen(
+            ["/bin/sh", "-c", _GUARD, "sh", *command],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            **others,
+        )
+
+
+class Databases:
+    """Empty databases of a server, used again."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._free: list[str] = []
+        self._taken: list[str] = []
+
+    def take(self) -> str:
+        """Return the connection string of an empty database."""
+        self._taken.append(self._free.pop() if self._free else self._server.database())
+        return self._taken[-1]
+
+    def give_back(self) -> None:
+        """Empty all that were taken."""
+        while self._taken:
+            self._server.empty(self._taken[-1])
+            self._free.append(self._taken.pop())
 
 
 def other_user() -> pwd.struct_passwd | None:

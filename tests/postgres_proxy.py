@@ -231,9 +231,9 @@ class _Link:
 
 
 def _is_commit(message: bytes) -> bool:
-    """Return whether a query, or the text of a statement after its name, commits."""
+    """Return whether a query, of one or more statements, or the text of a statement after its name commits."""
     text = message[5:] if message[:1] == b"Q" else message[5:].partition(b"\0")[2]
-    return bool(re.match(rb"\s*(COMMIT|END)\b", text, re.IGNORECASE))
+    return bool(re.search(rb"(^|;)\s*(COMMIT|END)\b", text, re.IGNORECASE))
 
 
 def _read(one: socket.socket) -> bytes:

@@ -43,6 +43,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.lists
   - redtrust.certificate_enroll.lists.defaults
   - redtrust.certificate_enroll.renewal
+  - redtrust.certificate_enroll.events
   - redtrust.certificate_enroll.signers
   - redtrust.certificate_enroll.upload
   - ansible.builtin.files
@@ -268,6 +269,16 @@ summary:
   returned: always
   type: dict
   sample: {issue: 1, none: 41}
+checkpoint:
+  description:
+    - The end of the chain of events of O(service) after this run, as the service, the number of the last event and its
+      hash.
+      Keep it in another place than the store, and give it to M(redtrust.certificate_enroll.redtrust_enrollment_info)
+      later, which finds whether events were removed or changed since.
+  returned: always, V(none) if there is no event yet
+  type: str
+  sample: redtrust.example.com:41212:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+  version_added: 0.5.0
 changed_names:
   description:
     - The names of the certificates that were uploaded or written to a file, in the order in which this happened.
@@ -300,6 +311,7 @@ from ..module_utils._enroll.api import CertificateStep, FinalizeStep, RenewStep,
 from ..module_utils._errors import RedtrustError
 from ..module_utils._module.api import (
     CERTIFICATE,
+    EVENTS,
     SIGNER,
     SIGNER_REQUIRED_IF,
     UPLOAD,
@@ -397,7 +409,12 @@ def main() -> None:
         "end_session": {"type": "str", "choices": ["always", "failure", "never"], "default": "never"},
         "progress_path": {"type": "path"},
     }
-    run({**listed_spec(), **SIGNER, **UPLOAD, **own}, work, required_if=SIGNER_REQUIRED_IF, add_file_common_args=True)
+    run(
+        {**listed_spec(), **EVENTS, **SIGNER, **UPLOAD, **own},
+        work,
+        required_if=SIGNER_REQUIRED_IF,
+        add_file_common_args=True,
+    )
 
 
 if __name__ == "__main__":

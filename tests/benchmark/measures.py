@@ -11,6 +11,7 @@ import json
 import shutil
 from pathlib import Path
 
+from ansible_collections.redtrust.certificate_enroll.tests.benchmark import shared
 from ansible_collections.redtrust.certificate_enroll.tests.benchmark import world as surroundings
 from ansible_collections.redtrust.certificate_enroll.tests.benchmark.figures import (
     Figure,
@@ -30,20 +31,36 @@ NO_COMPILER = "there is no C compiler for slow_fsync.c"
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """The numbers of certificates, and how often each side of a ratio runs."""
+    """The numbers of certificates, and how often each side of a ratio runs.
+
+    While ``replace`` are replaced, a slice is killed every ``kill_seconds``.
+    """
 
     issue: int
     issue_large: int
     due: int
     due_large: int
     loop: int
+    replace: int
+    kill_seconds: float
     times: int
 
 
 SIZES = {
-    "full": Size(issue=1000, issue_large=10_000, due=10_000, due_large=100_000, loop=20, times=3),
-    "small": Size(issue=100, issue_large=1000, due=1000, due_large=10_000, loop=5, times=1),
-    "tiny": Size(issue=3, issue_large=6, due=3, due_large=6, loop=1, times=1),
+    "full": Size(
+        issue=1000,
+        issue_large=10_000,
+        due=10_000,
+        due_large=100_000,
+        loop=20,
+        replace=10_000,
+        kill_seconds=60.0,
+        times=3,
+    ),
+    "small": Size(
+        issue=100, issue_large=1000, due=1000, due_large=10_000, loop=5, replace=1000, kill_seconds=10.0, times=1
+    ),
+    "tiny": Size(issue=3, issue_large=6, due=3, due_large=6, loop=1, replace=6, kill_seconds=60.0, times=1),
 }
 
 
@@ -198,6 +215,21 @@ def formats(world: World, size: Size) -> list[Figure]:
     return [compared(f"{words} {name}", other, lines, None, "JSON Lines") for name, other in runs]
 
 
+def slices(world: World, size: Size) -> list[Figure]:
+    """Issue certificates with one slice and with four, on one database."""
+    return shared.slices(world, size.issue, size.times, LATENCY_SECONDS)
+
+
+def stores(world: World, size: Size) -> list[Figure]:
+    """Issue certificates with latency, with the store in a file and on PostgreSQL."""
+    return shared.stores(world, size.issue, size.times, LATENCY_SECONDS)
+
+
+def replace(world: World, size: Size) -> list[Figure]:
+    """Replace each certificate of a fleet with four slices, of which some are killed."""
+    return shared.replace(world, size.replace, LATENCY_SECONDS, size.kill_seconds)
+
+
 MEASURES: dict[str, c.Callable[[World, Size], list[Figure]]] = {
     "requests": requests,
     "latency": latency,
@@ -211,6 +243,9 @@ MEASURES: dict[str, c.Callable[[World, Size], list[Figure]]] = {
     "writes": writes,
     "loop": loop,
     "formats": formats,
+    "slices": slices,
+    "stores": stores,
+    "replace": replace,
 }
 
 

@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from ansible_collections.redtrust.certificate_enroll.tests.benchmark import fleet
 from ansible_collections.redtrust.certificate_enroll.tests.benchmark.figures import Run
 from ansible_collections.redtrust.certificate_enroll.tests.benchmark.runs import BenchmarkError, run
+from ansible_collections.redtrust.certificate_enroll.tests.postgres import Server
 
 HERE = Path(__file__).resolve().parent
 PLAYS = HERE / "plays"
@@ -47,6 +48,21 @@ _SERVICE = ("host", "port", "auth_port", "api_version", "ca_path", "partner", "p
 _USER = ("username", "password", "domain")
 
 
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """What a server has made: keys, the names they are for, certificates, and the seconds from first to last."""
+
+    keys: int
+    names: int
+    certificates: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Certificates a second."""
+        return self.certificates / self.seconds
+
+
 class Sandbox:
     """A running server, with settings of its own."""
 
@@ -54,8 +70,7 @@ class Sandbox:
         self.directory = directory
         self._environment = {**environment, "PYTHONPATH": str(workshop.SANDBOX_FILES)}
         (directory / "given.json").write_text(json.dumps({"settings": settings}), encoding="utf-8")
-        own = ["--parent-pid", str(os.getpid()), "--config", str(directory / "given.json")]
-        self._command("serve", "--daemon", "--api-version", "4.42", "--key-pool", "0", *own)
+        self._serve()
         self.ready = directory / "ready.json"
         self.facts: dict[str, t.Any] = json.loads(self.ready.read_text(encoding="utf-8"))
 
@@ -69,6 +84,24 @@ class Sandbox:
             steps = dict(ledger.execute("SELECT step, COUNT(*) FROM requests GROUP BY step").fetchall())
             ((connections,),) = ledger.execute("SELECT COUNT(*) FROM connections").fetchall()
         return {**steps, "connections": connections}
+
+    def made(self, since: float = 0.0) -> Made:
+        """Return what the server has made since a time, in seconds since the epoch."""
+        with contextlib.closing(sqlite3.connect(self.directory / "ledger.sqlite3", timeout=30)) as ledger:
+            keys = ledger.execute("SELECT dn, COUNT(*) FROM keys WHERE at > ? GROUP BY dn", (since,)).fetchall()
+            window = "SELECT COUNT(*), MIN(at), MAX(finalized_at) FROM keys WHERE at > ? AND finalized_at IS NOT NULL"
+            ((certificates, begin, end),) = ledger.execute(window, (since,)).fetchall()
+        return Made(sum(count for _dn, count in keys), len(keys), certificates, (end or 0.0) - (begin or 0.0))
+
+    def restart(self) -> None:
+        """Stop the server and start it again, at the same ports and with the same ledger."""
+        self.stop()
+        ports = ["--port", str(self.facts["port"]), "--auth-port", str(self.facts["auth_port"])]
+        self._serve(*ports)
+
+    def _serve(self, *ports: str) -> None:
+        own = ["--parent-pid", str(os.getpid()), "--config", str(self.directory / "given.json")]
+        self._command("serve", "--daemon", "--api-version", "4.42", "--key-pool", "0", *own, *ports)
 
     def _command(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "redtrust_sandbox", *arguments, "--directory", str(self.directory)]
@@ -125,6 +158,12 @@ class World:
         finally:
             server.stop()
 
+    @contextlib.contextmanager
+    def postgres(self) -> c.Iterator[Server]:
+        """Run a PostgreSQL server."""
+        with Server() as server:
+            yield server.start()
+
     def list_of(self, count: int) -> Path:
         """Make a list of certificates."""
         return self._fleet(count)
@@ -157,21 +196,38 @@ class World:
         name: str,
         server: Sandbox | None = None,
         entries: Path | None = None,
-        store: Path | None = None,
+        store: Path | str | None = None,
         *,
         workers: int | None = None,
         environment: c.Mapping[str, str] | None = None,
         may_fail: bool = False,
         results: str = "",
     ) -> Run:
-        """Run a playbook of the folder ``plays``. Without ``store`` the store is a new one."""
+        """Run a playbook of the folder ``plays``."""
+        command, log = self.command(name, server, entries, store, workers=workers, results=results)
+        return run(command, {**self.environment(), **(environment or {})}, log, may_fail=may_fail)
+
+    def command(
+        self,
+        name: str,
+        server: Sandbox | None = None,
+        entries: Path | None = None,
+        store: Path | str | None = None,
+        *,
+        workers: int | None = None,
+        results: str = "",
+    ) -> tuple[list[str], Path]:
+        """Return the command of a playbook of the folder ``plays``, and the path of its log.
+
+        ``store`` is a file, or the connection string of a database. Without it the store is a new file.
+        """
         facts = server.facts if server else {}
         connection = {option: facts[option] for option in (*_SERVICE, *_USER) if option in facts}
         variables: dict[str, t.Any] = {
             "benchmark_connection": {
                 **(connection or {"host": "localhost", "api_version": "4.42"}),
                 "service": fleet.SERVICE,
-                "store_path": str(store or self.new("store") / "store.sqlite3"),
+                **_place(store or self.new("store") / "store.sqlite3"),
             },
             "benchmark_ca": {
                 "certificate_path": str(self.directory / "ca.pem"),
@@ -187,8 +243,14 @@ class World:
         places = ["--extra-vars", f"@{given}", str(PLAYS / f"{name}.yml")]
         if entries and name in IN_VARIABLES:
             places += ["--inventory", str(entries.with_suffix(fleet.INVENTORY) / "hosts")]
-        command = [sys.executable, "-m", "ansible", "playbook", *places]
-        return run(command, {**self.environment(), **(environment or {})}, log, may_fail=may_fail)
+        return [sys.executable, "-m", "ansible", "playbook", *places], log
+
+
+def _place(store: Path | str) -> dict[str, str]:
+    """Return the options for a store in a file, or in the database of a connection string."""
+    if isinstance(store, Path):
+        return {"store_path": str(store)}
+    return {"store_dsn": store, "store_key": "the key of the benchmark"}
 
 
 @functools.cache

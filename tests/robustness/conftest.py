@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 if t.TYPE_CHECKING:
+    from ansible_collections.redtrust.certificate_enroll.tests.postgres import Databases
     from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Launcher, Site
     from ansible_collections.redtrust.certificate_enroll.tests.robustness.guarded import Guarded
     from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance
@@ -64,14 +65,26 @@ def local_ca(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture
-def new_site(launcher: Launcher, local_ca: dict[str, str], tmp_path: Path) -> NewSite:
+def store_kind() -> str:
+    """Return the kind of the stores: sqlite or postgresql. A test that is for others has it as a parameter."""
+    return "sqlite"
+
+
+@pytest.fixture
+def new_site(
+    request: pytest.FixtureRequest, launcher: Launcher, local_ca: dict[str, str], tmp_path: Path, store_kind: str
+) -> NewSite:
     """Make separate places, as many as a test wants. Each begins empty; its server keeps its state."""
     from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Site
+    from ansible_collections.redtrust.certificate_enroll.tests.robustness.places import Database
 
     numbers = itertools.count()
+    # no test without need of it starts PostgreSQL
+    databases: Databases | None = request.getfixturevalue("databases") if store_kind == "postgresql" else None
 
     def made(appliance: Appliance, **options: t.Any) -> Site:
-        return Site(appliance, tmp_path / str(next(numbers)), launcher, local_ca, **options)
+        place = Database(databases.take()) if databases else None
+        return Site(appliance, tmp_path / str(next(numbers)), launcher, local_ca, **{"place": place, **options})
 
     return made
 

@@ -6,14 +6,11 @@
 from __future__ import annotations
 
 import collections.abc as c
-import contextlib
 import dataclasses
 import datetime as dt
-import sqlite3
 import typing as t
 from pathlib import Path
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.launcher import (
     PATIENCE_SECONDS,
     TREE,
@@ -23,6 +20,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.robustness.launcher i
     Ran,
     Running,
 )
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.places import File, Place
 from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance
 
 __all__ = [
@@ -45,16 +43,24 @@ ONE_PASS = "redtrust_certificate"
 class Site:
     """One partner's place: a store, a session file and a directory of certificates in ``directory``, and a server.
 
-    ``options`` are for every module, such as ``access_token``; other options have the values of the server. ``patches``
-    are for every run. They make the key derivation of a kept session fast.
+    The store is at ``place``, by default in a file. ``options`` are for every module, such as ``access_token``; other
+    options have the values of the server. ``patches`` are for every run. They make the key derivation of a kept session
+    fast.
     """
 
     def __init__(
-        self, appliance: Appliance, directory: Path, launcher: Launcher, local_ca: Options, **options: t.Any
+        self,
+        appliance: Appliance,
+        directory: Path,
+        launcher: Launcher,
+        local_ca: Options,
+        place: Place | None = None,
+        **options: t.Any,
     ) -> None:
         self.appliance = appliance
         self.launcher = launcher
         self.store_path = directory / "state" / "store.sqlite3"
+        self.place = place or File(self.store_path)
         self.session_path = directory / "session" / "kept"
         self.certificates = directory / "certificates"
         self.local_ca = local_ca
@@ -64,7 +70,7 @@ class Site:
         self.certificates.mkdir(parents=True, exist_ok=True)
         facts = appliance.facts
         names = ("host", "port", "auth_port", "api_version", "ca_path", "partner", "partner_secret")
-        own = {"store_path": str(self.store_path), "session_path": str(self.session_path), "retry_timeout": 0}
+        own = {**self.place.options, "session_path": str(self.session_path), "retry_timeout": 0}
         self.options: dict[str, t.Any] = {**{name: facts[name] for name in names}, **own, **options}
 
     def with_login(self) -> Site:
@@ -169,24 +175,15 @@ class Site:
 
     # -- the store, by plain SQL ----------------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def store(self) -> c.Iterator[sqlite3.Connection]:
-        """Open the store with plain SQLite."""
-        connection = sqlite3.connect(self.store_path, timeout=30)
-        connection.row_factory = sqlite3.Row
-        try:
-            with connection:
-                yield connection
-        finally:
-            connection.close()
+    def rows(self, statement: str) -> list[dict[str, t.Any]]:
+        """Execute a statement in the store, and return its rows."""
+        return self.place.rows(statement)
 
     def revisions(self) -> list[dict[str, t.Any]]:
         """Return every row, oldest first; none if there is no store."""
-        if not self.store_path.exists():
+        if not self.place.is_there:
             return []
-        with self.store() as connection:
-            rows = connection.execute("SELECT * FROM revisions ORDER BY service, name, revision, attempt")
-            return [dict(row) for row in rows]
+        return self.rows("SELECT * FROM revisions ORDER BY service, name, revision, attempt")
 
     def events(self) -> list[dict[str, t.Any]]:
         """Return every event, in the order of its chain."""
@@ -200,13 +197,11 @@ class Site:
 
     def leases(self) -> list[dict[str, t.Any]]:
         """Return every row of the leases."""
-        with self.store() as connection:
-            return [dict(row) for row in connection.execute("SELECT * FROM leases")]
+        return self.rows("SELECT * FROM leases")
 
     def let_leases_end(self) -> None:
         """Make all leases expire."""
-        with self.store() as connection:
-            connection.execute("UPDATE leases SET expires_at = '2000-01-01T00:00:00.000000Z'")
+        self.rows("UPDATE leases SET expires_at = '2000-01-01T00:00:00.000000Z'")
 
     def let_them_age(self, names: c.Collection[str]) -> None:
         """Make the certificates in use 60 days older.
@@ -214,7 +209,7 @@ class Site:
         The store's own code does it, since a row has a checksum.
         """
         age = dt.timedelta(days=60)
-        with open_store(str(self.store_path)) as store:
+        with self.place.opened() as store:
             rows = [found.current for found in store.enrollments() if found.name in names and found.current]
             store.put(
                 *(
@@ -236,7 +231,7 @@ class Site:
         now = dt.datetime.now(tz=dt.timezone.utc).isoformat()
         if not any(row["retry_at"] and row["retry_at"] > now for row in self.revisions()):
             return
-        with open_store(str(self.store_path)) as store:
+        with self.place.opened() as store:
             rows = [row for enrollment in store.enrollments() for row in enrollment.revisions if row.retry_at]
             store.put(*(dataclasses.replace(row, retry_at=row.created_at) for row in rows))
 

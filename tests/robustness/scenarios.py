@@ -17,7 +17,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 from ansible_collections.redtrust.certificate_enroll.tests.robustness import signing_ca
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import ONE_PASS, Fault, Site
 
@@ -72,7 +71,7 @@ def sign_wrongly(site: Site, names: c.Sequence[str]) -> None:
     """Have signed certificates without the right subject, which the CA forgot."""
     for module in ("redtrust_csr", "redtrust_sign"):
         assert site.step(module, names).status == 0
-    with open_store(str(site.store_path)) as store:
+    with site.place.opened() as store:
         rows = [enrollment.pending for enrollment in store.enrollments()]
         store.put(
             *(dataclasses.replace(row, certificate=_nobody(row.csr), chain=()) for row in rows if row and row.csr)

@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
 
 PROCESSES = 16
 PLAYBOOKS = 8
-JOBS = ("redtrust_csr", ONE_PASS)
+STORES = ("sqlite", "postgresql")
 # Short enough to expire during a test, long enough for a busy machine to renew it in time.
 SHORT = {"_enroll.batch.LEASE_SECONDS": 3.0}
 
@@ -61,8 +61,12 @@ def made(site: Site) -> dict[str, int]:
     return {"keys": created, "certificates": finalized}
 
 
+# The steps of their own use the store as the one pass does, so they are tried with one kind of store.
+EACH = [("sqlite", "redtrust_csr"), ("sqlite", ONE_PASS), ("postgresql", ONE_PASS)]
+
+
 class TestProcesses:
-    @pytest.mark.parametrize("first", JOBS)
+    @pytest.mark.parametrize(("store_kind", "first"), EACH)
     def test_on_one_name(self, site: Site, first: str) -> None:
         """Start from an empty place, so that many processes create the store and the session at once as well."""
         for module in modules_of(first):
@@ -72,7 +76,10 @@ class TestProcesses:
         assert site.until_quiet("www", first=first) == 1
         assert not (problems := verdict(site)), problems
 
-    @pytest.mark.parametrize(("version", "first"), [("v442", "redtrust_csr"), ("v442", ONE_PASS), ("v433", ONE_PASS)])
+    @pytest.mark.parametrize(
+        ("store_kind", "version", "first"),
+        [*((kind, "v442", first) for kind, first in EACH), ("sqlite", "v433", ONE_PASS)],
+    )
     def test_on_lists_that_overlap(
         self, request: pytest.FixtureRequest, new_site: NewSite, version: str, first: str
     ) -> None:
@@ -87,6 +94,7 @@ class TestProcesses:
         assert site.until_quiet(*names, first=first) == 1
         assert not (problems := verdict(site)), problems
 
+    @pytest.mark.parametrize("store_kind", STORES)
     def test_two_share_one_list(self, v442: Appliance, new_site: NewSite) -> None:
         """The second begins while the first is at work, and does what the first has not come to."""
         site = new_site(v442, workers=1).with_access_token()
@@ -130,6 +138,7 @@ class TestPlaybooks:
         assert site.until_quiet("www") == 1
 
 
+@pytest.mark.parametrize("store_kind", STORES)
 class TestLeases:
     def held(self, site: Site, **others: t.Any) -> Running:
         """Return a process that holds the lease, and is stopped."""
@@ -185,5 +194,4 @@ class TestLeases:
 
     def now(self, site: Site) -> str:
         """Return the time by the clock of the store, in the store's format."""
-        with site.store() as connection:
-            return str(connection.execute("SELECT strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')").fetchone()[0])
+        return site.place.now

@@ -21,7 +21,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 from ansible_collections.redtrust.certificate_enroll.tests.robustness import signing_ca
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import PATIENCE_SECONDS, TREE, Fault, Site
 from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance
@@ -258,7 +257,7 @@ def wish_for_what_no_ca_makes(stage: Stage, name: str) -> None:
     options = {"certificates": [stage.entry(name)]} if stage.role == "issue" else {"force": True}
     ran = stage.site.step(first, [name], **options)
     assert not ran.status, ran
-    with open_store(str(stage.site.store_path)) as store:
+    with stage.site.place.opened() as store:
         pending = store.enrollment(stage.site.options["host"], name).pending
         assert pending
         store.put(dataclasses.replace(pending, spec=dataclasses.replace(pending.spec, subject_alt_name=(name,))))

@@ -29,7 +29,6 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sessi
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session_file import SessionFile
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session_row import SessionRow
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.direct import refusals, steps
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import ONE_PASS, Fault, Ran, Running, Site
 from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance
@@ -90,7 +89,7 @@ def kept_place(site: Site) -> t.Iterator[SessionStorage]:
     if site.options.get("session_key"):
         given = {name: value for name, value in site.options.items() if name in CONNECTION}
         params = ArgumentSpecValidator(CONNECTION).validate(given).validated_parameters
-        with open_store(str(site.store_path)) as store:
+        with site.place.opened() as store:
             yield SessionRow(store, Connection.read(params).stored_session, KEY, holder="the test")
         return
     credentials = Credentials(

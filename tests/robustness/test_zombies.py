@@ -113,8 +113,7 @@ def last_word(reached: c.Sequence[tuple[str, int]]) -> range:
 
 
 def rows_of(site: Site, table: str) -> list[tuple[t.Any, ...]]:
-    with site.store() as connection:
-        return [tuple(row) for row in connection.execute(f"SELECT * FROM {table}")]  # noqa: S608
+    return [tuple(row.values()) for row in site.rows(f"SELECT * FROM {table}")]  # noqa: S608
 
 
 def may_be_held(point: str) -> bool:
@@ -136,7 +135,11 @@ def overtake(site: Site, kind: Kind, names: c.Sequence[str]) -> None:
     assert all(one.changed for one in ran[-len(renewal) :])
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize(
+    ("store_kind", "kind"),
+    [*(("sqlite", kind) for kind in KINDS), *(("postgresql", kind) for kind in KINDS if kind.module == ONE_PASS)],
+    ids=str,
+)
 def test_who_is_overtaken_changes_nothing(
     kind: Kind, servers: Servers, new_site: NewSite, tmp_path: Path, record_property: Record
 ) -> None:
@@ -170,6 +173,7 @@ def test_who_is_overtaken_changes_nothing(
     record_property("modules that outlived their job", len(names))
 
 
+@pytest.mark.parametrize("store_kind", ["sqlite", "postgresql"])
 def test_who_logs_in_too_late_keeps_nothing(
     v442: Appliance, new_site: NewSite, tmp_path: Path, record_property: Record
 ) -> None:

@@ -170,8 +170,7 @@ def _file_problems(site: Site) -> c.Iterator[str]:
             yield f"{site.certificates / name} was left behind"
         elif found[name] != expected[name]:
             yield f"{site.certificates / name} is not what is in use"
-    of_store = ("", "-wal", "-shm", ".key", ".checked")
-    for path, own in ((site.store_path, of_store), (site.session_path, ("", ".lock"))):
+    for path, own in ((site.store_path, site.place.suffixes), (site.session_path, ("", ".lock"))):
         if path.parent.is_dir():
             left = {one.name for one in path.parent.iterdir()} - {path.name + suffix for suffix in own}
             yield from (f"{path.parent / name} was left behind" for name in sorted(left))

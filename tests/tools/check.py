@@ -47,8 +47,10 @@ OLDER_CORE = "2.18"
 MOST_NAMED = 20
 # The numbers of attempts in make soak.
 LONG_FORM = {
-    "CERTIFICATE_ENROLL_KILLS": "500",
+    "CERTIFICATE_ENROLL_FLEET_KILLS": "500",
     "CERTIFICATE_ENROLL_HOSTILE_ANSWERS": "100000",
+    "CERTIFICATE_ENROLL_KILLS": "500",
+    "CERTIFICATE_ENROLL_POSTGRES": "all",
     "CERTIFICATE_ENROLL_TAMPERINGS": "10000",
 }
 
@@ -140,7 +142,7 @@ def robustness(shop: Workshop) -> None:
         cores.environment(OLDER_CORE, usable[0], pythons[usable[0]])
     else:
         print(f"missing here: a Python for ansible-core {OLDER_CORE}, so nothing is killed on it", flush=True)
-    tests(shop, "tests/robustness")
+    tests(shop, "-rs", "tests/robustness")
 
 
 def browser(shop: Workshop) -> None:

@@ -35,29 +35,36 @@ def test_the_programs_may_lie_where_only_root_can_go(tmp_path: Path) -> None:
     assert not server.directory.exists()
 
 
-def test_a_server_keeps_what_was_committed_until_it_goes_back() -> None:
+def test_each_version_starts() -> None:
     from ..postgres import Server, all_programs
 
     versions = set()
     for place in all_programs():
         with Server(place) as server:
-            dsn = server.start().database()
-            server.execute("CREATE TABLE kept (number integer)", dsn)
-            server.execute("INSERT INTO kept VALUES (1)", dsn)
-            first, second = server.copied(), server.copied()
-            for number, end in enumerate((server.stop, server.crash, server.kill), 2):
-                server.execute(f"INSERT INTO kept VALUES ({number})", dsn)  # noqa: S608
-                end()
-                server.start()
-            assert kept(server, dsn) == [1, 2, 3, 4]
-            server.go_back(first)
-            assert kept(server, dsn) == [1]
-            server.execute("INSERT INTO kept VALUES (9)", dsn)
-            server.go_back(second, promote=True)
-            assert kept(server, dsn) == [1]
-            assert server.execute("SELECT timeline_id FROM pg_control_checkpoint()") == [(2,)]
+            assert server.start().execute("SHOW fsync", server.database()) == [("on",)]
             versions.add(server.version)
     assert {16, 18} <= versions
+
+
+def test_a_server_keeps_what_was_committed_until_it_goes_back() -> None:
+    from ..postgres import Server
+
+    with Server() as server:
+        dsn = server.start().database()
+        server.execute("CREATE TABLE kept (number integer)", dsn)
+        server.execute("INSERT INTO kept VALUES (1)", dsn)
+        first, second = server.copied(), server.copied()
+        for number, end in enumerate((server.stop, server.crash, server.kill), 2):
+            server.execute(f"INSERT INTO kept VALUES ({number})", dsn)  # noqa: S608
+            end()
+            server.start()
+        assert kept(server, dsn) == [1, 2, 3, 4]
+        server.go_back(first)
+        assert kept(server, dsn) == [1]
+        server.execute("INSERT INTO kept VALUES (9)", dsn)
+        server.go_back(second, promote=True)
+        assert kept(server, dsn) == [1]
+        assert server.execute("SELECT timeline_id FROM pg_control_checkpoint()") == [(2,)]
 
 
 def test_an_emptied_database_has_no_tables_and_no_sessions(postgres: Server) -> None:

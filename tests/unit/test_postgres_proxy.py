@@ -22,27 +22,31 @@ if t.TYPE_CHECKING:
 pytestmark = pytest.mark.process
 
 
-def write(dsn: str, number: int, *, in_pipeline: bool) -> None:
+def write(dsn: str, number: int, *, how: str = "") -> None:
     with contextlib.ExitStack() as opened:
         connection = opened.enter_context(contextlib.closing(psycopg.connect(dsn)))
-        if in_pipeline:
+        if how == "in one query":
+            connection.autocommit = True
+            connection.execute(f"BEGIN; INSERT INTO kept VALUES ({number}); COMMIT")  # noqa: S608
+            return
+        if how == "in a pipeline":
             opened.enter_context(connection.pipeline())
         connection.execute("INSERT INTO kept VALUES (%s)", (number,))
         connection.commit()
 
 
-@pytest.mark.parametrize("in_pipeline", [False, True])
+@pytest.mark.parametrize("how", ["", "in one query", "in a pipeline"])
 @pytest.mark.parametrize(("cut", "is_kept"), [("BEFORE", False), ("AFTER", True)])
-def test_a_commit_is_cut(postgres: Server, dsn: str, cut: str, is_kept: bool, in_pipeline: bool) -> None:
+def test_a_commit_is_cut(postgres: Server, dsn: str, cut: str, is_kept: bool, how: str) -> None:
     from ..postgres_proxy import Cut, Proxy
 
     postgres.execute("CREATE TABLE kept (number integer)", dsn)
     with Proxy(dsn) as proxy:
         proxy.arm(2, Cut[cut])
-        write(proxy.dsn, 1, in_pipeline=in_pipeline)
+        write(proxy.dsn, 1, how=how)
         with pytest.raises(psycopg.OperationalError):
-            write(proxy.dsn, 2, in_pipeline=in_pipeline)
-        write(proxy.dsn, 3, in_pipeline=in_pipeline)
+            write(proxy.dsn, 2, how=how)
+        write(proxy.dsn, 3, how=how)
         assert (proxy.commits, proxy.happened) == (3, 1)
     kept = [row[0] for row in postgres.execute("SELECT number FROM kept ORDER BY number", dsn)]
     assert kept == ([1, 2, 3] if is_kept else [1, 3])
@@ -56,9 +60,9 @@ def test_it_stays_down_and_comes_back(postgres: Server, dsn: str) -> None:
         proxy.arm(1, Cut.AT_ONCE, stay_down=True)
         for number in (1, 2):
             with pytest.raises(psycopg.OperationalError):
-                write(proxy.dsn, number, in_pipeline=False)
+                write(proxy.dsn, number)
         proxy.is_down = False
-        write(proxy.dsn, 3, in_pipeline=False)
+        write(proxy.dsn, 3)
 
 
 def test_it_ends_tls(postgres: Server, dsn: str, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import typing as t
 if t.TYPE_CHECKING:
     from .context import Context
     from .entry_specs import CERTIFICATE, FINALIZED, NAMED, RENEWED, REQUESTED
+    from .events import exported_events, history, verified
     from .files import finished_by
     from .items import (
         certificate_items,
@@ -37,13 +38,14 @@ if t.TYPE_CHECKING:
     from .run import run
     from .selection import SELECTION, SELECTION_RULES, Counts, Selection
     from .signer import SIGNER, SIGNER_REQUIRED_IF, build_signer
-    from .specs import CONNECTION, SIGN_IN, STORE, UPLOAD, Spec
+    from .specs import CONNECTION, EVENTS, SIGN_IN, STORE, UPLOAD, Spec
     from .store_state import STORE_STATE, bring_about
     from .yaml_values import check_values
 
 __all__ = [
     "CERTIFICATE",
     "CONNECTION",
+    "EVENTS",
     "FINALIZED",
     "NAMED",
     "RENEWED",
@@ -74,9 +76,11 @@ __all__ = [
     "check_values",
     "enrollment_facts",
     "error_facts",
+    "exported_events",
     "facts_of",
     "finalize_items",
     "finished_by",
+    "history",
     "listed",
     "listed_spec",
     "outcome_of",
@@ -88,11 +92,13 @@ __all__ = [
     "run",
     "settle_items",
     "sign_items",
+    "verified",
 ]
 
 _HOMES = {
     "context": ("Context",),
     "entry_specs": ("CERTIFICATE", "FINALIZED", "NAMED", "RENEWED", "REQUESTED"),
+    "events": ("exported_events", "history", "verified"),
     "files": ("finished_by",),
     "items": (
         "certificate_items",
@@ -114,7 +120,7 @@ _HOMES = {
     "run": ("run",),
     "selection": ("SELECTION", "SELECTION_RULES", "Counts", "Selection"),
     "signer": ("SIGNER", "SIGNER_REQUIRED_IF", "build_signer"),
-    "specs": ("CONNECTION", "SIGN_IN", "STORE", "UPLOAD", "Spec"),
+    "specs": ("CONNECTION", "EVENTS", "SIGN_IN", "STORE", "UPLOAD", "Spec"),
     "store_state": ("STORE_STATE", "bring_about"),
     "yaml_values": ("check_values",),
 }

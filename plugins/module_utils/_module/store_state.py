@@ -9,7 +9,7 @@ import dataclasses
 import typing as t
 
 from .._errors import ConfigurationError
-from .._store.api import NEWEST, Action, Facts, Place, SqlitePlace
+from .._store.api import Action, Facts, Place, SqlitePlace, postgresql_place
 from .context import Context
 from .paths import file_path
 from .results import Result
@@ -37,13 +37,13 @@ def bring_about(context: Context) -> Result:
             raise ConfigurationError(
                 "force is of no use with state: copied; it puts a store to use with state: present"
             )
-        return _copied(context, _source(source))
+        return _copied(context, _source(context, source))
     if source is not None:
         raise ConfigurationError("source needs state: copied; without it nothing would be copied")
     return _present(context, use=force)
 
 
-def _source(given: t.Mapping[str, t.Any] | None) -> Place:
+def _source(context: Context, given: t.Mapping[str, t.Any] | None) -> Place:
     """Return the place to copy from. Raises ConfigurationError."""
     path, dsn, key = ((given or {}).get(name) for name in ("path", "dsn", "key"))
     if bool(path) == bool(dsn):
@@ -52,16 +52,18 @@ def _source(given: t.Mapping[str, t.Any] | None) -> Place:
         )
     if bool(dsn) != bool(key):
         raise ConfigurationError(f"source.dsn and source.key go together: {'key' if dsn else 'dsn'} is not set")
-    return SqlitePlace(file_path("source.path", str(path)))
+    if path:
+        return SqlitePlace(file_path("source.path", path))
+    return postgresql_place(str(dsn), str(key), context.module.warn)
 
 
 def _present(context: Context, *, use: bool) -> Result:
     place = context.place
     before = place.look()
-    wanted = _wanted(before, use=use)
+    wanted = _wanted(before, place.newest, use=use)
     after = before
     if wanted != "none":
-        after = dataclasses.replace(before, version=NEWEST) if context.check_mode else place.prepare(use=use)
+        after = dataclasses.replace(before, version=place.newest) if context.check_mode else place.prepare(use=use)
     if use:
         after = dataclasses.replace(after, retired=None)
     diff = [{"before": _told(before), "after": _told(after)}] if wanted != "none" else ()
@@ -69,10 +71,10 @@ def _present(context: Context, *, use: bool) -> Result:
     return Result(wanted != "none", {"action": wanted, **_told(after)}, diff=diff, warnings=warnings)
 
 
-def _wanted(before: Facts, *, use: bool) -> str:
+def _wanted(before: Facts, newest: int, *, use: bool) -> str:
     if before.version is None:
         return "create"
-    if before.version < NEWEST:
+    if before.version < newest:
         return "upgrade"
     return "use" if use and before.retired is not None else "none"
 
@@ -97,7 +99,7 @@ def _copied(context: Context, source: Place) -> Result:
         {
             "action": copied.action.value,
             "kind": target.kind,
-            "schema_version": NEWEST,
+            "schema_version": target.newest,
             "retired": None,
             **here,
             "source": {"kind": source.kind, **there},

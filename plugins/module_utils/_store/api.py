@@ -5,18 +5,19 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from .._holder import Actor
 from .base import LEASE_SECONDS, Lease, Store
 from .copy import Action, Copied
 from .event import Chain, Event, verify
 from .heartbeat import heartbeat
 from .mounts import is_on_volume
-from .places import NEWEST, Facts, Place, SqlitePlace
+from .places import Facts, Place, SqlitePlace
 from .sqlite import SqliteStore
 
 __all__ = [
     "LEASE_SECONDS",
-    "NEWEST",
     "Action",
     "Chain",
     "Copied",
@@ -28,7 +29,9 @@ __all__ = [
     "Store",
     "heartbeat",
     "is_on_volume",
+    "open_postgresql",
     "open_store",
+    "postgresql_place",
     "verify",
 ]
 
@@ -41,3 +44,23 @@ def open_store(path: str, read_only: bool = False, actor: Actor | None = None) -
     place cannot be trusted or used.
     """
     return SqliteStore(path, read_only=read_only, actor=actor)
+
+
+def open_postgresql(
+    dsn: str, store_key: str, *, read_only: bool = False, actor: Actor | None = None, warn: t.Callable[[str], None]
+) -> Store:
+    """Open the store in the PostgreSQL database of a connection string; make its tables when they are missing.
+
+    ``store_key`` seals its request codes. ``warn`` is called with what a person should know. A store that is read only
+    is never made: one that is missing reads as empty, and writing to it is an error. Raises StoreError.
+    """
+    from .postgresql import PostgresqlStore  # its driver is slow to import, and only needed here
+
+    return PostgresqlStore(dsn, store_key, read_only=read_only, actor=actor, warn=warn)
+
+
+def postgresql_place(dsn: str, store_key: str, warn: t.Callable[[str], None]) -> Place:
+    """Return the place of a store in the PostgreSQL database of a connection string. Raises StoreError."""
+    from .postgresql_place import PostgresqlPlace  # as above
+
+    return PostgresqlPlace(dsn, store_key, warn)

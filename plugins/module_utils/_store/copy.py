@@ -15,6 +15,7 @@ import enum
 import os
 import typing as t
 
+from .._clock import utc_now
 from .._errors import ConfigurationError, LeaseHeldError, StoreError
 from . import contents, retirement
 from .contents import Contents, Rows
@@ -96,7 +97,7 @@ def _plan_the_rest(retired: Handover, source: Standing, target: Standing) -> Act
 
 
 def predict(source: Database, target: Database, is_gone: t.Callable[[str], bool]) -> Copied:
-    """Return what ``copy`` would do, without a lock and without a write."""
+    """Return what ``copy`` would do, without a lock and without a write. The leases are judged by the clock here."""
     if source.name == target.name:
         raise _is_itself(source)
     standings = [Standing.of(database.select, database.name) for database in (source, target)]
@@ -108,7 +109,7 @@ def predict(source: Database, target: Database, is_gone: t.Callable[[str], bool]
     action = plan(*standings, is_same)
     if action is not Action.NONE:
         for database in (source, target):
-            _refuse_leases(database, database.select, date_to_text(database.now()), is_gone)
+            _refuse_leases(database, database.select, date_to_text(utc_now()), is_gone)
     found, held = (Contents(contents.counts(database.select)) for database in (source, target))
     return Copied(action, found, found if action is Action.COPY else held)
 

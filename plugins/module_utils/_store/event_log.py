@@ -54,9 +54,10 @@ class Heads:
 
 @dataclasses.dataclass
 class Left:
-    """The events that one write leaves, without numbers, and the ends of the chains once they have numbers."""
+    """The rows that one put writes, of which events are left, and the ends of the chains once it has left them."""
 
-    events: t.Sequence[Event]
+    writes: t.Sequence[Write]
+    why: str
     ends: t.Sequence[Chain] = ()
 
 
@@ -68,24 +69,19 @@ class EventLog:
         self._store = store
         self._actor = actor
 
-    def of(self, writes: t.Iterable[Write], why: str) -> Left:
-        """Return the events of writes. The reason is that of the caller, or the note of the revision.
-
-        Secrets in a note are masked already.
-        """
-        return Left([self._of(write.asked, write.stored, why or write.stored.note) for write in writes])
-
-    def append_all(self, transaction: Transaction, writes: t.Sequence[Left]) -> None:
-        """Write the events of all writes of a transaction to the ends of their chains, which stay locked.
+    def append_all(self, transaction: Transaction, puts: t.Sequence[Left]) -> None:
+        """Write the events of all puts of a transaction to the ends of their chains, which stay locked.
 
         Raises StoreError when the store is not what this process has seen.
         """
         services: dict[str, list[Event]] = {}
-        for event in (event for left in writes for event in left.events):
-            services.setdefault(event.service, []).append(event)
+        for left in puts:
+            for write in left.writes:
+                event = self._of(write.asked, write.stored, left.why)
+                services.setdefault(event.service, []).append(event)
         # in one order for all processes, or two could wait for each other
         ends = [self._append(transaction, service, services[service]) for service in sorted(services)]
-        for left in writes:
+        for left in puts:
             left.ends = ends
 
     def note(self, left: Left) -> None:
@@ -96,7 +92,9 @@ class EventLog:
     def prune(self, transaction: Transaction, service: str, before: str) -> int:
         """Remove events from the beginning of a chain, and tell of it by an event; return how many were removed."""
         chain = event_rows.locked(transaction, service)
-        last = event_rows.last_removable(transaction, chain, before)
+        if chain.pruned_at is not None and chain.pruned_at > transaction.clock(-event_rows.A_DAY):
+            return 0
+        last = event_rows.last_removable(transaction.rows, chain, before)
         if not last:
             return 0
         removed = event_rows.place(transaction, service, last, self._store)
@@ -110,7 +108,9 @@ class EventLog:
         self.heads.refuse_earlier(transaction, head, self._store)
         return event_rows.append(transaction, head, new)
 
-    def _of(self, asked: Revision, stored: Revision, why: str | None) -> Event:
+    def _of(self, asked: Revision, stored: Revision, why: str) -> Event:
+        """Return the event of a revision. Secrets in its note are masked already."""
+        reason = why or stored.note
         return self._event(
             service=stored.service,
             at=date_to_text(t.cast("dt.datetime", stored.updated_at)),
@@ -119,7 +119,7 @@ class EventLog:
             attempt=stored.attempt,
             was=str(asked.stored_as) if asked.stored_as else None,
             state=str(stored.state),
-            why=printable(why) if why else None,
+            why=printable(reason) if reason else None,
             csr_sha256=_sha256(stored.csr),
             certificate_sha256=_sha256(stored.certificate),
         )

@@ -17,7 +17,10 @@ PAGE = 500
 # A removal is an event as well, so it should remove more than a few. And it locks the chain, so it is not endless.
 FEWEST_REMOVED = 100
 MOST_REMOVED = 100_000
-_DAY = 86400.0
+A_DAY = 86400.0
+
+# Returns the rows of a query with its values.
+Select = t.Callable[[str, t.Sequence[object]], list[tuple[t.Any, ...]]]
 
 _COLUMNS = (*VALUES, "hash")
 HEAD = "SELECT number, hash, pruned_number, pruned_hash, pruned_at FROM chains WHERE service = ?"
@@ -95,13 +98,11 @@ def is_at(transaction: Transaction, found: Chain, known: Chain) -> bool:
     return transaction.rows(_HASH, (known.service, known.number)) == [(known.hash,)]
 
 
-def last_removable(transaction: Transaction, chain: Chain, before: str) -> int:
-    """Return the number of the last event that may be removed, see Store.prune_events; 0 if none is to be."""
-    if chain.pruned_at is not None and chain.pruned_at > transaction.clock(-_DAY):
-        return 0
+def last_removable(select: Select, chain: Chain, before: str) -> int:
+    """Return the number of the last event that may be removed, see Store.prune_events; 0 if there are only a few."""
     begin = chain.begin.number
     most = min(chain.number, begin + MOST_REMOVED)
-    kept = transaction.rows(_FIRST_KEPT, (chain.service, begin, most, before, before))
+    kept = select(_FIRST_KEPT, (chain.service, begin, most, before, before))
     last = int(kept[0][0]) - 1 if kept else most
     return last if last - begin >= FEWEST_REMOVED else 0
 

@@ -41,6 +41,11 @@ class Place(abc.ABC):
     kind: t.ClassVar[str]
     name: str
 
+    @property
+    @abc.abstractmethod
+    def newest(self) -> int:
+        """Return the version of the schema that this release makes."""
+
     @abc.abstractmethod
     def version(self) -> int | None:
         """Return the version of the schema, None where there is no store."""
@@ -54,7 +59,7 @@ class Place(abc.ABC):
         version = self.version()
         if version is None:
             return Facts(self.kind, version, contents.Sum().contents().counts)
-        if version != NEWEST:
+        if version != self.newest:
             return Facts(self.kind, version)
         with contextlib.closing(self.database(read_only=True)) as database:
             return self._facts(database)
@@ -92,7 +97,7 @@ class Place(abc.ABC):
 
     def _facts(self, database: Database) -> Facts:
         found = retirement.find(database.select, retirement.RETIRED, database.name)
-        return Facts(self.kind, NEWEST, contents.counts(database.select), found)
+        return Facts(self.kind, self.newest, contents.counts(database.select), found)
 
 
 class SqlitePlace(Place):
@@ -105,6 +110,10 @@ class SqlitePlace(Place):
         self.name = str(self._path)
         self._mountinfo = mountinfo
 
+    @property
+    def newest(self) -> int:
+        return len(schema.MIGRATIONS)
+
     def version(self) -> int | None:
         if not location.check(self._path, self._mountinfo):
             return None
@@ -113,6 +122,3 @@ class SqlitePlace(Place):
 
     def database(self, *, read_only: bool) -> Database:
         return SqliteDatabase(self._path, read_only=read_only, patience=PATIENCE, mountinfo=self._mountinfo)
-
-
-NEWEST = len(schema.MIGRATIONS)

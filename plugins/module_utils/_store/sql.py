@@ -26,7 +26,7 @@ class SqlStore(Store):
     """The store in ``database``, which it closes. Events name the ``actor``, by default this process and its user."""
 
     def __init__(self, database: Database, actor: Actor | None = None) -> None:
-        self._database = database
+        self.database = database
         self._events = EventLog(database.name, actor or Actor.here())
         database.before_commit = self._end
         with contextlib.ExitStack() as undo:
@@ -37,17 +37,17 @@ class SqlStore(Store):
     def enrollments(self, service: str | None = None, names: t.Sequence[str] | None = None) -> list[Enrollment]:
         if names is None:
             if service is None:
-                return self._read(self._database.select(revision_rows.SELECT))
-            return self._read(self._database.select(revision_rows.SELECT_SERVICE, (service,)))
+                return self._read(self.database.select(revision_rows.SELECT))
+            return self._read(self.database.select(revision_rows.SELECT_SERVICE, (service,)))
         if service is None:
             raise ConfigurationError("names were given without the service that they belong to")
         chunks = revision_rows.chunks(names)
-        select = functools.partial(self._database.select, revision_rows.SELECT_NAMES)
+        select = functools.partial(self.database.select, revision_rows.SELECT_NAMES)
         found = {one.name: one for chunk in chunks for one in self._read(select((service, *chunk)))}
         return [found.get(name, Enrollment(service, name)) for name in names]
 
     def names(self, service: str) -> list[str]:
-        return [name for (name,) in self._database.select(search.NAMES, (service, service))]
+        return [name for (name,) in self.database.select(search.NAMES, (service, service))]
 
     def find(
         self,
@@ -66,7 +66,7 @@ class SqlStore(Store):
     def _all_that_meet(self, conditions: search.Conditions, service: str, after: str | None) -> t.Iterator[Enrollment]:
         while True:
             names, values = ("latest.name > ?", [after]) if after is not None else ("TRUE", [])
-            page = self._read(self._database.select(*conditions.statement(service, names, values)))
+            page = self._read(self.database.select(*conditions.statement(service, names, values)))
             yield from page
             if len(page) < revision_rows.CHUNK:
                 return
@@ -82,22 +82,20 @@ class SqlStore(Store):
                 yield from self.enrollments(service, page)
                 continue
             (chunk,) = revision_rows.chunks(page)
-            rows = self._database.select(*conditions.statement(service, revision_rows.ONE_OF, chunk))
+            rows = self.database.select(*conditions.statement(service, revision_rows.ONE_OF, chunk))
             found = {enrollment.name: enrollment for enrollment in self._read(rows)}
             yield from (found[name] for name in page if name in found)
 
     def put(self, *revisions: Revision, why: str = "") -> tuple[Revision, ...]:
         if not revisions:
             return ()
-        key = self._database.sealing_key()
-        now = self._database.now()
+        key = self.database.sealing_key()
         nonce = os.urandom(8).hex()
-        with self._database.explained():
-            writes = [Write.of(revision, now, key, nonce) for revision in revisions]
-        in_order = sorted(writes, key=Write.order)
-        left = self._events.of(in_order, why)
+        with self.database.explained():
+            writes = [Write(revision, key, nonce) for revision in revisions]
+        left = Left(sorted(writes, key=Write.order), why)
         try:
-            self._write(f"put {revisions[0].state}", functools.partial(_put, in_order, left))
+            self._write(f"put {revisions[0].state}", functools.partial(_put, left))
         except ConflictError as exc:
             asked = exc.asked
             raise stale(asked, self.enrollment(asked.service, asked.name)) from exc
@@ -108,22 +106,22 @@ class SqlStore(Store):
         self, keys: t.Iterable[str], holder: str, seconds: float, is_gone: t.Callable[[str], bool] = never
     ) -> dict[str, Lease]:
         wanted = frozenset(keys)
-        rivals = lease_rows.rivals(self._database.select(lease_rows.HELD, (holder,)), wanted)
-        gone = [rival for rival in rivals if is_gone(rival)]
+        rivals = lease_rows.rivals(self.database.select, wanted, holder)
+        gone = frozenset(rival for rival in rivals if is_gone(rival))
         others = self._write(
-            "acquire", lambda transaction: lease_rows.acquire(transaction, wanted, holder, seconds, gone)
+            "acquire", lambda transaction: lease_rows.acquire(transaction, wanted, holder, seconds, gone), alone=True
         )
-        return {key: lease_rows.lease(self._database.name, key, rival, end) for key, rival, end in others}
+        return {row[0]: lease_rows.lease(self.database.name, *row) for row in others}
 
     def renew(self, holder: str, seconds: float) -> int:
-        return self._database.write("renew", lambda transaction: lease_rows.renew(transaction, holder, seconds))
+        return self.database.write("renew", lambda transaction: lease_rows.renew(transaction, holder, seconds))
 
     def release(self, keys: t.Iterable[str], holder: str) -> None:
         given = sorted(set(keys))
-        self._database.write("release", lambda transaction: lease_rows.release(transaction, given, holder))
+        self.database.write("release", lambda transaction: lease_rows.release(transaction, given, holder))
 
     def session(self, key: str) -> tuple[int, bytes] | None:
-        for generation, sealed in self._database.select(session_rows.SELECT, (key,)):
+        for generation, sealed in self.database.select(session_rows.SELECT, (key,)):
             return generation, sealed
         return None
 
@@ -133,44 +131,46 @@ class SqlStore(Store):
     def events(self, service: str, name: str | None = None, after: int = 0) -> t.Iterator[Event]:
         while True:
             statement, values = event_rows.page(service, name, after)
-            page = [Event(*row) for row in self._database.select(statement, values)]
+            page = [Event(*row) for row in self.database.select(statement, values)]
             yield from page
             if len(page) < event_rows.PAGE:
                 return
             after = page[-1].number
 
     def chain(self, service: str) -> Chain:
-        found = event_rows.chain_of(service, self._database.select(event_rows.HEAD, (service,)))
+        found = event_rows.chain_of(service, self.database.select(event_rows.HEAD, (service,)))
         self._events.heads.note(found)
         return found
 
     def prune_events(self, service: str, before: dt.datetime) -> int:
         limit = revision_rows.date_to_text(before)
+        if not event_rows.last_removable(self.database.select, self.chain(service), limit):
+            return 0  # without a lock
         return self._write("prune", lambda transaction: self._events.prune(transaction, service, limit))
 
     def close(self) -> None:
-        self._database.close()
+        self.database.close()
 
-    def _write(self, verb: str, work: t.Callable[[Transaction], Done]) -> Done:
+    def _write(self, verb: str, work: t.Callable[[Transaction], Done], *, alone: bool = False) -> Done:
         """Commit what ``work`` writes, unless the store was retired since it was opened."""
 
         def checked(transaction: Transaction) -> Done:
             transaction.at_end(None)
             return work(transaction)
 
-        return self._database.write(verb, checked)
+        return self.database.write(verb, checked, alone=alone)
 
     def _end(self, transaction: Transaction, left: t.Sequence[Left | None]) -> None:
         """End a transaction. Once it has written something, no copy can begin before its COMMIT."""
-        retirement.refuse(transaction.rows, self._database.name)
+        retirement.refuse(transaction.rows, self.database.name)
         self._events.append_all(transaction, [one for one in left if one is not None])
 
     def _read(self, rows: t.Iterable[Row]) -> list[Enrollment]:
-        return revision_rows.enrollments(rows, self._database.name, self._database.key)
+        return revision_rows.enrollments(rows, self.database.name, self.database.key)
 
 
-def _put(writes: t.Sequence[Write], left: Left, transaction: Transaction) -> None:
+def _put(left: Left, transaction: Transaction) -> None:
     """Write all rows and their events. An earlier try of the same writes may have committed them, all or none."""
-    done = [revision_rows.write(transaction, write) for write in writes]
+    done = [revision_rows.write(transaction, write) for write in left.writes]
     if any(done):
         transaction.at_end(left)

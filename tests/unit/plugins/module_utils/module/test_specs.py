@@ -12,19 +12,20 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.redtrust.certificate_enroll.plugins.doc_fragments import batch, connection, store
+from ansible_collections.redtrust.certificate_enroll.plugins.doc_fragments import batch, connection, events, store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.entry_specs import REQUESTED
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.specs import (
     BATCH,
     CONNECTION,
+    EVENTS,
     SECRETS,
     STORE,
     Spec,
 )
 
-SPECS = {"CONNECTION": CONNECTION, "STORE": STORE, "BATCH": BATCH}
-FRAGMENTS = {"CONNECTION": connection, "STORE": store, "BATCH": batch}
-COMMON: Spec = {**CONNECTION, **STORE, **BATCH}
+SPECS = {"CONNECTION": CONNECTION, "STORE": STORE, "BATCH": BATCH, "EVENTS": EVENTS}
+FRAGMENTS = {"CONNECTION": connection, "STORE": store, "BATCH": batch, "EVENTS": events}
+COMMON: Spec = {**CONNECTION, **STORE, **BATCH, **EVENTS}
 MODULES = ("redtrust_token", "redtrust_csr", "redtrust_renew", "redtrust_sign", "redtrust_finalize")
 
 

@@ -9,12 +9,13 @@ import contextlib
 import dataclasses
 import datetime as dt
 import itertools
-import operator
+import re
 import sqlite3
 import tracemalloc
 import typing as t
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils import _fault_points
@@ -29,8 +30,13 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store
     location,
     mounts,
     retirement,
+    schema,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store, verify
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import (
+    open_postgresql,
+    open_store,
+    verify,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.base import never
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.copy import (
     Action,
@@ -40,6 +46,9 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store
     plan,
     predict,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.key_file import Key
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.postgresql import PostgresqlDatabase
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.postgresql_driver import Address
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.retirement import Handover
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteDatabase
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.fault_points import UnexpectedError
@@ -51,44 +60,115 @@ if t.TYPE_CHECKING:
     from .conftest import MakeRevision
 
 
+STORE_KEY = "a store key, for tests"
 NOW = dt.datetime(2026, 7, 1, 12, tzinfo=dt.timezone.utc)
 
 
-class Place:
-    """A place where a store can be; ``kind`` is that of the store."""
+class Place(t.Protocol):
+    """A place where a store can be; ``name`` is what messages call it."""
 
-    kind = "sqlite"
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    kind: str
+    name: str
 
     def database(
         self, *, read_only: bool = False, patience: float = 30.0
     ) -> contextlib.AbstractContextManager[Database]:
         """Open the database."""
-        path = location.real_path(str(self.path))
+
+    def store(self, *, read_only: bool = False) -> Store:
+        """Open the store as a run does."""
+
+
+class InFile:
+    """A file."""
+
+    kind = "sqlite"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = str(path)
+
+    def database(
+        self, *, read_only: bool = False, patience: float = 30.0
+    ) -> contextlib.AbstractContextManager[Database]:
+        path = location.real_path(self.name)
         return contextlib.closing(
             SqliteDatabase(path, read_only=read_only, patience=patience, mountinfo=mounts.MOUNTINFO)
         )
 
-    def store(self) -> Store:
-        """Open the store as a run does."""
-        return open_store(str(self.path))
+    def store(self, *, read_only: bool = False) -> Store:
+        return open_store(self.name, read_only=read_only)
+
+
+class InDatabase:
+    """A PostgreSQL database, with a key of its own."""
+
+    kind = "postgresql"
+
+    def __init__(self, dsn: str, store_key: str) -> None:
+        self.dsn = dsn
+        self.store_key = store_key
+        self.name = Address.read(dsn).name
+
+    def database(
+        self, *, read_only: bool = False, patience: float = 30.0
+    ) -> contextlib.AbstractContextManager[Database]:
+        return contextlib.closing(
+            PostgresqlDatabase(self.dsn, self.store_key, read_only=read_only, patience=patience, warn=pytest.fail)
+        )
+
+    def store(self, *, read_only: bool = False) -> Store:
+        return open_postgresql(self.dsn, self.store_key, read_only=read_only, warn=pytest.fail)
+
+
+KINDS = [
+    ("sqlite", "sqlite"),
+    pytest.param(("sqlite", "postgresql"), marks=pytest.mark.process),
+    pytest.param(("postgresql", "sqlite"), marks=pytest.mark.process),
+]
+
+
+@pytest.fixture(params=KINDS, ids=" to ".join)
+def kinds(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Return the kinds of source and target."""
+    kinds: tuple[str, str] = request.param
+    return kinds
+
+
+MakePlace = t.Callable[[str, str], Place]
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Place:
-    return Place(tmp_path / "source" / "store.sqlite3")
+def make_place(request: pytest.FixtureRequest, tmp_path: Path) -> MakePlace:
+    """Return what makes a place of a kind, with a name of its own, where there is no store yet."""
+
+    def made(kind: str, name: str) -> Place:
+        if kind == "sqlite":
+            return InFile(tmp_path / name / "store.sqlite3")
+        request.getfixturevalue("fast_key")
+        return InDatabase(request.getfixturevalue("databases").take(), f"the store key of {name}")
+
+    return made
 
 
 @pytest.fixture
-def target(tmp_path: Path) -> Place:
-    return Place(tmp_path / "target" / "store.sqlite3")
+def source(kinds: tuple[str, str], make_place: MakePlace) -> Place:
+    return make_place(kinds[0], "source")
+
+
+@pytest.fixture
+def target(kinds: tuple[str, str], make_place: MakePlace) -> Place:
+    return make_place(kinds[1], "target")
 
 
 @pytest.fixture
 def filled(source: Place, make: MakeRevision) -> Place:
     """Return a store with something in each table that a copy takes along."""
+    fill(source, make)
+    return source
+
+
+def fill(source: Place, make: MakeRevision) -> None:
     with source.store() as store:
         for number in range(3):
             (asked,) = store.put(make(f"name {number}", created_at=NOW))
@@ -105,7 +185,6 @@ def filled(source: Place, make: MakeRevision) -> Place:
                 ("redtrust", "1", "{}", "2026-07-01T12:00:00.000000Z", 3, "ana"),
             ),
         )
-    return source
 
 
 def copied(source: Place, target: Place, is_gone: t.Callable[[str], bool] = never) -> Copied:
@@ -131,16 +210,19 @@ def rows_of(place: Place) -> dict[str, list[contents.Row]]:
         }
 
 
-def test_every_table_of_a_store_is_copied_or_left_out_on_purpose(filled: Place) -> None:
-    connection = sqlite3.connect(filled.path)
-    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+def test_every_table_of_a_store_is_copied_or_left_out_on_purpose() -> None:
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        schema.upgrade(connection, Key(b"", Path()))
+        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        info = {
+            name: connection.execute("SELECT name, pk FROM pragma_table_info(?)", (name,)).fetchall() for name in names
+        }
     assert names == {*(table.name for table in contents.TABLES), *contents.NOT_COPIED}
     for table in contents.TABLES:
-        info = connection.execute("SELECT name, pk FROM pragma_table_info(?)", (table.name,)).fetchall()
         left_out = {"nonce"} if table is contents.REVISIONS else set()
-        assert {name for name, _pk in info} == {*table.columns, *left_out}
-        assert tuple(name for name, pk in sorted(info, key=operator.itemgetter(1)) if pk) == table.key
-    connection.close()
+        assert {name for name, _pk in info[table.name]} == {*table.columns, *left_out}
+        key = sorted((pk, name) for name, pk in info[table.name] if pk)
+        assert tuple(name for _pk, name in key) == table.key
 
 
 def test_the_same_is_there_afterwards(filled: Place, target: Place) -> None:
@@ -179,10 +261,12 @@ def test_no_run_uses_the_source_any_more(filled: Place, target: Place, make: Mak
             lambda: running.acquire(["key"], "me", 60),
             lambda: running.put(make("new")),
             lambda: running.put_session("session/2", b"sealed", 0),
-            lambda: open_store(str(filled.path)),
-            lambda: open_store(str(filled.path), read_only=True),
+            filled.store,
+            lambda: filled.store(read_only=True),
         ):
-            with pytest.raises(StoreError, match=f"it was moved to {target.path} at 20.*set store_path or store_dsn"):
+            with pytest.raises(
+                StoreError, match=f"it was moved to {re.escape(target.name)} at 20.*set store_path or store_dsn"
+            ):
                 use()
         assert running.enrollment("redtrust", "new").latest is None
 
@@ -208,16 +292,18 @@ def test_a_store_can_be_copied_there_and_back(filled: Place, target: Place, make
         assert copied(here, there).action is Action.COPY
         assert rows_of(there) == before
         with there.store() as store:
-            store.put(make(f"from {here.path.parent.name} {len(before['revisions'])}"))
+            store.put(make(f"number {len(before['revisions'])}"))
 
 
 def test_a_store_that_was_moved_elsewhere_takes_no_copy(filled: Place, target: Place, tmp_path: Path) -> None:
     copied(filled, target)
-    other = Place(tmp_path / "other" / "store.sqlite3")
+    other = InFile(tmp_path / "other" / "store.sqlite3")
     other.store().close()
-    with pytest.raises(StoreError, match=f"it was moved to {target.path} at .*only a copy of that store may take"):
+    with pytest.raises(
+        StoreError, match=f"it was moved to {re.escape(target.name)} at .*only a copy of that store may take"
+    ):
         copied(other, filled)
-    with pytest.raises(StoreError, match=f"source/store.sqlite3: it was moved to {target.path}"):
+    with pytest.raises(StoreError, match=f"{re.escape(filled.name)}: it was moved to {re.escape(target.name)}"):
         copied(filled, other)
 
 
@@ -276,7 +362,7 @@ def test_no_run_writes_while_a_copy_is_made(
 
     monkeypatch.setattr(_fault_points, "reach", reached)
     copied(filled, target)
-    assert "another process keeps it locked" in refused[0]
+    assert re.search("another process keeps it locked|look at its load and its locks", refused[0])
 
 
 POINTS = [
@@ -322,7 +408,7 @@ def test_what_was_left_of_a_copy_is_replaced_by_the_next(
         patched.setattr(_fault_points, "reach", lambda name: fail_at("store copied committed", name))
         with pytest.raises(UnexpectedError):
             copied(filled, target)
-    with pytest.raises(StoreError, match=f"it is an unfinished copy of {filled.path}; run redtrust_store"):
+    with pytest.raises(StoreError, match=f"it is an unfinished copy of {re.escape(filled.name)}; run redtrust_store"):
         target.store()
     with filled.store() as store:
         store.put(make("later"))
@@ -363,15 +449,30 @@ def test_a_damaged_row_is_not_copied(filled: Place, target: Place) -> None:
 
 
 def test_a_store_is_not_copied_into_itself(filled: Place, tmp_path: Path) -> None:
-    link = tmp_path / "link"
-    link.symlink_to(filled.path.parent)
-    for path in (filled.path, link / filled.path.name):
+    others: list[Place] = [filled]
+    if isinstance(filled, InFile):
+        link = tmp_path / "link"
+        link.symlink_to(filled.path.parent)
+        others.append(InFile(link / filled.path.name))
+    for other in others:
         for attempt in (copied, foreseen):
             with pytest.raises(ConfigurationError, match="the store itself: give the store to copy from"):
-                attempt(filled, Place(path))
+                attempt(filled, other)
     with filled.store() as store:
         assert len(store.enrollments()) == 4
-    assert not any(key == retirement.PROBE for key, _value in rows_of(filled)["notes"])
+
+
+@pytest.mark.process
+@pytest.mark.usefixtures("fast_key")
+def test_nor_into_itself_by_another_name(dsn: str, make: MakeRevision) -> None:
+    one, other = InDatabase(dsn, STORE_KEY), InDatabase(dsn.replace("host=/", "host=/../"), STORE_KEY)
+    with one.store() as store:
+        store.put(make())
+    assert one.name != other.name
+    with pytest.raises(ConfigurationError, match="the store itself: give the store to copy from"):
+        copied(one, other)
+    with one.database() as database:
+        assert not database.select("SELECT key FROM notes WHERE key = ?", (retirement.PROBE,))
 
 
 def test_check_mode_makes_and_changes_nothing(filled: Place, target: Place) -> None:
@@ -380,21 +481,41 @@ def test_check_mode_makes_and_changes_nothing(filled: Place, target: Place) -> N
     assert foresight.action is Action.COPY
     assert foresight.source.counts == foresight.target.counts
     assert foresight.source.counts["enrollments"] == 4
-    assert not target.path.exists()
     assert rows_of(filled) == before
+    assert is_missing(target)
     filled.store().close()
 
 
-def test_a_large_store_takes_little_memory(source: Place, target: Place, make: MakeRevision) -> None:
+def is_missing(place: Place) -> bool:
+    if isinstance(place, InDatabase):
+        with psycopg.connect(place.dsn) as connection:
+            return connection.execute("SELECT to_regclass('store_schema')").fetchone() == (None,)
+    return not Path(place.name).exists()
+
+
+def test_a_large_store_takes_little_memory(
+    source: Place, target: Place, make: MakeRevision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contents, "PAGE", 50)
     with source.store() as store:
-        for start in range(0, 4000, 200):
-            store.put(*(make(f"{number}", csr=bytes(5000)) for number in range(start, start + 200)))
+        for start in range(0, 1000, 200):
+            store.put(*(make(f"{number}", csr=bytes(10_000)) for number in range(start, start + 200)))
     tracemalloc.start()
     done = copied(source, target)
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert done.target.counts["enrollments"] == 4000
-    assert peak < 12e6  # the CSRs alone are 20 MB
+    assert done.target.counts["enrollments"] == 1000
+    assert peak < 5e6  # the CSRs alone are 10 MB
+
+
+@pytest.mark.process
+def test_a_store_goes_from_one_database_to_another(make_place: MakePlace, make: MakeRevision) -> None:
+    one, other = (make_place("postgresql", name) for name in ("one", "another"))
+    fill(one, make)
+    before = rows_of(one)
+    assert copied(one, other).action is Action.COPY
+    assert rows_of(other) == before
+    assert (in_use(one), in_use(other)) == (False, True)
 
 
 ONE, OTHER = (Handover(letter * 16, "elsewhere", "2026-07-01T12:00:00Z") for letter in "ab")
@@ -440,5 +561,5 @@ def test_the_notes_of_both_say_what_is_to_be_done(
 def test_a_note_that_cannot_be_read_is_no_permission(filled: Place, text: str) -> None:
     with filled.database() as database:
         database.write("notes", lambda transaction: retirement.note(transaction, retirement.RETIRED, text))
-    with pytest.raises(StoreError, match=f"{filled.path}: its note store_retired cannot be read"):
+    with pytest.raises(StoreError, match=f"{re.escape(filled.name)}: its note store_retired cannot be read"):
         filled.store()

@@ -44,7 +44,7 @@ def is_whole(store: Store, service: str = "redtrust") -> bool:
 def run(store: Store, statement: str, *values: object) -> None:
     """Change the database behind the back of the store."""
     assert isinstance(store, SqlStore)
-    store._database.write("test", lambda transaction: transaction.execute(statement, values))
+    store.database.write("test", lambda transaction: transaction.execute(statement, values))
 
 
 class TestAPut:
@@ -91,7 +91,7 @@ class TestAPut:
         ]
 
     def test_has_the_note_as_its_reason(self, store: Store, make: MakeRevision) -> None:
-        store.put(make(note="the CA\x00says\nno"), make("mail", note="a note"), make("ftp"))
+        store.put(make(note="the CA\x07says\nno"), make("mail", note="a note"), make("ftp"))
         assert [event.why for event in events(store)] == [None, "a note", "the CA?says no"]
 
     def test_of_many_leaves_an_event_of_each(self, store: Store, make: MakeRevision) -> None:
@@ -297,7 +297,7 @@ class TestRemoval:
             {"state": State.FINALIZED, "not_valid_after": NOW + 2 * DAY},
             {"state": State.SUPERSEDED, "not_valid_after": NOW + 2 * DAY},
         ],
-        ids=lambda kept: " ".join(map(str, kept.values())),
+        ids=lambda kept: f"{kept['state']}{' with an end' if len(kept) > 1 else ''}",
     )
     def test_ends_before_a_certificate_that_has_not_ended(
         self, store: Store, make: MakeRevision, kept: dict[str, t.Any]
