@@ -18,7 +18,7 @@ from .._http.api import HttpsTransport, check_files
 from .._models import Outcome
 from .._service.api import Calls, Client, Retry
 from .._session.api import Session, SessionFile, SessionRow, SessionStorage
-from .._store.api import Chain, Place, SqlitePlace, Store, open_store
+from .._store.api import Chain, Place, SqlitePlace, Store, open_postgresql, open_store, postgresql_place
 from .events import kept_since
 from .masked import MaskedModule
 from .options import Connection, Limits, StoreOptions
@@ -54,7 +54,8 @@ class Context:
 
     @functools.cached_property
     def _store_options(self) -> StoreOptions:
-        return StoreOptions.read(self.params)
+        given = {name for name, value in self.module.given.items() if value is not None}
+        return StoreOptions.read(self.params, given)
 
     @property
     def service(self) -> str:
@@ -67,13 +68,22 @@ class Context:
     def store(self) -> Store:
         """The store, opened at first use; in check mode it is only read."""
         if self._store is None:
-            actor = Actor.here(self.params.get("actor"))
-            self._store = open_store(self._store_path(), read_only=self.check_mode, actor=actor)
+            self._store = self._opened(self._store_options)
         return self._store
+
+    def _opened(self, options: StoreOptions) -> Store:
+        actor = Actor.here(self.params.get("actor"))
+        if options.dsn:
+            warn = self.module.warn
+            return open_postgresql(options.dsn, options.key, read_only=self.check_mode, actor=actor, warn=warn)
+        return open_store(self._store_path(), read_only=self.check_mode, actor=actor)
 
     @property
     def place(self) -> Place:
         """The place of the store, which may be missing, old or retired."""
+        options = self._store_options
+        if options.dsn:
+            return postgresql_place(options.dsn, options.key, self.module.warn)
         return SqlitePlace(self._store_path())
 
     def _store_path(self) -> str:
@@ -195,9 +205,13 @@ class Context:
         return SessionFile(self._session_path(), credentials.key_material(), patience=patience)
 
     def _session_path(self) -> str:
-        """Return the path of the session file: the option, by default a path next to the store."""
+        """Return the path of the session file: the option, by default a path next to store_path.
+
+        A store in PostgreSQL has no place for files, so the default is where a store of SQLite would be.
+        """
         connection = self.connection
         if connection.session_path:
             return file_path("session_path", connection.session_path)
-        store_path = file_path("store_path", self._store_options.path)
+        name = "session_path" if self._store_options.dsn else "store_path"
+        store_path = file_path(name, self._store_options.path)
         return str(Path(store_path).parent / "sessions" / connection.session_file)

@@ -11,6 +11,8 @@ import typing as t
 from .._errors import ConfigurationError
 from .._store.api import Action, Facts, Place, SqlitePlace, postgresql_place
 from .context import Context
+from .masked import dsn_passwords
+from .options import SHORTEST_KEY
 from .paths import file_path
 from .results import Result
 from .specs import Spec
@@ -45,7 +47,7 @@ def bring_about(context: Context) -> Result:
 
 def _source(context: Context, given: t.Mapping[str, t.Any] | None) -> Place:
     """Return the place to copy from. Raises ConfigurationError."""
-    path, dsn, key = ((given or {}).get(name) for name in ("path", "dsn", "key"))
+    path, dsn, key = ((given or {}).get(name) or "" for name in ("path", "dsn", "key"))
     if bool(path) == bool(dsn):
         raise ConfigurationError(
             "source needs either path, for a store in SQLite, or dsn and key, for one in PostgreSQL"
@@ -54,7 +56,11 @@ def _source(context: Context, given: t.Mapping[str, t.Any] | None) -> Place:
         raise ConfigurationError(f"source.dsn and source.key go together: {'key' if dsn else 'dsn'} is not set")
     if path:
         return SqlitePlace(file_path("source.path", path))
-    return postgresql_place(str(dsn), str(key), context.module.warn)
+    if len(key) < SHORTEST_KEY:
+        raise ConfigurationError(f"source.key must have at least {SHORTEST_KEY} characters")
+    for password in dsn_passwords(dsn):
+        context.register(password)
+    return postgresql_place(dsn, key, context.module.warn)
 
 
 def _present(context: Context, *, use: bool) -> Result:
