@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._errors import ConfigurationError
+from .._errors import ConfigurationError, StoreError
 from .._store.api import Action, Facts, Place, SqlitePlace, postgresql_place
 from .context import Context
 from .masked import dsn_passwords
@@ -60,7 +60,10 @@ def _source(context: Context, given: t.Mapping[str, t.Any] | None) -> Place:
         raise ConfigurationError(f"source.key must have at least {SHORTEST_KEY} characters")
     for password in dsn_passwords(dsn):
         context.register(password)
-    return postgresql_place(dsn, key, context.module.warn)
+    try:
+        return postgresql_place(dsn, key, context.module.warn)
+    except StoreError as exc:
+        raise ConfigurationError(f"source.dsn: {exc}") from exc
 
 
 def _present(context: Context, *, use: bool) -> Result:

@@ -23,12 +23,14 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     State,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.masked import MaskedModule
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import schema
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import NEWEST, open_store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import postgresql_place, schema
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.key_file import Key
 from ansible_collections.redtrust.certificate_enroll.plugins.modules import redtrust_enrollment_info, redtrust_store
 
 Run = c.Callable[..., dict[str, t.Any]]
+NEWEST = len(schema.MIGRATIONS)
+STORE_KEY = "canary: the key of the store"
 NOTHING = dict.fromkeys(("enrollments", "revisions", "sessions", "events", "chains", "replacements", "notes"), 0)
 
 
@@ -46,7 +48,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
         path: str, *, module: t.Any = redtrust_store, check: bool = False, diff: bool = False, **options: t.Any
     ) -> dict[str, t.Any]:
         own = {"_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": str(tmp_path)}
-        given = {"store_path": str(tmp_path / path), "host": "redtrust", **options, **own}
+        place = {"store_path": str(tmp_path / path)} if "store_dsn" not in options else {}
+        given = {**place, "host": "redtrust", **options, **own}
         monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": given}).encode())
         warnings.clear()
         with pytest.raises(SystemExit):
@@ -174,6 +177,61 @@ def test_a_copy_that_is_not_made_is_a_failure(run: Run, filled: Path) -> None:
     assert result["error"]["type"] == "LeaseHeldError"
     assert "jobs work with it: another job holds redtrust/www" in result["msg"]
     assert run("old/store.db", module=redtrust_enrollment_info)["count"] == 1
+
+
+@pytest.mark.process
+class TestInPostgresql:
+    @pytest.fixture
+    def there(self, dsn: str) -> dict[str, str]:
+        """Return the options for a store on PostgreSQL."""
+        return {"store_dsn": f"{dsn} password=canary-password", "store_key": STORE_KEY}
+
+    def test_the_tables_are_made_once(self, run: Run, there: dict[str, str]) -> None:
+        told = {"kind": "postgresql", "schema_version": NEWEST, "counts": NOTHING, "retired": None}
+        for check, action in ((True, "create"), (False, "create"), (True, "none"), (False, "none")):
+            result = run("", check=check, **there)
+            assert {"action": action, "changed": action == "create", **told}.items() <= result.items()
+        assert "canary" not in json.dumps(result)
+
+    def test_a_store_goes_there_and_back(self, run: Run, there: dict[str, str], filled: Path) -> None:
+        foreseen = run("", state="copied", source={"path": str(filled)}, check=True, **there)
+        copied = run("", state="copied", source={"path": str(filled)}, **there)
+        for result in (foreseen, copied):
+            assert (result["changed"], result["action"], result["kind"]) == (True, "copy", "postgresql")
+            assert result["counts"] == result["source"]["counts"]
+            assert result["source"]["kind"] == "sqlite"
+        assert run("", module=redtrust_enrollment_info, **there)["count"] == 1
+        source = {"dsn": there["store_dsn"], "key": there["store_key"]}
+        back = run("old/store.db", state="copied", source=source, diff=True)
+        assert (back["action"], back["checksum"]) == ("copy", copied["checksum"])
+        assert run("old/store.db", module=redtrust_enrollment_info)["count"] == 1
+        refused = run("", module=redtrust_enrollment_info, **there)
+        assert f"it was moved to {filled} at 2" in refused["msg"]
+        assert "canary" not in json.dumps([foreseen, copied, back, refused])
+
+    @pytest.mark.parametrize(
+        ("source", "message"),
+        [
+            ({"dsn": "host='canary", "key": STORE_KEY}, "source.dsn: store_dsn cannot be read as a connection string"),
+            ({"dsn": "host=/ password=canary", "key": "canary"}, "source.key must have at least 16 characters"),
+            ({"dsn": "host=/no/such password=canary", "key": "canary another key"}, "store its default at /no/such: "),
+        ],
+    )
+    def test_a_source_that_cannot_be(
+        self, run: Run, source: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(postgresql_place, "PATIENCE", 0.1)
+        result = run("new/store.db", state="copied", source=source)
+        assert result["failed"]
+        assert message in result["msg"]
+        assert "canary" not in json.dumps(result)
+
+    def test_another_key_than_that_of_the_source(self, run: Run, there: dict[str, str]) -> None:
+        run("", **there)
+        source = {"dsn": there["store_dsn"], "key": "canary another key"}
+        result = run("new/store.db", state="copied", source=source)
+        assert "store_key is not the one with which this store was made" in result["msg"]
+        assert "canary" not in json.dumps(result)
 
 
 def make_older(path: Path) -> None:
