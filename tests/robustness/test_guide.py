@@ -46,7 +46,9 @@ GUIDE = (ROOT / "docs" / "postgresql.md").read_text(encoding="utf-8")
 HOST = "db.example.com"
 KEY = "the key that was made above"
 PASSWORDS = {"redtrust_owner": "the password of the owner", "redtrust_jobs": "the password of the jobs"}
-_BLOCK = re.compile(r"^(?P<level>##+) (?P<heading>.+)$|^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(
+    r"^(?P<level>##+) (?P<heading>.+)$|^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
 _WHO = re.compile(r"-- (?:as (?P<who>[\w ]+), in the database (?P<database>\w+)|on the primary)\n")
 
 
@@ -114,7 +116,9 @@ class Reader:
         database = (named and named["database"]) or "redtrust"
         return self.execute(_WHO.sub("", text), who, database)
 
-    def execute(self, text: str, who: str = "redtrust_jobs", database: str = "redtrust") -> list[list[tuple[t.Any, ...]]]:
+    def execute(
+        self, text: str, who: str = "redtrust_jobs", database: str = "redtrust"
+    ) -> list[list[tuple[t.Any, ...]]]:
         """Execute statements, each in a transaction of its own."""
         rows = []
         with psycopg.connect(self.dsn(who, database), autocommit=True) as connection:
@@ -149,7 +153,11 @@ class Reader:
         parsed.setdefault("register", "result")
         told = self.folder / "told.json"
         show = {
-            "ansible.builtin.copy": {"dest": str(told), "content": f"{{{{ {parsed['register']} | to_json }}}}", "mode": "0600"}
+            "ansible.builtin.copy": {
+                "dest": str(told),
+                "content": f"{{{{ {parsed['register']} | to_json }}}}",
+                "mode": "0600",
+            }
         }
         variables = {"redtrust_store_dsn": self.dsn("redtrust_owner"), "redtrust_store_key": KEY}
         play = {"hosts": "localhost", "gather_facts": False, "vars": variables, "tasks": [parsed, show]}
@@ -185,7 +193,9 @@ def told(output: str) -> dict[str, t.Any]:
 
 def revision(name: str, state: State = State.INTENDED, **fields: t.Any) -> Revision:
     spec = CertificateSpec(name, DistinguishedName((("cn", name),)), "CA")
-    return Revision(**{"service": "redtrust", "name": name, "revision": 1, "attempt": 1, "state": state, "spec": spec, **fields})
+    return Revision(
+        **{"service": "redtrust", "name": name, "revision": 1, "attempt": 1, "state": state, "spec": spec, **fields}
+    )
 
 
 class TestTheWay:
@@ -256,7 +266,9 @@ def work(store: Store) -> None:
 
 GRANTED = [
     (table, right)
-    for rights, tables in re.findall(r"GRANT ([A-Z, ]+) ON ([a-z_, ]+) TO redtrust_jobs;", "".join(texts("The rights of the jobs", "sql")))
+    for rights, tables in re.findall(
+        r"GRANT ([A-Z, ]+) ON ([a-z_, ]+) TO redtrust_jobs;", "".join(texts("The rights of the jobs", "sql"))
+    )
     for table in tables.split(", ")
     for right in rights.split(", ")
 ]
@@ -319,7 +331,9 @@ def test_what_a_person_may_ask(ready: Reader) -> None:
     with ready.store() as store:
         store.put(revision("www", State.CREATE_UNKNOWN))
         store.acquire(["www"], "a job", 60)
-    states, unknown, _last, ends, leases, events, sizes, connections = ready.statements(*texts("Looking into it", "sql"))
+    states, unknown, _last, ends, leases, events, sizes, connections = ready.statements(
+        *texts("Looking into it", "sql")
+    )
     assert states == [("redtrust", "create_unknown", 1)]
     assert [row[1] for row in unknown] == ["www"]
     assert ends == []

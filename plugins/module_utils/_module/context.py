@@ -72,11 +72,10 @@ class Context:
         return self._store
 
     def _opened(self, options: StoreOptions) -> Store:
-        actor = Actor.here(self.params.get("actor"))
+        actor, read_only = Actor.here(self.params.get("actor")), self.check_mode
         if options.dsn:
-            warn = self.module.warn
-            return open_postgresql(options.dsn, options.key, read_only=self.check_mode, actor=actor, warn=warn)
-        return open_store(self._store_path(), read_only=self.check_mode, actor=actor)
+            return open_postgresql(options.dsn, options.key, read_only=read_only, actor=actor, warn=self.module.warn)
+        return open_store(self._store_path(), read_only=read_only, actor=actor)
 
     @property
     def place(self) -> Place:
