@@ -19,7 +19,7 @@ from .._models import Outcome
 from .._service.api import Calls, Client, Retry, Throttle
 from .._session.api import RefusedLogin, Session, SessionFile, SessionRow, SessionStorage
 from .._signers.api import Signer
-from .._store.api import Chain, Store, open_postgresql, open_store
+from .._store.api import Chain, Place, SqlitePlace, Store, open_postgresql, open_store, postgresql_place
 from .events import kept_since
 from .masked import MaskedModule
 from .options import Connection, Limits, StoreOptions
@@ -96,10 +96,22 @@ class Context:
         actor, read_only = Actor.here(self.params.get("actor")), self.check_mode
         if options.dsn:
             return open_postgresql(options.dsn, options.key, read_only=read_only, actor=actor, warn=self.module.warn)
-        warning = check_store_outlives_job(options.path)
+        return open_store(self._store_path(), read_only=read_only, actor=actor)
+
+    @property
+    def place(self) -> Place:
+        """The place of the store, which may be missing, old or retired."""
+        options = self._store_options
+        if options.dsn:
+            return postgresql_place(options.dsn, options.key, self.module.warn)
+        return SqlitePlace(self._store_path())
+
+    def _store_path(self) -> str:
+        path = self._store_options.path
+        warning = check_store_outlives_job(path)
         if warning:
             self.module.warn(warning)
-        return open_store(file_path("store_path", options.path), read_only=read_only, actor=actor)
+        return file_path("store_path", path)
 
     @property
     def client(self) -> Client:

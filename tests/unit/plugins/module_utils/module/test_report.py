@@ -176,8 +176,10 @@ class TestPostponed:
         assert report.lines(7) == [
             "7 certificates: 1 unchanged, 6 postponed, 0 failed",
             "3 due certificates were left for later runs: max_renewals; the first ends 2026-12-25",
-            "2 due certificates wait for renewal_windows until 2026-12-01T22:00:00Z or later; "
-            "the first ends 2026-12-24",
+            (
+                "2 due certificates wait for renewal_windows until 2026-12-01T22:00:00Z or later; the first ends "
+                "2026-12-24"
+            ),
             "1 due certificate waits for renewal_freezes until 2027-01-07T00:00:00Z",
         ]
         assert report.counts == {"postponed": 6, "none": 1}
