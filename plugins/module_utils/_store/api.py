@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from .base import LEASE_SECONDS, Lease, Store
 from .heartbeat import heartbeat
 from .mounts import is_on_volume
 from .sqlite import SqliteStore
 
-__all__ = ["LEASE_SECONDS", "Lease", "Store", "heartbeat", "is_on_volume", "open_store"]
+__all__ = ["LEASE_SECONDS", "Lease", "Store", "heartbeat", "is_on_volume", "open_postgresql", "open_store"]
 
 
 def open_store(path: str, read_only: bool = False) -> Store:
@@ -20,3 +22,14 @@ def open_store(path: str, read_only: bool = False) -> Store:
     an error. Raises StoreError when the file or its place cannot be trusted or used.
     """
     return SqliteStore(path, read_only=read_only)
+
+
+def open_postgresql(dsn: str, store_key: str, *, read_only: bool = False, warn: t.Callable[[str], None]) -> Store:
+    """Open the store in the PostgreSQL database of a connection string; make its tables when they are missing.
+
+    ``store_key`` seals its request codes. ``warn`` is called with what a person should know. A store that is read only
+    is never made: one that is missing reads as empty, and writing to it is an error. Raises StoreError.
+    """
+    from .postgresql import PostgresqlStore  # its driver is slow to import, and only needed here
+
+    return PostgresqlStore(dsn, store_key, read_only=read_only, warn=warn)

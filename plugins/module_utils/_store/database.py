@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import abc
 import contextlib
-import datetime as dt
 import functools
 import typing as t
 
@@ -41,7 +40,7 @@ class Transaction(t.Protocol):
         """Execute a statement once for each sequence of values, in this order."""
 
     def clock(self, seconds: float = 0.0) -> str:
-        """Return the time ``seconds`` from now, by the clock of the store."""
+        """Return the time ``seconds`` from the moment of this write, by the clock of the store."""
 
     def at_end(self, item: object) -> None:
         """Hand an item to ``Database.before_commit``; a write that fails hands over nothing."""
@@ -73,20 +72,20 @@ class Database(abc.ABC):
         """Return the key that seals what is written. Raises StoreError where the database can only be read."""
 
     @abc.abstractmethod
-    def now(self) -> dt.datetime:
-        """Return the time by the clock of the database."""
-
-    @abc.abstractmethod
     def select(self, statement: str, values: Values = ()) -> list[Row]:
         """Return all rows that the statement selects, as they are committed. Raises StoreError."""
 
     @abc.abstractmethod
-    def write(self, verb: str, work: t.Callable[[Transaction], Done]) -> Done:
+    def write(self, verb: str, work: t.Callable[[Transaction], Done], *, alone: bool = False) -> Done:
         """Commit all that ``work`` writes, or none of it, and return its result.
 
-        Writes of other threads may share the transaction. ``work`` is called again, in a new transaction, where the
-        connection is lost, even if what it wrote before was committed: so it must find out by itself whether it was,
-        and have no other effects. ``verb`` is part of the names of the fault points. Raises StoreError.
+        Writes of other threads may share the transaction, unless this one is ``alone``. One that locks rows that other
+        runs lock as well is to be alone, and to lock them in the order of their keys: two runs never wait for each
+        other in a circle then.
+
+        ``work`` is called again, in a new transaction, where the connection is lost, even if what it wrote before was
+        committed. So it must find out by itself whether it was, and have no other effects. ``verb`` is part of the
+        names of the fault points. Raises StoreError.
         """
 
     @abc.abstractmethod

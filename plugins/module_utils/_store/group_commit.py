@@ -28,10 +28,10 @@ _LARGEST = 256
 class Connection(abc.ABC):
     """A connection that writes. It implements Transaction for the write whose turn it is.
 
-    ``errors`` is the class of all errors of its driver. ``left`` has the items of ``at_end()``.
+    ``errors`` has the classes of the errors of its driver. ``left`` has the items of ``at_end()``.
     """
 
-    errors: type[Exception]
+    errors: tuple[type[Exception], ...]
 
     def __init__(self) -> None:
         self.left: list[object] = []
@@ -136,7 +136,8 @@ class _Turns:
 class _Group:
     """The writes of one transaction. ``error`` says why none of them is stored."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, alone: bool = False) -> None:
+        self.is_open = not alone
         self.writes = 0
         self.error: Exception | None = None
         self.done = threading.Event()
@@ -167,17 +168,18 @@ class GroupCommit(t.Generic[SomeConnection]):
         self._group: _Group | None = None
 
     @contextlib.contextmanager
-    def write(self) -> t.Iterator[Transaction]:
+    def write(self, *, alone: bool = False, patience: float | None = None) -> t.Iterator[Transaction]:
         """Store all that is done inside, or nothing of it. It is on the disk afterwards.
 
-        A write that fails undoes itself alone. Raises an error of the driver when the transaction fails.
+        A write that fails undoes itself alone. One that is ``alone`` has a transaction of its own. Raises an error of
+        the driver when the transaction fails.
         """
-        end = time.monotonic() + self._patience
+        end = time.monotonic() + (self._patience if patience is None else patience)
         group: _Group | None = None
         gate = self._turns.ask()
         try:
             gate.acquire()
-            group = self._join(end)
+            group = self._join(end, alone=alone)
             with self._undone_alone(group):
                 yield self.connection
         finally:
@@ -188,8 +190,10 @@ class GroupCommit(t.Generic[SomeConnection]):
         if group.error is not None:
             raise type(group.error)(*group.error.args) from group.error
 
-    def _join(self, end: float) -> _Group:
+    def _join(self, end: float, *, alone: bool) -> _Group:
         """Return the group whose transaction is open; begin one when there is none."""
+        if alone and self._group is not None:
+            self._finish(self._group)
         if self._group is None:
             # A thread that has waited for its turn has waited for other processes, too.
             self.connection.begin(max(0.0, end - time.monotonic()))
@@ -198,7 +202,7 @@ class GroupCommit(t.Generic[SomeConnection]):
                 self._check()
                 undo.pop_all()
             self.connection.left.clear()
-            self._group = _Group()
+            self._group = _Group(alone=alone)
         return self._group
 
     @contextlib.contextmanager
@@ -232,7 +236,8 @@ class GroupCommit(t.Generic[SomeConnection]):
 
     def _leave(self, group: _Group | None) -> None:
         """Let the next thread write; if none waits, or the group is over, end its transaction first."""
-        if group is not None and group.error is None and group.writes < _LARGEST and self._turns.pass_on():
+        more = group is not None and group.is_open and group.error is None and group.writes < _LARGEST
+        if more and self._turns.pass_on():
             return
         try:
             if self._group is not None:
@@ -243,12 +248,13 @@ class GroupCommit(t.Generic[SomeConnection]):
     def _finish(self, group: _Group) -> None:
         """Commit the writes of a group, and tell its threads."""
         self._group = None
+        expected: tuple[type[Exception], ...] = (*self.connection.errors, StoreError)
         try:
             if group.writes and group.error is None:
                 self._commit()
             elif self.connection.in_transaction:
                 self.connection.rollback()
-        except (self.connection.errors, StoreError) as exc:
+        except expected as exc:
             group.error = group.error or exc
         finally:
             self._settle(group)
@@ -263,7 +269,7 @@ class GroupCommit(t.Generic[SomeConnection]):
         try:
             if self.connection.in_transaction:
                 group.error = group.error or self.connection.interrupted()
-                with contextlib.suppress(self.connection.errors):
+                with contextlib.suppress(*self.connection.errors):
                     self.connection.rollback()
         finally:
             group.done.set()

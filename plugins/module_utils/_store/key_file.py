@@ -32,11 +32,11 @@ _NONCE_BYTES = 12
 
 
 class Key:
-    """Seals text for one row of the store: it opens in no other row."""
+    """Seals text for one row of the store: it opens in no other row. ``place`` is where the key comes from."""
 
-    def __init__(self, secret: bytes, path: pathlib.Path) -> None:
+    def __init__(self, secret: bytes, place: pathlib.Path | str) -> None:
         self._secret = secret
-        self._path = path
+        self._place = place
 
     def seal(self, text: str, row: t.Sequence[object]) -> bytes:
         """Return a nonce, and the text encrypted with AES-GCM."""
@@ -50,7 +50,7 @@ class Key:
             return AESGCM(self._secret).decrypt(nonce, rest, _about(row)).decode()
         except (InvalidTag, ValueError) as exc:
             raise StoreError(
-                f"store key {self._path}: it does not open a request code in the store, so it is another store's, or "
+                f"store key {self._place}: it does not open a request code in the store, so it is another store's, or "
                 "damaged; restore the store and its key from the same backup"
             ) from exc
 

@@ -10,44 +10,75 @@ import typing as t
 from .._errors import StoreError
 from . import revision_rows
 from .base import LEASE_SECONDS, Lease
-from .database import Row, Transaction
+from .database import Row, Transaction, Values
 
-HELD = "SELECT key, holder, expires_at FROM leases WHERE holder <> ?"
 # A lease that has been over for so long is nobody's; the run that held it was killed.
 _FORGOTTEN = -86400.0
-_ACQUIRE = """
-    INSERT INTO leases (key, holder, expires_at) VALUES (?, ?, ?)
-    ON CONFLICT (key) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
-    WHERE leases.holder = excluded.holder OR leases.expires_at <= ?
+# How many keys one query asks for.
+_CHUNK = 500
+_INSERT = "INSERT INTO leases (key, holder, expires_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_UPDATE = "UPDATE leases SET holder = ?, expires_at = ? WHERE key = ?"
+_FAR = "SELECT key, expires_at FROM leases WHERE holder <> ? AND expires_at > ? ORDER BY key FOR UPDATE SKIP LOCKED"
+_SHORTEN = "UPDATE leases SET expires_at = ? WHERE key = ?"
+_SWEEP = """
+    DELETE FROM leases
+    WHERE key IN (SELECT key FROM leases WHERE expires_at < ? ORDER BY key FOR UPDATE SKIP LOCKED)
 """
-_SHORTEN = "UPDATE leases SET expires_at = ? WHERE key = ? AND expires_at = ?"
+_RENEW = """
+    UPDATE leases SET expires_at = ?
+    WHERE holder = ? AND key IN (SELECT key FROM leases WHERE holder = ? ORDER BY key FOR UPDATE)
+"""
 
 
-def rivals(rows: t.Iterable[Row], wanted: t.Container[str]) -> list[str]:
-    """Return the other holders of the wanted keys, from rows of HELD."""
-    return sorted({holder for key, holder, _end in rows if key in wanted})
+def _of(rows: t.Callable[[str, Values], list[Row]], keys: t.Iterable[str], lock: str = "") -> dict[str, Row]:
+    """Return the leases of these keys: key, holder and end of each."""
+    wanted, found = sorted(keys), []
+    for start in range(0, len(wanted), _CHUNK):
+        end = start + _CHUNK
+        some = wanted[start:end]
+        one_of = f"key IN ({', '.join('?' * len(some))})"
+        found += rows(f"SELECT key, holder, expires_at FROM leases WHERE {one_of} ORDER BY key{lock}", some)  # noqa: S608
+    return {row[0]: row for row in found}
+
+
+def rivals(rows: t.Callable[[str, Values], list[Row]], wanted: t.Iterable[str], holder: str) -> list[str]:
+    """Return the other holders of the wanted keys; ``rows`` selects."""
+    return sorted({rival for _key, rival, _end in _of(rows, wanted).values()} - {holder})
 
 
 def acquire(
-    transaction: Transaction, wanted: t.Collection[str], holder: str, seconds: float, gone: t.Iterable[str]
+    transaction: Transaction, wanted: t.Collection[str], holder: str, seconds: float, gone: t.Container[str]
 ) -> list[Row]:
-    """Take leases by the rules of Store.acquire; holders that are gone hold nothing. Return rows of HELD.
+    """Take leases by the rules of Store.acquire; holders that are gone hold nothing. Return the leases of others.
 
     No run takes a lease for longer than LEASE_SECONDS, so one that ends later was dated by a wrong clock, and is cut. A
     holder that lives renews it long before its new end.
+
+    A row that another run has locked is another run's: this never waits for one. Only of two runs that take the same
+    key anew, the second waits for the commit of the first.
     """
     now, end = transaction.clock(), transaction.clock(seconds)
     _shorten(transaction, holder, transaction.clock(max(seconds, LEASE_SECONDS)))
-    transaction.execute("DELETE FROM leases WHERE expires_at < ?", (transaction.clock(_FORGOTTEN),))
-    transaction.many("DELETE FROM leases WHERE holder = ?", [(one,) for one in sorted(gone)])
-    transaction.many(_ACQUIRE, [(key, holder, end, now) for key in sorted(wanted)])
-    return [row for row in transaction.rows(HELD, (holder,)) if row[0] in wanted]
+    transaction.execute(_SWEEP, (transaction.clock(_FORGOTTEN),))
+
+    def is_free(row: Row) -> bool:
+        return row[1] == holder or row[1] in gone or row[2] <= now
+
+    seen = _of(transaction.rows, wanted)
+    free = [key for key, row in seen.items() if is_free(row)]
+    locked = _of(transaction.rows, free, " FOR UPDATE SKIP LOCKED")
+    transaction.many(_UPDATE, [(holder, end, key) for key, row in locked.items() if is_free(row)])
+    transaction.many(_INSERT, [(key, holder, end) for key in sorted(wanted) if key not in seen])
+    after = _of(transaction.rows, wanted)
+    # One that was given back in between had a holder, and is looked at again by who wants it.
+    found = [after.get(key) or seen.get(key) or (key, "another run", now) for key in sorted(wanted)]
+    return [row for row in found if row[1] != holder or row[0] not in after]
 
 
 def _shorten(transaction: Transaction, holder: str, latest: str) -> None:
     """Cut the leases of others to ``latest``. A value that is no time stays: ``lease()`` refuses it."""
-    far = sorted(row for row in transaction.rows(HELD, (holder,)) if row[2] > latest and _is_time(row[2]))
-    transaction.many(_SHORTEN, [(latest, key, end) for key, _holder, end in far])
+    far = [key for key, end in transaction.rows(_FAR, (holder, latest)) if _is_time(end)]
+    transaction.many(_SHORTEN, [(latest, key) for key in far])
 
 
 def _is_time(text: str) -> bool:
@@ -59,7 +90,7 @@ def _is_time(text: str) -> bool:
 
 
 def lease(store: str, key: str, holder: str, end: str) -> Lease:
-    """Read a row of HELD. Raises StoreError, naming the store, when it cannot be read."""
+    """Return the lease of a row. Raises StoreError, naming the store, when it cannot be read."""
     try:
         return Lease(key, holder, revision_rows.date_from_text(end))
     except ValueError as exc:
@@ -70,8 +101,7 @@ def lease(store: str, key: str, holder: str, end: str) -> Lease:
 
 def renew(transaction: Transaction, holder: str, seconds: float) -> int:
     """Extend all leases of the holder; return how many there are."""
-    end = transaction.clock(seconds)
-    return transaction.execute("UPDATE leases SET expires_at = ? WHERE holder = ?", (end, holder))
+    return transaction.execute(_RENEW, (transaction.clock(seconds), holder, holder))
 
 
 def release(transaction: Transaction, keys: t.Iterable[str], holder: str) -> None:

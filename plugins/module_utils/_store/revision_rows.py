@@ -77,26 +77,26 @@ class ConflictError(Exception):
         self.asked = asked
 
 
-@dataclasses.dataclass(frozen=True)
 class Write:
     """The write of one revision: ``asked`` as the store was asked to put it, ``stored`` as it is stored then."""
 
-    asked: Revision
-    stored: Revision
-    row: t.Mapping[str, t.Any]
-
-    @classmethod
-    def of(cls, asked: Revision, now: dt.datetime, key: Key, nonce: str) -> Write:
-        """Make the write of a revision; one without a date of creation begins now."""
+    def __init__(self, asked: Revision, key: Key, nonce: str) -> None:
         begun = asked.created_at if asked.generation else None
-        stored = dataclasses.replace(
-            asked,
-            generation=asked.generation + 1,
-            created_at=begun or now,
-            updated_at=now,
-            stored_as=asked.state,
+        self.asked = asked
+        self.stored = dataclasses.replace(
+            asked, generation=asked.generation + 1, created_at=begun, updated_at=None, stored_as=asked.state
         )
-        return cls(asked, stored, {**to_row(stored, key), "nonce": nonce})
+        self.row = {**_values(self.stored, key), "checksum": b"", "nonce": nonce}
+
+    def date(self, now: str) -> None:
+        """Give the row its time, unless an earlier try did; one without a date of creation begins now."""
+        if self.stored.updated_at is not None:
+            return
+        moment = date_from_text(now)
+        self.stored = dataclasses.replace(self.stored, created_at=self.stored.created_at or moment, updated_at=moment)
+        self.row["created_at"] = self.row["created_at"] or now
+        self.row["updated_at"] = now
+        self.row["checksum"] = checksum(self.row[column] for column in COLUMNS)
 
     def order(self) -> tuple[object, ...]:
         """Return by what the writes of a transaction are sorted: "at most one" holds after each of them."""
@@ -142,6 +142,12 @@ def checksum(values: t.Iterable[t.Any]) -> bytes:
 
 def to_row(revision: Revision, key: Key) -> dict[str, t.Any]:
     """Return the revision as values for the columns. The chain is JSON: a list of base64 of DER."""
+    row = _values(revision, key)
+    row["checksum"] = checksum(row.values())
+    return row
+
+
+def _values(revision: Revision, key: Key) -> dict[str, t.Any]:
     row = {column: getattr(revision, column) for column in COLUMNS}
     row.update({column: date_to_text(row[column]) for column in DATES if row[column] is not None})
     row["state"] = str(revision.state)
@@ -150,7 +156,6 @@ def to_row(revision: Revision, key: Key) -> dict[str, t.Any]:
     row["chain"] = json.dumps([base64.b64encode(certificate).decode() for certificate in revision.chain])
     if revision.request_code is not None:
         row["request_code"] = key.seal(revision.request_code, [row[column] for column in KEY])
-    row["checksum"] = checksum(row.values())
     return row
 
 
@@ -193,6 +198,7 @@ def write(transaction: Transaction, wanted: Write) -> bool:
     It was done before where an earlier try of this put was committed, though its answer was lost: the nonce tells.
     Raises ConflictError when another run was first.
     """
+    wanted.date(transaction.clock())
     row, before = wanted.row, wanted.asked.generation
     key = [row[column] for column in KEY]
     try:

@@ -22,22 +22,22 @@ class SqlStore(Store):
     """The store in ``database``, which it closes."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
 
     def enrollments(self, service: str | None = None, names: t.Sequence[str] | None = None) -> list[Enrollment]:
         if names is None:
             if service is None:
-                return self._read(self._database.select(revision_rows.SELECT))
-            return self._read(self._database.select(revision_rows.SELECT_SERVICE, (service,)))
+                return self._read(self.database.select(revision_rows.SELECT))
+            return self._read(self.database.select(revision_rows.SELECT_SERVICE, (service,)))
         if service is None:
             raise ConfigurationError("names were given without the service that they belong to")
         chunks = revision_rows.chunks(names)
-        select = functools.partial(self._database.select, revision_rows.SELECT_NAMES)
+        select = functools.partial(self.database.select, revision_rows.SELECT_NAMES)
         found = {one.name: one for chunk in chunks for one in self._read(select((service, *chunk)))}
         return [found.get(name, Enrollment(service, name)) for name in names]
 
     def names(self, service: str) -> list[str]:
-        return [name for (name,) in self._database.select(search.NAMES, (service, service))]
+        return [name for (name,) in self.database.select(search.NAMES, (service, service))]
 
     def find(
         self,
@@ -56,7 +56,7 @@ class SqlStore(Store):
     def _all_that_meet(self, conditions: search.Conditions, service: str, after: str | None) -> t.Iterator[Enrollment]:
         while True:
             names, values = ("latest.name > ?", [after]) if after is not None else ("TRUE", [])
-            page = self._read(self._database.select(*conditions.statement(service, names, values)))
+            page = self._read(self.database.select(*conditions.statement(service, names, values)))
             yield from page
             if len(page) < revision_rows.CHUNK:
                 return
@@ -72,20 +72,19 @@ class SqlStore(Store):
                 yield from self.enrollments(service, page)
                 continue
             (chunk,) = revision_rows.chunks(page)
-            rows = self._database.select(*conditions.statement(service, revision_rows.ONE_OF, chunk))
+            rows = self.database.select(*conditions.statement(service, revision_rows.ONE_OF, chunk))
             found = {enrollment.name: enrollment for enrollment in self._read(rows)}
             yield from (found[name] for name in page if name in found)
 
     def put(self, *revisions: Revision) -> tuple[Revision, ...]:
         if not revisions:
             return ()
-        key = self._database.sealing_key()
-        now = self._database.now()
+        key = self.database.sealing_key()
         nonce = os.urandom(8).hex()
-        with self._database.explained():
-            writes = [Write.of(revision, now, key, nonce) for revision in revisions]
+        with self.database.explained():
+            writes = [Write(revision, key, nonce) for revision in revisions]
         try:
-            self._database.write(f"put {revisions[0].state}", functools.partial(_put, sorted(writes, key=Write.order)))
+            self.database.write(f"put {revisions[0].state}", functools.partial(_put, sorted(writes, key=Write.order)))
         except ConflictError as exc:
             asked = exc.asked
             raise stale(asked, self.enrollment(asked.service, asked.name)) from exc
@@ -95,35 +94,35 @@ class SqlStore(Store):
         self, keys: t.Iterable[str], holder: str, seconds: float, is_gone: t.Callable[[str], bool] = never
     ) -> dict[str, Lease]:
         wanted = frozenset(keys)
-        rivals = lease_rows.rivals(self._database.select(lease_rows.HELD, (holder,)), wanted)
-        gone = [rival for rival in rivals if is_gone(rival)]
-        others = self._database.write(
-            "acquire", lambda transaction: lease_rows.acquire(transaction, wanted, holder, seconds, gone)
+        rivals = lease_rows.rivals(self.database.select, wanted, holder)
+        gone = frozenset(rival for rival in rivals if is_gone(rival))
+        others = self.database.write(
+            "acquire", lambda transaction: lease_rows.acquire(transaction, wanted, holder, seconds, gone), alone=True
         )
-        return {key: lease_rows.lease(self._database.name, key, rival, end) for key, rival, end in others}
+        return {row[0]: lease_rows.lease(self.database.name, *row) for row in others}
 
     def renew(self, holder: str, seconds: float) -> int:
-        return self._database.write("renew", lambda transaction: lease_rows.renew(transaction, holder, seconds))
+        return self.database.write("renew", lambda transaction: lease_rows.renew(transaction, holder, seconds))
 
     def release(self, keys: t.Iterable[str], holder: str) -> None:
         given = sorted(set(keys))
-        self._database.write("release", lambda transaction: lease_rows.release(transaction, given, holder))
+        self.database.write("release", lambda transaction: lease_rows.release(transaction, given, holder))
 
     def session(self, key: str) -> tuple[int, bytes] | None:
-        for generation, sealed in self._database.select(session_rows.SELECT, (key,)):
+        for generation, sealed in self.database.select(session_rows.SELECT, (key,)):
             return generation, sealed
         return None
 
     def put_session(self, key: str, sealed: bytes | None, generation: int) -> int:
-        return self._database.write(
+        return self.database.write(
             "session", lambda transaction: session_rows.put(transaction, key, sealed, generation)
         )
 
     def close(self) -> None:
-        self._database.close()
+        self.database.close()
 
     def _read(self, rows: t.Iterable[Row]) -> list[Enrollment]:
-        return revision_rows.enrollments(rows, self._database.name, self._database.key)
+        return revision_rows.enrollments(rows, self.database.name, self.database.key)
 
 
 def _put(writes: t.Sequence[Write], transaction: Transaction) -> None:

@@ -6,12 +6,10 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import pathlib
 import typing as t
 
 from .. import _fault_points
-from .._clock import utc_now
 from . import location, mounts
 from .connections import Connections
 from .database import Database, Done, Row, Transaction, Values, without_locks
@@ -37,15 +35,13 @@ class SqliteDatabase(Database):
     def sealing_key(self) -> Key:
         return self.connections.sealing_key()
 
-    def now(self) -> dt.datetime:
-        return utc_now()  # the clock of the database is that of this machine
-
     def select(self, statement: str, values: Values = ()) -> list[Row]:
         with self.explained():
             connection = self.connections.reader()
             return [] if connection is None else connection.execute(without_locks(statement), values).fetchall()
 
-    def write(self, verb: str, work: t.Callable[[Transaction], Done]) -> Done:
+    def write(self, verb: str, work: t.Callable[[Transaction], Done], *, alone: bool = False) -> Done:
+        del alone  # there is one lock for the whole file
         writer = self.connections.writer()
         with self.explained():
             _fault_points.reach(f"store {verb} before")

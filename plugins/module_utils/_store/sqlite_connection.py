@@ -16,7 +16,7 @@ from .group_commit import Connection
 class SqliteConnection(Connection):
     """Writes over a connection of ``sqlite3`` that leaves transactions to the code."""
 
-    errors = sqlite3.Error
+    errors = (sqlite3.Error,)
 
     def __init__(self, raw: sqlite3.Connection) -> None:
         super().__init__()

@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
 
     OpenStore = t.Callable[[], Store]
 
+STORE_KEY = "a store key, for tests"
 TREE = Path(__file__).resolve().parents[5] / ".tree"
 
 
@@ -37,12 +38,27 @@ class StartWorker(t.Protocol):
         """Start it as a separate process; the test reads its output to the end, or kills it."""
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture
+def fast_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Derive the key of a store on PostgreSQL without delay."""
+    from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import postgresql_key
+
+    monkeypatch.setattr(postgresql_key, "_ITERATIONS", 10)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.process)])
 def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
     """Open the same storage each time; every kind of store is a parameter here."""
-    from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
+    from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import (
+        open_postgresql,
+        open_store,
+    )
 
-    return {"sqlite": lambda: open_store(str(tmp_path / "state" / "store.db"))}[request.param]
+    if request.param == "sqlite":
+        return lambda: open_store(str(tmp_path / "state" / "store.db"))
+    request.getfixturevalue("fast_key")
+    dsn = request.getfixturevalue("dsn")
+    return lambda: open_postgresql(dsn, STORE_KEY, warn=pytest.fail)
 
 
 @pytest.fixture

@@ -374,7 +374,7 @@ def test_one_that_is_interrupted_when_its_turn_begins_keeps_nobody_waiting(
     writer = made(connection)
 
     def interrupted() -> None:
-        def join(_end: float) -> t.NoReturn:
+        def join(_end: float, *, alone: bool) -> t.NoReturn:
             patch.undo()
             raise KeyboardInterrupt
 
