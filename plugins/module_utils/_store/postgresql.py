@@ -27,6 +27,8 @@ Warn = t.Callable[[str], None]
 
 # A step of a write waits for a third of the patience, so that it can be tried again.
 _STEPS = 3
+# How long a write waits for a database that is away, or for locks of other runs.
+PATIENCE_SECONDS = 30.0
 # All rows of a large store come in one answer.
 _READ_STEPS = 4
 _PLACE = "SELECT value FROM notes WHERE key = 'store_place'"
@@ -208,7 +210,8 @@ class PostgresqlStore(SqlStore):
         store_key: str,
         *,
         read_only: bool = False,
-        patience: float = 30.0,
+        patience: float | None = None,
         warn: Warn = lambda _warning: None,
     ) -> None:
-        super().__init__(PostgresqlDatabase(dsn, store_key, read_only=read_only, patience=patience, warn=warn))
+        waits = PATIENCE_SECONDS if patience is None else patience
+        super().__init__(PostgresqlDatabase(dsn, store_key, read_only=read_only, patience=waits, warn=warn))
