@@ -15,6 +15,9 @@ description:
     It does not ask the server, which cannot list requests or certificates.
   - RV(enrollments[].attention) lists the problems that a person must look at, with the next step in words.
     M(redtrust.certificate_enroll.redtrust_enrollment) writes the decision of that person into the store.
+  - RV(enrollments[].renewal) tells when each certificate will be renewed.
+    Give the module the options of the task that renews, O(renew_before) and those like it, since the store does not
+    know them.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -23,6 +26,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.attributes.info_module
   - redtrust.certificate_enroll.connection
   - redtrust.certificate_enroll.store
+  - redtrust.certificate_enroll.renewal
 options:
   names:
     description:
@@ -70,6 +74,29 @@ options:
     type: bool
     default: false
     version_added: 0.4.0
+  history:
+    description: Show the events of each enrollment in RV(enrollments[].history).
+    type: bool
+    default: false
+    version_added: 0.5.0
+  verify_events:
+    description:
+      - Check the events of O(service), each of which has a hash over the one before it.
+        The module fails if an event was changed, removed or added, and says which.
+      - The check reads all events, which takes about 10 seconds for a million of them.
+    type: bool
+    default: false
+    version_added: 0.5.0
+  checkpoint:
+    description:
+      - A checkpoint that an earlier run has returned, such as C(checkpoint) of
+        M(redtrust.certificate_enroll.redtrust_certificate).
+        The module checks the events as with O(verify_events), and that the event of the checkpoint is still among them.
+        So it finds events that were removed from the end too.
+      - Use one of the last two years, since the events before it must not have been removed, see C(keep_events) of that
+        module.
+    type: str
+    version_added: 0.5.0
 """
 
 EXAMPLES = r"""
@@ -103,6 +130,25 @@ EXAMPLES = r"""
     limit: 1000
     after: "{{ first.next_after }}"
   when: first.next_after is not none
+
+- name: Show when each certificate will be renewed
+  redtrust.certificate_enroll.redtrust_enrollment_info:
+    service: redtrust.example.com
+    renew_jitter: 100%
+    renewal_windows:
+      - {days: [mon, tue, wed, thu], from: "22:00", to: "06:00", zone: Europe/Madrid}
+  register: plans
+- name: Show what became of one certificate, and why
+  redtrust.certificate_enroll.redtrust_enrollment_info:
+    service: redtrust.example.com
+    names: [www.example.com]
+    history: true
+
+- name: Check that nobody has changed the events since a checkpoint
+  redtrust.certificate_enroll.redtrust_enrollment_info:
+    service: redtrust.example.com
+    counts_only: true
+    checkpoint: "{{ lookup('ansible.builtin.file', '/srv/audit/redtrust-checkpoint') }}"
 
 - name: Show the enrollments that a person must look at
   redtrust.certificate_enroll.redtrust_enrollment_info:
@@ -263,6 +309,106 @@ enrollments:
           type: str
           returned: always
           sample: run redtrust_sign again, which asks the signer; where the CA takes too long, ask the CA
+    renewal:
+      description:
+        - When the certificate in use will be renewed, as O(renew_before), O(renew_jitter), O(renewal_windows) and
+          O(renewal_freezes) of this task say.
+          A C(renew_before) in an entry of a list is not known here.
+      type: dict
+      returned: always, V(none) if no certificate is in use
+      version_added: 0.5.0
+      contains:
+        due_at:
+          description: When the certificate is due, in UTC (ISO 8601).
+          type: str
+          returned: always, V(none) if it is not known, or if O(renew_before) is V(never)
+          sample: "2026-12-01T04:10:00Z"
+        renew_at:
+          description:
+            - The first moment at which a run renews it, in UTC (ISO 8601).
+              It is later than RV(enrollments[].renewal.due_at) if the certificate has to wait for a window, for the end
+              of a freeze, or after a failure.
+              If the certificate is due and need not wait, it is now.
+            - C(max_renewals) may leave it for a later run.
+          type: str
+          returned: always, V(none) if nothing is to be renewed, a renewal is on its way, or a person must act first
+          sample: "2026-12-01T22:00:00Z"
+        reason:
+          description: Why, in words.
+          type: str
+          returned: always
+          sample: due from 2026-12-01 04:10 UTC (30 days before its end); valid until 2026-12-31 04:10 UTC
+    history:
+      description: The events of the enrollment, oldest first.
+      type: list
+      elements: dict
+      returned: with O(history)
+      version_added: 0.5.0
+      contains:
+        service:
+          description: The name of the server in the store.
+          type: str
+          returned: always
+        number:
+          description: The number of the event among all events of the service.
+          type: int
+          returned: always
+        at:
+          description: When it was, in UTC (ISO 8601 with microseconds).
+          type: str
+          returned: always
+        name:
+          description: The name of the enrollment.
+          type: str
+          returned: always
+        revision:
+          description: The number of the revision.
+          type: int
+          returned: always
+        attempt:
+          description: The number of the attempt at this revision.
+          type: int
+          returned: always
+        was:
+          description: The state of the revision before.
+          type: str
+          returned: always, V(none) for a new revision
+        state:
+          description: The state of the revision since then.
+          type: str
+          returned: always
+        host:
+          description: The machine whose process did it.
+          type: str
+          returned: always
+        pid:
+          description: The number of that process.
+          type: int
+          returned: always
+        job:
+          description: The number of the AWX job.
+          type: str
+          returned: always, V(none) outside of AWX
+        actor:
+          description: The user for whom it was done.
+          type: str
+          returned: always
+        why:
+          description: The reason, in words.
+          type: str
+          returned: always, V(none) if the state says all
+        csr_sha256:
+          description: The SHA-256 of the CSR in DER, in hex.
+          type: str
+          returned: always, V(none) without a CSR
+        certificate_sha256:
+          description: The SHA-256 of the certificate in DER, in hex.
+          type: str
+          returned: always, V(none) without a certificate
+        hash:
+          description: The hash of the event in the chain of events, in hex.
+          type: str
+          returned: always
 attention:
   description: How many of the enrollments shown have a problem of each kind, see RV(enrollments[].attention).
   returned: always
@@ -290,43 +436,98 @@ next_after:
   type: str
   sample: www.example.com
   version_added: 0.4.0
+events:
+  description: The events of O(service), and whether they are as they were written.
+  returned: with O(verify_events) or O(checkpoint)
+  type: dict
+  version_added: 0.5.0
+  contains:
+    count:
+      description: How many events there are.
+      type: int
+      returned: always
+    first_number:
+      description: The number of the first one; older ones were removed.
+      type: int
+      returned: always, V(none) if there is no event
+    checkpoint:
+      description: The end of the chain of events, to be kept in another place.
+      type: str
+      returned: always, V(none) if there was never an event
+    verified:
+      description: Whether the events are as they were written.
+      type: bool
+      returned: always
 """
 
+import datetime as dt
 import itertools
 
+from ..module_utils._models import Enrollment
 from ..module_utils._module.api import (
     CONNECTION,
+    RENEWAL,
     SELECTION,
     SELECTION_RULES,
     STORE,
     Context,
     Counts,
+    Renewals,
     Result,
     Selection,
+    Spec,
     enrollment_facts,
+    history,
     run,
+    verified,
 )
 
 
 def work(context: Context) -> Result:
     """Read the selected enrollments from the store. Only what is shown of them is kept."""
     now = context.now()
-    selection = Selection.read(context.params, now)
+    selection, renewals = Selection.read(context.params, now), Renewals.read(context.params, now)
     found = selection.find(context.store, context.service)
     counts, shown, last = Counts(now), [], None
     for enrollment in itertools.islice(found, selection.limit):
         counts.add(enrollment)
         last = enrollment.name
         if not selection.counts_only:
-            shown.append(enrollment_facts(enrollment, now))
+            shown.append(_shown(context, enrollment, renewals, now))
     has_more = next(found, None) is not None
     values = {"enrollments": shown, **counts.values(), "next_after": last if has_more else None}
-    return Result(changed=False, values=values)
+    checked, problem = _checked(context)
+    return Result(changed=False, values={**values, **checked}, failure=problem)
+
+
+def _shown(context: Context, enrollment: Enrollment, renewals: Renewals, now: dt.datetime) -> dict[str, object]:
+    facts = enrollment_facts(enrollment, renewals.standard, now)
+    if not context.params["history"]:
+        return facts
+    return {**facts, "history": history(context.store, context.service, enrollment.name)}
+
+
+def _checked(context: Context) -> tuple[dict[str, object], str | None]:
+    """Check the events if that is asked; return the facts of them, and the sentence about a problem."""
+    checkpoint = context.params["checkpoint"]
+    if not (context.params["verify_events"] or checkpoint):
+        return {}, None
+    facts, problem = verified(context.store, context.service, checkpoint)
+    words = (
+        f"the events of {context.service} are not as they were written: {problem}; keep a copy of the store, and find "
+        "out who has written to it"
+    )
+    return {"events": facts}, words if problem else None
 
 
 def main() -> None:
     """Run the module."""
-    run({**CONNECTION, **STORE, **SELECTION}, work, **SELECTION_RULES)
+    own: Spec = {
+        "history": {"type": "bool", "default": False},
+        "verify_events": {"type": "bool", "default": False},
+        "checkpoint": {"type": "str"},
+    }
+    run({**CONNECTION, **STORE, **SELECTION, **RENEWAL, **own}, work, **SELECTION_RULES)
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ class CertificateStep(Step[CertificateItem, Way]):
         """Return whether a certificate needs nothing, where that is all that is to be told of it."""
         if self._tells_why_not or item.renewal.force:
             return False
-        return is_settled(item.spec, enrollment, item.renewal.renew_before, self._now())
+        return is_settled(item.spec, enrollment, item.renewal.policy, self._now())
 
     def _asked(self, item: CertificateItem, enrollment: Enrollment) -> Plan[Way]:
         """Plan what the service is to be asked for, if anything."""
@@ -110,7 +110,7 @@ class CertificateStep(Step[CertificateItem, Way]):
                 )
             return self._steps.renew.plan(item.renewal, enrollment)
         asked = self._steps.request.plan(RequestItem(item.spec, item.renewal.force), enrollment)
-        if asked.decision is not None or enrollment.pending is not None or item.renewal.renew_before.never:
+        if asked.decision is not None or enrollment.pending is not None or item.renewal.policy.renew_before.never:
             return asked
         return self._steps.renew.plan(item.renewal, enrollment)
 
@@ -123,7 +123,7 @@ class CertificateStep(Step[CertificateItem, Way]):
 
     def _keep(self, plan: Plan[Way], decision: Keep) -> Outcome:
         """Write a revision down, and go on with it if it was waiting."""
-        rows = self._store.put(decision.revision)
+        rows = self._store.put(decision.revision, why=plan.reason)
         enrollment = plan.enrollment.with_rows(*rows)
         if enrollment.pending is None:
             return plan.outcome(*rows)
@@ -133,12 +133,12 @@ class CertificateStep(Step[CertificateItem, Way]):
         return self.act(dataclasses.replace(plan, enrollment=enrollment, decision=onward.decision), onward.decision)
 
     def _ask(self, plan: Plan[Way], decision: Ask) -> Outcome:
-        enrollment, intent = self._steps.request.begin(plan.enrollment, decision)
+        enrollment, intent = self._steps.request.begin(plan.enrollment, decision, plan.reason)
         requested = self._steps.request.ask(intent)
         (signing,) = self._store.put(
             requested.moved(State.SIGNING, signing_since=self._now(), failures=requested.failures)
         )
-        unsent = dataclasses.replace(requested, generation=signing.generation)
+        unsent = dataclasses.replace(requested, generation=signing.generation, stored_as=signing.stored_as)
         order = AtSigner(signing, t.cast("bytes", signing.csr), unsent)
         return self._sign(dataclasses.replace(plan, enrollment=enrollment), order, changed=True)
 

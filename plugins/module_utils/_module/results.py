@@ -11,10 +11,12 @@ import json
 import typing as t
 
 from .._clock import timestamp
-from .._enroll.api import attempt, attention
+from .._enroll.api import Forecast, RenewalPolicy, attempt, attention, forecast
 from .._errors import NotTriedError, RedtrustError, ServiceError, SessionError
 from .._models import PENDING, Enrollment, Outcome, Revision, State
+from .._store.api import Chain
 from .._x509.api import csr_pem
+from .events import checkpoint_of
 from .report import Group, Report
 
 
@@ -56,6 +58,7 @@ class Results:
         self._changed = False
         self._stopped: str | None = None
         self._not_tried: str | None = None
+        self._checkpoint: str | None = None
         self.total = 0
 
     def add(self, position: int, outcome: Outcome) -> None:
@@ -77,6 +80,12 @@ class Results:
         if self._keeps(outcome):
             self._entries.append((position, entry))
 
+    def end(self, chain: Chain, begun: Chain) -> None:
+        """Take the end of the chain of events, and that before this run. The report tells it if events were added."""
+        self._checkpoint = checkpoint_of(chain)
+        if self._checkpoint and chain.number > begun.number:
+            self.report.checkpoint = self._checkpoint
+
     def result(self, *, warnings: t.Iterable[str] = (), **values: t.Any) -> Result:
         """Return the result of the module, with more warnings and more values."""
         failure = self.report.failure(self.total)
@@ -91,6 +100,7 @@ class Results:
                 "summary": dict(self.report.counts),
                 # the outcomes come in no order, and the cause says more than its consequence
                 "stopped": self._stopped or self._not_tried,
+                "checkpoint": self._checkpoint,
                 **values,
             },
             diff=[diff for _position, diff in sorted(self._diffs, key=_position)],
@@ -105,7 +115,7 @@ class Results:
 
     def _needs_no_entry(self, outcome: Outcome) -> bool:
         """Return whether there is nothing to tell but that a certificate is in use. Most are of this kind."""
-        if outcome.changed or outcome.error or outcome.warnings or self.has_unchanged:
+        if outcome.changed or outcome.error or outcome.warnings or outcome.postponed or self.has_unchanged:
             return False
         return outcome.revision is not None and outcome.revision.state is State.FINALIZED
 
@@ -151,13 +161,15 @@ def to_result(outcome: Outcome) -> dict[str, t.Any]:
         entry["csr"] = csr_pem(revision.csr)
     if revision and revision.state in PENDING:
         entry["waiting_since"] = timestamp(revision.signing_since or revision.created_at)
+    if outcome.postponed:
+        entry["postponed"] = {"by": outcome.postponed.by, "until": timestamp(outcome.postponed.until)}
     if outcome.error:
         entry.update(msg=str(outcome.error), error=error_facts(outcome.error))
     return {**entry, **outcome.extra}
 
 
-def enrollment_facts(enrollment: Enrollment, now: dt.datetime) -> dict[str, t.Any]:
-    """Return the facts of an enrollment in the store, without request codes."""
+def enrollment_facts(enrollment: Enrollment, policy: RenewalPolicy, now: dt.datetime) -> dict[str, t.Any]:
+    """Return the facts of an enrollment in the store, without request codes; ``policy`` says when it is renewed."""
     current, pending = enrollment.current, enrollment.pending
     return {
         "name": enrollment.name,
@@ -169,7 +181,14 @@ def enrollment_facts(enrollment: Enrollment, now: dt.datetime) -> dict[str, t.An
         "attention": [
             {**dataclasses.asdict(found), "since": timestamp(found.since)} for found in attention(enrollment, now)
         ],
+        "renewal": _renewal_facts(forecast(enrollment, policy, now)),
     }
+
+
+def _renewal_facts(known: Forecast | None) -> dict[str, t.Any] | None:
+    if known is None:
+        return None
+    return {"due_at": timestamp(known.due_at), "renew_at": timestamp(known.renew_at), "reason": known.reason}
 
 
 def _revision_facts(revision: Revision) -> dict[str, t.Any]:

@@ -67,15 +67,50 @@ CONNECTION = _options(
 
 STORE = _options(
     store_path={"type": "path", "default": STORE_DEFAULT},
+    store_dsn={"type": "str", "no_log": True},
+    store_key={"type": "str", "no_log": True},
     service={"type": "str"},
 )
 
 BATCH = _options(
+    actor={"type": "str"},
     workers={"type": "int", "default": 8},
     wait_timeout={"type": "float", "default": 300.0},
     # its default depends on the module, and on whether the task fails
     results={"type": "str", "choices": ["all", "changed", "failed"]},
 )
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+# When a certificate is renewed. Times are raw: YAML may have made a number of one, which is refused.
+RENEWAL: Spec = {
+    "renew_before": {"type": "str"},
+    "renew_jitter": {"type": "str"},
+    "renewal_windows": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "days": {"type": "list", "elements": "str", "choices": list(WEEKDAYS)},
+            "from": {"type": "raw", "required": True},
+            "to": {"type": "raw", "required": True},
+            "zone": {"type": "str", "default": "UTC"},
+        },
+    },
+    "renewal_freezes": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "from": {"type": "raw", "required": True},
+            "until": {"type": "raw", "required": True},
+            "zone": {"type": "str", "default": "UTC"},
+            "reason": {"type": "str"},
+        },
+    },
+}
+
+# How many are renewed in a run.
+QUOTA: Spec = {"max_renewals": {"type": "int"}}
+EVENTS = _options(keep_events={"type": "str", "default": "2y"})
 
 # How a certificate is checked and uploaded, and where its files are written.
 UPLOAD: Spec = {
@@ -93,6 +128,8 @@ SECRETS = (
     "access_token",
     "temporal_token",
     "session_key",
+    "store_dsn",
+    "store_key",
 )
 
 # Likewise, in an entry of ``certificates``.

@@ -12,6 +12,7 @@ import typing as t
 
 from .. import _fault_points
 from .._errors import StoreError
+from .._holder import Actor
 from . import postgresql_key, postgresql_schema
 from .database import Database, Done, Row, Transaction, Values
 from .group_commit import GroupCommit
@@ -210,8 +211,10 @@ class PostgresqlStore(SqlStore):
         store_key: str,
         *,
         read_only: bool = False,
+        actor: Actor | None = None,
         patience: float | None = None,
         warn: Warn = lambda _warning: None,
     ) -> None:
         waits = PATIENCE_SECONDS if patience is None else patience
-        super().__init__(PostgresqlDatabase(dsn, store_key, read_only=read_only, patience=waits, warn=warn))
+        database = PostgresqlDatabase(dsn, store_key, read_only=read_only, patience=waits, warn=warn)
+        super().__init__(database, actor)
