@@ -26,12 +26,13 @@ from .sql import SqlStore
 
 Warn = t.Callable[[str], None]
 
-# A step of a write waits for a third of the patience, so that it can be tried again.
-_STEPS = 3
 # How long a write waits for a database that is away, or for locks of other runs.
 PATIENCE_SECONDS = 30.0
-# All rows of a large store come in one answer.
-_READ_STEPS = 4
+# The part of the patience in which a write waits for a lock, and for an answer, so that it can be tried again.
+_LOCK_PART = 1 / 3
+_ANSWER_PART = 1 / 2
+# All rows of a large store come in one answer, and tables are upgraded in one.
+_LONG_PART = 10
 _PLACE = "SELECT value FROM notes WHERE key = 'store_place'"
 _PUT_PLACE = """
     INSERT INTO notes (key, value) VALUES ('store_place', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value
@@ -56,9 +57,9 @@ class PostgresqlDatabase(Database):
         self._has_tables = False
         self._is_closed = False
         self._turn = threading.Lock()
-        self._reader = Link(address, _READ_STEPS * patience)
+        self._reader = Link(address, _LONG_PART * patience)
         self._writer: GroupCommit[PostgresqlConnection] | None = None
-        self._writing = Link(address, patience)
+        self._writing = Link(address, _LONG_PART * patience)
         with self._closed_on_error(), self.explained():
             self._until_done(patience, self._look if read_only else self._prepare)
 
@@ -159,7 +160,8 @@ class PostgresqlDatabase(Database):
         self._key = key or postgresql_key.make(link, self.name, self._store_key)
         self._has_tables = True
         server = ServerCheck(link, self.name)
-        writing = PostgresqlConnection(link, server, self._patience / _STEPS)
+        link.answer_seconds = _ANSWER_PART * self._patience
+        writing = PostgresqlConnection(link, server, _LOCK_PART * self._patience)
         self._writer = GroupCommit(writing, self._patience, before_commit=self._end)
         self._note_place(self._writer, server)
 
