@@ -215,8 +215,8 @@ options:
       - All runs that share a store and O(service) keep to it together, each with a fair share.
         They need the same value.
         Every request counts, such as a login, a refresh of the session or a request that is sent again.
-        The requests of M(redtrust.certificate_enroll.redtrust_token) and
-        M(redtrust.certificate_enroll.redtrust_login) count if O(session_key) keeps the session in the store.
+        The requests of M(redtrust.certificate_enroll.redtrust_token) and M(redtrust.certificate_enroll.redtrust_login)
+        count if O(session_key) keeps the session in the store.
       - A request that waits for its turn is not on its way yet, so neither O(timeout) nor O(retry_timeout) has begun.
       - Without it the server gets as many requests as the workers of all runs send.
       - Can also be set with the environment variable E(REDTRUST_RATE).

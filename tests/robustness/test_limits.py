@@ -73,7 +73,7 @@ def test_all_runs_together_keep_to_the_rate_of_a_ca(site: Site, tmp_path: Path) 
 class TestPauses:
     def test_one_that_is_long_for_one_run_stops_all(self, site: Site) -> None:
         site.appliance.fault("create", "before", "status:429", retry_after="600")
-        options = {"workers": 1, "retry_timeout": 30}
+        options: dict[str, t.Any] = {"workers": 1, "retry_timeout": 30}
         first = site.step(ONE_PASS, NAMES[:10], **options)
         told = messages(first)
         assert any("asks to wait 600 seconds" in words for words in told)
@@ -160,7 +160,7 @@ class TestAWrongPassword:
         assert steps(site.appliance)["login"] == 2
 
     def test_a_person_may_have_them_tried_again(self, site: Site) -> None:
-        wrong = {"password": "not the one"}
+        wrong: dict[str, t.Any] = {"password": "not the one"}
         for _number in range(3):
             assert site.step(ONE_PASS, ["www"], **wrong).status == 1
         assert steps(site.appliance)["login"] == 1

@@ -21,7 +21,7 @@ DOCUMENTATION = r"""
         From V(1/h) to V(1000/s).
       - All runs that share a store and this CA keep to it together, each with a fair share.
         They need the same value.
-      - Without it the CA is asked as often as O(workers) allows.
+      - Without it there is no limit but the number of workers.
     type: str
     version_added: 0.5.0
   burst:

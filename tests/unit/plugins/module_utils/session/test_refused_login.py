@@ -19,13 +19,13 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     ServiceError,
     SessionError,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import HttpResponse
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.credentials import Credentials
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.refused_login import RefusedLogin
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session import Session
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
     AnsweringTransport,
-    HttpResponse,
     client,
     failed,
     raw,

@@ -27,6 +27,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.base import LONGEST_WAIT
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.limit_rows import reserve, step_of
+from ansible_collections.redtrust.certificate_enroll.tests import drawer
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.store.conftest import STORE_KEY
 
 if t.TYPE_CHECKING:
@@ -161,7 +162,7 @@ def test_sixteen_runs_together_keep_to_the_rate_and_share_it(
 ) -> None:
     runs, seconds = 16, 4.0
     where = [tmp_path / "state" / "store.db"] if kind == "sqlite" else [request.getfixturevalue("dsn"), STORE_KEY]
-    started = [worker(rate, burst, seconds, 4, *where, program="drawer.py") for _number in range(runs)]
+    started = [worker(rate, burst, seconds, 4, *where, program=drawer.__file__) for _number in range(runs)]
     for one in started:
         assert one.stdout is not None
         assert one.stdout.readline() == "ready\n"

@@ -132,14 +132,14 @@ class TestTokens:
         bucket = limits.bucket(Rate(8.0, 1), at_once=3)
         real = limits.draw
 
-        def draw(key: str, count: int, rate: Rate) -> float:
+        def draw(_key: str, count: int, rate: Rate) -> float:
             if not begun.is_set():
                 begun.set()
                 # the first draws for itself; the others come while it does
                 end = time.monotonic() + 30
                 while bucket._waiting < 4 and time.monotonic() < end:
                     time.sleep(0.001)
-            return real(key, count, rate)
+            return real(_key, count, rate)
 
         limits.draw = draw  # type: ignore[method-assign]
 
