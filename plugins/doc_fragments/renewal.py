@@ -1,13 +1,13 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documentation of the option that says when a certificate is due."""
+"""Documentation of the options that say when certificates are renewed."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The fragment; module_utils/_enroll/due.py reads the value."""
+    """The fragments; module_utils/_module/renewal.py reads the values."""
 
     DOCUMENTATION = r"""
 options:
@@ -19,10 +19,112 @@ options:
         With V(never) no certificate is due.
       - The default is the smaller of 30 days and a third of the certificate's life.
         A certificate of one year is due 30 days before its end, and one of 47 days is due 15 days and 16 hours before
-        its end.
+        its end, and earlier by the O(renew_jitter).
       - If a value leaves a certificate less than a tenth of its life, the module uses that third instead, with a
         warning.
         So a certificate that was just issued is never due, even if its life is short.
       - The time by which the CA backdates a certificate does not count as life.
     type: str
+  renew_jitter:
+    description:
+      - By how much the renewal of a certificate may come earlier than O(renew_before) says, so that the renewals of a
+        fleet are spread.
+        Each name has a moment of its own, which is the same in each run.
+      - The value is a duration such as V(5d) or V(1d12h), a share of the certificate's life from V(0%) to V(100%), or
+        V(0) or V(none) for no jitter.
+        With V(100%) each day has the same number of renewals, at the latest one life after all certificates were issued
+        at once.
+      - Also with V(100%) a certificate is used for a tenth of its life, and most are used for as long as without
+        jitter.
+      - The default is V(10%) where neither the task nor the entry sets C(renew_before), and no jitter where one of them
+        does.
+    type: str
+    version_added: 0.5.0
+  renewal_windows:
+    description:
+      - The hours in which certificates are renewed.
+        By default they are renewed at any time.
+      - Windows concern renewals alone.
+        A first certificate, a certificate whose fields have changed, a request that is on its way, and C(force) wait
+        for no window.
+      - A certificate does not wait for a window that opens less than a day, or less than a tenth of its life, before
+        its end.
+        It is renewed as soon as it is due, and the reason says so.
+      - A run must fall into a window, so let runs be frequent.
+    type: list
+    elements: dict
+    version_added: 0.5.0
+    suboptions:
+      days:
+        description:
+          - The days on which the window opens.
+            The default is each day.
+        type: list
+        elements: str
+        choices: [mon, tue, wed, thu, fri, sat, sun]
+      from:
+        description:
+          - When the window opens, as C(HH:MM) such as V("22:00").
+            Quote it in YAML, which reads 22:00 as the number 1320.
+            A number is refused.
+        type: raw
+        required: true
+      to:
+        description:
+          - When the window closes, as C(HH:MM), or V("24:00").
+            If it is not later than O(renewal_windows[].from), it is on the next day.
+        type: raw
+        required: true
+      zone:
+        description:
+          - The time zone of the hours, by its IANA name such as V(Europe/Madrid).
+            The host must know it, from its own files or from the Python package tzdata.
+          - When the clocks go back, a window whose hours come twice lasts for both.
+            When they go forward, a window does not open if all of its hours are skipped.
+        type: str
+        default: UTC
+  renewal_freezes:
+    description:
+      - Times in which no certificate is renewed.
+        They concern renewals alone, and a certificate does not wait for their end if that is too late, as with
+        O(renewal_windows).
+    type: list
+    elements: dict
+    version_added: 0.5.0
+    suboptions:
+      from:
+        description:
+          - The first day, such as V(2026-12-21), or a day and a time, such as V("2026-12-21 18:00").
+            A time may have an offset from UTC, such as V("2026-12-21T18:00:00+01:00").
+        type: raw
+        required: true
+      until:
+        description:
+          - The last day, which is part of the freeze, or a day and a time, at which the freeze is over.
+        type: raw
+        required: true
+      zone:
+        description: The time zone of the days and times, as in O(renewal_windows[].zone).
+        type: str
+        default: UTC
+      reason:
+        description:
+          - Why, in words.
+            The reason of each certificate that waits has these words.
+        type: str
+"""
+
+    QUOTA = r"""
+options:
+  max_renewals:
+    description:
+      - How many renewals one run begins at most.
+        By default it begins as many as are due.
+      - The others that are due are left for the next run, and counted as C(postponed).
+        The module takes the certificates in the order of the list, whenever they end.
+        Each run begins a long list at another place, so it is not always the same ones that are left.
+        A warning names those that end soon.
+      - First certificates, C(force), and requests that are on their way do not count.
+    type: int
+    version_added: 0.5.0
 """

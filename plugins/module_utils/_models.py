@@ -358,6 +358,14 @@ class Enrollment:
 
 
 @dataclasses.dataclass(frozen=True)
+class Postponed:
+    """A renewal that is due and left for a later run: because of which option, and until when if that is known."""
+
+    by: str
+    until: dt.datetime | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Outcome:
     """The result of one step for one certificate; one entry of a module's ``certificates`` result.
 
@@ -375,3 +383,4 @@ class Outcome:
     extra: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     error: Exception | None = None
+    postponed: Postponed | None = None

@@ -44,6 +44,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.lists.defaults
   - redtrust.certificate_enroll.renewal
   - redtrust.certificate_enroll.events
+  - redtrust.certificate_enroll.renewal.quota
   - redtrust.certificate_enroll.signers
   - redtrust.certificate_enroll.upload
   - ansible.builtin.files
@@ -143,6 +144,19 @@ EXAMPLES = r"""
     command:
       argv: [/usr/local/bin/ask-our-ca]
     renew_before: 20d
+
+- name: Renew a fleet, spread evenly, in the nights before a working day, and not over the holidays
+  redtrust.certificate_enroll.redtrust_certificate:
+    host: redtrust.example.com
+    signer: command
+    command:
+      argv: [/usr/local/bin/ask-our-ca]
+    renew_jitter: 100%
+    renewal_windows:
+      - {days: [sun, mon, tue, wed, thu], from: "22:00", to: "06:00", zone: Europe/Madrid}
+    renewal_freezes:
+      - {from: 2026-12-21, until: 2027-01-06, zone: Europe/Madrid, reason: holidays}
+    max_renewals: 2000
 """
 
 RETURN = r"""
@@ -224,6 +238,21 @@ certificates:
       type: str
       returned: when there is a certificate
       sample: "2027-01-31T12:00:00Z"
+    postponed:
+      description: Why a certificate that is due is left for a later run.
+      type: dict
+      returned: when it is due and is left
+      contains:
+        by:
+          description: The option, which is V(max_renewals), V(renewal_windows) or V(renewal_freezes).
+          type: str
+          returned: always
+          sample: renewal_windows
+        until:
+          description: The next time at which renewals are allowed, in UTC (ISO 8601).
+          type: str
+          returned: always, V(none) with V(max_renewals)
+          sample: "2026-12-01T22:00:00Z"
     waiting_since:
       description: The time since when the certificate is pending, or at the signer, in UTC (ISO 8601).
       type: str
@@ -264,8 +293,8 @@ stopped:
   sample: null
 summary:
   description:
-    - How many certificates had each action, how many C(failed), and how many others were C(not_tried) because the
-      server is down.
+    - How many certificates had each action, how many C(failed), how many others were C(not_tried) because the server is
+      down, and how many are due and C(postponed), which means left for a later run.
   returned: always
   type: dict
   sample: {issue: 1, none: 41}
@@ -307,15 +336,18 @@ session_ended:
   sample: false
 """
 
-from ..module_utils._enroll.api import CertificateStep, FinalizeStep, RenewStep, RequestStep, SignStep, Steps
+from ..module_utils._enroll.api import CertificateStep, FinalizeStep, Quota, RenewStep, RequestStep, SignStep, Steps
 from ..module_utils._errors import RedtrustError
 from ..module_utils._module.api import (
     CERTIFICATE,
     EVENTS,
+    QUOTA,
+    RENEWAL,
     SIGNER,
     SIGNER_REQUIRED_IF,
     UPLOAD,
     Context,
+    Renewals,
     Report,
     Result,
     Results,
@@ -338,7 +370,8 @@ def work(context: Context) -> Result:
     signer.check(context.now())
     finish = finished_by(context)
     entries = listed(params, CERTIFICATE, context.register)
-    items = certificate_items(entries, context.names, params)
+    renewals = Renewals.read(params)
+    items = certificate_items(entries, context.names, params, renewals)
     session = context.session()
     results = Results(
         params["results"],
@@ -347,7 +380,7 @@ def work(context: Context) -> Result:
         expected=None if entries is None else len(entries),
         diffs=context.wants_diff,
     )
-    step = _step(context, session, signer, tells_why_not=results.has_unchanged)
+    step = _step(context, session, signer, renewals.quota(), tells_why_not=results.has_unchanged)
     context.batch(step, items, results, finish)
     failed = bool(results.report.failed_names)
     return results.result(
@@ -359,13 +392,13 @@ def work(context: Context) -> Result:
     )
 
 
-def _step(context: Context, session: Session, signer: Signer, *, tells_why_not: bool) -> CertificateStep:
+def _step(context: Context, session: Session, signer: Signer, quota: Quota, *, tells_why_not: bool) -> CertificateStep:
     store, client, params, now = context.store, context.client, context.params, context.now
     return CertificateStep(
         store,
         Steps(
             RequestStep(store, client, session, register=context.register, now=now),
-            RenewStep(store, client, session, register=context.register, now=now),
+            RenewStep(store, client, session, register=context.register, now=now, quota=quota),
             SignStep(store, signer, now=now, at_once=context.limits.workers),
             FinalizeStep(
                 store,
@@ -403,18 +436,13 @@ def main() -> None:
     """Run the module."""
     own: Spec = {
         "certificate_defaults": {"type": "dict", "default": {}},
-        "renew_before": {"type": "str"},
         "renew_only": {"type": "bool", "default": False},
         "force": {"type": "bool", "default": False},
         "end_session": {"type": "str", "choices": ["always", "failure", "never"], "default": "never"},
         "progress_path": {"type": "path"},
     }
-    run(
-        {**listed_spec(), **EVENTS, **SIGNER, **UPLOAD, **own},
-        work,
-        required_if=SIGNER_REQUIRED_IF,
-        add_file_common_args=True,
-    )
+    spec = {**listed_spec(), **SIGNER, **UPLOAD, **RENEWAL, **QUOTA, **EVENTS, **own}
+    run(spec, work, required_if=SIGNER_REQUIRED_IF, add_file_common_args=True)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ description:
     It does not ask the server, which cannot list requests or certificates.
   - RV(enrollments[].attention) lists the problems that a person must look at, with the next step in words.
     M(redtrust.certificate_enroll.redtrust_enrollment) writes the decision of that person into the store.
+  - RV(enrollments[].renewal) tells when each certificate will be renewed.
+    Give the module the options of the task that renews, O(renew_before) and those like it, since the store does not
+    know them.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -23,6 +26,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.attributes.info_module
   - redtrust.certificate_enroll.connection
   - redtrust.certificate_enroll.store
+  - redtrust.certificate_enroll.renewal
 options:
   names:
     description:
@@ -138,6 +142,13 @@ EXAMPLES = r"""
     service: redtrust.example.com
     counts_only: true
     checkpoint: "{{ lookup('ansible.builtin.file', '/srv/audit/redtrust-checkpoint') }}"
+- name: Show when each certificate will be renewed
+  redtrust.certificate_enroll.redtrust_enrollment_info:
+    service: redtrust.example.com
+    renew_jitter: 100%
+    renewal_windows:
+      - {days: [mon, tue, wed, thu], from: "22:00", to: "06:00", zone: Europe/Madrid}
+  register: plans
 
 - name: Show the enrollments that a person must look at
   redtrust.certificate_enroll.redtrust_enrollment_info:
@@ -369,6 +380,35 @@ enrollments:
           description: The hash of the event in the chain of events, in hex.
           type: str
           returned: always
+    renewal:
+      description:
+        - When the certificate in use will be renewed, as O(renew_before), O(renew_jitter), O(renewal_windows) and
+          O(renewal_freezes) of this task say.
+          A C(renew_before) in an entry of a list is not known here.
+      type: dict
+      returned: always, V(none) if no certificate is in use
+      version_added: 0.5.0
+      contains:
+        due_at:
+          description: When the certificate is due, in UTC (ISO 8601).
+          type: str
+          returned: always, V(none) if it is not known, or if O(renew_before) is V(never)
+          sample: "2026-12-01T04:10:00Z"
+        renew_at:
+          description:
+            - The first moment at which a run renews it, in UTC (ISO 8601).
+              It is later than RV(enrollments[].renewal.due_at) if the certificate has to wait for a window, for the end
+              of a freeze, or after a failure.
+              If the certificate is due and need not wait, it is now.
+            - C(max_renewals) may leave it for a later run.
+          type: str
+          returned: always, V(none) if nothing is to be renewed, a renewal is on its way, or a person must act first
+          sample: "2026-12-01T22:00:00Z"
+        reason:
+          description: Why, in words.
+          type: str
+          returned: always
+          sample: due from 2026-12-01 04:10 UTC (30 days before its end); valid until 2026-12-31 04:10 UTC
 attention:
   description: How many of the enrollments shown have a problem of each kind, see RV(enrollments[].attention).
   returned: always
@@ -422,14 +462,15 @@ events:
 
 import itertools
 
-from ..module_utils._models import Enrollment
 from ..module_utils._module.api import (
     CONNECTION,
+    RENEWAL,
     SELECTION,
     SELECTION_RULES,
     STORE,
     Context,
     Counts,
+    Renewals,
     Result,
     Selection,
     Spec,
@@ -443,25 +484,21 @@ from ..module_utils._module.api import (
 def work(context: Context) -> Result:
     """Read the selected enrollments from the store. Only what is shown of them is kept."""
     now = context.now()
-    selection = Selection.read(context.params, now)
+    selection, renewals = Selection.read(context.params, now), Renewals.read(context.params, now)
     found = selection.find(context.store, context.service)
     counts, shown, last = Counts(now), [], None
     for enrollment in itertools.islice(found, selection.limit):
         counts.add(enrollment)
         last = enrollment.name
         if not selection.counts_only:
-            shown.append(_shown(context, enrollment))
+            facts = enrollment_facts(enrollment, renewals.standard, now)
+            if context.params["history"]:
+                facts["history"] = history(context.store, context.service, enrollment.name)
+            shown.append(facts)
     has_more = next(found, None) is not None
     values = {"enrollments": shown, **counts.values(), "next_after": last if has_more else None}
     checked, problem = _checked(context)
     return Result(changed=False, values={**values, **checked}, failure=problem)
-
-
-def _shown(context: Context, enrollment: Enrollment) -> dict[str, object]:
-    facts = enrollment_facts(enrollment, context.now())
-    if not context.params["history"]:
-        return facts
-    return {**facts, "history": history(context.store, context.service, enrollment.name)}
 
 
 def _checked(context: Context) -> tuple[dict[str, object], str | None]:
@@ -484,7 +521,7 @@ def main() -> None:
         "verify_events": {"type": "bool", "default": False},
         "checkpoint": {"type": "str"},
     }
-    run({**CONNECTION, **STORE, **SELECTION, **own}, work, **SELECTION_RULES)
+    run({**CONNECTION, **STORE, **SELECTION, **RENEWAL, **own}, work, **SELECTION_RULES)
 
 
 if __name__ == "__main__":

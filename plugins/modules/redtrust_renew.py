@@ -32,6 +32,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.lists
   - redtrust.certificate_enroll.renewal
   - redtrust.certificate_enroll.events
+  - redtrust.certificate_enroll.renewal.quota
   - redtrust.certificate_enroll.certificates.renewed
 options:
   certificates:
@@ -147,6 +148,22 @@ certificates:
       type: str
       returned: when there is a certificate
       sample: "2027-01-31T12:00:00Z"
+    postponed:
+      description: Why a certificate that is due is left for a later run.
+      type: dict
+      returned: when it is due and is left
+      version_added: 0.5.0
+      contains:
+        by:
+          description: The option, which is V(max_renewals), V(renewal_windows) or V(renewal_freezes).
+          type: str
+          returned: always
+          sample: renewal_windows
+        until:
+          description: The next time at which renewals are allowed, in UTC (ISO 8601).
+          type: str
+          returned: always, V(none) with V(max_renewals)
+          sample: "2026-12-01T22:00:00Z"
     waiting_since:
       description: The time since when the certificate is pending, or at the signer, in UTC (ISO 8601).
       type: str
@@ -174,8 +191,8 @@ stopped:
   version_added: 0.2.0
 summary:
   description:
-    - How many certificates had each action, how many C(failed), and how many others were C(not_tried) because the
-      server is down.
+    - How many certificates had each action, how many C(failed), how many others were C(not_tried) because the server is
+      down, and how many are due and C(postponed), which means left for a later run.
   returned: always
   type: dict
   sample: {renew: 3, none: 97}
@@ -194,8 +211,11 @@ checkpoint:
 from ..module_utils._enroll.api import RenewStep
 from ..module_utils._module.api import (
     EVENTS,
+    QUOTA,
+    RENEWAL,
     RENEWED,
     Context,
+    Renewals,
     Result,
     Results,
     Spec,
@@ -209,15 +229,23 @@ from ..module_utils._module.api import (
 def work(context: Context) -> Result:
     """Request the next revision of each certificate that is due."""
     params = context.params
-    items = renew_items(listed(params, RENEWED, context.register), context.names, params)
-    step = RenewStep(context.store, context.client, context.session(), register=context.register, now=context.now)
+    renewals = Renewals.read(params)
+    items = renew_items(listed(params, RENEWED, context.register), context.names, params, renewals)
+    step = RenewStep(
+        context.store,
+        context.client,
+        context.session(),
+        register=context.register,
+        now=context.now,
+        quota=renewals.quota(),
+    )
     return context.batch(step, items, Results(params["results"])).result()
 
 
 def main() -> None:
     """Run the module."""
-    own: Spec = {"renew_before": {"type": "str"}, "force": {"type": "bool", "default": False}}
-    run({**listed_spec(), **EVENTS, **own}, work)
+    own: Spec = {"force": {"type": "bool", "default": False}}
+    run({**listed_spec(), **RENEWAL, **QUOTA, **EVENTS, **own}, work)
 
 
 if __name__ == "__main__":

@@ -32,11 +32,16 @@ RETURN_MAY_DIFFER = {
     "certificates.reason.sample": "the reason belongs to the action",
     "certificates.state.sample": "each step ends in a state of its own",
     "certificates.waiting_since.version_added": "redtrust_certificate is newer",
+    "certificates.postponed.version_added": "redtrust_certificate is newer",
     "stopped.version_added": "redtrust_certificate is newer",
+    "summary.description": "only a renewal is left for a later run",
     "summary.sample": "each step has actions of its own",
 }
 RETURN_OF_SOME = {
     "certificates.csr": "there is none any more when a certificate is uploaded",
+    "certificates.postponed": "only a renewal is left for a later run",
+    "certificates.postponed.by": "only a renewal is left for a later run",
+    "certificates.postponed.until": "only a renewal is left for a later run",
     "certificates.path": "a request and a signature write no files",
     "certificates.chain_path": "a request and a signature write no files",
     "certificates.backup_files": "a request and a signature write no files",

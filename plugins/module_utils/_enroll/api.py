@@ -14,9 +14,11 @@ from __future__ import annotations
 from .attempt import attempt
 from .attention import attention
 from .batch import BatchOptions, ItemList, Told, Unusable, predict, run_batch
+from .calendar import Calendar, Freeze, Window, instant
 from .certificate import CertificateItem, CertificateStep, Steps
-from .due import RenewBefore
 from .finalize import FinalizeItem, FinalizeStep
+from .forecast import Forecast, forecast
+from .renewal import Quota, RenewalPolicy
 from .request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
 from .settle import SettleItem, SettleStep
 from .sign import SignItem, SignStep
@@ -25,17 +27,21 @@ from .step import Decided, Item, Plan, Step
 __all__ = [
     "Adoption",
     "BatchOptions",
+    "Calendar",
     "CertificateItem",
     "CertificateStep",
     "Decided",
     "FinalizeItem",
     "FinalizeStep",
+    "Forecast",
+    "Freeze",
     "Item",
     "ItemList",
     "Plan",
-    "RenewBefore",
+    "Quota",
     "RenewItem",
     "RenewStep",
+    "RenewalPolicy",
     "RequestItem",
     "RequestStep",
     "SettleItem",
@@ -46,8 +52,11 @@ __all__ = [
     "Steps",
     "Told",
     "Unusable",
+    "Window",
     "attempt",
     "attention",
+    "forecast",
+    "instant",
     "predict",
     "run_batch",
 ]

@@ -97,7 +97,7 @@ class CertificateStep(Step[CertificateItem, Way]):
         """Return whether a certificate needs nothing, where that is all that is to be told of it."""
         if self._tells_why_not or item.renewal.force:
             return False
-        return is_settled(item.spec, enrollment, item.renewal.renew_before, self._now())
+        return is_settled(item.spec, enrollment, item.renewal.policy, self._now())
 
     def _asked(self, item: CertificateItem, enrollment: Enrollment) -> Plan[Way]:
         """Plan what the service is to be asked for, if anything."""
@@ -110,7 +110,7 @@ class CertificateStep(Step[CertificateItem, Way]):
                 )
             return self._steps.renew.plan(item.renewal, enrollment)
         asked = self._steps.request.plan(RequestItem(item.spec, item.renewal.force), enrollment)
-        if asked.decision is not None or enrollment.pending is not None or item.renewal.renew_before.never:
+        if asked.decision is not None or enrollment.pending is not None or item.renewal.policy.renew_before.never:
             return asked
         return self._steps.renew.plan(item.renewal, enrollment)
 

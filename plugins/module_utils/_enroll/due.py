@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Say when a certificate is due for renewal, from the option renew_before. Pure: no I/O."""
+"""Say by when a certificate is due for renewal, from the option renew_before. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BEGINNING = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
 _MONTH = dt.timedelta(days=30)
 # The share of its life for which a certificate is in use at least. It is a little under a tenth: CAs date certificates
 # back by minutes, and 90% should be taken as it is all the same.
-_LEAST_LEFT = 0.095
+LEAST_USED = 0.095
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,26 +60,34 @@ class RenewBefore:
         CAs date certificates back, so its life begins with the later of ``begins`` and ``obtained``, a moment at which
         it did not exist yet. Where neither is known, a fixed time counts as it is, and a share as no time at all.
         """
-        known = [moment for moment in (begins, obtained) if moment and moment < ends]
-        if not known:
+        since = in_use_since(begins, ends, obtained)
+        if since is None:
             fixed = self.fixed or (dt.timedelta() if self.text else _MONTH)
             return Due(ends - min(fixed, ends - _BEGINNING), self._rule())
-        life = ends - max(known)
-        third = Due(ends - life / 3, f"a third of its life of {_span(life)} before its end")
+        life, whole = ends - since, validity(begins, ends, since)
+        before = self.before(life, whole)
+        if before == self._wanted(life, whole):
+            is_third = not self.text and life < 3 * _MONTH
+            return Due(ends - before, _third(life) if is_third else self._rule(), self._short(before, life))
+        return Due(
+            ends - before,
+            f"{_third(life)}, as renew_before {self.text} leaves no time",
+            f"renew_before {self.text} leaves no time to use a certificate that lives {span(life)}, so it is due a "
+            "third of its life before its end: set a shorter renew_before, or leave it out",
+        )
+
+    def before(self, life: dt.timedelta, whole: dt.timedelta) -> dt.timedelta:
+        """Return how long before its end a certificate is due.
+
+        ``life`` begins when it was obtained, ``whole`` with its validity.
+        """
+        wanted = self._wanted(life, whole)
+        return life / 3 if life - wanted < life * LEAST_USED else wanted
+
+    def _wanted(self, life: dt.timedelta, whole: dt.timedelta) -> dt.timedelta:
         if self.fixed is not None:
-            before = self.fixed
-        elif self.percent is not None:
-            before = (ends - known[0]) * self.percent / 100
-        else:
-            return third if life < 3 * _MONTH else Due(ends - _MONTH, self._rule())
-        if life - before < life * _LEAST_LEFT:
-            return dataclasses.replace(
-                third,
-                rule=f"{third.rule}, as renew_before {self.text} leaves no time",
-                warning=f"renew_before {self.text} leaves no time to use a certificate that lives {_span(life)}, so it "
-                "is due a third of its life before its end: set a shorter renew_before, or leave it out",
-            )
-        return Due(ends - before, self._rule(), self._short(before, life))
+            return self.fixed
+        return min(life / 3, _MONTH) if self.percent is None else whole * self.percent / 100
 
     def _rule(self) -> str:
         if not self.text:
@@ -91,12 +99,26 @@ class RenewBefore:
         if before >= dt.timedelta(hours=1) or before * 1000 >= life:
             return None
         return (
-            f"renew_before {self.text} is only {_span(before)} of a life of {_span(life)}, and a certificate ends "
+            f"renew_before {self.text} is only {span(before)} of a life of {span(life)}, and a certificate ends "
             "unless a run comes just then (m is minutes)"
         )
 
 
-def _span(duration: dt.timedelta) -> str:
+def in_use_since(begins: dt.datetime | None, ends: dt.datetime, obtained: dt.datetime | None) -> dt.datetime | None:
+    """Return the moment with which the life of a certificate begins; None where it is not known."""
+    return max((moment for moment in (begins, obtained) if moment and moment < ends), default=None)
+
+
+def validity(begins: dt.datetime | None, ends: dt.datetime, since: dt.datetime) -> dt.timedelta:
+    """Return the whole time of validity, also that before the certificate was obtained."""
+    return ends - (begins if begins and begins < ends else since)
+
+
+def _third(life: dt.timedelta) -> str:
+    return f"a third of its life of {span(life)} before its end"
+
+
+def span(duration: dt.timedelta) -> str:
     """Return a duration in words, in the largest unit of which it has at least two."""
     for unit, seconds in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if duration.total_seconds() >= 2 * seconds:

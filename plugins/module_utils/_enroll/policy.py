@@ -11,9 +11,9 @@ import typing as t
 
 from .._clock import to_the_minute
 from .._errors import PolicyError
-from .._models import Action, CertificateSpec, Enrollment, Revision, State
+from .._models import Action, CertificateSpec, Enrollment, Postponed, Revision, State
 from .backoff import refuse_waiting, sent_back, waits_until
-from .due import RenewBefore
+from .renewal import Quota, RenewalPolicy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Decision:
 
     ``asks_for`` is the content of a new request to the service. ``gives_up`` is the pending revision that makes room
     for it, ``resumes`` one that waits no longer; both are as they are to be stored. ``warnings`` are for a person.
+    ``is_due`` says that a certificate is renewed for no other reason, ``postponed`` that one that is due is left.
     """
 
     action: Action
@@ -30,6 +31,8 @@ class Decision:
     gives_up: Revision | None = None
     resumes: Revision | None = None
     warnings: tuple[str, ...] = ()
+    is_due: bool = False
+    postponed: Postponed | None = None
 
 
 def decide_issue(spec: CertificateSpec, enrollment: Enrollment, now: dt.datetime, *, force: bool = False) -> Decision:
@@ -58,7 +61,7 @@ def decide_issue(spec: CertificateSpec, enrollment: Enrollment, now: dt.datetime
 
 def decide_renewal(
     enrollment: Enrollment,
-    renew_before: RenewBefore,
+    policy: RenewalPolicy,
     now: dt.datetime,
     *,
     force: bool = False,
@@ -72,15 +75,13 @@ def decide_renewal(
         return _decide_pending(pending, now, spec=pending.spec, again="renew" if current else "issue", force=force)
     if current is None:
         raise PolicyError("there is no certificate to renew: redtrust_csr asks for the first one")
-    decision = _decide_due(current, renew_before, now, force=force)
+    decision = _decide_due(current, policy, now, force=force)
     if decision.asks_for is not None and not force:
         _refuse_early(enrollment, current.spec, now)
     return decision
 
 
-def is_settled(
-    spec: CertificateSpec | None, enrollment: Enrollment, renew_before: RenewBefore, now: dt.datetime
-) -> bool:
+def is_settled(spec: CertificateSpec | None, enrollment: Enrollment, policy: RenewalPolicy, now: dt.datetime) -> bool:
     """Return whether a certificate is in use as it is asked for, and not due, and there is nothing to warn of.
 
     Without ``spec`` nothing is compared. This is what ``decide_issue`` and ``decide_renewal`` decide, without words:
@@ -91,34 +92,46 @@ def is_settled(
         return False
     if spec is not None and not current.adopted and not spec.is_as(current.spec):
         return False
-    if renew_before.never:
-        return True
-    if current.not_valid_after is None:
-        return False
-    due = renew_before.due(current.not_valid_before, current.not_valid_after, _obtained(current))
-    return due.at > now and not due.warning
+    return policy.renew_before.never or not policy.is_due(current, now)
 
 
-def _decide_due(current: Revision, renew_before: RenewBefore, now: dt.datetime, *, force: bool) -> Decision:
+def _decide_due(current: Revision, policy: RenewalPolicy, now: dt.datetime, *, force: bool) -> Decision:
     if force:
         return Decision("renew", "asked for with force", asks_for=current.spec)
-    if renew_before.never:
+    if policy.renew_before.never:
         return Decision("none", f"renew_before is never; {_validity(current, now)}")
-    if current.not_valid_after is None:
-        return Decision("renew", "when its certificate ends is not known", asks_for=current.spec)
-    due = renew_before.due(current.not_valid_before, current.not_valid_after, _obtained(current))
-    when = f"{to_the_minute(due.at)} ({due.rule}); {_validity(current, now)}"
+    due = policy.due(current)
+    if due is None:
+        return Decision("renew", "when its certificate ends is not known", asks_for=current.spec, is_due=True)
+    when, valid = f"{to_the_minute(due.at)} ({due.rule})", _validity(current, now)
     warnings = (due.warning,) if due.warning else ()
-    if due.at <= now:
-        return Decision("renew", f"due since {when}", asks_for=current.spec, warnings=warnings)
-    return Decision("none", f"due from {when}", warnings=warnings)
+    if due.at > now:
+        return Decision("none", f"due from {when}; {valid}", warnings=warnings)
+    closed = policy.closed(current, now)
+    reason = f"due since {when}; {closed.words}; {valid}" if closed else f"due since {when}; {valid}"
+    if closed and not closed.gives_way:
+        return Decision("none", reason, warnings=warnings, postponed=Postponed(closed.option, closed.opens))
+    return Decision("renew", reason, asks_for=current.spec, warnings=warnings, is_due=True)
 
 
-def _obtained(current: Revision) -> dt.datetime | None:
-    """Return the latest known moment at which a certificate did not exist yet."""
-    if current.adopted:
-        return None
-    return max(filter(None, (current.created_at, current.signing_since)), default=None)
+def within_quota(
+    decided: Decision, enrollment: Enrollment, policy: RenewalPolicy, quota: Quota, now: dt.datetime
+) -> Decision:
+    """Return the decision about a renewal; leave it for a later run where this one has begun enough of them."""
+    if not decided.is_due:
+        quota.give_back(enrollment.name)
+        return decided
+    current = enrollment.current
+    if current is None or quota.take(enrollment.name):
+        return decided
+    option = f"max_renewals {quota.most} is reached"
+    soon = f"it ends soon and is left for the next run, since {option}: set a larger number, or run again"
+    return Decision(
+        "none",
+        f"{decided.reason}; left for the next run, since {option}",
+        warnings=(*decided.warnings, *([soon] if policy.ends_soon(current, now) else [])),
+        postponed=Postponed("max_renewals"),
+    )
 
 
 def _decide_pending(

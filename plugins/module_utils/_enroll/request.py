@@ -18,8 +18,8 @@ from .._signers.api import check_subject_alt_name
 from .._store.api import Store
 from .._x509.api import dn_warnings
 from .backoff import after_failure
-from .due import RenewBefore
-from .policy import Decision, decide_issue, decide_renewal
+from .policy import Decision, decide_issue, decide_renewal, within_quota
+from .renewal import Quota, RenewalPolicy
 from .step import Item, Plan, Step
 
 
@@ -56,7 +56,7 @@ class RenewItem:
     """
 
     name: str
-    renew_before: RenewBefore
+    policy: RenewalPolicy
     force: bool = False
     adoption: t.Callable[[], Adoption | None] = lambda: None
     request_code: str | None = dataclasses.field(default=None, repr=False)
@@ -144,6 +144,7 @@ class _AskingStep(Step[Item, t.Union[Keep, Ask]]):
                 Keep(decided.resumes) if decided.resumes else None,
                 expected=decided.resumes or enrollment.pending or enrollment.current,
                 warnings=decided.warnings,
+                postponed=decided.postponed,
             )
         self._client.check(spec)
         check_subject_alt_name(spec.subject_alt_name)
@@ -168,6 +169,20 @@ class RequestStep(_AskingStep[RequestItem]):
 class RenewStep(_AskingStep[RenewItem]):
     """Request the next revision of a certificate that is due; adopt one that the store does not know."""
 
+    def __init__(
+        self,
+        store: Store,
+        client: Client,
+        session: Session,
+        *,
+        register: t.Callable[[str], None],
+        now: t.Callable[[], dt.datetime],
+        quota: Quota | None = None,
+    ) -> None:
+        """``quota`` bounds the renewals that are begun because they are due."""
+        super().__init__(store, client, session, register=register, now=now)
+        self._quota = quota or Quota()
+
     def plan(self, item: RenewItem, enrollment: Enrollment) -> Plan[Keep | Ask]:
         is_known = enrollment.current or enrollment.pending
         adoption = None if is_known else item.adopted
@@ -183,10 +198,13 @@ class RenewStep(_AskingStep[RenewItem]):
             action=plan.action if asks else "adopt",
             reason=f"adopted, the store did not know it; {plan.reason}",
             decision=dataclasses.replace(asks, adopts=adopted) if asks else Keep(adopted),
+            postponed=None,
         )
 
     def _decided(self, item: RenewItem, enrollment: Enrollment) -> Decision:
-        decided = decide_renewal(enrollment, item.renew_before, self._now(), force=item.force)
+        now = self._now()
+        decided = decide_renewal(enrollment, item.policy, now, force=item.force)
+        decided = within_quota(decided, enrollment, item.policy, self._quota, now)
         if decided.asks_for is None:
             return decided
         spec = dataclasses.replace(decided.asks_for, request_code=item.request_code)

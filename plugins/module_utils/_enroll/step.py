@@ -10,7 +10,7 @@ import dataclasses
 import typing as t
 
 from .._errors import RedtrustError
-from .._models import Enrollment, Outcome, Revision, State
+from .._models import Enrollment, Outcome, Postponed, Revision, State
 
 
 class Named(t.Protocol):
@@ -32,7 +32,7 @@ class Plan(t.Generic[Decided_co]):
 
     ``decision`` holds all that acting needs; without one there is nothing to do. ``expected`` is the revision
     afterwards, as far as it is known before. ``error`` is the reason of a failure: acting on the decision writes it
-    down and raises it.
+    down and raises it. ``postponed`` tells of a renewal that is due and left for a later run.
     """
 
     enrollment: Enrollment
@@ -42,6 +42,7 @@ class Plan(t.Generic[Decided_co]):
     expected: Revision | None = None
     warnings: tuple[str, ...] = ()
     error: RedtrustError | None = None
+    postponed: Postponed | None = None
 
     def outcome(self, revision: Revision | None = None, **changes: t.Any) -> Outcome:
         """Return the outcome that left ``revision``; without it, the outcome that is expected."""
@@ -58,6 +59,7 @@ class Plan(t.Generic[Decided_co]):
             "before": facts_of(self.enrollment.pending or self.enrollment.current) if acts else None,
             "after": facts_of(after) if acts else None,
             "warnings": self.warnings,
+            "postponed": self.postponed,
         }
         return Outcome(**{**values, **changes})
 

@@ -31,6 +31,7 @@ if t.TYPE_CHECKING:
         sign_items,
     )
     from .options import Connection, Server
+    from .renewal import Renewals
     from .report import Report
     from .results import Result, Results, enrollment_facts, error_facts
     from .role import RoleOutcome, StepResult, facts_of, outcome_of
@@ -38,7 +39,7 @@ if t.TYPE_CHECKING:
     from .run import run
     from .selection import SELECTION, SELECTION_RULES, Counts, Selection
     from .signer import SIGNER, SIGNER_REQUIRED_IF, build_signer
-    from .specs import CONNECTION, EVENTS, SIGN_IN, STORE, UPLOAD, Spec
+    from .specs import CONNECTION, EVENTS, QUOTA, RENEWAL, SIGN_IN, STORE, UPLOAD, Spec
     from .yaml_values import check_values
 
 __all__ = [
@@ -47,6 +48,8 @@ __all__ = [
     "EVENTS",
     "FINALIZED",
     "NAMED",
+    "QUOTA",
+    "RENEWAL",
     "RENEWED",
     "REQUESTED",
     "SELECTION",
@@ -59,6 +62,7 @@ __all__ = [
     "Connection",
     "Context",
     "Counts",
+    "Renewals",
     "Report",
     "Result",
     "Results",
@@ -110,6 +114,7 @@ _HOMES = {
         "sign_items",
     ),
     "options": ("Connection", "Server"),
+    "renewal": ("Renewals",),
     "report": ("Report",),
     "results": ("Result", "Results", "enrollment_facts", "error_facts"),
     "role": ("RoleOutcome", "StepResult", "facts_of", "outcome_of"),
@@ -117,7 +122,7 @@ _HOMES = {
     "run": ("run",),
     "selection": ("SELECTION", "SELECTION_RULES", "Counts", "Selection"),
     "signer": ("SIGNER", "SIGNER_REQUIRED_IF", "build_signer"),
-    "specs": ("CONNECTION", "EVENTS", "SIGN_IN", "STORE", "UPLOAD", "Spec"),
+    "specs": ("CONNECTION", "EVENTS", "QUOTA", "RENEWAL", "SIGN_IN", "STORE", "UPLOAD", "Spec"),
     "yaml_values": ("check_values",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -14,7 +14,6 @@ from .._enroll.api import (
     Adoption,
     CertificateItem,
     FinalizeItem,
-    RenewBefore,
     RenewItem,
     RequestItem,
     SettleItem,
@@ -27,6 +26,7 @@ from .._x509.api import certificate_facts, normalize_thumbprint, parse_certifica
 from .entry_specs import FIELDS
 from .lists import Listed, read_file, read_values
 from .paths import file_path
+from .renewal import Renewals
 from .specs import BATCH, CONNECTION, STORE, Spec
 
 Params = t.Mapping[str, t.Any]
@@ -133,26 +133,24 @@ def request_items(entries: CheckedList) -> Items[Listed, RequestItem]:
 
 
 def renew_items(
-    entries: CheckedList | None, names: Names, params: Params
+    entries: CheckedList | None, names: Names, params: Params, renewals: Renewals
 ) -> Items[Listed, RenewItem] | Items[str, RenewItem]:
     """Return the certificates to renew when due: the listed ones, or without a list those of ``names``."""
-    standard = RenewBefore.parse(params["renew_before"])
     if entries is None:
-        return Items(names(), lambda name: RenewItem(name, standard, force=params["force"]))
-    return _items(entries, lambda name, entry: _renewal(name, entry, standard, force=params["force"]))
+        return Items(names(), lambda name: RenewItem(name, renewals.standard, force=params["force"]))
+    return _items(entries, lambda name, entry: _renewal(name, entry, renewals, force=params["force"]))
 
 
 def certificate_items(
-    entries: CheckedList | None, names: Names, params: Params
+    entries: CheckedList | None, names: Names, params: Params, renewals: Renewals
 ) -> Items[Listed, CertificateItem] | Items[str, CertificateItem]:
     """Return the certificates to make sure of: the listed ones, or without a list those of ``names``, to renew."""
-    standard = RenewBefore.parse(params["renew_before"])
     if entries is None:
-        return Items(names(), lambda name: CertificateItem(RenewItem(name, standard, force=params["force"])))
+        return Items(names(), lambda name: CertificateItem(RenewItem(name, renewals.standard, force=params["force"])))
 
     def item(name: str, entry: Params) -> CertificateItem:
         only_renewed = params["renew_only"] or entry["dn"] is None
-        renewal = _renewal(name, entry, standard, force=params["force"])
+        renewal = _renewal(name, entry, renewals, force=params["force"])
         return CertificateItem(renewal, None if only_renewed else _spec(entry))
 
     return _items(entries, item)
@@ -191,10 +189,10 @@ def _items(entries: CheckedList, make: t.Callable[[str, Params], Made]) -> Items
     return Items(entries, made)
 
 
-def _renewal(name: str, entry: Params, standard: RenewBefore, *, force: bool) -> RenewItem:
+def _renewal(name: str, entry: Params, renewals: Renewals, *, force: bool) -> RenewItem:
     return RenewItem(
         name,
-        RenewBefore.parse(entry["renew_before"]) if entry["renew_before"] else standard,
+        renewals.policy(entry["renew_before"]),
         force=entry["force"] or force,
         adoption=functools.partial(_adoption, entry),
         request_code=entry["request_code"],

@@ -13,6 +13,8 @@ import re
 import types
 import typing as t
 
+from .postponed import Postponements
+
 Entry = t.Mapping[str, t.Any]
 
 # The states of a pending revision, and the words for its wait; {} is the signer.
@@ -39,6 +41,7 @@ _KINDS = (
     "renewed",
     "adopted",
     "unchanged",
+    "postponed",
     "with files written",
     "waiting",
     "without a certificate",
@@ -103,6 +106,7 @@ class Report:
         self._waits: dict[str, Group] = {}
         self._causes: dict[str, Group] = {}
         self._other_causes = 0
+        self._postponed = Postponements()
         self._predicted: list[str] = []
         # the end of the chain of events, if events were added
         self.checkpoint = ""
@@ -110,7 +114,7 @@ class Report:
 
     @property
     def counts(self) -> t.Mapping[str, int]:
-        """The number of certificates by action, with ``failed`` and ``not_tried`` for those that failed."""
+        """The number of certificates by action; ``failed``, ``not_tried`` and ``postponed`` count the others."""
         return types.MappingProxyType(self._counts)
 
     def add(self, entry: Entry) -> None:
@@ -122,12 +126,15 @@ class Report:
         if entry["failed"]:
             self._add_failed(entry)
             return
+        if entry.get("postponed"):
+            self._postponed.add(entry)
+            action = "postponed" if action == "none" else action
         self._counts[action] = self._counts.get(action, 0) + 1
         if self.check_mode:
             self._acting += bool(changed)
             self._predict(entry)
             return
-        kind = "unchanged" if not changed and entry["state"] == "finalized" else _kind(entry)
+        kind = _kind(entry)
         self._kinds[kind] = self._kinds.get(kind, 0) + 1
         if kind == "waiting":
             _grouped(self._waits, entry["state"]).add(str(entry["name"]), entry.get("waiting_since") or "")
@@ -200,6 +207,7 @@ class Report:
         more = sum(self._kinds.get(kind, 0) for kind in _NEW_KINDS) - len(new)
         lines += [*new, f"and {_count(more)} more"] if more else new
         lines += [self._waiting(state, group) for state, group in self._waits.items()]
+        lines += self._postponed.lines()
         lines += [f"failed: {cause}" for cause in self._told_causes()]
         lines += [f"not begun: {stopped}"] if stopped and left > 0 else []
         return [*lines, _events(self.checkpoint)] if self.checkpoint else lines
@@ -218,6 +226,7 @@ class Report:
             lines += self._predicted
         else:
             lines += [f"{group.words}: {group.among()}" for group in self._predictions.values()]
+        lines += self._postponed.lines()
         return lines + [f"failed: {cause}" for cause in self._told_causes()]
 
 
@@ -258,7 +267,8 @@ def _kind(entry: Entry) -> str:
     if entry["state"] in _WAITING:
         return "waiting"
     if not entry["changed"]:
-        return "unchanged" if entry["state"] == "finalized" else "without a certificate"
+        in_use = "postponed" if entry.get("postponed") else "unchanged"
+        return in_use if entry["state"] == "finalized" else "without a certificate"
     if entry["action"] == "finalize" or _went_the_whole_way(entry):
         return "renewed" if (entry["revision"] or 1) > 1 else "issued"
     done = {"adopt": "adopted", "write": "with files written"}.get(entry["action"])

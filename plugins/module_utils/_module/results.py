@@ -11,7 +11,7 @@ import json
 import typing as t
 
 from .._clock import timestamp
-from .._enroll.api import attempt, attention
+from .._enroll.api import Forecast, RenewalPolicy, attempt, attention, forecast
 from .._errors import NotTriedError, RedtrustError, ServiceError, SessionError
 from .._models import PENDING, Enrollment, Outcome, Revision, State
 from .._store.api import Chain
@@ -115,7 +115,7 @@ class Results:
 
     def _needs_no_entry(self, outcome: Outcome) -> bool:
         """Return whether there is nothing to tell but that a certificate is in use. Most are of this kind."""
-        if outcome.changed or outcome.error or outcome.warnings or self.has_unchanged:
+        if outcome.changed or outcome.error or outcome.warnings or outcome.postponed or self.has_unchanged:
             return False
         return outcome.revision is not None and outcome.revision.state is State.FINALIZED
 
@@ -161,13 +161,15 @@ def to_result(outcome: Outcome) -> dict[str, t.Any]:
         entry["csr"] = csr_pem(revision.csr)
     if revision and revision.state in PENDING:
         entry["waiting_since"] = timestamp(revision.signing_since or revision.created_at)
+    if outcome.postponed:
+        entry["postponed"] = {"by": outcome.postponed.by, "until": timestamp(outcome.postponed.until)}
     if outcome.error:
         entry.update(msg=str(outcome.error), error=error_facts(outcome.error))
     return {**entry, **outcome.extra}
 
 
-def enrollment_facts(enrollment: Enrollment, now: dt.datetime) -> dict[str, t.Any]:
-    """Return the facts of an enrollment in the store, without request codes."""
+def enrollment_facts(enrollment: Enrollment, policy: RenewalPolicy, now: dt.datetime) -> dict[str, t.Any]:
+    """Return the facts of an enrollment in the store, without request codes; ``policy`` says when it is renewed."""
     current, pending = enrollment.current, enrollment.pending
     return {
         "name": enrollment.name,
@@ -179,7 +181,14 @@ def enrollment_facts(enrollment: Enrollment, now: dt.datetime) -> dict[str, t.An
         "attention": [
             {**dataclasses.asdict(found), "since": timestamp(found.since)} for found in attention(enrollment, now)
         ],
+        "renewal": _renewal_facts(forecast(enrollment, policy, now)),
     }
+
+
+def _renewal_facts(known: Forecast | None) -> dict[str, t.Any] | None:
+    if known is None:
+        return None
+    return {"due_at": timestamp(known.due_at), "renew_at": timestamp(known.renew_at), "reason": known.reason}
 
 
 def _revision_facts(revision: Revision) -> dict[str, t.Any]:

@@ -21,6 +21,8 @@ from .report import Entry, Report, is_new
 _TASK_FAILED = "TaskFailed"
 # The error of a module that refuses its options.
 _REFUSED = "ConfigurationError"
+# The values of an entry that belong together.
+_OF_THE_ACTION = ("action", "reason", "changed", "postponed")
 _LONGEST_WORDS = 1000
 _LAST_LINES = 3
 
@@ -191,7 +193,7 @@ def _later(earlier: Entry | None, entry: Entry) -> Entry:
         finished = entry["state"] == "finalized" and not entry["failed"]
         return entry if finished and earlier["error"]["type"] == _TASK_FAILED else earlier
     if entry["action"] == "none" and not entry["failed"]:
-        return {**entry, **{name: earlier[name] for name in ("action", "reason", "changed")}}
+        return {**entry, **{name: earlier[name] for name in _OF_THE_ACTION if name in earlier}}
     return entry
 
 

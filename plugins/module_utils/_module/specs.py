@@ -79,6 +79,36 @@ BATCH = _options(
 )
 
 EVENTS = _options(keep_events={"type": "str", "default": "2y"})
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+# When a certificate is renewed. Times are raw: YAML may have made a number of one, which is refused.
+RENEWAL: Spec = {
+    "renew_before": {"type": "str"},
+    "renew_jitter": {"type": "str"},
+    "renewal_windows": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "days": {"type": "list", "elements": "str", "choices": list(WEEKDAYS)},
+            "from": {"type": "raw", "required": True},
+            "to": {"type": "raw", "required": True},
+            "zone": {"type": "str", "default": "UTC"},
+        },
+    },
+    "renewal_freezes": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "from": {"type": "raw", "required": True},
+            "until": {"type": "raw", "required": True},
+            "zone": {"type": "str", "default": "UTC"},
+            "reason": {"type": "str"},
+        },
+    },
+}
+
+# How many are renewed in a run.
+QUOTA: Spec = {"max_renewals": {"type": "int"}}
 
 # How a certificate is checked and uploaded, and where its files are written.
 UPLOAD: Spec = {

@@ -67,6 +67,7 @@ def check_values(params: t.Mapping[str, t.Any]) -> None:
         *_of_mode(params.get("mode")),
         *_of_list(params, "names"),
         *_of_entries(params.get("certificates")),
+        *_of_freezes(params.get("renewal_freezes")),
         *_of_defaults(params.get("certificate_defaults")),
     ]
     if found:
@@ -104,6 +105,12 @@ def _of_entries(entries: object) -> t.Iterator[str]:
         if isinstance(entry, t.Mapping):
             name = entry.get("name")
             yield from _ENTRY.misread(entry, f"{name}: " if isinstance(name, str) else f"certificates[{number}]: ")
+
+
+def _of_freezes(freezes: object) -> t.Iterator[str]:
+    """Check for dates that a template has turned into text; other dates are understood."""
+    if isinstance(freezes, str) and _DATE_IN_TEXT.search(freezes):
+        yield "renewal_freezes has a date in it"
 
 
 def _of_defaults(defaults: object) -> t.Iterator[str]:

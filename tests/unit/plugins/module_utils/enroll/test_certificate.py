@@ -17,7 +17,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
     Adoption,
     BatchOptions,
     CertificateItem,
-    RenewBefore,
+    RenewalPolicy,
     RenewItem,
     SignItem,
     SignStep,
@@ -51,7 +51,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_u
 )
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import refusal
 
-NEVER = RenewBefore.parse("never")
+NEVER = RenewalPolicy.parse("never")
 
 
 class TestOnePass:
@@ -96,12 +96,12 @@ class TestOnePass:
         assert [body["thumbprintToRenew"] for body in asked if "thumbprintToRenew" in body] == [first.thumbprint]
 
     def test_never_is_never(self, world: World) -> None:
-        world.certificate(renew_before=NEVER)
+        world.certificate(policy=NEVER)
         world.now = NOW + 300 * DAY
-        outcome = world.certificate(renew_before=NEVER)
+        outcome = world.certificate(policy=NEVER)
         assert (outcome.action, outcome.changed) == ("none", False)
         assert "expired since" in outcome.reason
-        alone = world.certificate(None, renew_before=NEVER)
+        alone = world.certificate(None, policy=NEVER)
         assert (alone.action, alone.reason[:21]) == ("none", "renew_before is never")
 
     def test_it_is_replaced_when_something_else_is_asked_for(self, world: World) -> None:
@@ -162,7 +162,7 @@ class TestAdoption:
         def adoption() -> Adoption:
             return Adoption(SPEC, "AB" * 20)
 
-        assert world.certificate(adoption=adoption, renew_before=NEVER).action == "adopt"
+        assert world.certificate(adoption=adoption, policy=NEVER).action == "adopt"
         assert world.certificate(adoption=adoption).action == "renew"
 
 

@@ -25,6 +25,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
     decide_renewal,
     is_settled,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.renewal import RenewalPolicy
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     AnswerInvalidError,
     AnswerLostError,
@@ -62,6 +63,11 @@ def row(state: State, revision: int = 1, attempt: int = 1, **fields: t.Any) -> R
 def current(**fields: t.Any) -> Revision:
     validity = {"not_valid_before": NOW - 60 * DAY, "not_valid_after": NOW + 30 * DAY}
     return row(State.FINALIZED, thumbprint="A" * 40, **{**validity, **fields})
+
+
+def policy(renew_before: str | None) -> RenewalPolicy:
+    """Return a policy without jitter."""
+    return RenewalPolicy(RenewBefore.parse(renew_before))
 
 
 def enrollment(*rows: Revision) -> Enrollment:
@@ -228,7 +234,7 @@ RENEWAL = [
 def test_renewal(
     rows: tuple[Revision, ...], renew_before: str, force: bool, action: str, reason: str, given_up: State | None
 ) -> None:
-    decision = decide_renewal(enrollment(*rows), RenewBefore.parse(renew_before), NOW, force=force)
+    decision = decide_renewal(enrollment(*rows), policy(renew_before), NOW, force=force)
     assert (decision.action, decision.reason) == (action, reason)
     assert (decision.gives_up and decision.gives_up.state) == given_up
     assert decision.asks_for == (SPEC if action in ("issue", "renew") else None)
@@ -237,12 +243,12 @@ def test_renewal(
 @pytest.mark.parametrize("rows", [(), (row(State.ABANDONED),), (row(State.REJECTED),), (row(State.CREATE_UNKNOWN),)])
 def test_nothing_to_renew(rows: tuple[Revision, ...]) -> None:
     with pytest.raises(PolicyError, match="no certificate to renew"):
-        decide_renewal(enrollment(*rows), RenewBefore.parse("30d"), NOW, force=True)
+        decide_renewal(enrollment(*rows), policy("30d"), NOW, force=True)
 
 
 def test_a_rejected_renewal_waits_for_a_person() -> None:
     with pytest.raises(PolicyError, match="rejected revision 2"):
-        decide_renewal(enrollment(current(), row(State.REJECTED, 2)), RenewBefore.parse("30d"), NOW)
+        decide_renewal(enrollment(current(), row(State.REJECTED, 2)), policy("30d"), NOW)
 
 
 WAITS: dict[str, t.Any] = {"failures": 2, "retry_at": NOW + HOUR, "note": "no luck"}
@@ -268,12 +274,12 @@ class TestWaiting:
 
     def test_a_renewal_waits_as_well(self) -> None:
         rows = (current(), row(State.CREATE_UNKNOWN, 2, **WAITS))
-        month = RenewBefore.parse("30d")
+        month = policy("30d")
         with pytest.raises(BackingOffError, match="no luck"):
             decide_renewal(enrollment(*rows), month, NOW)
         assert decide_renewal(enrollment(*rows), month, NOW, force=True).asks_for
         assert decide_renewal(enrollment(*rows), month, NOW + HOUR).asks_for
-        assert not decide_renewal(enrollment(*rows), RenewBefore.parse("1d"), NOW).asks_for, "it is not due"
+        assert not decide_renewal(enrollment(*rows), policy("1d"), NOW).asks_for, "it is not due"
 
     def test_force_ends_the_wait_of_what_is_on_its_way(self) -> None:
         waiting = row(State.ISSUED, **CODE, **WAITS)
@@ -485,14 +491,14 @@ def test_a_certificate_that_was_just_obtained_is_never_due(
     """The next two runs do not renew it, for any life and any earlier start of validity."""
     fresh = current(not_valid_before=NOW - backdated, not_valid_after=NOW + left, created_at=NOW, signing_since=NOW)
     for run in (NOW, NOW + left / 12):
-        assert decide_renewal(enrollment(fresh), RenewBefore.parse(text), run).action == "none"
-    assert decide_renewal(enrollment(fresh), RenewBefore.parse(text), NOW + left).action == "renew"
+        assert decide_renewal(enrollment(fresh), policy(text), run).action == "none"
+    assert decide_renewal(enrollment(fresh), policy(text), NOW + left).action == "renew"
 
 
 def test_an_adopted_certificate_is_as_old_as_it_says() -> None:
     """The store knows the time of adoption, not the time of issue."""
     adopted = current(not_valid_after=NOW + DAY, created_at=NOW, adopted=True)
-    decision = decide_renewal(enrollment(adopted), RenewBefore.parse(None), NOW)
+    decision = decide_renewal(enrollment(adopted), policy(None), NOW)
     assert (decision.action, decision.warnings) == ("renew", ())
 
 
@@ -500,7 +506,7 @@ def test_the_warning_comes_with_the_decision_whatever_it_is() -> None:
     for age, action in ((0, "none"), (19, "renew")):
         begins = NOW - age * DAY
         rows = enrollment(current(not_valid_before=begins, not_valid_after=begins + 20 * DAY))
-        decision = decide_renewal(rows, RenewBefore.parse("30d"), NOW)
+        decision = decide_renewal(rows, policy("30d"), NOW)
         assert decision.action == action
         assert "as renew_before 30d leaves no time" in decision.reason
         assert len(decision.warnings) == 1
@@ -572,14 +578,14 @@ def test_what_is_settled_is_what_nothing_is_decided_about(
         "not_valid_after": None if ends is None else NOW + ends * DAY,
     }
     found = enrollment(current(adopted=adopted, created_at=NOW - 60 * DAY, **validity), *rest)
-    renew_before = RenewBefore.parse(rule)
+    renewals = policy(rule)
     decisions = [] if asked is None else [decide_issue(asked, found, NOW)]
     with contextlib.suppress(BackingOffError):
-        decisions.append(decide_renewal(found, renew_before, NOW))
+        decisions.append(decide_renewal(found, renewals, NOW))
     settled = all(one.action == "none" and not one.warnings for one in decisions)
-    assert is_settled(asked, found, renew_before, NOW) == (settled and bool(decisions))
+    assert is_settled(asked, found, renewals, NOW) == (settled and bool(decisions))
 
 
 def test_without_a_certificate_nothing_is_settled() -> None:
-    assert not is_settled(None, enrollment(), RenewBefore.parse("never"), NOW)
-    assert not is_settled(SPEC, enrollment(row(State.REQUESTED, **CODE)), RenewBefore.parse(None), NOW)
+    assert not is_settled(None, enrollment(), policy("never"), NOW)
+    assert not is_settled(SPEC, enrollment(row(State.REQUESTED, **CODE)), policy(None), NOW)

@@ -29,7 +29,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
     SignItem,
     SignStep,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.due import RenewBefore
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.renewal import RenewalPolicy
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     AnswerLostError,
     BackingOffError,
@@ -248,7 +248,7 @@ def test_warnings_are_told_with_the_request(world: World) -> None:
 
 def test_a_warning_about_the_time_of_renewal_is_told(world: World) -> None:
     world.issue()
-    late = RenewBefore.parse("89d")
+    late = RenewalPolicy.parse("89d")
     for now, action in ((NOW, "none"), (NOW + 80 * DAY, "renew")):
         world.now = now
         outcome = world.renew(RenewItem("www", late))

@@ -31,7 +31,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
     SignStep,
     Steps,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.due import RenewBefore
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.renewal import Quota, RenewalPolicy
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     HttpRequest,
     HttpResponse,
@@ -70,7 +70,7 @@ NOW = dt.datetime(2026, 6, 1, tzinfo=dt.timezone.utc)
 DAY = dt.timedelta(days=1)
 SPEC = CertificateSpec("www", DistinguishedName((("cn", "www"),)), "CA")
 LONGER = dataclasses.replace(SPEC, key_length=4096)
-MONTH = RenewBefore.parse("30d")
+MONTH = RenewalPolicy.parse("30d")
 KEY = ec.generate_private_key(ec.SECP256R1())
 NAME = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "www")])
 
@@ -209,9 +209,11 @@ class World:
         item = RequestItem(spec, force=True) if force else RequestItem(spec)
         return self.run(RequestStep(**self._tools(), register=self.registered.append), item)
 
+    def renew_step(self, quota: Quota | None = None) -> RenewStep:
+        return RenewStep(**self._tools(), register=self.registered.append, quota=quota)
+
     def renew(self, item: RenewItem | None = None) -> Outcome:
-        step = RenewStep(**self._tools(), register=self.registered.append)
-        return self.run(step, item or RenewItem("www", MONTH))
+        return self.run(self.renew_step(), item or RenewItem("www", MONTH))
 
     def sign(self) -> Outcome:
         return self.run(SignStep(self.store(), self.signer, now=lambda: self.now), SignItem("www"))
@@ -232,7 +234,7 @@ class World:
 
     def certificate(self, spec: CertificateSpec | None = SPEC, **renewal: t.Any) -> Outcome:
         """Run the whole way for one certificate; without a spec it is only renewed."""
-        item = CertificateItem(RenewItem("www", **{"renew_before": MONTH, **renewal}), spec)
+        item = CertificateItem(RenewItem("www", **{"policy": MONTH, **renewal}), spec)
         return self.run(self.certificate_step(), item)
 
     def issue(self) -> None:

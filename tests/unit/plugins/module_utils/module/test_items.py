@@ -41,6 +41,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._modul
     settle_items,
     sign_items,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.renewal import Renewals
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.specs import Spec
 
 if t.TYPE_CHECKING:
@@ -55,8 +56,10 @@ def entries(spec: Spec, *given: dict[str, t.Any]) -> CheckedList:
     return required(listed({"certificates": list(given)}, spec, lambda _secret: None))
 
 
-def renewing(**params: t.Any) -> dict[str, t.Any]:
-    return {"renew_before": None, "renew_only": False, "force": False, **params}
+def renewing(**given: t.Any) -> tuple[dict[str, t.Any], Renewals]:
+    """Return the options of a renewal, and what they say of its time."""
+    params = {"renew_before": None, "renew_jitter": None, "renew_only": False, "force": False, **given}
+    return params, Renewals.read(params)
 
 
 def usable(kind: type[Made], found: t.Iterable[object]) -> list[Made]:
@@ -145,15 +148,15 @@ class TestItems:
         assert isinstance(good, RequestItem), "it fails alone"
 
     def test_renewals_of_all_or_of_some(self) -> None:
-        everything = usable(RenewItem, renew_items(None, lambda: ["a", "b"], renewing(force=True)))
-        assert [(item.name, item.force, item.renew_before.text) for item in everything] == [
+        everything = usable(RenewItem, renew_items(None, lambda: ["a", "b"], *renewing(force=True)))
+        assert [(item.name, item.force, item.policy.renew_before.text) for item in everything] == [
             ("a", True, ""),
             ("b", True, ""),
         ]
         assert [item.adoption() for item in everything] == [None, None]
         given = ({"name": "a", "renew_before": "50%"}, {"name": "b", "force": True, "request_code": "MINE"})
-        some = usable(RenewItem, renew_items(entries(RENEWED, *given), list, renewing(renew_before="30d")))
-        assert [(item.name, item.force, item.renew_before.text) for item in some] == [
+        some = usable(RenewItem, renew_items(entries(RENEWED, *given), list, *renewing(renew_before="30d")))
+        assert [(item.name, item.force, item.policy.renew_before.text) for item in some] == [
             ("a", False, "50%"),
             ("b", True, "30d"),
         ]
@@ -163,20 +166,20 @@ class TestItems:
     def test_adoption_from_a_certificate(self, pki: Openssl, tmp_path: Path) -> None:
         entry = {"name": "a", "provider": "CA", "certificate_path": str(pki.folder / "leaf.crt")}
         shown = pki.text("x509", "-in", "leaf.crt", "-noout", "-fingerprint", "-sha1").rpartition("=")[2]
-        item = only(renew_items(entries(RENEWED, {**entry, "thumbprint": shown.lower()}), list, renewing()))
+        item = only(renew_items(entries(RENEWED, {**entry, "thumbprint": shown.lower()}), list, *renewing()))
         adoption = item.adoption()
         assert adoption is not None
         assert adoption.thumbprint == shown.replace(":", "")
         assert adoption.certificate == pki.der("leaf")
         assert adoption.not_valid_after is not None
         assert ("cn", "Jos\u00e9 P\u00e9rez") in [(name.lower(), value) for name, value in adoption.spec.dn.attributes]
-        wrong = only(renew_items(entries(RENEWED, {**entry, "thumbprint": "A" * 40}), list, renewing()))
+        wrong = only(renew_items(entries(RENEWED, {**entry, "thumbprint": "A" * 40}), list, *renewing()))
         with pytest.raises(ConfigurationError, match="not the one that is given"):
             wrong.adoption()
 
     def test_adoption_from_a_thumbprint(self) -> None:
         entry = {"name": "a", "thumbprint": "\u200e" + "ab " * 20, "dn": {"cn": "a"}, "provider": "CA"}
-        item = only(renew_items(entries(RENEWED, entry), list, renewing()))
+        item = only(renew_items(entries(RENEWED, entry), list, *renewing()))
         adoption = item.adoption()
         assert adoption is not None
         assert (adoption.thumbprint, adoption.certificate) == ("AB" * 20, None)
@@ -187,7 +190,7 @@ class TestItems:
     )
     def test_adoption_that_lacks_something(self, change: dict[str, t.Any], message: str) -> None:
         entry = {"name": "a", "thumbprint": "A" * 40, "dn": {"cn": "a"}, "provider": "CA", **change}
-        item = only(renew_items(entries(RENEWED, entry), list, renewing()))
+        item = only(renew_items(entries(RENEWED, entry), list, *renewing()))
         with pytest.raises(RedtrustError, match=message):
             item.adoption()
 
@@ -227,7 +230,7 @@ class TestItems:
 
     def test_a_certificate_to_adopt_must_be_there(self, tmp_path: Path) -> None:
         entry = {"name": "a", "provider": "CA", "certificate_path": str(tmp_path / "none.pem")}
-        item = only(renew_items(entries(RENEWED, entry), list, renewing()))
+        item = only(renew_items(entries(RENEWED, entry), list, *renewing()))
         with pytest.raises(ConfigurationError, match=r"none\.pem cannot be read \(No such file"):
             item.adoption()
 
@@ -237,19 +240,19 @@ class TestItems:
             {"name": "only-renewed"},
             {**self.ENTRY, "name": "x", "dn": {}},
         ]
-        params = renewing(renew_before="30d")
-        asked, renewed, bad = certificate_items(entries(RENEWED, *given), list, params)
+        options = renewing(renew_before="30d")
+        asked, renewed, bad = certificate_items(entries(RENEWED, *given), list, *options)
         assert isinstance(asked, CertificateItem)
         assert isinstance(renewed, CertificateItem)
         assert isinstance(bad, Unusable)
         assert asked.spec is not None
         assert asked.spec.provider == "CA"
-        assert asked.renewal.renew_before.never
-        assert (renewed.spec, renewed.renewal.renew_before.text) == (None, "30d")
-        only_renewed = only(certificate_items(entries(RENEWED, self.ENTRY), list, renewing(renew_only=True)))
+        assert asked.renewal.policy.renew_before.never
+        assert (renewed.spec, renewed.renewal.policy.renew_before.text) == (None, "30d")
+        only_renewed = only(certificate_items(entries(RENEWED, self.ENTRY), list, *renewing(renew_only=True)))
         assert only_renewed.spec is None
 
     def test_all_that_the_store_knows_is_renewed(self) -> None:
-        found = list(certificate_items(None, lambda: ["a", "b"], renewing(force=True)))
+        found = list(certificate_items(None, lambda: ["a", "b"], *renewing(force=True)))
         assert [item.name for item in found] == ["a", "b"]
         assert all(isinstance(item, CertificateItem) and item.spec is None and item.renewal.force for item in found)

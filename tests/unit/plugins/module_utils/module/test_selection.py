@@ -26,6 +26,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._modul
     Counts,
     Selection,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.specs import RENEWAL
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store, open_store
 from ansible_collections.redtrust.certificate_enroll.plugins.modules.redtrust_enrollment_info import work
 
@@ -122,7 +123,7 @@ class TestPages:
                 store.put(Revision("redtrust", spec.name, 1, 1, State.INTENDED if number % 2 else State.REJECTED, spec))
 
             def shown(**given: t.Any) -> t.Mapping[str, t.Any]:
-                own = dict.fromkeys((*SELECTION, "history", "verify_events", "checkpoint"))
+                own = dict.fromkeys((*SELECTION, *RENEWAL, "history", "verify_events", "checkpoint"))
                 params = {**own, "needs_attention": False, "counts_only": False, **given}
                 context = types.SimpleNamespace(params=params, store=store, service="redtrust", now=utc_now)
                 return work(t.cast("t.Any", context)).values

@@ -12,12 +12,20 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.redtrust.certificate_enroll.plugins.doc_fragments import batch, connection, events, store
+from ansible_collections.redtrust.certificate_enroll.plugins.doc_fragments import (
+    batch,
+    connection,
+    events,
+    renewal,
+    store,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.entry_specs import REQUESTED
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.specs import (
     BATCH,
     CONNECTION,
     EVENTS,
+    QUOTA,
+    RENEWAL,
     SECRETS,
     STORE,
     Spec,
@@ -47,6 +55,15 @@ def documented(fragment: t.Any) -> dict[str, dict[str, t.Any]]:
     return found
 
 
+def facts(options: dict[str, t.Any], below: str) -> dict[str, t.Any]:
+    """Return what a spec and its documentation both say of options, and of those ``below`` them."""
+    same = ("type", "default", "choices", "elements", "required")
+    return {
+        name: {**{fact: rule[fact] for fact in same if fact in rule}, "below": facts(rule.get(below, {}), below)}
+        for name, rule in options.items()
+    }
+
+
 class TestDocumentation:
     @pytest.mark.parametrize("name", FRAGMENTS)
     def test_a_fragment_says_what_its_spec_says(self, name: str) -> None:
@@ -58,6 +75,11 @@ class TestDocumentation:
         }
         meant = {option: {fact: rule[fact] for fact in facts if fact in rule} for option, rule in spec.items()}
         assert shown == meant
+
+    def test_the_fragments_of_renewal_say_what_their_specs_say(self) -> None:
+        fragment = renewal.ModuleDocFragment
+        for text, spec in ((fragment.DOCUMENTATION, RENEWAL), (fragment.QUOTA, QUOTA)):
+            assert facts(yaml.safe_load(text)["options"], "suboptions") == facts(spec, "options")
 
     @pytest.mark.parametrize("name", COMMON)
     def test_each_option_names_its_variable(self, name: str) -> None:
