@@ -172,12 +172,13 @@ options:
         set.
       - All tasks that share a session need the same path and the same credentials.
       - The default is a file next to O(store_path), one for each server, user and AWX job.
+        With O(store_dsn) it is the same place, in which there is no store then.
       - Can also be set with the environment variable E(REDTRUST_SESSION_PATH).
     type: path
   session_key:
     description:
       - A secret of your own, of at least 16 characters.
-        With this option, the session is kept in the store at O(store_path) instead of a file.
+        With this option, the session is kept in the store instead of a file.
         It is encrypted with a key from this secret, and all jobs that give the same secret share it.
       - This is how O(api_version=4.33) runs unattended for a user with a password.
         A person signs in first, with M(redtrust.certificate_enroll.redtrust_login) and O(session_key).

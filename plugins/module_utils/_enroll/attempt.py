@@ -32,7 +32,7 @@ def attempt(work: t.Callable[[], Done], hide: t.Callable[[str], str] = str) -> D
     expected it. That includes the panic of a library in Rust, which is no ``Exception`` to Python.
 
     An error that concerns all items is raised and ends the run: a signal to end the process, a machine without memory,
-    room or free descriptors, and an error of SQLite that the store did not explain.
+    room or free descriptors, and an error of a database that the store did not explain.
     """
     try:
         return work()
@@ -50,7 +50,13 @@ def _concerns_all(exc: BaseException) -> bool:
     if isinstance(exc, OSError):
         return exc.errno in _OF_THE_MACHINE
     is_panic = type(exc).__module__ == "pyo3_runtime"
-    return isinstance(exc, (MemoryError, sqlite3.Error)) or not (isinstance(exc, Exception) or is_panic)
+    is_of_database = isinstance(exc, sqlite3.Error) or any(_is_psycopg(kind) for kind in type(exc).__mro__)
+    return isinstance(exc, MemoryError) or is_of_database or not (isinstance(exc, Exception) or is_panic)
+
+
+def _is_psycopg(kind: type) -> bool:
+    """Return whether a class is of the driver of PostgreSQL, which only a store there imports."""
+    return kind.__module__.partition(".")[0] == "psycopg"
 
 
 def _internal_error(exc: BaseException, hide: t.Callable[[str], str]) -> InternalError:

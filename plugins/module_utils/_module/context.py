@@ -18,7 +18,7 @@ from .._http.api import HttpsTransport, check_files
 from .._models import Outcome
 from .._service.api import Calls, Client, Retry
 from .._session.api import Session, SessionFile, SessionRow, SessionStorage
-from .._store.api import Chain, Store, open_store
+from .._store.api import Chain, Store, open_postgresql, open_store
 from .events import kept_since
 from .masked import MaskedModule
 from .options import Connection, Limits, StoreOptions
@@ -54,7 +54,8 @@ class Context:
 
     @functools.cached_property
     def _store_options(self) -> StoreOptions:
-        return StoreOptions.read(self.params)
+        given = {name for name, value in self.module.given.items() if value is not None}
+        return StoreOptions.read(self.params, given)
 
     @property
     def service(self) -> str:
@@ -67,13 +68,19 @@ class Context:
     def store(self) -> Store:
         """The store, opened at first use; in check mode it is only read."""
         if self._store is None:
-            path = self._store_options.path
-            warning = check_store_outlives_job(path)
-            if warning:
-                self.module.warn(warning)
-            actor = Actor.here(self.params.get("actor"))
-            self._store = open_store(file_path("store_path", path), read_only=self.check_mode, actor=actor)
+            self._store = self._opened(self._store_options)
         return self._store
+
+    def _opened(self, options: StoreOptions) -> Store:
+        actor = Actor.here(self.params.get("actor"))
+        if options.dsn:
+            return open_postgresql(
+                options.dsn, options.key, read_only=self.check_mode, actor=actor, warn=self.module.warn
+            )
+        warning = check_store_outlives_job(options.path)
+        if warning:
+            self.module.warn(warning)
+        return open_store(file_path("store_path", options.path), read_only=self.check_mode, actor=actor)
 
     @property
     def client(self) -> Client:
@@ -187,9 +194,13 @@ class Context:
         return SessionFile(self._session_path(), credentials.key_material(), patience=patience)
 
     def _session_path(self) -> str:
-        """Return the path of the session file: the option, by default a path next to the store."""
+        """Return the path of the session file: the option, by default a path next to store_path.
+
+        A store in PostgreSQL has no place for files, so the default is where a store of SQLite would be.
+        """
         connection = self.connection
         if connection.session_path:
             return file_path("session_path", connection.session_path)
-        store_path = file_path("store_path", self._store_options.path)
+        name = "session_path" if self._store_options.dsn else "store_path"
+        store_path = file_path(name, self._store_options.path)
         return str(Path(store_path).parent / "sessions" / connection.session_file)

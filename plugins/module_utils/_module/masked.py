@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import typing as t
 from urllib.parse import unquote
 
@@ -20,6 +21,13 @@ from ansible.module_utils.basic import AnsibleModule
 from .._errors import ConfigurationError
 from .._secrets import Secrets
 from .specs import SECRETS_OF_ENTRIES
+
+# In a connection string of PostgreSQL: in the URI before the host, in its query, and as keyword and value.
+_DSN_PASSWORDS = (
+    re.compile(r"://[^:@/?#]*:([^@]*)@"),
+    re.compile(r"[?&](?:ssl)?password=([^&]*)"),
+    re.compile(r"(?:^|\s)(?:ssl)?password\s*=\s*((?:\\.|[^\s'\\])+|'(?:\\.|[^'\\])*'?)", re.DOTALL),
+)
 
 
 class MaskedModule(AnsibleModule):
@@ -46,6 +54,8 @@ class MaskedModule(AnsibleModule):
         for address in (str(self.params.get("proxy") or ""), *proxies):
             password = proxy_password(address)
             self.no_log_values.update(filter(None, (password, unquote(password))))
+        self.no_log_values.update(dsn_passwords(str(self.params.get("store_dsn") or "")))
+        self.no_log_values.update(filter(None, (os.environ.get("PGPASSWORD"),)))
         for secret in self.no_log_values:
             self.secrets.add(secret)
         return self.secrets.hide_in(value)
@@ -89,3 +99,10 @@ def _secrets_of(entries: object) -> t.Iterator[str]:
 def proxy_password(address: str) -> str:
     """Return the password in the address of a proxy, still URL-encoded; empty if there is none."""
     return address.rpartition("@")[0].rpartition("//")[2].partition(":")[2]
+
+
+def dsn_passwords(dsn: str) -> set[str]:
+    """Return the passwords in a connection string of PostgreSQL, as they are written there and as they are."""
+    written = {found for pattern in _DSN_PASSWORDS for found in pattern.findall(dsn)}
+    plain = {re.sub(r"\\(.)", r"\1", text.strip("'"), flags=re.DOTALL) for text in written}
+    return {text for text in written | plain | set(map(unquote, written)) if text}

@@ -19,6 +19,9 @@ from .._session.api import Credentials
 
 Params = t.Mapping[str, t.Any]
 
+# A shorter key could be guessed by who has a copy of the database.
+_SHORTEST_KEY = 16
+
 
 @dataclasses.dataclass(frozen=True)
 class Server:
@@ -83,15 +86,37 @@ class Connection:
 
 @dataclasses.dataclass(frozen=True)
 class StoreOptions:
-    """The options of the store. ``service`` is None if neither the option service nor host is set."""
+    """The options of the store. ``service`` is None if neither the option service nor host is set.
+
+    ``dsn`` is None if the store is the SQLite file ``path``; ``key`` seals what a store at ``dsn`` keeps. Both are
+    secret.
+    """
 
     path: str
     service: str | None
+    dsn: str | None = dataclasses.field(default=None, repr=False)
+    key: str = dataclasses.field(default="", repr=False)
 
     @classmethod
-    def read(cls, params: Params) -> StoreOptions:
-        """Read the options. A missing option is not an error, since some modules need only a part of them."""
-        return cls(params["store_path"], params["service"] or params["host"] or None)
+    def read(cls, params: Params, given: t.Container[str] = ()) -> StoreOptions:
+        """Read the options; ``given`` are those in the play, rather than in the environment.
+
+        A missing option is not an error, since some modules need only a part of them. Raises ConfigurationError for
+        options of the store that contradict each other.
+        """
+        dsn, key = params["store_dsn"] or None, params["store_key"] or ""
+        if dsn and "store_path" in given:
+            raise ConfigurationError(
+                "store_dsn keeps the store in PostgreSQL, store_path in a SQLite file: give one of them"
+            )
+        if dsn and not key:
+            raise ConfigurationError(
+                "store_dsn needs store_key, a secret of your own that seals request codes in the database: set "
+                "store_key or REDTRUST_STORE_KEY, the same for every job"
+            )
+        if dsn and len(key) < _SHORTEST_KEY:
+            raise ConfigurationError(f"store_key must have at least {_SHORTEST_KEY} characters")
+        return cls(params["store_path"], params["service"] or params["host"] or None, dsn, key)
 
 
 @dataclasses.dataclass(frozen=True)

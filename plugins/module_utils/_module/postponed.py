@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
-# The words for the option that left them; {} is the time until then.
+# The words for the option that left one certificate, and for several; {} is the time until then.
 _WORDS = {
-    "max_renewals": "left for later runs: max_renewals",
-    "renewal_windows": "waiting for renewal_windows, the first until {}",
-    "renewal_freezes": "waiting for the end of renewal_freezes, the first until {}",
+    "max_renewals": ("was left for later runs: max_renewals", "were left for later runs: max_renewals"),
+    "renewal_windows": ("waits for renewal_windows until {}", "wait for renewal_windows until {} or later"),
+    "renewal_freezes": ("waits for renewal_freezes until {}", "wait for renewal_freezes until {} or later"),
 }
 
 
@@ -33,6 +33,7 @@ class Postponements:
     def lines(self) -> t.Iterator[str]:
         """Yield a sentence for each option."""
         for by, count in self._counts.items():
-            several = " is" if count == 1 else "s are"
-            ends = f"; the first ends {self._ends[by][:10]}" if self._ends[by] else ""
-            yield f"{count:,} due certificate{several} {_WORDS[by].format(self._until[by])}{ends}"
+            one, several = _WORDS[by]
+            words = f" {one}" if count == 1 else f"s {several}"
+            ends = f"; {'it' if count == 1 else 'the first'} ends {self._ends[by][:10]}" if self._ends[by] else ""
+            yield f"{count:,} due certificate{words.format(self._until[by])}{ends}"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import functools
@@ -111,15 +112,13 @@ def _moment(place: str, value: object, zone: dt.tzinfo, *, last: bool = False) -
     ``last`` takes the end of a day. YAML reads a date without quotes as a date, which has arrived as text here.
     """
     text = value.strip() if isinstance(value, str) else ""
-    try:
+    with contextlib.suppress(ValueError, OverflowError):
         if _DATE.fullmatch(text):
             day = dt.datetime.fromisoformat(text)
             return instant(day + _DAY if last else day, zone, last=last)
         if _DATE_AND_TIME.fullmatch(text):
             local = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
             return instant(local, zone, last=last) if local.tzinfo is None else parse_timestamp(text)
-    except (ValueError, OverflowError):
-        pass
     shown = reading(value) or repr(value)
     examples = 'a date such as "2026-12-24", or a date and a time such as "2026-12-24 18:00"'
     raise ConfigurationError(f"{place} must be {examples}, not {shown}: {QUOTE_IN_YAML}")

@@ -57,8 +57,12 @@ _MOST_CHANGED = 20
 _MOST_PREDICTED = 50
 _MOST_CAUSES = 10
 _MOST_NAMES = 3
-# Messages of one cause may differ in a time, a thumbprint or another long number, or a place in the list.
-_OF_ONE = re.compile(r"\bline \d+|\bcertificates\[\d+\]|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?|\b[0-9A-Fa-f]{16,}\b")
+# Messages of one cause may differ in a time, the share of a jitter, a thumbprint or another long number, or a place in
+# the list.
+_OF_ONE = re.compile(
+    r"\bline \d+|\bcertificates\[\d+\]|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?|[\d.]+ \w+ of its jitter"
+    r"|\b[0-9A-Fa-f]{16,}\b"
+)
 # Characters next to a name with which the text is another name.
 _GOES_ON_BEFORE = re.compile(r"[\w.-]\Z")
 _GOES_ON_AFTER = re.compile(r"[\w-]")

@@ -67,6 +67,8 @@ CONNECTION = _options(
 
 STORE = _options(
     store_path={"type": "path", "default": STORE_DEFAULT},
+    store_dsn={"type": "str", "no_log": True},
+    store_key={"type": "str", "no_log": True},
     service={"type": "str"},
 )
 
@@ -126,6 +128,8 @@ SECRETS = (
     "access_token",
     "temporal_token",
     "session_key",
+    "store_dsn",
+    "store_key",
 )
 
 # Likewise, in an entry of ``certificates``.

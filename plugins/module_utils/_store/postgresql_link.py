@@ -17,8 +17,10 @@ import typing as t
 from .database import Row, Values
 from .postgresql_driver import Address, DriverError, connect, told
 
-with contextlib.suppress(ImportError):  # told by require()
+try:  # noqa: SIM105
     from psycopg.pq import TransactionStatus
+except ImportError:
+    pass  # told by require()
 
 if t.TYPE_CHECKING:
     import psycopg

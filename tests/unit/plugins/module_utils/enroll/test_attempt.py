@@ -10,6 +10,7 @@ import functools
 import sqlite3
 import typing as t
 
+import psycopg
 import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.attempt import attempt
@@ -126,6 +127,7 @@ def test_secrets_are_masked_and_no_value_is_shown() -> None:
         OSError(errno.ENOSPC, "full"),
         OSError(errno.EMFILE, "too many open files"),
         sqlite3.DatabaseError("malformed"),
+        psycopg.errors.DiskFull("no room"),
     ],
 )
 def test_what_concerns_all_ends_the_run(exc: BaseException) -> None:

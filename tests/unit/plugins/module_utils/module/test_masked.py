@@ -22,6 +22,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._modul
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.context import Context
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.masked import (
     MaskedModule,
+    dsn_passwords,
     proxy_password,
 )
 
@@ -29,6 +30,7 @@ CANARY = "canary\"x'y\\z \u00e9"
 SPEC: dict[str, dict[str, t.Any]] = {
     "password": {"type": "str", "no_log": True},
     "proxy": {"type": "str"},
+    "store_dsn": {"type": "str", "no_log": True},
     "count": {"type": "int"},
     "entries": {
         "type": "list",
@@ -175,6 +177,33 @@ def test_the_password_of_a_proxy(make: Make, said: Said, monkeypatch: pytest.Mon
 )
 def test_where_the_password_of_a_proxy_stands(address: str, password: str) -> None:
     assert proxy_password(address) == password
+
+
+@pytest.mark.parametrize(
+    ("dsn", "passwords"),
+    [
+        ("postgresql://user:p%2Fq@db/x", {"p%2Fq", "p/q"}),
+        ("postgres://user:@db/x", set()),
+        ("postgresql://user@db/x?password=p%20q&sslpassword=r", {"p%20q", "p q", "r"}),
+        ("host=db password=p", {"p"}),
+        (r"password = 'it\'s p\\q' host=db", {r"'it\'s p\\q'", r"it's p\q"}),
+        (r"host=db password=a\ b sslpassword=c", {r"a\ b", "a b", "c"}),
+        ("password='open", {"'open", "open"}),
+        ("host=db user=password", set()),
+        ("", set()),
+    ],
+)
+def test_where_the_password_of_a_database_stands(dsn: str, passwords: set[str]) -> None:
+    assert dsn_passwords(dsn) == passwords
+
+
+@pytest.mark.parametrize("place", ["store_dsn", "PGPASSWORD"])
+def test_the_password_of_a_database(make: Make, said: Said, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    if place == "PGPASSWORD":
+        monkeypatch.setenv(place, "canary/word")
+    module = make(**({"store_dsn": "host=db password=canary/word"} if place == "store_dsn" else {}))
+    end(lambda: module.fail_json("no canary/word, no canary%2Fword"))
+    assert said()["msg"] == "no ********, no ********"
 
 
 def test_a_short_secret_is_masked_wherever_its_letters_are(make: Make, said: Said) -> None:

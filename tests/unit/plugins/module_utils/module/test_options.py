@@ -91,6 +91,29 @@ class TestConnection:
         assert StoreOptions.read(common()).service == "rt.example.com"
         assert StoreOptions.read(common(service="prod")).service == "prod"
 
+    @pytest.mark.parametrize(
+        ("options", "given", "problem"),
+        [
+            ({}, (), "^store_dsn needs store_key, a secret .* or REDTRUST_STORE_KEY"),
+            ({"store_key": ""}, (), "^store_dsn needs store_key"),
+            ({"store_key": "k" * 15}, (), "^store_key must have at least 16 characters$"),
+            ({"store_key": "k" * 16}, ("store_path",), "in PostgreSQL, store_path in a SQLite file: give one of them"),
+        ],
+    )
+    def test_options_of_the_store_that_do_not_fit(
+        self, options: dict[str, t.Any], given: tuple[str, ...], problem: str
+    ) -> None:
+        with pytest.raises(ConfigurationError, match=problem) as caught:
+            StoreOptions.read(common(store_dsn="host=SECRET", **options), given)
+        assert "SECRET" not in str(caught.value)
+
+    def test_the_connection_string_of_the_store_counts_before_a_path_of_the_environment(self) -> None:
+        options = StoreOptions.read(common(store_dsn="host=SECRET", store_key="k" * 16, store_path="/from/there"))
+        assert (options.dsn, options.key, options.path) == ("host=SECRET", "k" * 16, "/from/there")
+        assert "SECRET" not in repr(options)
+        assert "kkk" not in repr(options)
+        assert StoreOptions.read(common(store_dsn="", store_key="k")).dsn is None
+
     @pytest.mark.parametrize("name", ["port", "auth_port"])
     @pytest.mark.parametrize("value", [0, -1, 65536])
     def test_what_is_no_port(self, name: str, value: int) -> None:

@@ -158,6 +158,48 @@ class TestSummary:
         )
 
 
+def left(name: str, by: str, until: str | None, ends: str | None = "2026-12-24T10:00:00Z") -> Entry:
+    """Return the entry of a certificate that is due and left for a later run."""
+    return entry(name, reason="due since then", postponed={"by": by, "until": until}, not_valid_after=ends)
+
+
+class TestPostponed:
+    def test_each_option_has_a_line_with_the_first_times(self) -> None:
+        entries = [
+            *(left(f"n{number}", "max_renewals", None, f"2026-12-{27 - number}T10:00:00Z") for number in range(3)),
+            left("w1", "renewal_windows", "2026-12-02T22:00:00Z"),
+            left("w2", "renewal_windows", "2026-12-01T22:00:00Z", None),
+            left("f", "renewal_freezes", "2027-01-07T00:00:00Z", None),
+            entry("e"),
+        ]
+        report = told(entries)
+        assert report.lines(7) == [
+            "7 certificates: 1 unchanged, 6 postponed, 0 failed",
+            "3 due certificates were left for later runs: max_renewals; the first ends 2026-12-25",
+            "2 due certificates wait for renewal_windows until 2026-12-01T22:00:00Z or later; the first ends 2026-12-24",
+            "1 due certificate waits for renewal_freezes until 2027-01-07T00:00:00Z",
+        ]
+        assert report.counts == {"postponed": 6, "none": 1}
+
+    def test_many_are_one_line(self) -> None:
+        entries = [left(f"n{number}", "max_renewals", None) for number in range(1200)]
+        assert summary(entries, 1200)[1].startswith("1,200 due certificates were left for later runs: max_renewals; ")
+
+    def test_one_whose_files_were_written_counts_as_that(self) -> None:
+        written = {**left("a", "max_renewals", None), "action": "write", "changed": True}
+        report = told([written])
+        assert report.lines(1)[0] == "1 certificate: 0 unchanged, 1 with files written, 0 failed"
+        assert report.lines(1)[1].startswith("1 due certificate was left for later runs: max_renewals; ")
+        assert report.counts == {"write": 1}
+
+    def test_the_prediction_has_the_lines_too(self) -> None:
+        assert prediction([left("a", "max_renewals", None)], 1) == [
+            "1 certificate: 0 would change, 1 not, 0 failed",
+            "a: due since then",
+            "1 due certificate was left for later runs: max_renewals; it ends 2026-12-24",
+        ]
+
+
 class TestPrediction:
     def test_each_certificate_with_its_reason(self) -> None:
         entries = [
@@ -176,6 +218,11 @@ class TestPrediction:
         def due(name: str) -> Entry:
             return entry(name, action="renew", reason=f"due since 2026-11-0{len(name)} 10:00 UTC", changed=True)
 
+        def moved(name: str) -> Entry:
+            days = 1 + len(name) / 10 + int(name[-1]) / 10
+            return entry(name, reason=f"due from 2026-11-01 10:00 UTC (30d, and {days} days of its jitter of 9 days)")
+
+        assert len(prediction(many(60, moved), 60)) == 2
         assert len(prediction(many(50, due), 50)) == 51
         assert prediction(many(51, due), 51)[1:] == [
             "would be renewed, due since 2026-11-06 10:00 UTC: 51 certificates, among them name-0, name-1, name-2"

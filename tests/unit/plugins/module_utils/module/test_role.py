@@ -63,6 +63,9 @@ class TestOfModules:
     def test_why_nothing_was_done_is_what_the_first_says(self) -> None:
         due = entry(reason="due from 2026-12-01")
         assert outcome_of([step(due), step(entry(reason="finalized"))]).results[0]["reason"] == "due from 2026-12-01"
+        left = entry(reason="due since 2026-12-01", postponed={"by": "max_renewals", "until": None})
+        (kept,) = outcome_of([step(left), step(entry(reason="finalized", path="/a.pem"))]).results
+        assert (kept["postponed"]["by"], kept["path"]) == ("max_renewals", "/a.pem")
         waits = entry(action="wait", reason="the signer says: not yet", state="signing")
         later = entry(reason="signing, waits for its certificate", state="signing")
         assert outcome_of([step(asked()), step(waits), step(later)]).results[0]["action"] == "wait"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections.abc as c
 import dataclasses
+import datetime as dt
 import json
 import os
 import stat
@@ -32,6 +33,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     CertificateSpec,
     DistinguishedName,
     Outcome,
+    Postponed,
     Revision,
     State,
 )
@@ -471,6 +473,19 @@ class TestResults:
         assert [entry["name"] for entry in result.values["certificates"]] == names
         assert result.values["summary"] == {"none": 1, "issue": 1, **({"failed": 1} if fails else {})}
         assert result.changed
+
+    @pytest.mark.parametrize(("shown", "kept"), [("all", 2), ("changed", 0), ("failed", 0), (None, 2)])
+    def test_what_is_left_for_a_later_run_is_counted(self, shown: str | None, kept: int) -> None:
+        until = dt.datetime(2026, 12, 1, 22, tzinfo=dt.timezone.utc)
+        waits = Outcome("a", "none", "due since then", revision=ROW, postponed=Postponed("renewal_windows", until))
+        result = summed_up([waits, Outcome("b", "none", "", revision=ROW)], shown)
+        assert result.values["summary"] == {"postponed": 1, "none": 1}
+        entries = result.values["certificates"]
+        assert len(entries) == kept
+        assert [entry.get("postponed") for entry in entries][:1] == (
+            [{"by": "renewal_windows", "until": "2026-12-01T22:00:00Z"}] if kept else []
+        )
+        assert not result.changed
 
     def test_the_results_are_in_the_order_of_the_list(self) -> None:
         summing = results.Results("all")
