@@ -131,6 +131,13 @@ EXAMPLES = r"""
     after: "{{ first.next_after }}"
   when: first.next_after is not none
 
+- name: Show when each certificate will be renewed
+  redtrust.certificate_enroll.redtrust_enrollment_info:
+    service: redtrust.example.com
+    renew_jitter: 100%
+    renewal_windows:
+      - {days: [mon, tue, wed, thu], from: "22:00", to: "06:00", zone: Europe/Madrid}
+  register: plans
 - name: Show what became of one certificate, and why
   redtrust.certificate_enroll.redtrust_enrollment_info:
     service: redtrust.example.com
@@ -142,13 +149,6 @@ EXAMPLES = r"""
     service: redtrust.example.com
     counts_only: true
     checkpoint: "{{ lookup('ansible.builtin.file', '/srv/audit/redtrust-checkpoint') }}"
-- name: Show when each certificate will be renewed
-  redtrust.certificate_enroll.redtrust_enrollment_info:
-    service: redtrust.example.com
-    renew_jitter: 100%
-    renewal_windows:
-      - {days: [mon, tue, wed, thu], from: "22:00", to: "06:00", zone: Europe/Madrid}
-  register: plans
 
 - name: Show the enrollments that a person must look at
   redtrust.certificate_enroll.redtrust_enrollment_info:
@@ -309,6 +309,35 @@ enrollments:
           type: str
           returned: always
           sample: run redtrust_sign again, which asks the signer; where the CA takes too long, ask the CA
+    renewal:
+      description:
+        - When the certificate in use will be renewed, as O(renew_before), O(renew_jitter), O(renewal_windows) and
+          O(renewal_freezes) of this task say.
+          A C(renew_before) in an entry of a list is not known here.
+      type: dict
+      returned: always, V(none) if no certificate is in use
+      version_added: 0.5.0
+      contains:
+        due_at:
+          description: When the certificate is due, in UTC (ISO 8601).
+          type: str
+          returned: always, V(none) if it is not known, or if O(renew_before) is V(never)
+          sample: "2026-12-01T04:10:00Z"
+        renew_at:
+          description:
+            - The first moment at which a run renews it, in UTC (ISO 8601).
+              It is later than RV(enrollments[].renewal.due_at) if the certificate has to wait for a window, for the end
+              of a freeze, or after a failure.
+              If the certificate is due and need not wait, it is now.
+            - C(max_renewals) may leave it for a later run.
+          type: str
+          returned: always, V(none) if nothing is to be renewed, a renewal is on its way, or a person must act first
+          sample: "2026-12-01T22:00:00Z"
+        reason:
+          description: Why, in words.
+          type: str
+          returned: always
+          sample: due from 2026-12-01 04:10 UTC (30 days before its end); valid until 2026-12-31 04:10 UTC
     history:
       description: The events of the enrollment, oldest first.
       type: list
@@ -380,35 +409,6 @@ enrollments:
           description: The hash of the event in the chain of events, in hex.
           type: str
           returned: always
-    renewal:
-      description:
-        - When the certificate in use will be renewed, as O(renew_before), O(renew_jitter), O(renewal_windows) and
-          O(renewal_freezes) of this task say.
-          A C(renew_before) in an entry of a list is not known here.
-      type: dict
-      returned: always, V(none) if no certificate is in use
-      version_added: 0.5.0
-      contains:
-        due_at:
-          description: When the certificate is due, in UTC (ISO 8601).
-          type: str
-          returned: always, V(none) if it is not known, or if O(renew_before) is V(never)
-          sample: "2026-12-01T04:10:00Z"
-        renew_at:
-          description:
-            - The first moment at which a run renews it, in UTC (ISO 8601).
-              It is later than RV(enrollments[].renewal.due_at) if the certificate has to wait for a window, for the end
-              of a freeze, or after a failure.
-              If the certificate is due and need not wait, it is now.
-            - C(max_renewals) may leave it for a later run.
-          type: str
-          returned: always, V(none) if nothing is to be renewed, a renewal is on its way, or a person must act first
-          sample: "2026-12-01T22:00:00Z"
-        reason:
-          description: Why, in words.
-          type: str
-          returned: always
-          sample: due from 2026-12-01 04:10 UTC (30 days before its end); valid until 2026-12-31 04:10 UTC
 attention:
   description: How many of the enrollments shown have a problem of each kind, see RV(enrollments[].attention).
   returned: always
@@ -460,8 +460,10 @@ events:
       returned: always
 """
 
+import datetime as dt
 import itertools
 
+from ..module_utils._models import Enrollment
 from ..module_utils._module.api import (
     CONNECTION,
     RENEWAL,
@@ -491,14 +493,18 @@ def work(context: Context) -> Result:
         counts.add(enrollment)
         last = enrollment.name
         if not selection.counts_only:
-            facts = enrollment_facts(enrollment, renewals.standard, now)
-            if context.params["history"]:
-                facts["history"] = history(context.store, context.service, enrollment.name)
-            shown.append(facts)
+            shown.append(_shown(context, enrollment, renewals, now))
     has_more = next(found, None) is not None
     values = {"enrollments": shown, **counts.values(), "next_after": last if has_more else None}
     checked, problem = _checked(context)
     return Result(changed=False, values={**values, **checked}, failure=problem)
+
+
+def _shown(context: Context, enrollment: Enrollment, renewals: Renewals, now: dt.datetime) -> dict[str, object]:
+    facts = enrollment_facts(enrollment, renewals.standard, now)
+    if not context.params["history"]:
+        return facts
+    return {**facts, "history": history(context.store, context.service, enrollment.name)}
 
 
 def _checked(context: Context) -> tuple[dict[str, object], str | None]:

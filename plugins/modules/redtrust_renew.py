@@ -31,8 +31,8 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.batch
   - redtrust.certificate_enroll.lists
   - redtrust.certificate_enroll.renewal
-  - redtrust.certificate_enroll.events
   - redtrust.certificate_enroll.renewal.quota
+  - redtrust.certificate_enroll.events
   - redtrust.certificate_enroll.certificates.renewed
 options:
   certificates:
@@ -245,7 +245,7 @@ def work(context: Context) -> Result:
 def main() -> None:
     """Run the module."""
     own: Spec = {"force": {"type": "bool", "default": False}}
-    run({**listed_spec(), **RENEWAL, **QUOTA, **EVENTS, **own}, work)
+    run({**listed_spec(), **EVENTS, **RENEWAL, **QUOTA, **own}, work)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,8 @@ CONNECTION = _options(
     session_path={"type": "path"},
     session_key={"type": "str", "no_log": True},
     finalized_codes={"type": "list", "elements": "str", "default": []},
+    rate={"type": "str"},
+    burst={"type": "int"},
 )
 
 STORE = _options(
@@ -80,7 +82,6 @@ BATCH = _options(
     results={"type": "str", "choices": ["all", "changed", "failed"]},
 )
 
-EVENTS = _options(keep_events={"type": "str", "default": "2y"})
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 # When a certificate is renewed. Times are raw: YAML may have made a number of one, which is refused.
@@ -111,6 +112,7 @@ RENEWAL: Spec = {
 
 # How many are renewed in a run.
 QUOTA: Spec = {"max_renewals": {"type": "int"}}
+EVENTS = _options(keep_events={"type": "str", "default": "2y"})
 
 # How a certificate is checked and uploaded, and where its files are written.
 UPLOAD: Spec = {

@@ -123,8 +123,12 @@ class TestPages:
                 store.put(Revision("redtrust", spec.name, 1, 1, State.INTENDED if number % 2 else State.REJECTED, spec))
 
             def shown(**given: t.Any) -> t.Mapping[str, t.Any]:
-                own = dict.fromkeys((*SELECTION, *RENEWAL, "history", "verify_events", "checkpoint"))
-                params = {**own, "needs_attention": False, "counts_only": False, **given}
+                params = {
+                    **dict.fromkeys((*SELECTION, *RENEWAL, "history", "verify_events", "checkpoint")),
+                    "needs_attention": False,
+                    "counts_only": False,
+                    **given,
+                }
                 context = types.SimpleNamespace(params=params, store=store, service="redtrust", now=utc_now)
                 return work(t.cast("t.Any", context)).values
 
