@@ -52,7 +52,7 @@ class RenewItem:
     """A certificate that should be renewed when it is due.
 
     ``adoption`` reads the certificate that the caller brings along. It is called only where the store does not know
-    the certificate, and once.
+    the certificate, and once. ``because`` is a reason to renew it whether it is due or not.
     """
 
     name: str
@@ -60,6 +60,7 @@ class RenewItem:
     force: bool = False
     adoption: t.Callable[[], Adoption | None] = lambda: None
     request_code: str | None = dataclasses.field(default=None, repr=False)
+    because: str = ""
 
     @functools.cached_property
     def adopted(self) -> Adoption | None:
@@ -205,7 +206,7 @@ class RenewStep(_AskingStep[RenewItem]):
 
     def _decided(self, item: RenewItem, enrollment: Enrollment) -> Decision:
         now = self._now()
-        decided = decide_renewal(enrollment, item.policy, now, force=item.force)
+        decided = decide_renewal(enrollment, item.policy, now, force=item.force, because=item.because)
         decided = within_quota(decided, enrollment, item.policy, self._quota, now)
         if decided.asks_for is None:
             return decided

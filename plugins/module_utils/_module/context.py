@@ -19,7 +19,7 @@ from .._models import Outcome
 from .._service.api import Calls, Client, Retry, Throttle
 from .._session.api import RefusedLogin, Session, SessionFile, SessionRow, SessionStorage
 from .._signers.api import Signer
-from .._store.api import Chain, Store, open_postgresql, open_store
+from .._store.api import Chain, Place, SqlitePlace, Store, open_postgresql, open_store, postgresql_place
 from .events import kept_since
 from .masked import MaskedModule
 from .options import Connection, Limits, StoreOptions
@@ -27,6 +27,16 @@ from .paths import check_store_outlives_job, file_path
 from .progress import Progress
 from .results import Results
 from .throttles import Throttles
+
+
+class Watch(t.Protocol):
+    """A part of the run that looks at each outcome."""
+
+    def add(self, outcome: Outcome, /) -> None:
+        """Take note of an outcome."""
+
+    def line(self) -> str:
+        """Return the progress in a line; empty if the progress of the list says more."""
 
 
 class Context:
@@ -87,10 +97,22 @@ class Context:
         actor, read_only = Actor.here(self.params.get("actor")), self.check_mode
         if options.dsn:
             return open_postgresql(options.dsn, options.key, read_only=read_only, actor=actor, warn=self.module.warn)
-        warning = check_store_outlives_job(options.path)
+        return open_store(self._store_path(), read_only=read_only, actor=actor)
+
+    @property
+    def place(self) -> Place:
+        """The place of the store, which may be missing, old or retired."""
+        options = self._store_options
+        if options.dsn:
+            return postgresql_place(options.dsn, options.key, self.module.warn)
+        return SqlitePlace(self._store_path())
+
+    def _store_path(self) -> str:
+        path = self._store_options.path
+        warning = check_store_outlives_job(path)
         if warning:
             self.module.warn(warning)
-        return open_store(file_path("store_path", options.path), read_only=read_only, actor=actor)
+        return file_path("store_path", path)
 
     @property
     def client(self) -> Client:
@@ -158,12 +180,15 @@ class Context:
         items: ItemList[Item | Unusable],
         results: Results,
         finish: t.Callable[[Outcome], Outcome] = lambda outcome: outcome,
+        watch: Watch | None = None,
     ) -> Results:
         """Do the step for each item, in check mode predict it, and add the outcomes to ``results``.
 
-        The rest of the list is not tried once the service or the signer is down.
+        ``watch`` gets each outcome as well, and may have another line of progress. The rest of the list is not tried
+        once the service or the signer is down.
         """
-        progress = Progress(self.params.get("progress_path"), results.report, results.expected)
+        instead = watch.line if watch is not None else str
+        progress = Progress(self.params.get("progress_path"), results.report, results.expected, instead=instead)
         options = BatchOptions(
             self.service,
             holder(),
@@ -180,6 +205,8 @@ class Context:
         try:
             for position, outcome in (predict if self.check_mode else run_batch)(step, items, self.store, options):
                 results.add(position, outcome)
+                if watch is not None:
+                    watch.add(outcome)
                 progress.tell()
         finally:
             self._why_step_down = lambda: ""

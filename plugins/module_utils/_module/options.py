@@ -21,7 +21,7 @@ from .._session.api import Credentials
 Params = t.Mapping[str, t.Any]
 
 # A shorter key could be guessed by who has a copy of the database.
-_SHORTEST_KEY = 16
+SHORTEST_KEY = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,8 +127,8 @@ class StoreOptions:
                 "store_dsn needs store_key, a secret of your own that seals request codes in the database: set "
                 "store_key or REDTRUST_STORE_KEY, the same for every job"
             )
-        if dsn and len(key) < _SHORTEST_KEY:
-            raise ConfigurationError(f"store_key must have at least {_SHORTEST_KEY} characters")
+        if dsn and len(key) < SHORTEST_KEY:
+            raise ConfigurationError(f"store_key must have at least {SHORTEST_KEY} characters")
         return cls(params["store_path"], params["service"] or params["host"] or None, dsn, key)
 
 

@@ -15,6 +15,7 @@ from .._errors import StaleRevisionError
 from .._models import PENDING, Enrollment, Revision, State
 from .._rate import Rate
 from .event import Chain, Event
+from .replacement import Replacement
 
 SomeStore = t.TypeVar("SomeStore", bound="Store")
 
@@ -186,6 +187,44 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def mark(self, secret: bytes) -> str:
         """Return a hash of a secret, in hex: it takes the key of the store to guess the secret from it."""
+
+    @abc.abstractmethod
+    def replacements(self, service: str) -> list[Replacement]:
+        """Return all replacements of a service, open and ended, in the order in which they were begun."""
+
+    @abc.abstractmethod
+    def put_replacement(
+        self,
+        service: str,
+        name: str,
+        selection: str,
+        *,
+        total: int,
+        actor: str,
+        deadline: dt.datetime | dt.timedelta | None = None,
+    ) -> Replacement:
+        """Begin a replacement with this name, or go on with the one that is there; return it as it is stored.
+
+        A new one begins now by the clock of the store; a deadline may be a time from then on. One that is there keeps
+        its beginning, and its deadline where there is no other; its total only grows; one that has ended is open again.
+        One with another selection stays as it is.
+        """
+
+    @abc.abstractmethod
+    def end_replacement(self, service: str, name: str) -> bool:
+        """Note that a replacement has ended; return whether it was open."""
+
+    @abc.abstractmethod
+    def note(self, key: str) -> str | None:
+        """Return a note that a run has left for later runs."""
+
+    @abc.abstractmethod
+    def put_note(self, key: str, value: str | None) -> None:
+        """Leave a note for later runs, in place of the one with this key; None removes it."""
+
+    @abc.abstractmethod
+    def add_to_note(self, key: str, number: int) -> int:
+        """Add to the number in a note, which runs share; return the sum. A note that is not there counts as 0."""
 
     @abc.abstractmethod
     def close(self) -> None:

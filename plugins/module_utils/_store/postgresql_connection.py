@@ -33,19 +33,19 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
 class PostgresqlConnection(Connection):
-    """Writes over ``link``. A statement waits up to ``step_seconds`` for locks of other runs."""
+    """Writes over ``link``. A statement waits up to ``lock_seconds`` for locks of other runs."""
 
     errors = (DriverError,)
 
-    def __init__(self, link: Link, server: ServerCheck, step_seconds: float) -> None:
+    def __init__(self, link: Link, server: ServerCheck, lock_seconds: float) -> None:
         super().__init__()
         self.link = link
         self._server = server
-        limit = max(1, round(1000 * step_seconds))
+        limit = max(1, round(1000 * lock_seconds))  # in milliseconds
         # SAVEPOINT comes later: an undone write would take settings that were made after it back.
         self._begin = (
             "BEGIN ISOLATION LEVEL READ COMMITTED; "
-            f"SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = {limit}; "
+            f"SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = {limit * 5 // 4}; "
             f"SET LOCAL idle_in_transaction_session_timeout = {_IDLE_MS}; {server.QUESTION}"
         )
         self._ahead: list[str] = []
