@@ -127,8 +127,17 @@ def _allowed(fleet: Fleet, name: str, run: float, obtained: float, ends: float) 
     if not fleet.policy.calendar:
         return run
     begins, at = (EPOCH + dt.timedelta(seconds=seconds) for seconds in (obtained, run))
-    validity = {"not_valid_before": begins, "not_valid_after": EPOCH + dt.timedelta(seconds=ends)}
-    current = Revision("service", name, 1, 1, State.FINALIZED, _SPEC, created_at=begins, **validity)
+    current = Revision(
+        "service",
+        name,
+        1,
+        1,
+        State.FINALIZED,
+        _SPEC,
+        not_valid_before=begins,
+        not_valid_after=EPOCH + dt.timedelta(seconds=ends),
+        created_at=begins,
+    )
     closed = fleet.policy.closed(current, at)
     return run if closed is None or closed.gives_way else (closed.opens - EPOCH).total_seconds()
 
