@@ -11,6 +11,14 @@ class ModuleDocFragment:
 
     DOCUMENTATION = r"""
 options:
+  actor:
+    description:
+      - For whom the module works.
+        Each event in the store names it, beside the host, the process and the AWX job.
+      - The default in an AWX job is the user who launched it, and the user of the system elsewhere.
+      - Can also be set with the environment variable E(REDTRUST_ACTOR).
+    type: str
+    version_added: 0.5.0
   workers:
     description:
       - How many requests the module has under way at the same time, and as many at the signer, from 1 to 256.

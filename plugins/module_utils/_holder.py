@@ -5,13 +5,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import socket
 from pathlib import Path
 
+from ._printable import printable
+
 _PROC = Path("/proc")
 _NAMED = re.compile(r"\(pid (?P<pid>\d+),.* process (?P<machine>[0-9a-f-]+/\d+)/(?P<start>\d+),")
+
+
+@dataclasses.dataclass(frozen=True)
+class Actor:
+    """The process that does something, and the person for whom it does it. ``job`` is the number of the AWX job."""
+
+    host: str
+    pid: int
+    job: str | None
+    user: str
+
+    @classmethod
+    def here(cls, user: str | None = None) -> Actor:
+        """Return this process; without a user it is that of the system."""
+        return cls(printable(socket.gethostname()), os.getpid(), job_number(), printable(user or _user()))
 
 
 def holder() -> str:
@@ -38,13 +56,16 @@ def is_in_job() -> bool:
 
 def user_at_host() -> str:
     """Return user and host of this process, as people write them."""
+    return f"{_user()}@{socket.gethostname()}"
+
+
+def _user() -> str:
     import getpass  # slow to import, and seldom asked for
 
     try:
-        user = getpass.getuser()
+        return getpass.getuser()
     except (KeyError, OSError):  # a user without an entry, as in many containers
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+        return str(os.getuid())
 
 
 def is_gone(words: str) -> bool:

@@ -46,6 +46,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.lists.defaults
   - redtrust.certificate_enroll.renewal
   - redtrust.certificate_enroll.renewal.quota
+  - redtrust.certificate_enroll.events
   - redtrust.certificate_enroll.signers
   - redtrust.certificate_enroll.upload
   - ansible.builtin.files
@@ -405,6 +406,16 @@ summary:
   returned: always
   type: dict
   sample: {issue: 1, none: 41}
+checkpoint:
+  description:
+    - The end of the chain of events of O(service) after this run, as the service, the number of the last event and its
+      hash.
+      Keep it in another place than the store, and give it to M(redtrust.certificate_enroll.redtrust_enrollment_info)
+      later, which finds whether events were removed or changed since.
+  returned: always, V(none) if there is no event yet
+  type: str
+  sample: redtrust.example.com:41212:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+  version_added: 0.5.0
 changed_names:
   description:
     - The names of the certificates that were uploaded or written to a file, in the order in which this happened.
@@ -443,6 +454,11 @@ replacement:
       type: str
       returned: always
       sample: "2026-06-01T20:00:00Z"
+    begun_by:
+      description: The user, the host and the process that began it.
+      type: str
+      returned: always
+      sample: "ana on awx-1 (pid 17, job 4711, run 0badcafe)"
     deadline:
       description: The deadline, in UTC (ISO 8601), or V(none).
       type: str
@@ -519,6 +535,7 @@ from ..module_utils._enroll.api import (
 from ..module_utils._errors import RedtrustError
 from ..module_utils._module.api import (
     CERTIFICATE,
+    EVENTS,
     QUOTA,
     RENEWAL,
     REPLACE,
@@ -630,7 +647,7 @@ def main() -> None:
         "end_session": {"type": "str", "choices": ["always", "failure", "never"], "default": "never"},
         "progress_path": {"type": "path"},
     }
-    spec = {**listed_spec(), **SIGNER, **UPLOAD, **RENEWAL, **QUOTA, **REPLACE, **own}
+    spec = {**listed_spec(), **EVENTS, **SIGNER, **UPLOAD, **RENEWAL, **QUOTA, **REPLACE, **own}
     run(spec, work, required_if=SIGNER_REQUIRED_IF, add_file_common_args=True)
 
 

@@ -195,6 +195,16 @@ summary:
   returned: always
   type: dict
   sample: {issue: 1, none: 41}
+checkpoint:
+  description:
+    - The end of the chain of events of O(service) after this run, as the service, the number of the last event and its
+      hash.
+      Keep it in another place than the store, and give it to M(redtrust.certificate_enroll.redtrust_enrollment_info)
+      later, which finds whether events were removed or changed since.
+  returned: always, V(none) if there is no event yet
+  type: str
+  sample: redtrust.example.com:41212:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+  version_added: 0.5.0
 """
 
 from ..module_utils._enroll.api import RequestStep

@@ -74,6 +74,29 @@ options:
     type: bool
     default: false
     version_added: 0.4.0
+  history:
+    description: Show the events of each enrollment in RV(enrollments[].history).
+    type: bool
+    default: false
+    version_added: 0.5.0
+  verify_events:
+    description:
+      - Check the events of O(service), each of which has a hash over the one before it.
+        The module fails if an event was changed, removed or added, and says which.
+      - The check reads all events, which takes about 10 seconds for a million of them.
+    type: bool
+    default: false
+    version_added: 0.5.0
+  checkpoint:
+    description:
+      - A checkpoint that an earlier run has returned, such as C(checkpoint) of
+        M(redtrust.certificate_enroll.redtrust_certificate).
+        The module checks the events as with O(verify_events), and that the event of the checkpoint is still among them.
+        So it finds events that were removed from the end too.
+      - Use one of the last two years, since the events before it must not have been removed, see C(keep_events) of that
+        module.
+    type: str
+    version_added: 0.5.0
 """
 
 EXAMPLES = r"""
@@ -115,6 +138,17 @@ EXAMPLES = r"""
     renewal_windows:
       - {days: [mon, tue, wed, thu], from: "22:00", to: "06:00", zone: Europe/Madrid}
   register: plans
+- name: Show what became of one certificate, and why
+  redtrust.certificate_enroll.redtrust_enrollment_info:
+    service: redtrust.example.com
+    names: [www.example.com]
+    history: true
+
+- name: Check that nobody has changed the events since a checkpoint
+  redtrust.certificate_enroll.redtrust_enrollment_info:
+    service: redtrust.example.com
+    counts_only: true
+    checkpoint: "{{ lookup('ansible.builtin.file', '/srv/audit/redtrust-checkpoint') }}"
 
 - name: Show the enrollments that a person must look at
   redtrust.certificate_enroll.redtrust_enrollment_info:
@@ -304,6 +338,77 @@ enrollments:
           type: str
           returned: always
           sample: due from 2026-12-01 04:10 UTC (30 days before its end); valid until 2026-12-31 04:10 UTC
+    history:
+      description: The events of the enrollment, oldest first.
+      type: list
+      elements: dict
+      returned: with O(history)
+      version_added: 0.5.0
+      contains:
+        service:
+          description: The name of the server in the store.
+          type: str
+          returned: always
+        number:
+          description: The number of the event among all events of the service.
+          type: int
+          returned: always
+        at:
+          description: When it was, in UTC (ISO 8601 with microseconds).
+          type: str
+          returned: always
+        name:
+          description: The name of the enrollment.
+          type: str
+          returned: always
+        revision:
+          description: The number of the revision.
+          type: int
+          returned: always
+        attempt:
+          description: The number of the attempt at this revision.
+          type: int
+          returned: always
+        was:
+          description: The state of the revision before.
+          type: str
+          returned: always, V(none) for a new revision
+        state:
+          description: The state of the revision since then.
+          type: str
+          returned: always
+        host:
+          description: The machine whose process did it.
+          type: str
+          returned: always
+        pid:
+          description: The number of that process.
+          type: int
+          returned: always
+        job:
+          description: The number of the AWX job.
+          type: str
+          returned: always, V(none) outside of AWX
+        actor:
+          description: The user for whom it was done.
+          type: str
+          returned: always
+        why:
+          description: The reason, in words.
+          type: str
+          returned: always, V(none) if the state says all
+        csr_sha256:
+          description: The SHA-256 of the CSR in DER, in hex.
+          type: str
+          returned: always, V(none) without a CSR
+        certificate_sha256:
+          description: The SHA-256 of the certificate in DER, in hex.
+          type: str
+          returned: always, V(none) without a certificate
+        hash:
+          description: The hash of the event in the chain of events, in hex.
+          type: str
+          returned: always
 attention:
   description: How many of the enrollments shown have a problem of each kind, see RV(enrollments[].attention).
   returned: always
@@ -331,10 +436,34 @@ next_after:
   type: str
   sample: www.example.com
   version_added: 0.4.0
+events:
+  description: The events of O(service), and whether they are as they were written.
+  returned: with O(verify_events) or O(checkpoint)
+  type: dict
+  version_added: 0.5.0
+  contains:
+    count:
+      description: How many events there are.
+      type: int
+      returned: always
+    first_number:
+      description: The number of the first one; older ones were removed.
+      type: int
+      returned: always, V(none) if there is no event
+    checkpoint:
+      description: The end of the chain of events, to be kept in another place.
+      type: str
+      returned: always, V(none) if there was never an event
+    verified:
+      description: Whether the events are as they were written.
+      type: bool
+      returned: always
 """
 
+import datetime as dt
 import itertools
 
+from ..module_utils._models import Enrollment
 from ..module_utils._module.api import (
     CONNECTION,
     RENEWAL,
@@ -346,8 +475,11 @@ from ..module_utils._module.api import (
     Renewals,
     Result,
     Selection,
+    Spec,
     enrollment_facts,
+    history,
     run,
+    verified,
 )
 
 
@@ -361,15 +493,41 @@ def work(context: Context) -> Result:
         counts.add(enrollment)
         last = enrollment.name
         if not selection.counts_only:
-            shown.append(enrollment_facts(enrollment, renewals.standard, now))
+            shown.append(_shown(context, enrollment, renewals, now))
     has_more = next(found, None) is not None
     values = {"enrollments": shown, **counts.values(), "next_after": last if has_more else None}
-    return Result(changed=False, values=values)
+    checked, problem = _checked(context)
+    return Result(changed=False, values={**values, **checked}, failure=problem)
+
+
+def _shown(context: Context, enrollment: Enrollment, renewals: Renewals, now: dt.datetime) -> dict[str, object]:
+    facts = enrollment_facts(enrollment, renewals.standard, now)
+    if not context.params["history"]:
+        return facts
+    return {**facts, "history": history(context.store, context.service, enrollment.name)}
+
+
+def _checked(context: Context) -> tuple[dict[str, object], str | None]:
+    """Check the events if that is asked; return the facts of them, and the sentence about a problem."""
+    checkpoint = context.params["checkpoint"]
+    if not (context.params["verify_events"] or checkpoint):
+        return {}, None
+    facts, problem = verified(context.store, context.service, checkpoint)
+    words = (
+        f"the events of {context.service} are not as they were written: {problem}; keep a copy of the store, and find "
+        "out who has written to it"
+    )
+    return {"events": facts}, words if problem else None
 
 
 def main() -> None:
     """Run the module."""
-    run({**CONNECTION, **STORE, **SELECTION, **RENEWAL}, work, **SELECTION_RULES)
+    own: Spec = {
+        "history": {"type": "bool", "default": False},
+        "verify_events": {"type": "bool", "default": False},
+        "checkpoint": {"type": "str"},
+    }
+    run({**CONNECTION, **STORE, **SELECTION, **RENEWAL, **own}, work, **SELECTION_RULES)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.lists
   - redtrust.certificate_enroll.renewal
   - redtrust.certificate_enroll.renewal.quota
+  - redtrust.certificate_enroll.events
   - redtrust.certificate_enroll.certificates.renewed
 options:
   certificates:
@@ -195,10 +196,21 @@ summary:
   returned: always
   type: dict
   sample: {renew: 3, none: 97}
+checkpoint:
+  description:
+    - The end of the chain of events of O(service) after this run, as the service, the number of the last event and its
+      hash.
+      Keep it in another place than the store, and give it to M(redtrust.certificate_enroll.redtrust_enrollment_info)
+      later, which finds whether events were removed or changed since.
+  returned: always, V(none) if there is no event yet
+  type: str
+  sample: redtrust.example.com:41212:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+  version_added: 0.5.0
 """
 
 from ..module_utils._enroll.api import RenewStep
 from ..module_utils._module.api import (
+    EVENTS,
     QUOTA,
     RENEWAL,
     RENEWED,
@@ -233,7 +245,7 @@ def work(context: Context) -> Result:
 def main() -> None:
     """Run the module."""
     own: Spec = {"force": {"type": "bool", "default": False}}
-    run({**listed_spec(), **RENEWAL, **QUOTA, **own}, work)
+    run({**listed_spec(), **EVENTS, **RENEWAL, **QUOTA, **own}, work)
 
 
 if __name__ == "__main__":

@@ -16,12 +16,12 @@ import typing as t
 from pathlib import Path
 
 from ansible.errors import AnsibleError
-from ansible.plugins.action.normal import ActionModule as NormalAction
 from ansible.utils.display import Display
 
 from ..module_utils._errors import ConfigurationError
 from ..module_utils._module.api import check_values
 from . import progress
+from .actor_action import ActorAction
 
 # Shorter lists are arguments, as those of other modules are.
 FEWEST_IN_FILE = 100
@@ -30,7 +30,7 @@ FEWEST_WITH_PROGRESS = 10
 _FILE = "certificates.jsonl"
 
 
-class ListAction(NormalAction):
+class ListAction(ActorAction):
     """Run a module with the option ``certificates``."""
 
     # whether the module has the option progress_path
@@ -43,7 +43,7 @@ class ListAction(NormalAction):
             check_values(self._task.args)
         except ConfigurationError as exc:
             return {"failed": True, "changed": False, "msg": str(exc), "error": {"type": type(exc).__name__}}
-        return t.cast("dict[str, t.Any]", super().run(tmp, task_vars))  # type: ignore[no-untyped-call]
+        return super().run(tmp, task_vars)
 
     def _execute_module(self, *args: t.Any, **options: t.Any) -> dict[str, t.Any]:
         """Run the module. An asynchronous one outlives this action, so it gets no file that the action removes."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import collections
 import collections.abc as c
+import hashlib
 import json
 import re
 import typing as t
@@ -35,6 +36,7 @@ def verdict(site: Site, *, never_left: int = 0) -> list[str]:
         *_revision_problems(site.revisions()),
         *_key_problems(site, never_left),
         *_certificate_problems(site),
+        *_event_problems(site),
         *_session_problems(site),
         *_lease_problems(site),
         *_file_problems(site),
@@ -108,6 +110,39 @@ def _certificate_problems(site: Site) -> c.Iterator[str]:
         expected = "current" if row["state"] == "finalized" else "replaced"
         if known != [(expected,)]:
             yield f"{thumbprint} is {row['state']} in the store, and the server says {known}"
+
+
+def _event_problems(site: Site) -> c.Iterator[str]:
+    """Check the chain of events, and that the last event of each revision says what its row does."""
+    numbers: dict[str, int] = {}
+    hashes: dict[str, bytes] = {}
+    states: dict[tuple[t.Any, ...], str] = {}
+    for event in site.events():
+        service, number, *_others = event.values()
+        key = (service, event["name"], event["revision"], event["attempt"])
+        before = hashes.get(service, bytes(32))
+        if number != numbers.get(service, 0) + 1 or event["hash"] != _chained(before, [*event.values()][:-1]):
+            yield f"event {number} of {service} does not follow the one before it"
+        if event["was"] != states.get(key):
+            yield f"event {number} says that {key} was {event['was']}, and it was {states.get(key)}"
+        numbers[service], hashes[service], states[key] = number, event["hash"], event["state"]
+    for end in site.chains():
+        if (end["number"], end["hash"]) != (numbers.get(end["service"]), hashes.get(end["service"])):
+            yield f"the chain of {end['service']} does not end with event {end['number']}"
+    rows = {tuple(row[name] for name in ("service", "name", "revision", "attempt")): row for row in site.revisions()}
+    for key, row in rows.items():
+        if row["state"] != states.get(key):
+            yield f"{key} is {row['state']}, and its last event says {states.get(key)}"
+
+
+def _chained(before: bytes, values: c.Iterable[t.Any]) -> bytes:
+    """Return the hash of an event, as docs/events.md describes it."""
+    parts = [b"b32,", before]
+    for value in values:
+        text = value.encode() if isinstance(value, str) else b""
+        kind = b"-" if value is None else b"t%d," % len(text) if isinstance(value, str) else b"%d" % value
+        parts += [b",", kind, text]
+    return hashlib.sha256(b"".join(parts)).digest()
 
 
 def _session_problems(site: Site) -> c.Iterator[str]:

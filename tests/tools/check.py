@@ -51,6 +51,7 @@ LONG_FORM = {
     "CERTIFICATE_ENROLL_HOSTILE_ANSWERS": "100000",
     "CERTIFICATE_ENROLL_KILLS": "500",
     "CERTIFICATE_ENROLL_POSTGRES": "all",
+    "CERTIFICATE_ENROLL_TAMPERINGS": "10000",
 }
 
 # The build downloads nothing, so references to Ansible's documentation stay plain text.

@@ -139,7 +139,7 @@ class CertificateStep(Step[CertificateItem, Way]):
 
     def _keep(self, plan: Plan[Way], decision: Keep) -> Outcome:
         """Write a revision down, and go on with it if it was waiting."""
-        rows = self._store.put(decision.revision)
+        rows = self._store.put(decision.revision, why=plan.reason)
         enrollment = plan.enrollment.with_rows(*rows)
         if enrollment.pending is None:
             return plan.outcome(*rows)
@@ -149,12 +149,12 @@ class CertificateStep(Step[CertificateItem, Way]):
         return self.act(dataclasses.replace(plan, enrollment=enrollment, decision=onward.decision), onward.decision)
 
     def _ask(self, plan: Plan[Way], decision: Ask) -> Outcome:
-        enrollment, intent = self._steps.request.begin(plan.enrollment, decision)
+        enrollment, intent = self._steps.request.begin(plan.enrollment, decision, plan.reason)
         requested = self._steps.request.ask(intent)
         (signing,) = self._store.put(
             requested.moved(State.SIGNING, signing_since=self._now(), failures=requested.failures)
         )
-        unsent = dataclasses.replace(requested, generation=signing.generation)
+        unsent = dataclasses.replace(requested, generation=signing.generation, stored_as=signing.stored_as)
         order = AtSigner(signing, t.cast("bytes", signing.csr), unsent)
         return self._sign(dataclasses.replace(plan, enrollment=enrollment), order, changed=True)
 

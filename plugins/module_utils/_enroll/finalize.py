@@ -148,8 +148,8 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         rows = [issued.moved(State.FINALIZED, certificate_id=answer.certificate_id, request_code=None)]
         if plan.enrollment.current:
             rows.append(plan.enrollment.current.moved(State.SUPERSEDED))
-        finalized = self._store.put(*rows)[0]
         confirmed = "; confirmed by the second answer" if answer.confirmed_by_second_answer else ""
+        finalized = self._store.put(*rows, why=f"revision {issued.revision} was uploaded{confirmed}")[0]
         return plan.outcome(finalized, reason=plan.reason + confirmed)
 
     def _refusal(self, candidate: _Candidate) -> GateError | None:

@@ -108,21 +108,21 @@ class _AskingStep(Step[Item, t.Union[Keep, Ask]]):
 
     def act(self, plan: Plan[Keep | Ask], decision: Keep | Ask) -> Outcome:
         if isinstance(decision, Keep):
-            return plan.outcome(*self._store.put(decision.revision))
-        enrollment, intent = self.begin(plan.enrollment, decision)
+            return plan.outcome(*self._store.put(decision.revision, why=plan.reason))
+        enrollment, intent = self.begin(plan.enrollment, decision, plan.reason)
         (requested,) = self._store.put(self.ask(intent))
         return dataclasses.replace(plan, enrollment=enrollment).outcome(requested)
 
-    def begin(self, enrollment: Enrollment, decision: Ask) -> tuple[Enrollment, Revision]:
+    def begin(self, enrollment: Enrollment, decision: Ask, why: str) -> tuple[Enrollment, Revision]:
         """Write down that a key pair is asked for. Return the enrollment before, with what it adopts, and the intent.
 
         Nothing is written down where no session can be had, except what is adopted.
         """
         if decision.adopts is not None:
-            enrollment = enrollment.with_rows(*self._store.put(decision.adopts))
+            enrollment = enrollment.with_rows(*self._store.put(decision.adopts, why=why))
         self._session.open()
         gives_up = [decision.gives_up] if decision.gives_up else []
-        *_given_up, intent = self._store.put(*gives_up, decision.intent)
+        *_given_up, intent = self._store.put(*gives_up, decision.intent, why=why)
         return enrollment, intent
 
     def ask(self, intent: Revision) -> Revision:

@@ -48,7 +48,8 @@ class SettleStep(Step[SettleItem, Rows]):
         return Plan(enrollment, action, reason, rows, expected=rows[-1])
 
     def act(self, plan: Plan[Rows], decision: Rows) -> Outcome:
-        return plan.outcome(self._store.put(*decision)[-1])
+        why = "; ".join(filter(None, (f"{self._settlement} by hand", self._comment, plan.reason)))
+        return plan.outcome(self._store.put(*decision, why=why)[-1])
 
     def _rows(self, enrollment: Enrollment) -> tuple[Rows, str]:
         """Return the revisions to store, and why."""

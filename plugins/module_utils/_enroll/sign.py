@@ -125,7 +125,8 @@ class SignStep(Step[SignItem, Sign]):
         note = None if pending.refused else pending.note
         changes = {"signing_since": self._now(), "failures": pending.failures, "note": note}
         (signing,) = self._store.put(pending.moved(State.SIGNING, **changes))
-        return AtSigner(signing, decision.csr, unsent=dataclasses.replace(pending, generation=signing.generation))
+        unsent = dataclasses.replace(pending, generation=signing.generation, stored_as=signing.stored_as)
+        return AtSigner(signing, decision.csr, unsent)
 
     def ask(self, order: AtSigner) -> Answer:
         """Ask the signer. A failure is written down; a certificate is left to the caller to write down."""

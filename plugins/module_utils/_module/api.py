@@ -16,6 +16,7 @@ import typing as t
 if t.TYPE_CHECKING:
     from .context import Context
     from .entry_specs import CERTIFICATE, FINALIZED, NAMED, RENEWED, REQUESTED
+    from .events import exported_events, history, verified
     from .files import finished_by
     from .items import (
         certificate_items,
@@ -40,12 +41,13 @@ if t.TYPE_CHECKING:
     from .run import run
     from .selection import SELECTION, SELECTION_RULES, Counts, Selection
     from .signer import SIGNER, SIGNER_REQUIRED_IF, build_signer
-    from .specs import CONNECTION, QUOTA, RENEWAL, SIGN_IN, STORE, UPLOAD, Spec
+    from .specs import CONNECTION, EVENTS, QUOTA, RENEWAL, SIGN_IN, STORE, UPLOAD, Spec
     from .yaml_values import check_values
 
 __all__ = [
     "CERTIFICATE",
     "CONNECTION",
+    "EVENTS",
     "FINALIZED",
     "NAMED",
     "QUOTA",
@@ -80,9 +82,11 @@ __all__ = [
     "check_values",
     "enrollment_facts",
     "error_facts",
+    "exported_events",
     "facts_of",
     "finalize_items",
     "finished_by",
+    "history",
     "listed",
     "listed_spec",
     "outcome_of",
@@ -94,11 +98,13 @@ __all__ = [
     "run",
     "settle_items",
     "sign_items",
+    "verified",
 ]
 
 _HOMES = {
     "context": ("Context",),
     "entry_specs": ("CERTIFICATE", "FINALIZED", "NAMED", "RENEWED", "REQUESTED"),
+    "events": ("exported_events", "history", "verified"),
     "files": ("finished_by",),
     "items": (
         "certificate_items",
@@ -123,7 +129,7 @@ _HOMES = {
     "run": ("run",),
     "selection": ("SELECTION", "SELECTION_RULES", "Counts", "Selection"),
     "signer": ("SIGNER", "SIGNER_REQUIRED_IF", "build_signer"),
-    "specs": ("CONNECTION", "QUOTA", "RENEWAL", "SIGN_IN", "STORE", "UPLOAD", "Spec"),
+    "specs": ("CONNECTION", "EVENTS", "QUOTA", "RENEWAL", "SIGN_IN", "STORE", "UPLOAD", "Spec"),
     "yaml_values": ("check_values",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

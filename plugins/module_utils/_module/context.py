@@ -5,19 +5,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import typing as t
 from pathlib import Path
 
 from .._clock import utc_now
 from .._enroll.api import BatchOptions, Decided, Item, ItemList, Step, Unusable, predict, run_batch
-from .._errors import ConfigurationError
-from .._holder import holder
+from .._errors import ConfigurationError, StoreError
+from .._holder import Actor, holder
 from .._http.api import HttpsTransport, check_files
 from .._models import Outcome
 from .._service.api import Calls, Client, Retry
 from .._session.api import Session, SessionFile, SessionRow, SessionStorage
-from .._store.api import Store, open_postgresql, open_store
+from .._store.api import Chain, Store, open_postgresql, open_store
+from .events import kept_since
 from .masked import MaskedModule
 from .options import Connection, Limits, StoreOptions
 from .paths import check_store_outlives_job, file_path
@@ -80,12 +82,13 @@ class Context:
         return self._store
 
     def _opened(self, options: StoreOptions) -> Store:
+        actor, read_only = Actor.here(self.params.get("actor")), self.check_mode
         if options.dsn:
-            return open_postgresql(options.dsn, options.key, read_only=self.check_mode, warn=self.module.warn)
+            return open_postgresql(options.dsn, options.key, read_only=read_only, actor=actor, warn=self.module.warn)
         warning = check_store_outlives_job(options.path)
         if warning:
             self.module.warn(warning)
-        return open_store(file_path("store_path", options.path), read_only=self.check_mode)
+        return open_store(file_path("store_path", options.path), read_only=read_only, actor=actor)
 
     @property
     def client(self) -> Client:
@@ -139,12 +142,27 @@ class Context:
             finish=finish,
             now=self.now,
         )
+        kept = kept_since(self.params.get("keep_events") or "forever", self.now())
+        begun = self.store.chain(self.service)
         for position, outcome in (predict if self.check_mode else run_batch)(step, items, self.store, options):
             results.add(position, outcome)
             if watch is not None:
                 watch.add(outcome)
             progress.tell()
+        self._end(results, begun, kept)
         return results
+
+    def _end(self, results: Results, begun: Chain, kept: dt.datetime | None) -> None:
+        """Remove events that need not be kept, and tell the end of their chain.
+
+        All certificates are done by now, so what goes wrong here must not cost their results.
+        """
+        try:
+            if kept is not None and not self.check_mode:
+                self.store.prune_events(self.service, kept)
+            results.end(self.store.chain(self.service), begun)
+        except StoreError as exc:
+            self.module.warn(f"the events of certificates are left as they are: {exc}")
 
     def _why_down(self) -> str:
         """Return why the service is not asked any more; empty while it is."""

@@ -112,6 +112,8 @@ class Report:
         self._other_causes = 0
         self._postponed = Postponements()
         self._predicted: list[str] = []
+        # the end of the chain of events, if events were added
+        self.checkpoint = ""
         self._predictions: dict[str, Group] = {}
 
     @property
@@ -211,7 +213,8 @@ class Report:
         lines += [self._waiting(state, group) for state, group in self._waits.items()]
         lines += self._postponed.lines()
         lines += [f"failed: {cause}" for cause in self._told_causes()]
-        return [*lines, f"not begun: {stopped}"] if stopped and left > 0 else lines
+        lines += [f"not begun: {stopped}"] if stopped and left > 0 else []
+        return [*lines, _events(self.checkpoint)] if self.checkpoint else lines
 
     def _waiting(self, state: str, group: Group) -> str:
         where = _WAITING[state].format(_signer(self._signer))
@@ -236,6 +239,12 @@ def is_new(entry: Entry) -> bool:
     if not entry["changed"]:
         return False
     return entry["action"] in ("finalize", "write") or _went_the_whole_way(entry)
+
+
+def _events(checkpoint: str) -> str:
+    """Return the line about the chain of events that ends with a checkpoint."""
+    number = int(checkpoint.rsplit(":", 2)[1])
+    return f"events: {number:,}, checkpoint {checkpoint}"
 
 
 def listed(names: t.Sequence[str]) -> str:

@@ -14,7 +14,9 @@ from .._clock import timestamp
 from .._enroll.api import Forecast, RenewalPolicy, attempt, attention, forecast
 from .._errors import NotTriedError, RedtrustError, ServiceError, SessionError
 from .._models import PENDING, Enrollment, Outcome, Revision, State
+from .._store.api import Chain
 from .._x509.api import csr_pem
+from .events import checkpoint_of
 from .report import Group, Report
 
 
@@ -56,6 +58,7 @@ class Results:
         self._changed = False
         self._stopped: str | None = None
         self._not_tried: str | None = None
+        self._checkpoint: str | None = None
         self.total = 0
 
     def add(self, position: int, outcome: Outcome) -> None:
@@ -77,6 +80,12 @@ class Results:
         if self._keeps(outcome):
             self._entries.append((position, entry))
 
+    def end(self, chain: Chain, begun: Chain) -> None:
+        """Take the end of the chain of events, and that before this run. The report tells it if events were added."""
+        self._checkpoint = checkpoint_of(chain)
+        if self._checkpoint and chain.number > begun.number:
+            self.report.checkpoint = self._checkpoint
+
     def result(self, *, warnings: t.Iterable[str] = (), **values: t.Any) -> Result:
         """Return the result of the module, with more warnings and more values."""
         failure = self.report.failure(self.total)
@@ -91,6 +100,7 @@ class Results:
                 "summary": dict(self.report.counts),
                 # the outcomes come in no order, and the cause says more than its consequence
                 "stopped": self._stopped or self._not_tried,
+                "checkpoint": self._checkpoint,
                 **values,
             },
             diff=[diff for _position, diff in sorted(self._diffs, key=_position)],

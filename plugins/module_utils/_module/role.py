@@ -34,7 +34,8 @@ class RoleOutcome:
     ``changed`` and ``failed`` are names. ``stopped`` is the reason to begin no other certificate; it may be empty.
     ``summary`` and ``failure`` are the words of a module that summed up the list itself, and ``count`` is the number of
     its certificates. ``results`` may then lack those that did not change. ``session_ended`` says whether that module
-    ended the session, and ``replacement`` is its result of that name.
+    ended the session, and ``replacement`` is its result of that name. ``checkpoint`` is the end of the chain of events
+    after steps that have changed something.
     """
 
     results: tuple[Entry, ...] = ()
@@ -45,6 +46,7 @@ class RoleOutcome:
     failure: str = ""
     count: int = 0
     session_ended: bool = False
+    checkpoint: str = ""
     replacement: t.Mapping[str, t.Any] | None = None
 
     def followed_by(self, other: RoleOutcome) -> RoleOutcome:
@@ -58,6 +60,7 @@ class RoleOutcome:
             self.failure or other.failure,
             self.count + other.count,
             other.session_ended,
+            other.checkpoint or self.checkpoint,
             other.replacement or self.replacement,
         )
 
@@ -142,7 +145,14 @@ def _of_steps(steps: t.Sequence[StepResult]) -> RoleOutcome:
             known[name] = _failed(name, known[name], cause, task="of the caller")
     changed = tuple(name for name, entry in known.items() if is_new(entry))
     failed = tuple(name for name, entry in known.items() if entry["failed"])
-    return RoleOutcome(tuple(known.values()), changed, failed, stopped)
+    return RoleOutcome(tuple(known.values()), changed, failed, stopped, checkpoint=_checkpoint(steps))
+
+
+def _checkpoint(steps: t.Sequence[StepResult]) -> str:
+    """Return the last checkpoint of the steps; it is empty if none of them has changed anything."""
+    if not any(step.result.get("changed") for step in steps):
+        return ""
+    return next((str(step.result["checkpoint"]) for step in reversed(steps) if step.result.get("checkpoint")), "")
 
 
 def facts_of(
@@ -156,6 +166,7 @@ def facts_of(
 ) -> dict[str, t.Any]:
     """Return the outcome with the sentences about it, as the filter ``outcome`` documents them."""
     report = Report(signer=signer, check_mode=check_mode)
+    report.checkpoint = outcome.checkpoint
     for entry in outcome.results:
         report.add(entry)
     # those of which the module returned no entry

@@ -73,6 +73,7 @@ STORE = _options(
 )
 
 BATCH = _options(
+    actor={"type": "str"},
     workers={"type": "int", "default": 8},
     wait_timeout={"type": "float", "default": 300.0},
     # its default depends on the module, and on whether the task fails
@@ -109,6 +110,7 @@ RENEWAL: Spec = {
 
 # How many are renewed in a run.
 QUOTA: Spec = {"max_renewals": {"type": "int"}}
+EVENTS = _options(keep_events={"type": "str", "default": "2y"})
 
 # How a certificate is checked and uploaded, and where its files are written.
 UPLOAD: Spec = {

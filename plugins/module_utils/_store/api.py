@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
+from .._holder import Actor
 from .base import LEASE_SECONDS, Lease, Store
+from .event import Chain, Event, verify
 from .heartbeat import heartbeat
 from .mounts import is_on_volume
 from .replacement import Replacement
@@ -15,6 +17,8 @@ from .sqlite import SqliteStore
 
 __all__ = [
     "LEASE_SECONDS",
+    "Chain",
+    "Event",
     "Lease",
     "Replacement",
     "Store",
@@ -22,19 +26,23 @@ __all__ = [
     "is_on_volume",
     "open_postgresql",
     "open_store",
+    "verify",
 ]
 
 
-def open_store(path: str, read_only: bool = False) -> Store:
+def open_store(path: str, read_only: bool = False, actor: Actor | None = None) -> Store:
     """Open the store in the file ``path``; make the file and its directory when they are missing.
 
-    A store that is read only never makes either: one that is missing reads as empty, and writing to it is
-    an error. Raises StoreError when the file or its place cannot be trusted or used.
+    Events name the ``actor``, by default this process and its user. A store that is read only never makes a file or a
+    directory: one that is missing reads as empty, and writing to it is an error. Raises StoreError when the file or its
+    place cannot be trusted or used.
     """
-    return SqliteStore(path, read_only=read_only)
+    return SqliteStore(path, read_only=read_only, actor=actor)
 
 
-def open_postgresql(dsn: str, store_key: str, *, read_only: bool = False, warn: t.Callable[[str], None]) -> Store:
+def open_postgresql(
+    dsn: str, store_key: str, *, read_only: bool = False, actor: Actor | None = None, warn: t.Callable[[str], None]
+) -> Store:
     """Open the store in the PostgreSQL database of a connection string; make its tables when they are missing.
 
     ``store_key`` seals its request codes. ``warn`` is called with what a person should know. A store that is read only
@@ -42,4 +50,4 @@ def open_postgresql(dsn: str, store_key: str, *, read_only: bool = False, warn: 
     """
     from .postgresql import PostgresqlStore  # its driver is slow to import, and only needed here
 
-    return PostgresqlStore(dsn, store_key, read_only=read_only, warn=warn)
+    return PostgresqlStore(dsn, store_key, read_only=read_only, actor=actor, warn=warn)

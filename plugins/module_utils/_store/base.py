@@ -13,6 +13,7 @@ import typing as t
 
 from .._errors import StaleRevisionError
 from .._models import PENDING, Enrollment, Revision, State
+from .event import Chain, Event
 from .replacement import Replacement
 
 SomeStore = t.TypeVar("SomeStore", bound="Store")
@@ -87,12 +88,15 @@ class Store(abc.ABC):
         """
 
     @abc.abstractmethod
-    def put(self, *revisions: Revision) -> tuple[Revision, ...]:
-        """Write all revisions or none, each only over the generation that it was read with.
+    def put(self, *revisions: Revision, why: str = "") -> tuple[Revision, ...]:
+        """Write all revisions or none, each only over the generation that it was read with, and an event of each.
+
+        ``why`` is the reason for a person, by default the note of the revision.
 
         Generation 0 creates the row. The order of the revisions makes no difference. Returns them in that
         order as they are stored now: the next generation, ``created_at`` and ``updated_at`` by the clock of
-        the store. ``spec.request_code`` is not stored. Raises StaleRevisionError when another run was first.
+        the store. ``spec.request_code`` is not stored. Raises StaleRevisionError when another run was first. Raises
+        StoreError when the store went back to an earlier state since this process has seen it.
         """
 
     @abc.abstractmethod
@@ -166,6 +170,22 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def add_to_note(self, key: str, number: int) -> int:
         """Add to the number in a note, which runs share; return the sum. A note that is not there counts as 0."""
+
+    @abc.abstractmethod
+    def events(self, service: str, name: str | None = None, after: int = 0) -> t.Iterator[Event]:
+        """Yield the events of a service, or of one name of it, after a number, by number. They are read in pages."""
+
+    @abc.abstractmethod
+    def chain(self, service: str) -> Chain:
+        """Return the end of the chain of a service's events."""
+
+    @abc.abstractmethod
+    def prune_events(self, service: str, before: dt.datetime) -> int:
+        """Remove events from the beginning of the chain, at most once a day; return how many were removed.
+
+        Each of them, and the end of its certificate, is older than ``before``. Events stay as well if they come after
+        one that stays, if they are few, or if their revision is pending or of unknown outcome.
+        """
 
     @abc.abstractmethod
     def close(self) -> None:

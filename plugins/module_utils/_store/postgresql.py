@@ -12,6 +12,7 @@ import typing as t
 
 from .. import _fault_points
 from .._errors import StoreError
+from .._holder import Actor
 from . import postgresql_key, postgresql_schema
 from .database import Database, Done, Row, Transaction, Values
 from .group_commit import GroupCommit
@@ -208,7 +209,9 @@ class PostgresqlStore(SqlStore):
         store_key: str,
         *,
         read_only: bool = False,
+        actor: Actor | None = None,
         patience: float = 30.0,
         warn: Warn = lambda _warning: None,
     ) -> None:
-        super().__init__(PostgresqlDatabase(dsn, store_key, read_only=read_only, patience=patience, warn=warn))
+        database = PostgresqlDatabase(dsn, store_key, read_only=read_only, patience=patience, warn=warn)
+        super().__init__(database, actor)

@@ -11,19 +11,24 @@ import os
 import typing as t
 
 from .._errors import ConfigurationError
+from .._holder import Actor
 from .._models import Enrollment, Revision, State
-from . import lease_rows, note_rows, replacement_rows, revision_rows, search, session_rows
+from . import event_rows, lease_rows, note_rows, replacement_rows, revision_rows, search, session_rows
 from .base import Lease, Store, never, stale
 from .database import Database, Row, Transaction
+from .event import Chain, Event
+from .event_log import EventLog, Left
 from .replacement import Replacement
 from .revision_rows import ConflictError, Write
 
 
 class SqlStore(Store):
-    """The store in ``database``, which it closes."""
+    """The store in ``database``, which it closes. Events name the ``actor``, by default this process and its user."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, actor: Actor | None = None) -> None:
         self.database = database
+        self._events = EventLog(database.name, actor or Actor.here())
+        database.before_commit = self._events.append_all
 
     def enrollments(self, service: str | None = None, names: t.Sequence[str] | None = None) -> list[Enrollment]:
         if names is None:
@@ -77,18 +82,20 @@ class SqlStore(Store):
             found = {enrollment.name: enrollment for enrollment in self._read(rows)}
             yield from (found[name] for name in page if name in found)
 
-    def put(self, *revisions: Revision) -> tuple[Revision, ...]:
+    def put(self, *revisions: Revision, why: str = "") -> tuple[Revision, ...]:
         if not revisions:
             return ()
         key = self.database.sealing_key()
         nonce = os.urandom(8).hex()
         with self.database.explained():
             writes = [Write(revision, key, nonce) for revision in revisions]
+        left = Left(sorted(writes, key=Write.order), why)
         try:
-            self.database.write(f"put {revisions[0].state}", functools.partial(_put, sorted(writes, key=Write.order)))
+            self.database.write(f"put {revisions[0].state}", functools.partial(_put, left))
         except ConflictError as exc:
             asked = exc.asked
             raise stale(asked, self.enrollment(asked.service, asked.name)) from exc
+        self._events.note(left)
         return tuple(write.stored for write in writes)
 
     def acquire(
@@ -150,6 +157,26 @@ class SqlStore(Store):
     def add_to_note(self, key: str, number: int) -> int:
         return self.database.write("note", lambda transaction: note_rows.add(transaction, key, number))
 
+    def events(self, service: str, name: str | None = None, after: int = 0) -> t.Iterator[Event]:
+        while True:
+            statement, values = event_rows.page(service, name, after)
+            page = [Event(*row) for row in self.database.select(statement, values)]
+            yield from page
+            if len(page) < event_rows.PAGE:
+                return
+            after = page[-1].number
+
+    def chain(self, service: str) -> Chain:
+        found = event_rows.chain_of(service, self.database.select(event_rows.HEAD, (service,)))
+        self._events.heads.note(found)
+        return found
+
+    def prune_events(self, service: str, before: dt.datetime) -> int:
+        limit = revision_rows.date_to_text(before)
+        if not event_rows.last_removable(self.database.select, self.chain(service), limit):
+            return 0  # without a lock
+        return self.database.write("prune", lambda transaction: self._events.prune(transaction, service, limit))
+
     def close(self) -> None:
         self.database.close()
 
@@ -157,7 +184,8 @@ class SqlStore(Store):
         return revision_rows.enrollments(rows, self.database.name, self.database.key)
 
 
-def _put(writes: t.Sequence[Write], transaction: Transaction) -> None:
-    """Write all rows. An earlier try of the same writes may have committed them, all or none."""
-    for write in writes:
-        revision_rows.write(transaction, write)
+def _put(left: Left, transaction: Transaction) -> None:
+    """Write all rows and their events. An earlier try of the same writes may have committed them, all or none."""
+    done = [revision_rows.write(transaction, write) for write in left.writes]
+    if any(done):
+        transaction.at_end(left)

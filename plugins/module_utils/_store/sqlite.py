@@ -10,6 +10,7 @@ import pathlib
 import typing as t
 
 from .. import _fault_points
+from .._holder import Actor
 from . import location, mounts
 from .connections import Connections
 from .database import Database, Done, Row, Transaction, Values, without_locks
@@ -70,10 +71,11 @@ class SqliteStore(SqlStore):
         path: str,
         *,
         read_only: bool = False,
+        actor: Actor | None = None,
         patience: float = 30.0,
         mountinfo: str = mounts.MOUNTINFO,
     ) -> None:
         self._path = location.real_path(path)
         database = SqliteDatabase(self._path, read_only=read_only, patience=patience, mountinfo=mountinfo)
-        super().__init__(database)
+        super().__init__(database, actor)
         self.connections = database.connections

@@ -136,7 +136,7 @@ def test_order_and_one_that_fails(store: SqliteStore, clock: Clock) -> None:
 
 
 class TestWhereARunBegins:
-    NAMES = [f"n{number:03}" for number in range(100)]
+    NAMES = tuple(f"n{number:03}" for number in range(100))
 
     def begun(self, store: SqliteStore, clock: Clock, holder: str, names: t.Sequence[str]) -> Requesting:
         step = Requesting(store)
@@ -147,10 +147,10 @@ class TestWhereARunBegins:
 
     def test_each_begins_a_long_list_at_another_place(self, store: SqliteStore, clock: Clock) -> None:
         first = self.begun(store, clock, "run one", self.NAMES)
-        assert sorted(first.acted) == self.NAMES
+        assert sorted(first.acted) == list(self.NAMES)
         begin = self.NAMES.index(first.planned[0])
         assert begin > 0
-        assert first.planned[:100] == self.NAMES[begin:] + self.NAMES[:begin]
+        assert tuple(first.planned[:100]) == self.NAMES[begin:] + self.NAMES[:begin]
         assert self.begun(store, clock, "run two", self.NAMES).planned[0] != first.planned[0]
 
     def test_a_short_list_is_begun_at_its_beginning(self, store: SqliteStore, clock: Clock) -> None:

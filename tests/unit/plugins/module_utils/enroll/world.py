@@ -258,10 +258,10 @@ class DyingStore(SqliteStore):
         super().__init__(path)
         self._world = world
 
-    def put(self, *revisions: Revision) -> tuple[Revision, ...]:
+    def put(self, *revisions: Revision, why: str = "") -> tuple[Revision, ...]:
         self._world.point()
         self._world.writes += [str(revisions[0].state)]
-        stored = super().put(*revisions)
+        stored = super().put(*revisions, why=why)
         self._world.point()
         return stored
 

@@ -124,7 +124,7 @@ class TestPages:
 
             def shown(**given: t.Any) -> t.Mapping[str, t.Any]:
                 params = {
-                    **dict.fromkeys((*SELECTION, *RENEWAL)),
+                    **dict.fromkeys((*SELECTION, *RENEWAL, "history", "verify_events", "checkpoint")),
                     "needs_attention": False,
                     "counts_only": False,
                     **given,

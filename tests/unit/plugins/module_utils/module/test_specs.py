@@ -12,11 +12,18 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.redtrust.certificate_enroll.plugins.doc_fragments import batch, connection, renewal, store
+from ansible_collections.redtrust.certificate_enroll.plugins.doc_fragments import (
+    batch,
+    connection,
+    events,
+    renewal,
+    store,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.entry_specs import REQUESTED
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.specs import (
     BATCH,
     CONNECTION,
+    EVENTS,
     QUOTA,
     RENEWAL,
     SECRETS,
@@ -24,9 +31,9 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._modul
     Spec,
 )
 
-SPECS = {"CONNECTION": CONNECTION, "STORE": STORE, "BATCH": BATCH}
-FRAGMENTS = {"CONNECTION": connection, "STORE": store, "BATCH": batch}
-COMMON: Spec = {**CONNECTION, **STORE, **BATCH}
+SPECS = {"CONNECTION": CONNECTION, "STORE": STORE, "BATCH": BATCH, "EVENTS": EVENTS}
+FRAGMENTS = {"CONNECTION": connection, "STORE": store, "BATCH": batch, "EVENTS": events}
+COMMON: Spec = {**CONNECTION, **STORE, **BATCH, **EVENTS}
 MODULES = ("redtrust_token", "redtrust_csr", "redtrust_renew", "redtrust_sign", "redtrust_finalize")
 
 

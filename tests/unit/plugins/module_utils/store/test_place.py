@@ -60,7 +60,7 @@ def mounted(tmp_path: Path) -> Path:
     return tmp_path / "disk"
 
 
-@pytest.mark.parametrize("size", ["384k", "512k", "1m"])
+@pytest.mark.parametrize("size", ["448k", "512k", "1m"])
 def test_a_disk_that_is_full_loses_nothing_and_is_named(mounted: Path, size: str) -> None:
     script = 'mount -t tmpfs -o size="$2",mode=0700 none "$1"; work fill "$1/store.db"; ls "$1"'
     ran = in_mount(mounted, script, size)

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The events of certificates for modules: shown, written as JSON Lines, checked, and kept for some time."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import typing as t
+
+from .._clock import parse_duration
+from .._store.api import Chain, Event, Store, verify
+
+
+def exported_events(store: Store, service: str) -> t.Iterator[str]:
+    """Yield all events of a service as JSON Lines, by number; each line has its end. They are read in pages."""
+    for event in store.events(service):
+        yield json.dumps(event.to_json(), ensure_ascii=False) + "\n"
+
+
+def history(store: Store, service: str, name: str) -> list[dict[str, t.Any]]:
+    """Return the events of one enrollment, oldest first."""
+    return [event.to_json() for event in store.events(service, name)]
+
+
+def verified(store: Store, service: str, checkpoint: str | None) -> tuple[dict[str, t.Any], str | None]:
+    """Check the chain of a service; return the facts of it and the problem, None if there is none.
+
+    Events that other runs add meanwhile are left out.
+    """
+    expected = Chain.parse(checkpoint) if checkpoint else None
+    end = store.chain(service)
+    problem = verify(_up_to(store.events(service, after=end.begin.number), end), end, expected)
+    if problem is not None and store.chain(service).begin != end.begin:
+        return verified(store, service, checkpoint)  # events were removed meanwhile
+    facts = {
+        "count": end.number - end.begin.number,
+        "first_number": end.begin.number + 1 if end.number > end.begin.number else None,
+        "checkpoint": checkpoint_of(end),
+        "verified": problem is None,
+    }
+    return facts, problem
+
+
+def _up_to(events: t.Iterable[Event], end: Chain) -> t.Iterator[Event]:
+    """Yield the events that were there when the end of the chain was read."""
+    for event in events:
+        if event.number > end.number and end.number:
+            return
+        yield event
+
+
+def checkpoint_of(chain: Chain) -> str | None:
+    """Return the checkpoint of a chain; None where it has no event yet."""
+    return str(chain) if chain.number else None
+
+
+def kept_since(keep_events: str, now: dt.datetime) -> dt.datetime | None:
+    """Return the time before which a certificate has ended whose events are removed; None to remove none.
+
+    Raises ConfigurationError.
+    """
+    if keep_events.strip() == "forever":
+        return None
+    try:
+        return now - parse_duration("keep_events", keep_events, instead=", or forever")
+    except OverflowError:
+        return None
