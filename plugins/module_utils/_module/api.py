@@ -32,6 +32,8 @@ if t.TYPE_CHECKING:
     )
     from .options import Connection, Server
     from .renewal import Renewals
+    from .replace_options import REPLACE, Wanted
+    from .replacing import Replacing
     from .report import Report
     from .results import Result, Results, enrollment_facts, error_facts
     from .role import RoleOutcome, StepResult, facts_of, outcome_of
@@ -40,6 +42,7 @@ if t.TYPE_CHECKING:
     from .selection import SELECTION, SELECTION_RULES, Counts, Selection
     from .signer import SIGNER, SIGNER_REQUIRED_IF, build_signer
     from .specs import CONNECTION, EVENTS, QUOTA, RENEWAL, SIGN_IN, STORE, UPLOAD, Spec
+    from .store_state import STORE_STATE, bring_about
     from .yaml_values import check_values
 
 __all__ = [
@@ -51,6 +54,7 @@ __all__ = [
     "QUOTA",
     "RENEWAL",
     "RENEWED",
+    "REPLACE",
     "REQUESTED",
     "SELECTION",
     "SELECTION_RULES",
@@ -58,11 +62,13 @@ __all__ = [
     "SIGNER_REQUIRED_IF",
     "SIGN_IN",
     "STORE",
+    "STORE_STATE",
     "UPLOAD",
     "Connection",
     "Context",
     "Counts",
     "Renewals",
+    "Replacing",
     "Report",
     "Result",
     "Results",
@@ -71,6 +77,8 @@ __all__ = [
     "Server",
     "Spec",
     "StepResult",
+    "Wanted",
+    "bring_about",
     "build_signer",
     "certificate_items",
     "certificates_spec",
@@ -114,6 +122,8 @@ _HOMES = {
         "sign_items",
     ),
     "options": ("Connection", "Server"),
+    "replace_options": ("REPLACE", "Wanted"),
+    "replacing": ("Replacing",),
     "renewal": ("Renewals",),
     "report": ("Report",),
     "results": ("Result", "Results", "enrollment_facts", "error_facts"),
@@ -123,6 +133,7 @@ _HOMES = {
     "selection": ("SELECTION", "SELECTION_RULES", "Counts", "Selection"),
     "signer": ("SIGNER", "SIGNER_REQUIRED_IF", "build_signer"),
     "specs": ("CONNECTION", "EVENTS", "QUOTA", "RENEWAL", "SIGN_IN", "STORE", "UPLOAD", "Spec"),
+    "store_state": ("STORE_STATE", "bring_about"),
     "yaml_values": ("check_values",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

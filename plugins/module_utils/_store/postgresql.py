@@ -46,6 +46,12 @@ class PostgresqlDatabase(Database):
     and there is one. Tables that are missing may then be there later.
     """
 
+    # A statement that locks may wait for the last writes of jobs; what is done under the lock may take long.
+    lock = (
+        f"LOCK TABLE {', '.join(postgresql_schema.TABLES)} IN SHARE ROW EXCLUSIVE MODE; "
+        "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 3600000"
+    )
+
     def __init__(self, dsn: str, store_key: str, *, read_only: bool, patience: float, warn: Warn) -> None:
         require()
         address = Address.read(dsn)

@@ -1,0 +1,339 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Follow docs/postgresql.md on this machine: every command and every statement of it, in its order."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import psycopg
+import pytest
+import yaml
+from psycopg import conninfo
+
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
+    CertificateSpec,
+    DistinguishedName,
+    Revision,
+    State,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import (
+    Store,
+    open_postgresql,
+    open_store,
+)
+from ansible_collections.redtrust.certificate_enroll.tests.postgres import Server, other_user, programs
+from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import Authority
+
+LIMIT_SECONDS = 600
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = (ROOT / "docs" / "postgresql.md").read_text(encoding="utf-8")
+HOST = "db.example.com"
+KEY = "the key that was made above"
+PASSWORDS = {"redtrust_owner": "the password of the owner", "redtrust_jobs": "the password of the jobs"}
+_BLOCK = re.compile(
+    r"^(?P<level>##+) (?P<heading>.+)$|^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
+_WHO = re.compile(r"-- (?:as (?P<who>[\w ]+), in the database (?P<database>\w+)|on the primary)\n")
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """One block of code of the guide, below its heading."""
+
+    heading: str
+    language: str
+    text: str
+
+
+def blocks(*languages: str) -> list[Block]:
+    """Return the blocks in these languages, in their order."""
+    found, heading = [], ""
+    for match in _BLOCK.finditer(GUIDE):
+        heading = match["heading"] or heading
+        if match["language"] in languages:
+            found.append(Block(heading, match["language"], match["text"]))
+    return found
+
+
+def texts(heading: str, language: str) -> list[str]:
+    """Return the blocks in a language below a heading."""
+    return [one.text for one in blocks(language) if one.heading == heading]
+
+
+class Reader:
+    """A person with a database server, who does what the guide says."""
+
+    def __init__(self, server: Server, folder: Path, ca: str) -> None:
+        self.server = server
+        self.folder = folder
+        self.places = {"/etc/pki/redtrust/db-ca.pem": ca, "/srv/redtrust": str(folder / "srv")}
+        self.sqlite = folder / "srv" / "store.sqlite3"
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("REDTRUST_", "PG"))},
+            "PATH": f"{Path(sys.executable).parent}:{programs()}:{os.environ['PATH']}",
+            "ANSIBLE_NOCOLOR": "1",
+            # the name of the server leads to this machine
+            "PGHOSTADDR": "127.0.0.1",
+            "PGPORT": str(server.port),
+            "REDTRUST_HOST": "redtrust.example.com",
+        }
+
+    def here(self, text: str) -> str:
+        """Return a text of the guide with the paths of this test."""
+        for there, here in self.places.items():
+            text = text.replace(there, here)
+        return text
+
+    def shell(self, text: str) -> str:
+        """Run commands; return what they write."""
+        command = ["/bin/bash", "-euc", self.here(text)]
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, cwd=self.folder, env=self.environment, timeout=300
+        )
+        assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def statements(self, text: str) -> list[list[tuple[t.Any, ...]]]:
+        """Execute statements as the one who is named in the first line; return the rows of each query."""
+        named = _WHO.match(text)
+        who = (named and named["who"]) or ("an administrator" if named else "redtrust_jobs")
+        database = (named and named["database"]) or "redtrust"
+        return self.execute(_WHO.sub("", text), who, database)
+
+    def execute(
+        self, text: str, who: str = "redtrust_jobs", database: str = "redtrust"
+    ) -> list[list[tuple[t.Any, ...]]]:
+        """Execute statements, each in a transaction of its own."""
+        rows = []
+        with psycopg.connect(self.dsn(who, database), autocommit=True) as connection:
+            for statement in re.split(r";\n", re.sub(r"^--.*\n", "", text, flags=re.MULTILINE)):
+                if statement.strip():
+                    cursor = connection.execute(t.cast("t.LiteralString", statement))
+                    rows.append(cursor.fetchall() if cursor.description else [])
+        return rows
+
+    def dsn(self, who: str, database: str = "redtrust") -> str:
+        """Return a connection string over TLS, for an administrator by the socket."""
+        if who not in PASSWORDS:
+            return self.server.dsn(database)
+        return conninfo.make_conninfo(
+            host=HOST,
+            hostaddr="127.0.0.1",
+            port=self.server.port,
+            dbname=database,
+            user=who,
+            password=PASSWORDS[who],
+            sslmode="verify-full",
+            sslrootcert=self.places["/etc/pki/redtrust/db-ca.pem"],
+        )
+
+    def store(self, who: str = "redtrust_jobs") -> Store:
+        """Open the store as a job does."""
+        return open_postgresql(self.dsn(who), KEY, warn=pytest.fail)
+
+    def play(self, task: str) -> dict[str, t.Any]:
+        """Run a task of the guide in a playbook; return its result."""
+        (parsed,) = yaml.safe_load(self.here(task))
+        parsed.setdefault("register", "result")
+        told = self.folder / "told.json"
+        show = {
+            "ansible.builtin.copy": {
+                "dest": str(told),
+                "content": f"{{{{ {parsed['register']} | to_json }}}}",
+                "mode": "0600",
+            }
+        }
+        variables = {"redtrust_store_dsn": self.dsn("redtrust_owner"), "redtrust_store_key": KEY}
+        play = {"hosts": "localhost", "gather_facts": False, "vars": variables, "tasks": [parsed, show]}
+        (self.folder / "play.yml").write_text(yaml.safe_dump([play]), encoding="utf-8")
+        self.shell("ansible-playbook play.yml")
+        result: dict[str, t.Any] = json.loads(told.read_text(encoding="utf-8"))
+        return result
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Reader]:
+    folder = tmp_path_factory.mktemp("guide")
+    authority = Authority(folder, "db-ca")
+    with Server(tcp=True) as server:
+        certificate = server.directory / "server.pem"
+        shutil.copy(authority.issue(HOST), certificate)
+        certificate.chmod(0o600)
+        user = other_user()
+        if user:
+            os.chown(certificate, user.pw_uid, user.pw_gid)
+        with (server.data / "postgresql.conf").open("a", encoding="utf-8") as settings:
+            settings.write(f"\nssl = on\nssl_cert_file = '{certificate}'\nssl_key_file = '{certificate}'\n")
+        server.start()
+        yield Reader(server, folder, authority.path)
+
+
+def told(output: str) -> dict[str, t.Any]:
+    """Return the result of the module in the output of the command ansible."""
+    assert output.startswith("localhost | "), output
+    found: dict[str, t.Any] = json.loads(output.partition("=>")[2])
+    return found
+
+
+def revision(name: str, state: State = State.INTENDED, **fields: t.Any) -> Revision:
+    spec = CertificateSpec(name, DistinguishedName((("cn", name),)), "CA")
+    return Revision(
+        **{"service": "redtrust", "name": name, "revision": 1, "attempt": 1, "state": state, "spec": spec, **fields}
+    )
+
+
+class TestTheWay:
+    """From nothing to a store there, back, and to a backup that is restored."""
+
+    def test_all_of_it(self, reader: Reader) -> None:
+        reader.wipe()
+        self.make(reader)
+        self.move(reader)
+        self.restore(reader)
+
+    def make(self, reader: Reader) -> None:
+        for text in texts("The roles and the database", "sql"):
+            reader.statements(text)
+        assert len(reader.shell(*texts("The key", "sh")).strip()) >= 32
+        made = told(reader.shell(*texts("The tables", "sh")))
+        assert (made["changed"], made["action"], made["kind"]) == (True, "create", "postgresql")
+        with pytest.raises(StoreError, match="permission denied"):
+            reader.store()
+        reader.statements(*texts("The rights of the jobs", "sql"))
+        seen = told(reader.shell(*texts("The rights of the jobs", "sh")))
+        assert (seen["action"], seen["schema_version"]) == ("none", made["schema_version"])
+
+    def move(self, reader: Reader) -> None:
+        with open_store(str(reader.sqlite)) as store:
+            (asked,) = store.put(revision("www"))
+            store.put(asked.moved(State.REQUESTED, request_code="a code", csr=b"\x30\x00"))
+        there, back = texts("Moving to PostgreSQL and back", "sh")
+        task_there, task_back = texts("Moving to PostgreSQL and back", "yaml")
+        moved = told(reader.shell(there))
+        assert (moved["action"], moved["counts"]["enrollments"]) == ("copy", 1)
+        assert moved["checksum"] == moved["source"]["checksum"]
+        assert reader.play(task_there)["action"] == "none"
+        with reader.store() as store:
+            assert store.enrollment("redtrust", "www").revisions[0].request_code == "a code"
+        assert reader.play(task_back)["action"] == "copy"
+        assert told(reader.shell(back))["action"] == "none"
+        with open_store(str(reader.sqlite)) as store:
+            assert store.enrollment("redtrust", "www").revisions[0].request_code == "a code"
+        assert told(reader.shell(there))["action"] == "copy"
+
+    def restore(self, reader: Reader) -> None:
+        dump, restore = texts("Backup", "sh")
+        reader.shell(dump)
+        with reader.store() as store:
+            store.put(revision("later"))
+        reader.execute("DROP DATABASE redtrust WITH (FORCE);\n", "an administrator", "postgres")
+        for text in texts("The roles and the database", "sql"):
+            reader.statements(re.sub(r"^CREATE ROLE .*\n", "", text, flags=re.MULTILINE))
+        reader.shell(restore)
+        reader.statements(*texts("The rights of the jobs", "sql"))
+        with reader.store() as store:
+            assert [one.name for one in store.enrollments()] == ["www"]
+
+
+def work(store: Store) -> None:
+    """Do with a store what jobs do."""
+    name = os.urandom(4).hex()
+    store.acquire([name], "a job", 60)
+    store.renew("a job", 60)
+    (asked,) = store.put(revision(name))
+    store.put(asked.moved(State.ABANDONED))
+    store.release([name], "a job")
+    generation = store.put_session(name, b"sealed", 0)
+    store.put_session(name, None, generation)
+    assert store.prune_events("redtrust", dt.datetime(2100, 1, 1, tzinfo=dt.timezone.utc))
+
+
+GRANTED = [
+    (table, right)
+    for rights, tables in re.findall(
+        r"GRANT ([A-Z, ]+) ON ([a-z_, ]+) TO redtrust_jobs;", "".join(texts("The rights of the jobs", "sql"))
+    )
+    for table in tables.split(", ")
+    for right in rights.split(", ")
+]
+
+
+class TestRights:
+    def test_a_job_works_with_them(self, ready: Reader) -> None:
+        with ready.store() as store:
+            work(store)
+
+    @pytest.mark.parametrize("right", GRANTED, ids=" ".join)
+    def test_and_needs_each(self, ready: Reader, right: tuple[str, str]) -> None:
+        ready.execute(f"REVOKE {right[1]} ON {right[0]} FROM redtrust_jobs;\n", "redtrust_owner")
+        with pytest.raises(StoreError, match="permission denied|not to be seen by this role"), ready.store() as store:
+            work(store)
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "CREATE TABLE another (a int)",
+            "ALTER TABLE revisions ADD COLUMN another int",
+            "DROP TABLE events",
+            "TRUNCATE leases",
+            "DELETE FROM revisions",
+            "UPDATE events SET state = 'finalized'",
+            "CREATE INDEX another ON revisions (state)",
+            "CREATE SCHEMA another",
+        ],
+    )
+    def test_nothing_else_is_allowed(self, ready: Reader, statement: str) -> None:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            ready.execute(f"{statement};\n")
+
+
+def test_a_pooler_in_between(ready: Reader, tmp_path_factory: pytest.TempPathFactory) -> None:
+    place = ready.server.directory
+    (settings,) = texts("PgBouncer", "ini")
+    port = free_port()
+    ready.places |= {"/etc/pki/redtrust/pgbouncer": str(place / "pgbouncer"), "/etc/pgbouncer": str(place)}
+
+
+def test_settings_of_replication_are_known(ready: Reader) -> None:
+    (settings,) = texts("Replication", "ini")
+    for setting in settings.splitlines():
+        name, _equals, value = setting.partition(" = ")
+        (said,) = ready.server.run(
+            "postgres", "-D", str(ready.server.data), "-c", f"{name}={value.strip(chr(39))}", "-C", name
+        ).splitlines()[-1:]
+        assert said == value.strip("'")
+
+
+def test_questions_about_replication(ready: Reader) -> None:
+    settings, standbys, others = ready.statements(*texts("Replication", "sql"))
+    assert dict(settings)["synchronous_commit"] == "on"
+    assert len(settings) == 4
+    assert (standbys, others) == ([], [])
+
+
+def test_what_a_person_may_ask(ready: Reader) -> None:
+    with ready.store() as store:
+        store.put(revision("www", State.CREATE_UNKNOWN))
+        store.acquire(["www"], "a job", 60)
+    states, unknown, _last, ends, leases, events, sizes, connections = ready.statements(
+        *texts("Looking into it", "sql")
+    )
+    assert states == [("redtrust", "create_unknown", 1)]
+    assert [row[1] for row in unknown] == ["www"]
+    assert ends == []
+    assert [row[:2] for row in leases] == [("a job", 1)]
+    assert events == [("create_unknown", 1)]
+    assert {row[0] for row in sizes} >= {"revisions", "events", "notes"}
+    assert "redtrust_jobs" in {row[1] for row in connections}
