@@ -33,21 +33,23 @@ options:
       - Requires O(store_key), and the Python package C(psycopg), version 3.1 or newer, where the module runs.
         An execution environment needs the line C(psycopg[binary]>=3.1) in its Python requirements.
         The server is PostgreSQL 13 or newer, and may be behind PgBouncer in transaction mode.
-      - The server must prove its name with a certificate, unless the string says C(sslmode) itself, or
-        E(PGSSLMODE) is set.
+      - The server must prove its name with a certificate, unless the string says C(sslmode) itself, or E(PGSSLMODE) is
+        set.
         Its CA is C(sslrootcert), by default C(~/.postgresql/root.crt).
         A weaker mode over TCP is warned of.
       - The first run makes the tables, if the user may do so.
       - With a wrong password or database, or if the server refuses the connection for good, the module fails at once.
         It waits up to 30 seconds for a server that is away, such as one that restarts.
-      - Do not set O(store_path) together with this option. Its environment variable is then not used for the store.
+      - Do not set O(store_path) together with this option.
+        Its environment variable is then not used for the store.
       - Can also be set with the environment variable E(REDTRUST_STORE_DSN).
     type: str
     version_added: 0.5.0
   store_key:
     description:
       - A secret of your own, of at least 16 characters, that seals the request codes in the database of O(store_dsn).
-        Every job that uses this store needs the same one. Without it nobody can finish the pending requests.
+        Every job that uses this store needs the same one.
+        Without it nobody can finish the pending requests.
       - Required with O(store_dsn), and not used without it.
       - Can also be set with the environment variable E(REDTRUST_STORE_KEY).
     type: str

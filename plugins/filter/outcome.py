@@ -139,6 +139,12 @@ _value:
       description: Whether M(redtrust.certificate_enroll.redtrust_certificate) ended the session.
       type: bool
       returned: always
+    replacement:
+      description:
+        - The outcome of a replacement.
+          It is V(none) if there is none.
+      type: dict
+      returned: always
 """
 
 import typing as t

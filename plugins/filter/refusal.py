@@ -62,6 +62,10 @@ options:
         description: Whether the role issue has to renew certificates.
         type: bool
         default: false
+      replaces:
+        description: Whether the role renew has to replace certificates.
+        type: bool
+        default: false
 """
 
 EXAMPLES = r"""

@@ -31,6 +31,8 @@ description:
   - Before it requests a key, the module checks the signer as if it had to sign now, O(directory), and the whole list.
   - Several runs may work on the same list at the same time.
     They share it, a few certificates at a time.
+  - With O(replace) the module replaces all certificates of a CA that is compromised, of a kind of key that is weak, or
+    of a batch that was issued wrongly.
 author:
   - The redtrust.certificate_enroll authors (@redtrust-partners)
 extends_documentation_fragment:
@@ -74,6 +76,99 @@ options:
         A request that waits after a failure or a refused certificate does not wait any longer.
     type: bool
     default: false
+  replace:
+    description:
+      - Replace the certificates in use that meet all criteria given here, whether they are due or not.
+        Each is renewed by its thumbprint, so that the server keeps what belongs to it.
+        C(renew_before), windows, freezes and limits of renewals do not hold them back.
+        A wait after failures does, and so does a rejection by the CA.
+      - It is an incident in the store.
+        It is begun once, and concerns the certificates that were obtained before that.
+        Each later run of this module for the same service takes it up, also one without this option, for the
+        certificates of its own list.
+        It ends when nobody is left.
+        The same task run again joins it, and replaces nothing twice.
+      - A certificate that was on its way when the incident was begun is finished first.
+        If it then meets the criteria as well, the next run replaces it.
+      - If nothing in the store meets the criteria, the module fails and does nothing.
+      - In check mode this is the rehearsal, and nothing is written.
+        It says how many certificates would be replaced, how long that takes at the rate of the last run, and whether
+        O(replace.deadline) would hold.
+    type: dict
+    version_added: 0.5.0
+    suboptions:
+      id:
+        description:
+          - The name of the incident, of 1 to 64 letters, digits, blanks and C(. _ -).
+            The default is made of the criteria, so that the same task always means the same incident.
+            For the same criteria a second time, give another name.
+          - A name alone, without criteria, means an incident that was begun before.
+        type: str
+      state:
+        description:
+          - V(ended) ends the incident by hand, and leaves the certificates that are left to replace as they are.
+            The module goes on with its list as always.
+        type: str
+        choices: [open, ended]
+        default: open
+      issuer:
+        description:
+          - The name of the CA in its certificates.
+            It is a whole distinguished name such as V(CN=Example CA,O=Example,C=ES), in any order, as
+            C(openssl x509 -noout -issuer) prints it; or a common name alone, such as V(Example CA).
+        type: str
+      issuer_path:
+        description:
+          - Path of the certificate of the CA (PEM, DER or PKCS#7), on the machine that runs the module.
+            Only certificates that its key has issued are replaced, not those of another key of a CA with the same name.
+            The incident keeps the certificate, so only the run that begins it needs the file.
+        type: path
+      serial_numbers:
+        description:
+          - Serial numbers of certificates, in hex, with or without colons.
+            Quote them in YAML.
+        type: list
+        elements: str
+      serial_numbers_file:
+        description:
+          - Path of a file with serial numbers, one a line, instead of O(replace.serial_numbers).
+            Blank lines and lines that begin with C(#) are left out.
+        type: path
+      provider:
+        description:
+          - The name of the provider at the service, as in the request.
+        type: str
+      key_type:
+        description:
+          - The type of the key, as in the request, such as V(RSA).
+            A renewal requests a key of the same type, unless the entry in O(certificates) has another one.
+        type: str
+      issued_before:
+        description:
+          - The time (ISO 8601, in UTC unless it has an offset) before which a certificate was issued.
+            It counts when the certificate was signed.
+            Of an adopted certificate the beginning of its validity counts.
+        type: str
+      names:
+        description:
+          - Names of enrollments.
+        type: list
+        elements: str
+      names_file:
+        description:
+          - Path of a file with names, instead of O(replace.names).
+            It has one name a line, or is a list as O(certificates_file) takes it if its name ends in C(.csv), C(.json),
+            C(.jsonl), C(.ndjson), C(.yaml) or C(.yml).
+        type: path
+      deadline:
+        description:
+          - Until when all should be replaced.
+            It is a time (ISO 8601, in UTC unless it has an offset), or a duration from the beginning of the incident
+            on, such as V(24h) or V(1d12h).
+          - It does not make the module faster.
+            The module says how many certificates will miss it, and why.
+            A later task with the same incident may change it.
+        type: str
   end_session:
     description:
       - Whether to end the session after the work on the list, at the server and on disk.
@@ -157,6 +252,19 @@ EXAMPLES = r"""
     renewal_freezes:
       - {from: 2026-12-21, until: 2027-01-06, zone: Europe/Madrid, reason: holidays}
     max_renewals: 2000
+
+- name: Rehearse what it takes to replace all certificates of a CA within a day, with --check
+  redtrust.certificate_enroll.redtrust_certificate:
+    host: redtrust.example.com
+    signer: command
+    command:
+      argv: [/usr/local/bin/ask-our-new-ca]
+    workers: 32
+    replace:
+      issuer_path: /etc/pki/ca/compromised.pem
+      deadline: 24h
+  check_mode: true
+  register: rehearsal
 """
 
 RETURN = r"""
@@ -329,6 +437,77 @@ report:
   type: list
   elements: str
   sample: ["42 certificates: 1 issued, 41 unchanged, 0 failed"]
+replacement:
+  description:
+    - The replacement that the task names, or else the oldest one that is open.
+      It is V(none) if there is none.
+  returned: always
+  type: dict
+  contains:
+    id:
+      description: The name of the incident.
+      type: str
+      returned: always
+      sample: issuer-3f2a9c1d
+    begun_at:
+      description: The time when it was begun, in UTC (ISO 8601); V(none) in a rehearsal.
+      type: str
+      returned: always
+      sample: "2026-06-01T20:00:00Z"
+    deadline:
+      description: The deadline, in UTC (ISO 8601), or V(none).
+      type: str
+      returned: always
+      sample: "2026-06-02T06:00:00Z"
+    ended_at:
+      description: The time when nobody was left, or when it was ended by hand, in UTC (ISO 8601), or V(none).
+      type: str
+      returned: always
+      sample: null
+    total:
+      description: The number of certificates to replace when it was begun.
+      type: int
+      returned: always
+      sample: 100000
+    replaced:
+      description: How many of them are replaced.
+      type: int
+      returned: always
+      sample: 41212
+    left:
+      description: How many are left.
+      type: int
+      returned: always
+      sample: 58788
+    failed:
+      description: How many failed in this run, or would fail in check mode.
+      type: int
+      returned: always
+      sample: 12
+    not_judged:
+      description: How many certificates cannot be judged, since the store does not have them.
+      type: int
+      returned: always
+      sample: 0
+    done_by:
+      description:
+        - The time when all that can be replaced will be, in UTC (ISO 8601), at the rate of all runs in this time, or at
+          the rate of the last run.
+          It is V(none) if no rate is known, or if nothing is left.
+      type: str
+      returned: always
+      sample: "2026-06-02T01:05:00Z"
+    will_miss:
+      description: How many will miss the deadline.
+      type: int
+      returned: always
+      sample: 212
+    why:
+      description: The causes, each with its number, in words.
+      type: list
+      elements: str
+      returned: always
+      sample: ["200: they failed several times, and wait until after the deadline"]
 session_ended:
   description: Whether the module ended the session, or found none to end, because of O(end_session).
   returned: always
@@ -336,22 +515,36 @@ session_ended:
   sample: false
 """
 
-from ..module_utils._enroll.api import CertificateStep, FinalizeStep, Quota, RenewStep, RequestStep, SignStep, Steps
+import dataclasses
+
+from ..module_utils._enroll.api import (
+    CertificateStep,
+    FinalizeStep,
+    Incidents,
+    Quota,
+    RenewStep,
+    RequestStep,
+    SignStep,
+    Steps,
+)
 from ..module_utils._errors import RedtrustError
 from ..module_utils._module.api import (
     CERTIFICATE,
     EVENTS,
     QUOTA,
     RENEWAL,
+    REPLACE,
     SIGNER,
     SIGNER_REQUIRED_IF,
     UPLOAD,
     Context,
     Renewals,
+    Replacing,
     Report,
     Result,
     Results,
     Spec,
+    Wanted,
     build_signer,
     certificate_items,
     finished_by,
@@ -369,6 +562,7 @@ def work(context: Context) -> Result:
     signer = build_signer(params, context.now())
     signer.check(context.now())
     finish = finished_by(context)
+    wanted = Wanted.read(params)
     entries = listed(params, CERTIFICATE, context.register)
     renewals = Renewals.read(params)
     items = certificate_items(entries, context.names, params, renewals)
@@ -380,26 +574,32 @@ def work(context: Context) -> Result:
         expected=None if entries is None else len(entries),
         diffs=context.wants_diff,
     )
-    step = _step(context, session, signer, renewals.quota(), tells_why_not=results.has_unchanged)
-    context.batch(step, items, results, finish)
+    replacing = Replacing(context, wanted)
+    step = _step(context, session, signer, renewals.quota(), replacing.incidents, tells_why_not=results.has_unchanged)
+    context.batch(step, items, results, finish, replacing)
+    replaced = replacing.finish()
     failed = bool(results.report.failed_names)
-    return results.result(
-        warnings=signer.warnings,
+    result = results.result(
+        warnings=[*signer.warnings, *replaced.warnings],
         changed_names=results.report.changed_names,
         failed_names=results.report.failed_names,
-        report=results.report.lines(results.total),
+        report=[*results.report.lines(results.total), *replaced.lines],
+        replacement=replaced.result,
         session_ended=_ends(params, failed=failed) and _end(context, session),
     )
+    return dataclasses.replace(result, changed=result.changed or replacing.changed)
 
 
-def _step(context: Context, session: Session, signer: Signer, quota: Quota, *, tells_why_not: bool) -> CertificateStep:
+def _step(
+    context: Context, session: Session, signer: Signer, quota: Quota, incidents: Incidents, *, tells_why_not: bool
+) -> CertificateStep:
     store, client, params, now = context.store, context.client, context.params, context.now
     return CertificateStep(
         store,
         Steps(
             RequestStep(store, client, session, register=context.register, now=now),
             RenewStep(store, client, session, register=context.register, now=now, quota=quota),
-            SignStep(store, signer, now=now, at_once=context.limits.workers),
+            SignStep(store, signer, now=now, at_once=context.limits.workers, throttle=context.signer_throttle(signer)),
             FinalizeStep(
                 store,
                 client,
@@ -411,6 +611,7 @@ def _step(context: Context, session: Session, signer: Signer, quota: Quota, *, t
         ),
         now=now,
         tells_why_not=tells_why_not,
+        incidents=incidents,
     )
 
 
@@ -441,7 +642,7 @@ def main() -> None:
         "end_session": {"type": "str", "choices": ["always", "failure", "never"], "default": "never"},
         "progress_path": {"type": "path"},
     }
-    spec = {**listed_spec(), **EVENTS, **SIGNER, **UPLOAD, **RENEWAL, **QUOTA, **own}
+    spec = {**listed_spec(), **EVENTS, **SIGNER, **UPLOAD, **RENEWAL, **QUOTA, **REPLACE, **own}
     run(spec, work, required_if=SIGNER_REQUIRED_IF, add_file_common_args=True)
 
 

@@ -11,7 +11,7 @@ import json
 import shutil
 from pathlib import Path
 
-from ansible_collections.redtrust.certificate_enroll.tests.benchmark import shared
+from ansible_collections.redtrust.certificate_enroll.tests.benchmark import shared, tokens
 from ansible_collections.redtrust.certificate_enroll.tests.benchmark import world as surroundings
 from ansible_collections.redtrust.certificate_enroll.tests.benchmark.figures import (
     Figure,
@@ -33,7 +33,7 @@ NO_COMPILER = "there is no C compiler for slow_fsync.c"
 class Size:
     """The numbers of certificates, and how often each side of a ratio runs.
 
-    While ``replace`` are replaced, a slice is killed every ``kill_seconds``.
+    While ``replace`` are replaced, a slice is killed every ``kill_seconds``. Tokens are drawn for ``draw_seconds``.
     """
 
     issue: int
@@ -43,6 +43,7 @@ class Size:
     loop: int
     replace: int
     kill_seconds: float
+    draw_seconds: float
     times: int
 
 
@@ -55,12 +56,23 @@ SIZES = {
         loop=20,
         replace=10_000,
         kill_seconds=60.0,
+        draw_seconds=60.0,
         times=3,
     ),
     "small": Size(
-        issue=100, issue_large=1000, due=1000, due_large=10_000, loop=5, replace=1000, kill_seconds=10.0, times=1
+        issue=100,
+        issue_large=1000,
+        due=1000,
+        due_large=10_000,
+        loop=5,
+        replace=1000,
+        kill_seconds=10.0,
+        draw_seconds=10.0,
+        times=1,
     ),
-    "tiny": Size(issue=3, issue_large=6, due=3, due_large=6, loop=1, replace=6, kill_seconds=60.0, times=1),
+    "tiny": Size(
+        issue=3, issue_large=6, due=3, due_large=6, loop=1, replace=6, kill_seconds=60.0, draw_seconds=2.0, times=1
+    ),
 }
 
 
@@ -230,6 +242,11 @@ def replace(world: World, size: Size) -> list[Figure]:
     return shared.replace(world, size.replace, LATENCY_SECONDS, size.kill_seconds)
 
 
+def limits(world: World, size: Size) -> list[Figure]:
+    """Use the tokens of one bucket with sixteen runs."""
+    return tokens.limits(world, size.draw_seconds)
+
+
 MEASURES: dict[str, c.Callable[[World, Size], list[Figure]]] = {
     "requests": requests,
     "latency": latency,
@@ -246,6 +263,7 @@ MEASURES: dict[str, c.Callable[[World, Size], list[Figure]]] = {
     "slices": slices,
     "stores": stores,
     "replace": replace,
+    "limits": limits,
 }
 
 

@@ -5,17 +5,14 @@
 
 from __future__ import annotations
 
-import collections.abc as c
 import dataclasses
 import datetime as dt
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
-import time
 import typing as t
 from pathlib import Path
 
@@ -36,8 +33,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store
     open_postgresql,
     open_store,
 )
-from ansible_collections.redtrust.certificate_enroll.tests.postgres import Server, guarded, other_user, programs
-from ansible_collections.redtrust.certificate_enroll.tests.robustness.bouncer import program
+from ansible_collections.redtrust.certificate_enroll.tests.postgres import Server, other_user, programs
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import Authority
 
 LIMIT_SECONDS = 600

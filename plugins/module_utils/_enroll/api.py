@@ -16,9 +16,12 @@ from .attention import attention
 from .batch import BatchOptions, ItemList, Told, Unusable, predict, run_batch
 from .calendar import Calendar, Freeze, Window, instant
 from .certificate import CertificateItem, CertificateStep, Steps
+from .criteria import Criteria
 from .finalize import FinalizeItem, FinalizeStep
 from .forecast import Forecast, forecast
+from .outlook import Outlook, outlook
 from .renewal import Quota, RenewalPolicy
+from .replace import Count, Incident, Incidents, Survey, count, is_replaced
 from .request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
 from .settle import SettleItem, SettleStep
 from .sign import SignItem, SignStep
@@ -30,13 +33,18 @@ __all__ = [
     "Calendar",
     "CertificateItem",
     "CertificateStep",
+    "Count",
+    "Criteria",
     "Decided",
     "FinalizeItem",
     "FinalizeStep",
     "Forecast",
     "Freeze",
+    "Incident",
+    "Incidents",
     "Item",
     "ItemList",
+    "Outlook",
     "Plan",
     "Quota",
     "RenewItem",
@@ -50,13 +58,17 @@ __all__ = [
     "SignStep",
     "Step",
     "Steps",
+    "Survey",
     "Told",
     "Unusable",
     "Window",
     "attempt",
     "attention",
+    "count",
     "forecast",
     "instant",
+    "is_replaced",
+    "outlook",
     "predict",
     "run_batch",
 ]

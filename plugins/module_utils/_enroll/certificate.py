@@ -20,6 +20,7 @@ from .._models import CertificateSpec, Enrollment, Outcome, Revision, State
 from .._store.api import Store
 from .finalize import FinalizeItem, FinalizeStep, Refuse, Upload
 from .policy import is_settled
+from .replace import Incidents
 from .request import Ask, Keep, RenewItem, RenewStep, RequestItem, RequestStep
 from .sign import Answer, AtSigner, Sign, SignItem, SignStep, waiting
 from .step import Plan, Step, facts_of
@@ -58,20 +59,33 @@ class CertificateStep(Step[CertificateItem, Way]):
     """Have a certificate in use that is as it was asked for, and not due."""
 
     def __init__(
-        self, store: Store, steps: Steps, *, now: t.Callable[[], dt.datetime], tells_why_not: bool = True
+        self,
+        store: Store,
+        steps: Steps,
+        *,
+        now: t.Callable[[], dt.datetime],
+        tells_why_not: bool = True,
+        incidents: Incidents | None = None,
     ) -> None:
-        """``tells_why_not``: whether the plan for a certificate that needs nothing says why, and when it is due."""
+        """``tells_why_not``: whether the plan for a certificate that needs nothing says why, and when it is due.
+
+        ``incidents`` tell which certificates have to be replaced, due or not.
+        """
         self._store = store
         self._steps = steps
         self._now = now
         self._tells_why_not = tells_why_not
+        self._incidents = incidents or Incidents()
 
     @property
     def why_down(self) -> str:
         return self._steps.sign.why_down
 
     def plan(self, item: CertificateItem, enrollment: Enrollment) -> Plan[Way]:
-        if self._is_settled(item, enrollment):
+        because = self._incidents.why(enrollment)
+        if because:
+            item = dataclasses.replace(item, renewal=dataclasses.replace(item.renewal, because=because))
+        elif self._is_settled(item, enrollment):
             return Plan(enrollment, "none", "in use as asked for, and not due", expected=enrollment.current)
         asked = self._asked(item, enrollment)
         if asked.decision is not None or enrollment.pending is None:
@@ -110,7 +124,9 @@ class CertificateStep(Step[CertificateItem, Way]):
                 )
             return self._steps.renew.plan(item.renewal, enrollment)
         asked = self._steps.request.plan(RequestItem(item.spec, item.renewal.force), enrollment)
-        if asked.decision is not None or enrollment.pending is not None or item.renewal.policy.renew_before.never:
+        if asked.decision is not None or enrollment.pending is not None:
+            return asked
+        if item.renewal.policy.renew_before.never and not item.renewal.because:
             return asked
         return self._steps.renew.plan(item.renewal, enrollment)
 
@@ -151,10 +167,15 @@ class CertificateStep(Step[CertificateItem, Way]):
     def _upload(self, plan: Plan[Way], answer: Answer) -> Outcome:
         """Upload a certificate that the signer has just given. What is planned for it writes it down first.
 
-        Where nothing gets so far, the certificate is written down alone: the next run goes on with it.
+        Where nothing gets so far, the certificate is written down alone: the next run goes on with it. So it is where
+        the upload may have to wait: a run that is killed meanwhile would have to have it signed again.
         """
-        with _kept_at_least(self._store, answer.revision):
-            enrollment = plan.enrollment.with_rows(answer.revision)
+        issued = answer.revision
+        is_kept = self._steps.finalize.may_wait()
+        if is_kept:
+            (issued,) = self._store.put(issued)
+        with contextlib.nullcontext() if is_kept else _kept_at_least(self._store, issued):
+            enrollment = plan.enrollment.with_rows(issued)
             upload = self._steps.finalize.plan(FinalizeItem(enrollment.name), enrollment)
             if upload.decision is None:
                 raise PolicyError(upload.reason)

@@ -65,17 +65,22 @@ def decide_renewal(
     now: dt.datetime,
     *,
     force: bool = False,
+    because: str = "",
 ) -> Decision:
     """Decide whether to renew the current certificate of an enrollment.
 
-    Raises PolicyError when there is nothing to renew, or when a person has to look first.
+    ``because`` is a reason to renew it whether it is due or not; a wait after failures holds all the same. Raises
+    PolicyError when there is nothing to renew, or when a person has to look first.
     """
     pending, current = enrollment.pending, enrollment.current
     if pending is not None:
         return _decide_pending(pending, now, spec=pending.spec, again="renew" if current else "issue", force=force)
     if current is None:
         raise PolicyError("there is no certificate to renew: redtrust_csr asks for the first one")
-    decision = _decide_due(current, policy, now, force=force)
+    if because and not force:
+        decision = Decision("renew", because, asks_for=current.spec)
+    else:
+        decision = _decide_due(current, policy, now, force=force)
     if decision.asks_for is not None and not force:
         _refuse_early(enrollment, current.spec, now)
     return decision

@@ -52,7 +52,7 @@ class RenewItem:
     """A certificate that should be renewed when it is due.
 
     ``adoption`` reads the certificate that the caller brings along. It is called only where the store does not know
-    the certificate, and once.
+    the certificate, and once. ``because`` is a reason to renew it whether it is due or not.
     """
 
     name: str
@@ -60,6 +60,7 @@ class RenewItem:
     force: bool = False
     adoption: t.Callable[[], Adoption | None] = lambda: None
     request_code: str | None = dataclasses.field(default=None, repr=False)
+    because: str = ""
 
     @functools.cached_property
     def adopted(self) -> Adoption | None:
@@ -115,11 +116,13 @@ class _AskingStep(Step[Item, t.Union[Keep, Ask]]):
     def begin(self, enrollment: Enrollment, decision: Ask, why: str) -> tuple[Enrollment, Revision]:
         """Write down that a key pair is asked for. Return the enrollment before, with what it adopts, and the intent.
 
-        Nothing is written down where no session can be had, except what is adopted.
+        Nothing is written down where no session can be had, except what is adopted. The right to send is waited for
+        before: a run that dies meanwhile leaves no request that may have been sent.
         """
         if decision.adopts is not None:
             enrollment = enrollment.with_rows(*self._store.put(decision.adopts, why=why))
         self._session.open()
+        self._client.admit(self._client.contract.create)
         gives_up = [decision.gives_up] if decision.gives_up else []
         *_given_up, intent = self._store.put(*gives_up, decision.intent, why=why)
         return enrollment, intent
@@ -203,7 +206,7 @@ class RenewStep(_AskingStep[RenewItem]):
 
     def _decided(self, item: RenewItem, enrollment: Enrollment) -> Decision:
         now = self._now()
-        decided = decide_renewal(enrollment, item.policy, now, force=item.force)
+        decided = decide_renewal(enrollment, item.policy, now, force=item.force, because=item.because)
         decided = within_quota(decided, enrollment, item.policy, self._quota, now)
         if decided.asks_for is None:
             return decided

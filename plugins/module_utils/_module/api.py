@@ -32,6 +32,8 @@ if t.TYPE_CHECKING:
     )
     from .options import Connection, Server
     from .renewal import Renewals
+    from .replace_options import REPLACE, Wanted
+    from .replacing import Replacing
     from .report import Report
     from .results import Result, Results, enrollment_facts, error_facts
     from .role import RoleOutcome, StepResult, facts_of, outcome_of
@@ -52,6 +54,7 @@ __all__ = [
     "QUOTA",
     "RENEWAL",
     "RENEWED",
+    "REPLACE",
     "REQUESTED",
     "SELECTION",
     "SELECTION_RULES",
@@ -65,6 +68,7 @@ __all__ = [
     "Context",
     "Counts",
     "Renewals",
+    "Replacing",
     "Report",
     "Result",
     "Results",
@@ -73,6 +77,7 @@ __all__ = [
     "Server",
     "Spec",
     "StepResult",
+    "Wanted",
     "bring_about",
     "build_signer",
     "certificate_items",
@@ -117,6 +122,8 @@ _HOMES = {
         "sign_items",
     ),
     "options": ("Connection", "Server"),
+    "replace_options": ("REPLACE", "Wanted"),
+    "replacing": ("Replacing",),
     "renewal": ("Renewals",),
     "report": ("Report",),
     "results": ("Result", "Results", "enrollment_facts", "error_facts"),

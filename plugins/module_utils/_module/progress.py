@@ -19,7 +19,7 @@ _SECONDS = 1.0
 class Progress:
     """The progress of one list, in the file ``path``; nothing is written without a path.
 
-    ``total`` is the number of certificates, if it is known before.
+    ``total`` is the number of certificates, if it is known before. ``instead`` returns another line, empty for none.
     """
 
     def __init__(
@@ -28,11 +28,13 @@ class Progress:
         report: Report,
         total: int | None = None,
         clock: t.Callable[[], float] = time.monotonic,
+        instead: t.Callable[[], str] = str,
     ) -> None:
         self._path = Path(path) if path else None
         self._report = report
         self._total = total
         self._clock = clock
+        self._instead = instead
         self._begun = self._written = clock()
 
     def tell(self) -> None:
@@ -45,6 +47,7 @@ class Progress:
             return
         self._written = now
         draft = self._path.with_name(f"{self._path.name}.new")
+        line = self._instead() or self._report.progress(self._total, now - self._begun)
         with contextlib.suppress(OSError):
-            draft.write_text(self._report.progress(self._total, now - self._begun) + "\n", encoding="utf-8")
+            draft.write_text(f"{line}\n", encoding="utf-8")
             draft.replace(self._path)

@@ -34,7 +34,8 @@ class RoleOutcome:
     ``changed`` and ``failed`` are names. ``stopped`` is the reason to begin no other certificate; it may be empty.
     ``summary`` and ``failure`` are the words of a module that summed up the list itself, and ``count`` is the number of
     its certificates. ``results`` may then lack those that did not change. ``session_ended`` says whether that module
-    ended the session. ``checkpoint`` is the end of the chain of events after steps that have changed something.
+    ended the session, and ``replacement`` is its result of that name. ``checkpoint`` is the end of the chain of events
+    after steps that have changed something.
     """
 
     results: tuple[Entry, ...] = ()
@@ -46,6 +47,7 @@ class RoleOutcome:
     count: int = 0
     session_ended: bool = False
     checkpoint: str = ""
+    replacement: t.Mapping[str, t.Any] | None = None
 
     def followed_by(self, other: RoleOutcome) -> RoleOutcome:
         """Return the outcome of both."""
@@ -59,6 +61,7 @@ class RoleOutcome:
             self.count + other.count,
             other.session_ended,
             other.checkpoint or self.checkpoint,
+            other.replacement or self.replacement,
         )
 
 
@@ -119,6 +122,7 @@ def _of_one_pass(result: t.Mapping[str, t.Any]) -> RoleOutcome:
         str(result.get("msg") or ""),
         sum(result["summary"].values()),
         session_ended=bool(result.get("session_ended")),
+        replacement=result.get("replacement"),
     )
 
 
@@ -179,6 +183,7 @@ def facts_of(
         "summary": list(outcome.summary) or ([] if began_nothing else report.lines(count, outcome.stopped)),
         "failure": outcome.failure or report.failure(count, outcome.stopped),
         "session_ended": outcome.session_ended,
+        "replacement": outcome.replacement,
     }
 
 

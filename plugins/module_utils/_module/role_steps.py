@@ -83,7 +83,16 @@ def _of_renewal(settings: t.Mapping[str, t.Any]) -> str:
     )
 
 
-_CHECKS = (_of_mode, _of_nobody, _of_signer, _of_tasks, _of_answers, _of_renewal)
+def _of_replacement(settings: t.Mapping[str, t.Any]) -> str:
+    if not settings.get("replaces") or settings["signer"] not in _NO_SIGNER:
+        return ""
+    return (
+        "renew_replace has an effect only with a signer of the collection: set renew_signer, or renew a list of the "
+        "certificates to replace with renew_force"
+    )
+
+
+_CHECKS = (_of_mode, _of_nobody, _of_signer, _of_tasks, _of_answers, _of_renewal, _of_replacement)
 
 
 def ready_of(

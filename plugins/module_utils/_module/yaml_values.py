@@ -27,6 +27,8 @@ _MODES_IN_DECIMAL = {str(mode): f"0{mode:o}" for mode in (0o400, 0o640, 0o644, 0
 # Before ansible-core 2.19 a template also turns a list with a date in it into text.
 _DATE_IN_TEXT = re.compile(r"\bdatetime\.(date|datetime)\(")
 _SHOWN = 5
+# YAML reads a time without quotes as a date, which becomes the same time as text.
+_TIMES = ("issued_before", "deadline")
 
 QUOTE_IN_YAML = "quote it in YAML, which otherwise changes what is written (0123 to 83, NO to false)"
 
@@ -66,6 +68,7 @@ def check_values(params: t.Mapping[str, t.Any]) -> None:
     found = [
         *_of_mode(params.get("mode")),
         *_of_list(params, "names"),
+        *_of_replacement(params.get("replace")),
         *_of_entries(params.get("certificates")),
         *_of_freezes(params.get("renewal_freezes")),
         *_of_defaults(params.get("certificate_defaults")),
@@ -122,6 +125,13 @@ def _of_list(options: t.Mapping[str, t.Any], name: str) -> t.Iterator[str]:
     """Check a list of text; the option may also be a single text."""
     if options.get(name) is not None:
         yield from _within(name, options[name])
+
+
+def _of_replacement(options: object) -> t.Iterator[str]:
+    """Check the option replace: serial numbers and names are text; a time may be a date."""
+    if isinstance(options, t.Mapping):
+        texts = {name: value for name, value in options.items() if name not in _TIMES and value is not None}
+        yield from _within("replace", texts)
 
 
 def _within(place: str, value: object) -> t.Iterator[str]:

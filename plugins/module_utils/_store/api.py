@@ -8,25 +8,32 @@ from __future__ import annotations
 import typing as t
 
 from .._holder import Actor
-from .base import LEASE_SECONDS, Lease, Store
+from .base import LEASE_SECONDS, LONGEST_BLOCK, Block, Lease, Store
 from .copy import Action, Copied
 from .event import Chain, Event, verify
 from .heartbeat import heartbeat
 from .mounts import is_on_volume
 from .places import Facts, Place, SqlitePlace
+from .replacement import Replacement
 from .sqlite import SqliteStore
+from .token_bucket import Blocks, TokenBucket
 
 __all__ = [
     "LEASE_SECONDS",
+    "LONGEST_BLOCK",
     "Action",
+    "Block",
+    "Blocks",
     "Chain",
     "Copied",
     "Event",
     "Facts",
     "Lease",
     "Place",
+    "Replacement",
     "SqlitePlace",
     "Store",
+    "TokenBucket",
     "heartbeat",
     "is_on_volume",
     "open_postgresql",

@@ -26,6 +26,8 @@ from .sql import SqlStore
 
 Warn = t.Callable[[str], None]
 
+# How long a write waits for a database that is away, or for locks of other runs.
+PATIENCE_SECONDS = 30.0
 # The part of the patience in which a write waits for a lock, and for an answer, so that it can be tried again.
 _LOCK_PART = 1 / 3
 _ANSWER_PART = 1 / 2
@@ -218,8 +220,9 @@ class PostgresqlStore(SqlStore):
         *,
         read_only: bool = False,
         actor: Actor | None = None,
-        patience: float = 30.0,
+        patience: float | None = None,
         warn: Warn = lambda _warning: None,
     ) -> None:
-        database = PostgresqlDatabase(dsn, store_key, read_only=read_only, patience=patience, warn=warn)
+        waits = PATIENCE_SECONDS if patience is None else patience
+        database = PostgresqlDatabase(dsn, store_key, read_only=read_only, patience=waits, warn=warn)
         super().__init__(database, actor)

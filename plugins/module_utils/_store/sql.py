@@ -14,11 +14,23 @@ import typing as t
 from .._errors import ConfigurationError
 from .._holder import Actor
 from .._models import Enrollment, Revision, State
-from . import event_rows, lease_rows, retirement, revision_rows, search, session_rows
-from .base import Lease, Store, never, stale
+from .._rate import Rate
+from . import (
+    event_rows,
+    lease_rows,
+    limit_rows,
+    note_rows,
+    replacement_rows,
+    retirement,
+    revision_rows,
+    search,
+    session_rows,
+)
+from .base import Block, Lease, Store, never, stale
 from .database import Database, Done, Row, Transaction
 from .event import Chain, Event
 from .event_log import EventLog, Left
+from .replacement import Replacement
 from .revision_rows import ConflictError, Write
 
 
@@ -114,11 +126,11 @@ class SqlStore(Store):
         return {row[0]: lease_rows.lease(self.database.name, *row) for row in others}
 
     def renew(self, holder: str, seconds: float) -> int:
-        return self.database.write("renew", lambda transaction: lease_rows.renew(transaction, holder, seconds))
+        return self._write("renew", lambda transaction: lease_rows.renew(transaction, holder, seconds))
 
     def release(self, keys: t.Iterable[str], holder: str) -> None:
         given = sorted(set(keys))
-        self.database.write("release", lambda transaction: lease_rows.release(transaction, given, holder))
+        self._write("release", lambda transaction: lease_rows.release(transaction, given, holder))
 
     def session(self, key: str) -> tuple[int, bytes] | None:
         for generation, sealed in self.database.select(session_rows.SELECT, (key,)):
@@ -148,6 +160,52 @@ class SqlStore(Store):
             return 0  # without a lock
         return self._write("prune", lambda transaction: self._events.prune(transaction, service, limit))
 
+    def draw(self, key: str, count: int, rate: Rate) -> float:
+        draw = limit_rows.Draw(key, count, rate)
+        self._write("draw", draw.begin)
+        return draw.seconds
+
+    def block(self, key: str, seconds: float, why: str) -> None:
+        self._write("block", lambda transaction: limit_rows.block(transaction, key, seconds, why))
+
+    def blocks(self) -> dict[str, Block]:
+        # Mostly there is none. Only a write knows the time of the store.
+        return self._write("pauses", limit_rows.blocks) if self.database.select(limit_rows.BLOCKED) else {}
+
+    def mark(self, secret: bytes) -> str:
+        return self.database.sealing_key().mark(secret)
+
+    def replacements(self, service: str) -> list[Replacement]:
+        rows = self.database.select(replacement_rows.SELECT, (service,))
+        return [replacement_rows.from_row(row) for row in rows]
+
+    def put_replacement(
+        self,
+        service: str,
+        name: str,
+        selection: str,
+        *,
+        total: int,
+        actor: str,
+        deadline: dt.datetime | dt.timedelta | None = None,
+    ) -> Replacement:
+        wanted = (service, name, selection)
+        return self._write(
+            "replacement", lambda transaction: replacement_rows.put(transaction, wanted, total, actor, deadline)
+        )
+
+    def end_replacement(self, service: str, name: str) -> bool:
+        return self._write("replacement", lambda transaction: replacement_rows.end(transaction, service, name))
+
+    def note(self, key: str) -> str | None:
+        return next((str(value) for (value,) in self.database.select(note_rows.SELECT, (key,))), None)
+
+    def put_note(self, key: str, value: str | None) -> None:
+        self._write("note", lambda transaction: note_rows.put(transaction, key, value))
+
+    def add_to_note(self, key: str, number: int) -> int:
+        return self._write("note", lambda transaction: note_rows.add(transaction, key, number))
+
     def close(self) -> None:
         self.database.close()
 
@@ -160,10 +218,14 @@ class SqlStore(Store):
 
         return self.database.write(verb, checked, alone=alone)
 
-    def _end(self, transaction: Transaction, left: t.Sequence[Left | None]) -> None:
-        """End a transaction. Once it has written something, no copy can begin before its COMMIT."""
+    def _end(self, transaction: Transaction, left: t.Sequence[object]) -> None:
+        """End a transaction: write what all runs want the same rows for, so that those are locked for a short time.
+
+        Once a transaction has written something, no copy can begin before its COMMIT.
+        """
         retirement.refuse(transaction.rows, self.database.name)
-        self._events.append_all(transaction, [one for one in left if one is not None])
+        limit_rows.fill(transaction, [item for item in left if isinstance(item, limit_rows.Draw)])
+        self._events.append_all(transaction, [item for item in left if isinstance(item, Left)])
 
     def _read(self, rows: t.Iterable[Row]) -> list[Enrollment]:
         return revision_rows.enrollments(rows, self.database.name, self.database.key)

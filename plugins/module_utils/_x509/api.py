@@ -23,6 +23,7 @@ from .chain import chain_above, chain_warnings, check_chain, newest_of_key, orde
 from .csr import check_proof_of_possession, csr_pem, csr_public_key_sha256, parse_csr
 from .gate import SubjectMatch, check_certificate
 from .issued import ca_problem, check_dates, may_sign_certificates
+from .issuer import IssuerName, issuer_and_serial, issuer_named, was_issued_by
 from .load import (
     CRYPTOGRAPHY_IMPORT_ERROR,
     Certificate,
@@ -33,13 +34,16 @@ from .load import (
     validity_of,
 )
 from .names import dn_warnings, name_from_dn, openssl_subject, rfc4514
+from .x500 import X500Name
 
 __all__ = [
     "CRYPTOGRAPHY_IMPORT_ERROR",
     "Certificate",
     "CertificateFacts",
+    "IssuerName",
     "SubjectMatch",
     "UploadEncoding",
+    "X500Name",
     "ca_problem",
     "certificate_facts",
     "certificate_pem",
@@ -53,6 +57,8 @@ __all__ = [
     "csr_public_key_sha256",
     "dn_warnings",
     "encode_upload",
+    "issuer_and_serial",
+    "issuer_named",
     "load_certificate",
     "load_csr",
     "may_sign_certificates",
@@ -68,4 +74,5 @@ __all__ = [
     "subject_key_identifier",
     "thumbprint",
     "validity_of",
+    "was_issued_by",
 ]

@@ -155,6 +155,11 @@ def load_csr(der: bytes) -> CertificateRequest:
         raise ConfigurationError(f"{len(der)} bytes are not a PKCS#10 certificate request in DER: {exc}") from exc
 
 
+def signed_fields(der: bytes) -> list[asn1.Element]:
+    """Return the fields of a certificate in DER, from its serial number on; raises MalformedError."""
+    return _version_and_fields(_signed_parts(der)[0])[1]
+
+
 def _version_and_fields(tbs: asn1.Element) -> tuple[int, list[asn1.Element]]:
     """Return the version and the other fields (RFC 5280, 4.1). A certificate of version 1 has no version field."""
     fields = tbs.children()

@@ -32,6 +32,7 @@ def test_a_list_without_certificates() -> None:
         "summary": ["0 certificates: 0 unchanged, 0 failed"],
         "failure": "",
         "session_ended": False,
+        "replacement": None,
     }
 
 

@@ -200,11 +200,14 @@ class TestOfOnePass:
             "summary": ["a line"],
             "failure": "1 of 9 certificates failed: c: no",
             "session_ended": False,
+            "replacement": None,
         }
 
     def test_nothing_failed(self) -> None:
         facts = facts_of(outcome_of([self.told(unchanged=3, session_ended=True)]))
         assert facts["session_ended"]
+        facts = facts_of(outcome_of([self.told(unchanged=3, replacement={"id": "x"})]))
+        assert facts["replacement"] == {"id": "x"}
         assert (facts["failure"], facts["stopped"], facts["results"]) == ("", "", [])
 
     def test_a_module_that_refuses_its_options_began_nothing(self) -> None:

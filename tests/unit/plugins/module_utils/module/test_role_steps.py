@@ -40,6 +40,7 @@ class TestRefusal:
             {"signer": "", "signer_options": "", "tasks_file": "sign.yml", "tasks_found": ["/sign.yml"]},
             {"signer": "", "tasks_file": "sign.yml", "tasks_found": ["/sign.yml"], "answers_directory": "/none"},
             {"renews": True},
+            {"replaces": {"provider": "CA"}},
         ],
     )
     def test_nothing(self, changes: dict[str, t.Any]) -> None:
@@ -59,6 +60,7 @@ class TestRefusal:
             ({"mode": "420"}, "issue_mode is the number 420"),
             ({"mode": True}, "issue_mode is the number True"),
             ({"signer": "none", "renews": True}, "issue_renew_before has an effect only with a signer"),
+            ({"signer": "none", "replaces": {"provider": "CA"}}, "renew_replace has an effect only with a signer"),
         ],
     )
     def test_before_a_key_is_made(self, changes: dict[str, t.Any], said: str) -> None:

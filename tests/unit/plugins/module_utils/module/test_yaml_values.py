@@ -156,3 +156,25 @@ def test_each_option_of_text_is_looked_at() -> None:
     looked_at = entry_texts.plain | entry_texts.secret | entry_texts.lists | entry_texts.deep
     # checked by the grammar of durations, and by the parser of certificates
     assert texts - looked_at == {"renew_before", "certificate"}
+
+
+class TestReplacement:
+    @pytest.mark.parametrize(
+        ("text", "place"),
+        [
+            ("serial_numbers: [VALUE]", "replace.serial_numbers[0]"),
+            ("names: [a, VALUE]", "replace.names[1]"),
+            ("issuer: VALUE", "replace.issuer"),
+            ("id: VALUE", "replace.id"),
+        ],
+    )
+    @pytest.mark.parametrize(("value", "words"), READINGS[:10])
+    def test_text_that_is_none(self, text: str, place: str, value: str, words: str) -> None:
+        options = yaml.safe_load(text.replace("VALUE", value))
+        assert f"{place} is {words}" in message({"replace": options})
+
+    def test_what_is_fit(self) -> None:
+        text = "{issuer: CN=a, serial_numbers: [0A:1B, '12'], issued_before: 2026-01-31, deadline: 2026-02-01 06:00:00}"
+        check_values({"replace": yaml.safe_load(text)})
+        check_values({"replace": {"issuer": None, "provider": "CA"}})
+        check_values({"replace": None})

@@ -22,7 +22,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     StoreError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import PENDING, Enrollment, State
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Lease, Store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Lease, Replacement, Store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.base import stale
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.fault_points import UnexpectedError
 
@@ -532,3 +532,85 @@ def test_each_write_can_fail_at_each_moment(
         assert everything(store) == before
     else:
         assert everything(store) != before
+
+
+def begin(store: Store, name: str = "an incident", **changes: t.Any) -> Replacement:
+    given: dict[str, t.Any] = {"selection": "{}", "total": 3, "actor": "host 1", "deadline": None, **changes}
+    return store.put_replacement("redtrust", name, given.pop("selection"), **given)
+
+
+def test_a_replacement_begins_now_and_is_there_for_the_next_run(open_again: OpenStore) -> None:
+    before = dt.datetime.now(dt.timezone.utc)
+    with open_again() as store:
+        begun = begin(store, deadline=dt.timedelta(hours=1))
+    after = dt.datetime.now(dt.timezone.utc)
+    assert before - dt.timedelta(milliseconds=1) <= begun.begun_at <= after
+    assert begun.deadline == begun.begun_at + dt.timedelta(hours=1)
+    assert (begun.total, begun.actor, begun.ended_at) == (3, "host 1", None)
+    with open_again() as store:
+        assert store.replacements("redtrust") == [begun]
+        assert store.replacements("another service") == []
+
+
+def test_a_replacement_is_begun_once(store: Store) -> None:
+    first = begin(store)
+    again = begin(store, total=2, actor="host 2")
+    assert again == first
+    assert begin(store, total=5).total == 5, "its total only grows"
+    other = begin(store, "a later incident")
+    assert [one.id for one in store.replacements("redtrust")] == [first.id, other.id]
+
+
+def test_a_replacement_with_another_selection_stays_as_it_is(store: Store) -> None:
+    first = begin(store)
+    assert begin(store, selection='{"provider": "CA"}', total=9, deadline=dt.timedelta(hours=1)) == first
+    assert store.replacements("redtrust") == [first]
+
+
+def test_a_deadline_can_be_set_and_changed_and_stays(store: Store) -> None:
+    first = begin(store)
+    moment = dt.datetime(2030, 1, 31, 12, tzinfo=dt.timezone.utc)
+    assert begin(store, deadline=moment).deadline == moment
+    assert begin(store).deadline == moment
+    assert begin(store, deadline=dt.timedelta(hours=2)).deadline == first.begun_at + dt.timedelta(hours=2)
+
+
+def test_a_replacement_ends_once_and_can_be_opened_again(store: Store) -> None:
+    first = begin(store)
+    assert not store.end_replacement("redtrust", "no such incident")
+    assert store.end_replacement("redtrust", first.id)
+    (ended,) = store.replacements("redtrust")
+    assert ended.ended_at is not None
+    assert ended.ended_at >= ended.begun_at
+    assert not store.end_replacement("redtrust", first.id)
+    assert store.replacements("redtrust") == [ended], "its end is that of the first time"
+    assert begin(store) == first
+    assert store.replacements("redtrust") == [first]
+
+
+def test_of_many_that_begin_a_replacement_one_does(store: Store) -> None:
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        begun = list(pool.map(lambda number: begin(store, actor=f"host {number}"), range(8)))
+    assert len(set(begun)) == 1
+    assert store.replacements("redtrust") == begun[:1]
+
+
+def test_a_note_is_there_for_the_next_run(open_again: OpenStore) -> None:
+    with open_again() as store:
+        assert store.note("rate") is None
+        store.put_note("rate", "7")
+        store.put_note("rate", "8.5")
+        store.put_note("other", "x")
+    with open_again() as store:
+        assert store.note("rate") == "8.5"
+        store.put_note("rate", None)
+        assert store.note("rate") is None
+        assert store.note("other") == "x"
+
+
+def test_a_number_that_runs_share_loses_nothing(store: Store) -> None:
+    assert store.add_to_note("replaced", 0) == 0
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        sums = list(pool.map(lambda number: store.add_to_note("replaced", number), range(100)))
+    assert max(sums) == sum(range(100))
+    assert store.note("replaced") == str(sum(range(100)))
