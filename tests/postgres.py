@@ -195,22 +195,19 @@ class Server:
         self.run("pg_basebackup", "-d", self.dsn(), "-D", str(target), "--checkpoint=fast", "--wal-method=stream")
         return target
 
-    def go_back(self, copy: Path, *, promote: bool = False) -> float:
+    def go_back(self, copy: Path, *, promote: bool = False) -> None:
         """Put a copy back, which is used up by it: what was committed since then is lost, as by a failover.
 
         With ``promote`` the server was a standby and begins a new timeline. Without, nothing tells the difference.
-        Return the time at which it began to start again, in seconds since the epoch.
         """
         self.crash()
         self.data.rename(self.directory / f"lost-{next(self._numbers)}")
         copy.rename(self.data)
         if promote:
             (self.data / "standby.signal").touch()
-        started_at = time.time()
         self.start()
         if promote:
             self.run("pg_ctl", "promote", "-w", "-D", str(self.data))
-        return started_at
 
     # -- processes ------------------------------------------------------------------------------------------------
 

@@ -97,6 +97,7 @@ options:
         No attempt begins after it.
       - When the server asks to wait (C(Retry-After)), the module waits if this time allows it.
         Otherwise the request fails at once, and the message says how long the server asked to wait.
+        Other runs that share the store wait as well, or stop, and send nothing until then, at most for a day.
       - When three requests in a row have failed because the server is down, the module sends nothing more for any
         certificate of the list.
       - A request to create a key pair is sent again only when it provably never left.
@@ -207,6 +208,28 @@ options:
     elements: str
     default: []
     version_added: 0.4.0
+  rate:
+    description:
+      - How many requests the server may get, such as V(8/s), V(500/min), V(10000/h), or a number, which is in a second.
+        From V(1/h) to V(1000/s).
+      - All runs that share a store and O(service) keep to it together, each with a fair share.
+        They need the same value.
+        Every request counts, such as a login, a refresh of the session or a request that is sent again.
+        The requests of M(redtrust.certificate_enroll.redtrust_token) and M(redtrust.certificate_enroll.redtrust_login)
+        count if O(session_key) keeps the session in the store.
+      - A request that waits for its turn is not on its way yet, so neither O(timeout) nor O(retry_timeout) has begun.
+      - Without it the server gets as many requests as the workers of all runs send.
+      - Can also be set with the environment variable E(REDTRUST_RATE).
+    type: str
+    version_added: 0.5.0
+  burst:
+    description:
+      - How many requests may reach the server at once after a pause, from 1 to 10000.
+        Needs O(rate).
+      - The default is what O(rate) allows in one second, at least 1.
+      - Can also be set with the environment variable E(REDTRUST_BURST).
+    type: int
+    version_added: 0.5.0
 notes:
   - An environment variable that is empty counts as not set.
 """

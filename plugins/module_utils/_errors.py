@@ -173,7 +173,14 @@ class SessionError(RedtrustError):
 
 
 class SignerError(RedtrustError):
-    """The signer did not give a certificate; asking again may help."""
+    """The signer did not give a certificate; asking again may help.
+
+    ``retry_after`` is set where the CA wants to be left alone for so many seconds: no run asks it before.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class SignerRejectedError(SignerError):

@@ -25,6 +25,8 @@ _LONG = 2 * _STEP - 1
 _DOTNET_ESCAPED = "\"&'+<>`"
 # Characters that no language escapes and no URL quotes: most tokens and request codes have only these.
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
+# Three parts in base64url. Other secrets with two dots, such as a connection string, have parts that are no secrets.
+_JWT = re.compile(r"[A-Za-z0-9_-]+=*(\.[A-Za-z0-9_-]*=*){2}")
 
 
 class Secrets:
@@ -43,7 +45,7 @@ class Secrets:
         if not secret or secret in self._known:
             return
         self._known.add(secret)
-        parts = secret.split(".")[1:] if isinstance(secret, str) and secret.count(".") == 2 else []
+        parts = secret.split(".")[1:] if isinstance(secret, str) and _JWT.fullmatch(secret) else []
         for form in forms_of(secret).union(*(forms_of(part) for part in parts if part)):
             self._index(form)
 

@@ -604,7 +604,7 @@ def _step(
         Steps(
             RequestStep(store, client, session, register=context.register, now=now),
             RenewStep(store, client, session, register=context.register, now=now, quota=quota),
-            SignStep(store, signer, now=now, at_once=context.limits.workers),
+            SignStep(store, signer, now=now, at_once=context.limits.workers, throttle=context.signer_throttle(signer)),
             FinalizeStep(
                 store,
                 client,

@@ -225,7 +225,9 @@ def work(context: Context) -> Result:
     params = context.params
     signer = build_signer(params, context.now())
     items = sign_items(listed(params, NAMED, context.register), context.names)
-    step = SignStep(context.store, signer, now=context.now, at_once=context.limits.workers)
+    step = SignStep(
+        context.store, signer, now=context.now, at_once=context.limits.workers, throttle=context.signer_throttle(signer)
+    )
     results = context.batch(step, items, Results(params["results"]))
     if not results.total:
         signer.check(context.now())

@@ -44,6 +44,18 @@ options:
     type: bool
     default: false
     version_added: 0.2.0
+  force:
+    description:
+      - With O(state=present), asks the server even if it has told a run of the same store a short while ago that it
+        refuses O(username) and O(password), or that it wants no requests for a while.
+        The other runs ask again as well then.
+      - When the server refuses a user and a password, no run of the store tries them again for 15 minutes, so that the
+        account is not locked.
+        Each run that needs them fails with the words of the server.
+        Other credentials are tried at once.
+    type: bool
+    default: false
+    version_added: 0.5.0
 """
 
 EXAMPLES = r"""
@@ -116,6 +128,8 @@ def work(context: Context) -> Result:
     if not present:
         closed = session.close()
         return Result(closed is not None, {"action": closed or "none"})
+    if context.params["force"]:
+        context.ask_again()
     opened = session.open()
     changed = opened.how not in ("given", "kept")
     expires_at = timestamp(opened.tokens.expires_at)
@@ -127,6 +141,7 @@ def main() -> None:
     own: Spec = {
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "job_only": {"type": "bool", "default": False},
+        "force": {"type": "bool", "default": False},
     }
     run({**CONNECTION, **STORE, **own}, work)
 

@@ -11,7 +11,7 @@ import json
 import shutil
 from pathlib import Path
 
-from ansible_collections.redtrust.certificate_enroll.tests.benchmark import shared
+from ansible_collections.redtrust.certificate_enroll.tests.benchmark import renewals, shared, tokens
 from ansible_collections.redtrust.certificate_enroll.tests.benchmark import world as surroundings
 from ansible_collections.redtrust.certificate_enroll.tests.benchmark.figures import (
     Figure,
@@ -33,7 +33,8 @@ NO_COMPILER = "there is no C compiler for slow_fsync.c"
 class Size:
     """The numbers of certificates, and how often each side of a ratio runs.
 
-    While ``replace`` are replaced, a slice is killed every ``kill_seconds``.
+    While ``replace`` are replaced, a slice is killed every ``kill_seconds``. Tokens are drawn for ``draw_seconds``.
+    ``fleet`` is how many names the simulation of a year has.
     """
 
     issue: int
@@ -43,6 +44,8 @@ class Size:
     loop: int
     replace: int
     kill_seconds: float
+    draw_seconds: float
+    fleet: int
     times: int
 
 
@@ -55,12 +58,34 @@ SIZES = {
         loop=20,
         replace=10_000,
         kill_seconds=60.0,
+        draw_seconds=60.0,
+        fleet=100_000,
         times=3,
     ),
     "small": Size(
-        issue=100, issue_large=1000, due=1000, due_large=10_000, loop=5, replace=1000, kill_seconds=10.0, times=1
+        issue=100,
+        issue_large=1000,
+        due=1000,
+        due_large=10_000,
+        loop=5,
+        replace=1000,
+        kill_seconds=10.0,
+        draw_seconds=10.0,
+        fleet=100_000,
+        times=1,
     ),
-    "tiny": Size(issue=3, issue_large=6, due=3, due_large=6, loop=1, replace=6, kill_seconds=60.0, times=1),
+    "tiny": Size(
+        issue=3,
+        issue_large=6,
+        due=3,
+        due_large=6,
+        loop=1,
+        replace=6,
+        kill_seconds=60.0,
+        draw_seconds=2.0,
+        fleet=1000,
+        times=1,
+    ),
 }
 
 
@@ -230,6 +255,16 @@ def replace(world: World, size: Size) -> list[Figure]:
     return shared.replace(world, size.replace, LATENCY_SECONDS, size.kill_seconds)
 
 
+def limits(world: World, size: Size) -> list[Figure]:
+    """Use the tokens of one bucket with sixteen runs."""
+    return tokens.limits(world, size.draw_seconds)
+
+
+def spread(_world: World, size: Size) -> list[Figure]:
+    """Simulate the renewals of a fleet over a year, without a server."""
+    return renewals.figures(size.fleet)
+
+
 MEASURES: dict[str, c.Callable[[World, Size], list[Figure]]] = {
     "requests": requests,
     "latency": latency,
@@ -246,6 +281,8 @@ MEASURES: dict[str, c.Callable[[World, Size], list[Figure]]] = {
     "slices": slices,
     "stores": stores,
     "replace": replace,
+    "limits": limits,
+    "spread": spread,
 }
 
 

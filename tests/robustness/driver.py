@@ -187,13 +187,11 @@ class Site:
 
     def events(self) -> list[dict[str, t.Any]]:
         """Return every event, in the order of its chain."""
-        with self.store() as connection:
-            return [dict(row) for row in connection.execute("SELECT * FROM events ORDER BY service, number")]
+        return self.rows("SELECT * FROM events ORDER BY service, number")
 
     def chains(self) -> list[dict[str, t.Any]]:
         """Return the end of each chain of events."""
-        with self.store() as connection:
-            return [dict(row) for row in connection.execute("SELECT * FROM chains")]
+        return self.rows("SELECT * FROM chains")
 
     def leases(self) -> list[dict[str, t.Any]]:
         """Return every row of the leases."""

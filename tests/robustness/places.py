@@ -14,7 +14,11 @@ from pathlib import Path
 import psycopg
 from psycopg.rows import dict_row
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store, open_store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import (
+    Store,
+    open_postgresql,
+    open_store,
+)
 
 STORE_KEY = "a key of stores, for tests"
 
@@ -103,7 +107,7 @@ class Database(Place):
             return cursor.fetchall() if cursor.description else []
 
     def opened(self) -> Store:
-        raise NotImplementedError
+        return open_postgresql(self.dsn, STORE_KEY, warn=lambda _warning: None)
 
     @property
     def now(self) -> str:

@@ -6,41 +6,33 @@
 from __future__ import annotations
 
 import collections.abc as c
+import csv
 import json
+import shutil
 import sys
-import typing as t
 from pathlib import Path
 
-import yaml
-
-from .driver import Site, wanted
+from .driver import Site
 from .runs import Play, Run, own_core
 
-PLAYBOOK = "issue.yml"
-HOSTS = "ansible_connection=local ansible_python_interpreter='{{ ansible_playbook_python }}'"
+PLAYBOOK = "awx_slices.yml"
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 
 
 class Job:
     """A job template of AWX: an inventory whose hosts stand for nothing but slices, and a project with one list."""
 
-    def __init__(self, site: Site, directory: Path, names: c.Sequence[str], **variables: t.Any) -> None:
+    def __init__(self, site: Site, directory: Path, names: c.Sequence[str]) -> None:
         self._site = site
         self._directory = directory
         self._next_id = 4711
-        signing = {"issue_signer": "local_ca", "issue_local_ca": {**site.local_ca, "validity": "365d"}}
-        own = {
-            "redtrust_hosts": "all",
-            "issue_certificates_file": str(directory / "project" / "certificates.jsonl"),
-            "issue_directory": str(site.certificates),
-            **signing,
-            **variables,
-        }
         project = directory / "project"
         project.mkdir(parents=True)
-        play = [{"import_playbook": "redtrust.certificate_enroll.issue", "vars": own}]
-        (project / PLAYBOOK).write_text(yaml.safe_dump(play), encoding="utf-8")
-        lines = "".join(f"{json.dumps(wanted(name))}\n" for name in names)
-        (project / "certificates.jsonl").write_text(lines, encoding="utf-8")
+        shutil.copy(EXAMPLES / PLAYBOOK, project)
+        with (project / "certificates.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["name", "dn.cn", "dn.o", "provider", "key_type", "key_length"])
+            writer.writerows([name, name, "Example", "CA_DEMO", "ECDSA", "256"] for name in names)
 
     def launch(self, slices: int, of: int | None = None) -> list[Run]:
         """Start this many slices, each with its share of the hosts, of which there are ``of``."""
@@ -53,14 +45,19 @@ class Job:
         private = self._directory / f"awx_{number}"
         names = ("session_path", "retry_timeout")
         options = {name: value for name, value in self._site.options.items() if name not in names}
-        variables = {"job_id": number, "job_launch_type": "manual", "job_template_name": "issue", "user_name": "ana"}
+        meta = {"job_id": number, "job_launch_type": "manual", "job_template_name": "issue", "user_name": "ana"}
         files = {
             "env/envvars": json.dumps({"JOB_ID": str(number), "AWX_HOST": "https://awx.example.com"}),
             "env/extravars": json.dumps(
-                {f"{product}_{name}": value for product in ("awx", "tower") for name, value in variables.items()}
+                {
+                    **{f"{product}_{name}": value for product in ("awx", "tower") for name, value in meta.items()},
+                    "signer": "local_ca",
+                    "issue_local_ca": {**self._site.local_ca, "validity": "365d"},
+                    "issue_directory": str(self._site.certificates),
+                }
             ),
             "env/settings": json.dumps({"pexpect_timeout": 0.01}),
-            "inventory/hosts": "".join(f"{host} {HOSTS}\n" for host in hosts),
+            "inventory/hosts": "".join(f"{host}\n" for host in hosts),
         }
         for name, content in files.items():
             (private / name).parent.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,7 @@ LAYERS = (
     "_error_codes",
     "_errors",
     "_clock",
+    "_rate",
     "_models",
     "_x509",
     "_http",

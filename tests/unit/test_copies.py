@@ -72,15 +72,24 @@ RETURN_OF_SOME = {
 ROLES = ("issue", "renew")
 # Allowed differences between the argument specs of these two roles, apart from the prefix, with the reason.
 SPEC_MAY_DIFFER = {
+    "renew_before.default": "the role issue need not renew",
+    "renew_before.description": "the role issue need not renew",
+    "renew_jitter.description": "the role issue renews only if a time is set, and then the default is no jitter",
     "certificates_file.description": "the role renew looks at certificates that are there",
     "results_all.description": "the role renew takes the whole store without a list",
 }
 SPEC_OF_SOME = {
-    "before": "only a renewal is due at a time",
     "replace": "a replacement renews what is in use",
-    "renew_before": "the role issue need not renew",
     "force": "a renewal of everything makes sense, a new request for everything does not",
     "certificate_defaults": "a renewal takes the parameters of the earlier request",
+}
+
+# The role renew leaves out what its own name says.
+SHORTER = {
+    "before": "renew_before",
+    "jitter": "renew_jitter",
+    "windows": "renewal_windows",
+    "freezes": "renewal_freezes",
 }
 
 Tree = dict[str, t.Any]
@@ -122,8 +131,13 @@ def role_options(role: str) -> Tree:
     options = {}
     for name, option in yaml.safe_load(text)["argument_specs"]["main"]["options"].items():
         said = json.dumps(option).replace(f"O({role}_", "O(").replace(f"O({other}_", "O(other role: ")
-        options[name.removeprefix(f"{role}_")] = json.loads(said)
+        short = name.removeprefix(f"{role}_")
+        options[SHORTER.get(short, short)] = json.loads(re.sub(r"O\((\w+)\)", _in_full, said))
     return options
+
+
+def _in_full(option: re.Match[str]) -> str:
+    return f"O({SHORTER.get(option[1], option[1])})"
 
 
 def test_return_blocks_are_the_same_where_they_say_the_same() -> None:

@@ -167,10 +167,15 @@ class CertificateStep(Step[CertificateItem, Way]):
     def _upload(self, plan: Plan[Way], answer: Answer) -> Outcome:
         """Upload a certificate that the signer has just given. What is planned for it writes it down first.
 
-        Where nothing gets so far, the certificate is written down alone: the next run goes on with it.
+        Where nothing gets so far, the certificate is written down alone: the next run goes on with it. So it is where
+        the upload may have to wait: a run that is killed meanwhile would have to have it signed again.
         """
-        with _kept_at_least(self._store, answer.revision):
-            enrollment = plan.enrollment.with_rows(answer.revision)
+        issued = answer.revision
+        is_kept = self._steps.finalize.may_wait()
+        if is_kept:
+            (issued,) = self._store.put(issued)
+        with contextlib.nullcontext() if is_kept else _kept_at_least(self._store, issued):
+            enrollment = plan.enrollment.with_rows(issued)
             upload = self._steps.finalize.plan(FinalizeItem(enrollment.name), enrollment)
             if upload.decision is None:
                 raise PolicyError(upload.reason)

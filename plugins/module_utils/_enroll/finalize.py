@@ -100,6 +100,10 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         self._encoding = encoding
         self._now = now
 
+    def may_wait(self) -> bool:
+        """Return whether an upload may have to wait before it is sent."""
+        return self._client.may_wait()
+
     def plan(self, item: FinalizeItem, enrollment: Enrollment) -> Plan[Upload | Refuse]:
         pending, current = enrollment.pending, enrollment.current
         if pending is None and current is None:
@@ -136,6 +140,7 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
                 "or redtrust_renew again"
             )
         self._session.open()
+        self._client.admit(self._client.contract.finalize)
         (issued,) = self._store.put(decision.issued)
         answer = self._send(decision, issued, decision.issued.request_code)
         if answer.thumbprint and answer.thumbprint != issued.thumbprint:

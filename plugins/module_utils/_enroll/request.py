@@ -116,11 +116,13 @@ class _AskingStep(Step[Item, t.Union[Keep, Ask]]):
     def begin(self, enrollment: Enrollment, decision: Ask, why: str) -> tuple[Enrollment, Revision]:
         """Write down that a key pair is asked for. Return the enrollment before, with what it adopts, and the intent.
 
-        Nothing is written down where no session can be had, except what is adopted.
+        Nothing is written down where no session can be had, except what is adopted. The right to send is waited for
+        before: a run that dies meanwhile leaves no request that may have been sent.
         """
         if decision.adopts is not None:
             enrollment = enrollment.with_rows(*self._store.put(decision.adopts, why=why))
         self._session.open()
+        self._client.admit(self._client.contract.create)
         gives_up = [decision.gives_up] if decision.gives_up else []
         *_given_up, intent = self._store.put(*gives_up, decision.intent, why=why)
         return enrollment, intent

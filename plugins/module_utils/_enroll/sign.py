@@ -13,8 +13,9 @@ import threading
 import typing as t
 
 from .. import _fault_points
-from .._errors import ConfigurationError, PolicyError, SignerError, SignerRejectedError
+from .._errors import ConfigurationError, NotTriedError, PolicyError, SignerError, SignerRejectedError
 from .._models import Enrollment, Outcome, Revision, State
+from .._service.api import Throttle, Unthrottled
 from .._signers.api import Signed, Signer, SigningOrder
 from .._store.api import Store
 from .._x509.api import certificate_facts
@@ -73,12 +74,19 @@ class SignStep(Step[SignItem, Sign]):
     """
 
     def __init__(
-        self, store: Store, signer: Signer, *, now: t.Callable[[], dt.datetime], at_once: int | None = None
+        self,
+        store: Store,
+        signer: Signer,
+        *,
+        now: t.Callable[[], dt.datetime],
+        at_once: int | None = None,
+        throttle: Throttle | None = None,
     ) -> None:
-        """Sign with ``signer``, at most ``at_once`` requests at a time."""
+        """Sign with ``signer``, at most ``at_once`` requests at a time, each when ``throttle`` allows it."""
         self._store = store
         self._signer = signer
         self._now = now
+        self._throttle = throttle or Unthrottled()
         self._turn: t.ContextManager[object] = (
             threading.BoundedSemaphore(at_once) if at_once else contextlib.nullcontext()
         )
@@ -88,7 +96,7 @@ class SignStep(Step[SignItem, Sign]):
 
     @property
     def why_down(self) -> str:
-        """Why the signer is not asked any more: it failed many times in a row.
+        """Why the signer is not asked any more: it failed many times in a row, or wants to be left alone for long.
 
         A CA that is down fails for each certificate, and each would get a key in vain before that.
         """
@@ -153,8 +161,10 @@ class SignStep(Step[SignItem, Sign]):
     def _signed(self, order: AtSigner) -> Signed | None:
         """Ask the signer; write a failure down."""
         signing = order.signing
+        self._admit(order)
         try:
             with self._turn:
+                self._throttle.spend()
                 _fault_points.reach("sign before")
                 signed = self._signer.sign(_order(signing, order.csr, signing.signing_since or self._now()))
                 _fault_points.reach("sign after")
@@ -163,16 +173,33 @@ class SignStep(Step[SignItem, Sign]):
             self._store.put(signing.moved(State.REJECTED, note=str(exc)))
             raise
         except SignerError as exc:
-            self._count(exc)
+            if exc.retry_after:
+                self._throttle.block(exc.retry_after, str(exc))
+            else:
+                self._count(exc)
             self._store.put(after_failure(signing, exc, self._now()))
             raise
         except ConfigurationError:
             # The signer never had it, and never signs it as it is: back to the state in which the request can change.
-            if order.unsent is not None:
-                self._store.put(order.unsent)
+            self._take_back(order)
             raise
         self._count(None)
         return signed
+
+    def _admit(self, order: AtSigner) -> None:
+        """Wait until the signer may be asked, without a turn. Raises NotTriedError where it is asked no more."""
+        why = self._throttle.admit()
+        if not why:
+            return
+        with self._lock:
+            self._why_down = self._why_down or why
+        self._take_back(order)
+        raise NotTriedError(f"not signed, since {why}", step="sign", url=order.signing.service)
+
+    def _take_back(self, order: AtSigner) -> None:
+        """Write down that the signer never had a request."""
+        if order.unsent is not None:
+            self._store.put(order.unsent)
 
     def _count(self, failure: SignerError | None) -> None:
         """Count failures in a row. The words are those of the first time: later ones would be another cause."""

@@ -42,6 +42,7 @@ if t.TYPE_CHECKING:
     from .selection import SELECTION, SELECTION_RULES, Counts, Selection
     from .signer import SIGNER, SIGNER_REQUIRED_IF, build_signer
     from .specs import CONNECTION, EVENTS, QUOTA, RENEWAL, SIGN_IN, STORE, UPLOAD, Spec
+    from .store_state import STORE_STATE, bring_about
     from .yaml_values import check_values
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "SIGNER_REQUIRED_IF",
     "SIGN_IN",
     "STORE",
+    "STORE_STATE",
     "UPLOAD",
     "Connection",
     "Context",
@@ -76,6 +78,7 @@ __all__ = [
     "Spec",
     "StepResult",
     "Wanted",
+    "bring_about",
     "build_signer",
     "certificate_items",
     "certificates_spec",
@@ -130,6 +133,7 @@ _HOMES = {
     "selection": ("SELECTION", "SELECTION_RULES", "Counts", "Selection"),
     "signer": ("SIGNER", "SIGNER_REQUIRED_IF", "build_signer"),
     "specs": ("CONNECTION", "EVENTS", "QUOTA", "RENEWAL", "SIGN_IN", "STORE", "UPLOAD", "Spec"),
+    "store_state": ("STORE_STATE", "bring_about"),
     "yaml_values": ("check_values",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -16,15 +16,17 @@ from .._errors import ConfigurationError, StoreError
 from .._holder import Actor, holder
 from .._http.api import HttpsTransport, check_files
 from .._models import Outcome
-from .._service.api import Calls, Client, Retry
-from .._session.api import Session, SessionFile, SessionRow, SessionStorage
-from .._store.api import Chain, Store, open_postgresql, open_store
+from .._service.api import Calls, Client, Retry, Throttle
+from .._session.api import RefusedLogin, Session, SessionFile, SessionRow, SessionStorage
+from .._signers.api import Signer
+from .._store.api import Chain, Place, SqlitePlace, Store, open_postgresql, open_store, postgresql_place
 from .events import kept_since
 from .masked import MaskedModule
 from .options import Connection, Limits, StoreOptions
 from .paths import check_store_outlives_job, file_path
 from .progress import Progress
 from .results import Results
+from .throttles import Throttles
 
 
 class Watch(t.Protocol):
@@ -47,6 +49,16 @@ class Context:
         self.now = utc_now
         self._store: Store | None = None
         self._client: Client | None = None
+        self._throttles = Throttles(
+            lambda: self.store if self._keeps_limits else None,
+            # a module that asks only the CA has no connection
+            patience=lambda: float(self.params["retry_timeout"]),
+            at_once=lambda: self._workers,
+            why_over=self._why_over,
+            warn=module.warn,
+        )
+        # why the step that runs is of no use any more
+        self._why_step_down: t.Callable[[], str] = lambda: ""
 
     def register(self, secret: str | bytes) -> None:
         """Mask a secret, in all its forms, in everything that leaves the module."""
@@ -85,10 +97,22 @@ class Context:
         actor, read_only = Actor.here(self.params.get("actor")), self.check_mode
         if options.dsn:
             return open_postgresql(options.dsn, options.key, read_only=read_only, actor=actor, warn=self.module.warn)
-        warning = check_store_outlives_job(options.path)
+        return open_store(self._store_path(), read_only=read_only, actor=actor)
+
+    @property
+    def place(self) -> Place:
+        """The place of the store, which may be missing, old or retired."""
+        options = self._store_options
+        if options.dsn:
+            return postgresql_place(options.dsn, options.key, self.module.warn)
+        return SqlitePlace(self._store_path())
+
+    def _store_path(self) -> str:
+        path = self._store_options.path
+        warning = check_store_outlives_job(path)
         if warning:
             self.module.warn(warning)
-        return open_store(file_path("store_path", options.path), read_only=read_only, actor=actor)
+        return file_path("store_path", path)
 
     @property
     def client(self) -> Client:
@@ -106,7 +130,27 @@ class Context:
             register=self.register,
             now=self.now,
             warn=self.module.warn,
+            refused=self._refused_login() if self._keeps_limits else None,
         )
+
+    def ask_again(self) -> None:
+        """Let all runs of the store ask the service again that has refused a login, or wanted a pause."""
+        self.store.block(self._service_key, 0, "")
+        refused = self._refused_login()
+        if refused is not None:
+            refused.forget()
+
+    @property
+    def _service_key(self) -> str:
+        return f"service/{self.service}"
+
+    def _refused_login(self) -> RefusedLogin | None:
+        """Return what the store knows of the login with user and password; None without them."""
+        connection = self.connection
+        if not connection.credentials.password:
+            return None
+        credentials = connection.login_material(self.service)
+        return RefusedLogin(self.store, credentials, holder=holder(), patience=self._patience)
 
     def names(self) -> list[str]:
         """Return the names of all enrollments of the service that have or await a certificate."""
@@ -116,6 +160,19 @@ class Context:
     def limits(self) -> Limits:
         """The limits for the list."""
         return Limits.read(self.params)
+
+    def signer_throttle(self, signer: Signer) -> Throttle:
+        """Return what says when the signer may be asked."""
+        return self._throttles.of(f"signer/{signer.identity()}", "the CA", signer.rate)
+
+    @property
+    def _keeps_limits(self) -> bool:
+        """Whether the run shares limits with others: it may write, and works with the store anyway."""
+        return not self.check_mode and ("workers" in self.params or bool(self.connection.credentials.session_key))
+
+    @property
+    def _workers(self) -> int:
+        return self.limits.workers if "workers" in self.params else 1
 
     def batch(
         self,
@@ -137,18 +194,22 @@ class Context:
             holder(),
             workers=self.limits.workers,
             wait=self.limits.wait_timeout,
-            why_down=lambda: step.why_down or self._why_down(),
+            why_down=self._why_over,
             hide=self.module.secrets.hide,
             finish=finish,
             now=self.now,
         )
         kept = kept_since(self.params.get("keep_events") or "forever", self.now())
         begun = self.store.chain(self.service)
-        for position, outcome in (predict if self.check_mode else run_batch)(step, items, self.store, options):
-            results.add(position, outcome)
-            if watch is not None:
-                watch.add(outcome)
-            progress.tell()
+        self._why_step_down = lambda: step.why_down
+        try:
+            for position, outcome in (predict if self.check_mode else run_batch)(step, items, self.store, options):
+                results.add(position, outcome)
+                if watch is not None:
+                    watch.add(outcome)
+                progress.tell()
+        finally:
+            self._why_step_down = lambda: ""
         self._end(results, begun, kept)
         return results
 
@@ -164,9 +225,15 @@ class Context:
         except StoreError as exc:
             self.module.warn(f"the events of certificates are left as they are: {exc}")
 
+    def _why_over(self) -> str:
+        """Return why the run asks nobody any more; empty while it does."""
+        return self._why_step_down() or self._why_down()
+
     def _why_down(self) -> str:
         """Return why the service is not asked any more; empty while it is."""
-        return self._client.breaker.reason if self._client is not None and self._client.breaker.is_open() else ""
+        if self._client is not None and self._client.breaker.is_open():
+            return self._client.breaker.reason
+        return self._throttles.why_down
 
     def close(self) -> None:
         """Close the store."""
@@ -183,13 +250,13 @@ class Context:
             )
         if server.partner:
             self.register(server.partner.secret)
-        connections = self.limits.workers if "workers" in self.params else 1
         calls = Calls(
             server.address,
-            HttpsTransport(connection.transport, hide=self.module.secrets.hide, connections=connections),
+            HttpsTransport(connection.transport, hide=self.module.secrets.hide, connections=self._workers),
             partner=server.partner,
             secrets=self.module.secrets,
             retry=Retry(deadline=connection.retry_timeout),
+            throttle=self._throttles.of(self._service_key, "the service", connection.rate),
             warn=self.module.warn,
         )
         return Client(server.contract, calls, connection.finalized_codes)
@@ -198,13 +265,16 @@ class Context:
         connection, credentials = self.connection, self.connection.credentials
         if credentials.access_token:
             return None
-        # The process that holds the session refreshes it and, where that fails, logs in.
-        patience = 2 * (connection.retry_timeout + connection.transport.timeout)
         if credentials.session_key:
             return SessionRow(
-                self.store, connection.stored_session, credentials.session_key, holder=holder(), patience=patience
+                self.store, connection.stored_session, credentials.session_key, holder=holder(), patience=self._patience
             )
-        return SessionFile(self._session_path(), credentials.key_material(), patience=patience)
+        return SessionFile(self._session_path(), credentials.key_material(), patience=self._patience)
+
+    @property
+    def _patience(self) -> float:
+        """How long to wait for a process that holds the session: it refreshes it and, where that fails, logs in."""
+        return 2 * (self.connection.retry_timeout + self.connection.transport.timeout)
 
     def _session_path(self) -> str:
         """Return the path of the session file: the option, by default a path next to store_path.

@@ -10,6 +10,7 @@ import json
 import typing as t
 
 from .._clock import parse_duration
+from .._errors import ConfigurationError
 from .._store.api import Chain, Event, Store, verify
 
 
@@ -27,10 +28,10 @@ def history(store: Store, service: str, name: str) -> list[dict[str, t.Any]]:
 def verified(store: Store, service: str, checkpoint: str | None) -> tuple[dict[str, t.Any], str | None]:
     """Check the chain of a service; return the facts of it and the problem, None if there is none.
 
-    Events that other runs add meanwhile are left out.
+    Events that other runs add meanwhile are left out. Raises ConfigurationError for a checkpoint that cannot be used.
     """
-    expected = Chain.parse(checkpoint) if checkpoint else None
     end = store.chain(service)
+    expected = _expected(checkpoint, end) if checkpoint else None
     problem = verify(_up_to(store.events(service, after=end.begin.number), end), end, expected)
     if problem is not None and store.chain(service).begin != end.begin:
         return verified(store, service, checkpoint)  # events were removed meanwhile
@@ -41,6 +42,19 @@ def verified(store: Store, service: str, checkpoint: str | None) -> tuple[dict[s
         "verified": problem is None,
     }
     return facts, problem
+
+
+def _expected(checkpoint: str, end: Chain) -> Chain:
+    """Read the option checkpoint. Raises ConfigurationError where it cannot be among the events that are kept."""
+    expected = Chain.parse(checkpoint)
+    if expected.service != end.service:
+        raise ConfigurationError(f"checkpoint is of the service {expected.service}, not of {end.service}")
+    if expected.number < end.begin.number:
+        raise ConfigurationError(
+            f"checkpoint is of event {expected.number}, and events up to {end.begin.number} were removed since their "
+            "certificates have ended: give a newer one"
+        )
+    return expected
 
 
 def _up_to(events: t.Iterable[Event], end: Chain) -> t.Iterator[Event]:

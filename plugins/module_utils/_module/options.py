@@ -14,13 +14,14 @@ import typing as t
 
 from .._errors import ConfigurationError
 from .._http.api import TransportOptions
+from .._rate import Rate, parse_rate
 from .._service.api import CONTRACTS, Address, Contract, Partner, check_redirect_url, pasted_token
 from .._session.api import Credentials
 
 Params = t.Mapping[str, t.Any]
 
 # A shorter key could be guessed by who has a copy of the database.
-_SHORTEST_KEY = 16
+SHORTEST_KEY = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +56,8 @@ class Connection:
     """The settings of the connection and of the login.
 
     ``retry_timeout`` is in seconds. ``session_path`` is None if the option is not set; ``session_file`` is then the
-    name of the session's file. ``stored_session`` is the name of the session in the store.
+    name of the session's file. ``stored_session`` is the name of the session in the store. ``rate`` is how often all
+    runs of the store may ask the service, None for any number.
     """
 
     server: Server
@@ -66,6 +68,7 @@ class Connection:
     session_path: str | None
     session_file: str
     stored_session: str
+    rate: Rate | None
 
     @classmethod
     def read(cls, params: Params) -> Connection:
@@ -81,7 +84,17 @@ class Connection:
             session_path=params["session_path"],
             session_file=_session_file(params),
             stored_session=_stored_session(params, server.address),
+            rate=parse_rate("rate", params["rate"], params["burst"]),
         )
+
+    def login_material(self, service: str) -> bytes:
+        """Return all that decides whether the service takes the user and the password."""
+        server, own = self.server, self.credentials
+        address, partner = server.address, server.partner
+        names = [service, address.host, str(address.auth_port), server.contract.api_version]
+        names += [partner.name if partner else "", own.username or "", own.password or "", own.domain or ""]
+        secret = partner.secret if partner else b""
+        return b"\0".join([*(name.encode("utf-8", "surrogateescape") for name in names), secret])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,8 +127,8 @@ class StoreOptions:
                 "store_dsn needs store_key, a secret of your own that seals request codes in the database: set "
                 "store_key or REDTRUST_STORE_KEY, the same for every job"
             )
-        if dsn and len(key) < _SHORTEST_KEY:
-            raise ConfigurationError(f"store_key must have at least {_SHORTEST_KEY} characters")
+        if dsn and len(key) < SHORTEST_KEY:
+            raise ConfigurationError(f"store_key must have at least {SHORTEST_KEY} characters")
         return cls(params["store_path"], params["service"] or params["host"] or None, dsn, key)
 
 

@@ -11,7 +11,7 @@ import typing as t
 
 from .._enroll.api import Count, Incidents, Outlook, count, is_replaced, outlook
 from .._errors import BackingOffError
-from .._holder import Actor, holder
+from .._holder import holder
 from .._models import Outcome, State
 from .opening import Found, Opening, counter
 from .pace import Pace, noted_rate
@@ -28,8 +28,8 @@ _FEWEST = 10
 # In check mode the plan tells what will fail.
 _FAILS = "they would fail, see the failures"
 _SAME_CA = (
-    "new certificates were issued by that CA again, which counts as replaced; if it is the CA that must not be used "
-    "any more, set another signer, and give the replacement another id"
+    "new certificates were issued by that CA again, which counts as replaced; if that CA must not be used any "
+    "more, set another signer, and give the replacement another id"
 )
 _NEW = ("issue", "replace", "renew", "finalize")
 
@@ -54,8 +54,7 @@ class Replacing:
         self._context = context
         self._clock = clock
         self._store, self._service = context.store, context.service
-        actor = f"{Actor.here(context.params.get('actor')).user} on {holder()}"
-        opening = Opening(self._store, self._service, actor, context.now(), check_mode=context.check_mode)
+        opening = Opening(self._store, self._service, holder(), context.now(), check_mode=context.check_mode)
         self._begun = opening.begin(wanted)
         for warning in self._begun.warnings:
             context.module.warn(warning)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import typing as t
 
+from .._rate import parse_rate
 from .._signers.api import SIGNERS, Signer, SignerKind
 from .specs import Spec, option
 
@@ -31,4 +32,8 @@ SIGNER_REQUIRED_IF = [("signer", name, [name]) for name in SIGNERS]
 def build_signer(params: t.Mapping[str, t.Any], now: dt.datetime) -> Signer:
     """Build the chosen signer. Raises ConfigurationError."""
     kind = SIGNERS[params["signer"]]
-    return kind.build(params[kind.name], now)
+    options = params[kind.name]
+    rate = parse_rate(f"{kind.name}.rate", options["rate"], options["burst"])
+    signer = kind.build(options, now)
+    signer.rate = rate
+    return signer

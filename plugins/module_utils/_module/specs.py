@@ -63,6 +63,8 @@ CONNECTION = _options(
     session_path={"type": "path"},
     session_key={"type": "str", "no_log": True},
     finalized_codes={"type": "list", "elements": "str", "default": []},
+    rate={"type": "str"},
+    burst={"type": "int"},
 )
 
 STORE = _options(

@@ -15,6 +15,7 @@ from .redirect_url import check_redirect_url, is_host_of, landing_address, port_
 from .retry import Retry
 from .signing import Partner
 from .temporal_token import pasted_token, token_in
+from .throttle import Throttle, Unthrottled
 
 __all__ = [
     "CONTRACTS",
@@ -24,6 +25,8 @@ __all__ = [
     "Contract",
     "Partner",
     "Retry",
+    "Throttle",
+    "Unthrottled",
     "ask_login_page",
     "check_redirect_url",
     "is_host_of",

@@ -12,8 +12,9 @@ import time
 import typing as t
 
 from .._clock import Sending, ServiceClock, http_date
-from .._errors import AnswerInvalidError, ConfigurationError, NotTriedError, ServiceError
+from .._errors import AnswerInvalidError, ConfigurationError, NotTriedError, RefusedError, ServiceError
 from .._http.api import HttpRequest, HttpResponse, Transport
+from .._printable import brief
 from .._secrets import Secrets
 from .address import Address
 from .answers import Envelope, parse_envelope
@@ -21,6 +22,7 @@ from .contract import Endpoint
 from .refusals import LOOK_AT, is_page, refusal
 from .retry import Breaker, Retry
 from .signing import Partner
+from .throttle import Throttle, Unthrottled
 
 Parsed = t.TypeVar("Parsed")
 
@@ -32,7 +34,8 @@ class Calls:
     """Send calls to one service. Usable from several threads.
 
     With a partner each attempt gets a signature of its own. ``retry`` says how long a call is tried again after a
-    failure that allows it. An open ``breaker`` stops all calls. ``warn`` gets one sentence when the clocks differ.
+    failure that allows it. An open ``breaker`` stops all calls. ``throttle`` says when the next request may be sent.
+    ``warn`` gets one sentence when the clocks differ.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Calls:
         partner: Partner | None = None,
         retry: Retry | None = None,
         secrets: Secrets | None = None,
+        throttle: Throttle | None = None,
         clock: t.Callable[[], float] = time.time,
         monotonic: t.Callable[[], float] = time.monotonic,
         warn: t.Callable[[str], None] = lambda _warning: None,
@@ -52,12 +56,22 @@ class Calls:
         self.retry = retry or Retry()
         self.secrets = secrets or Secrets()
         self.breaker = Breaker()
+        self.throttle = throttle or Unthrottled()
         self._clock = ServiceClock(clock, monotonic, warn)
         self._transport = transport
 
     def turn(self) -> contextlib.AbstractContextManager[None]:
         """Wait until this thread may send; it then may until the end of the context."""
         return self._transport.turn()
+
+    def admit(self, endpoint: Endpoint) -> None:
+        """Wait until this thread may send one request, which it then keeps in mind until it does.
+
+        Raises NotTriedError where this run asks the service no more.
+        """
+        why = self.throttle.admit()
+        if why:
+            raise self._not_tried(endpoint, why)
 
     def now(self) -> dt.datetime:
         """Return the time at the service, by the dates of its answers."""
@@ -77,6 +91,7 @@ class Calls:
         """
 
         def send() -> tuple[HttpResponse, bool]:
+            self._begin(endpoint)
             sending = self._clock.sending()
             headers = self._headers(endpoint, None, sending)
             if cookies:
@@ -126,14 +141,21 @@ class Calls:
 
         def once() -> Parsed:
             if self.breaker.is_open():
-                url = self.address.url(endpoint)
-                raise NotTriedError(f"nothing was sent, since {self.breaker.reason}", step=endpoint.step, url=url)
-            return send()
+                raise self._not_tried(endpoint, self.breaker.reason)
+            try:
+                return send()
+            except RefusedError as exc:
+                self._tell_all(exc)
+                raise
 
         with self.turn():
             try:
                 done = self.retry.call(
-                    once, repeatable=endpoint.repeatable, when_busy=endpoint.when_busy, breaker=self.breaker
+                    once,
+                    repeatable=endpoint.repeatable,
+                    when_busy=endpoint.when_busy,
+                    breaker=self.breaker,
+                    admit=lambda: self.admit(endpoint),
                 )
             except ServiceError as exc:
                 exc.mask(self.secrets.hide)
@@ -168,12 +190,28 @@ class Calls:
             status=response.status,
         )
 
+    def _not_tried(self, endpoint: Endpoint, why: str) -> NotTriedError:
+        return NotTriedError(f"nothing was sent, since {why}", step=endpoint.step, url=self.address.url(endpoint))
+
+    def _tell_all(self, refused: RefusedError) -> None:
+        """Tell all runs that the service, or a proxy before it, wants to be left alone for a while."""
+        if refused.is_busy and refused.retry_after:
+            refused.mask(self.secrets.hide)
+            said = (f"HTTP {refused.status}", refused.error_code, refused.service_message)
+            self.throttle.block(refused.retry_after, brief(", ".join(words for words in said if words)))
+
+    def _begin(self, endpoint: Endpoint) -> None:
+        """Spend the right to send one request; wait for it where this thread has none."""
+        self.admit(endpoint)
+        self.throttle.spend()
+
     def _sent(
         self, endpoint: Endpoint, body: t.Mapping[str, t.Any] | None, bearer: str | None
     ) -> tuple[HttpResponse, bool]:
         """Return the answer, and whether it shows that the request was signed with a wrong time."""
         for secret in (bearer, *((body or {}).get(name) for name in _SECRET_MEMBERS)):
             self.secrets.add(secret)
+        self._begin(endpoint)
         sending = self._clock.sending()
         request = HttpRequest(
             endpoint.step, endpoint.verb, self.address.url(endpoint), self._headers(endpoint, bearer, sending), body

@@ -44,6 +44,18 @@ class Client:
         """Wait until this thread may send; it then may until the end of the context."""
         return self._calls.turn()
 
+    def may_wait(self) -> bool:
+        """Return whether the next request of this thread may have to wait for others, or for the end of a pause."""
+        return self._calls.throttle.may_wait()
+
+    def admit(self, endpoint: Endpoint) -> None:
+        """Wait until this thread may send one request; it then may send the next one at once.
+
+        This is for a caller that writes something down before it sends: nothing should say for long that a request is
+        on its way. Raises NotTriedError where this run asks the service no more.
+        """
+        self._calls.admit(endpoint)
+
     def now(self) -> dt.datetime:
         """Return the time at the service, by the dates of its answers."""
         return self._calls.now()

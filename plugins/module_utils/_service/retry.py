@@ -100,11 +100,14 @@ class Retry:
         repeatable: bool,
         when_busy: bool = False,
         breaker: Breaker | None = None,
+        admit: t.Callable[[], None] = lambda: None,
     ) -> Value:
         """Send until it succeeds, may not be repeated (``may_repeat``), or the deadline would be passed.
 
-        A breaker that opens ends the pause: then the failure stands as well.
+        A breaker that opens ends the pause: then the failure stands as well. ``admit`` is called before each attempt.
+        Its time does not count. What it raises ends the call, unless there is a failure that stands.
         """
+        admit()
         end = self.clock() + self.deadline
         pause = self.first_pause
         while True:
@@ -117,6 +120,12 @@ class Retry:
                 if not again or self.clock() + wait >= end:
                     raise
                 self._pause(wait, breaker)
+                since = self.clock()
+                try:
+                    admit()
+                except NotTriedError:
+                    raise error from None
+                end += self.clock() - since
                 if breaker is not None and breaker.is_open():
                     raise
                 pause = min(2 * pause, self.longest_pause)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from .credentials import Credentials
 from .kept import SessionStorage
 from .lifetime import How, Opened
+from .refused_login import RefusedLogin
 from .session import Session
 from .session_file import SessionFile
 from .session_row import SessionRow
@@ -16,6 +17,7 @@ __all__ = [
     "Credentials",
     "How",
     "Opened",
+    "RefusedLogin",
     "Session",
     "SessionFile",
     "SessionRow",

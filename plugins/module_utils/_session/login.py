@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from .._errors import SessionError
@@ -12,15 +13,26 @@ from .._models import Tokens
 from .._service.api import Client, ask_login_page
 from .credentials import Credentials
 from .lifetime import How
+from .refused_login import RefusedLogin
 
 
 class Login:
-    """The logins that the credentials allow. ``register`` is told a token before it is used."""
+    """The logins that the credentials allow. ``register`` is told a token before it is used.
 
-    def __init__(self, client: Client, credentials: Credentials, register: t.Callable[[str], None]) -> None:
+    ``refused`` is asked before each login with a password, where all runs of a store share what they know.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        credentials: Credentials,
+        register: t.Callable[[str], None],
+        refused: RefusedLogin | None = None,
+    ) -> None:
         self._client = client
         self._credentials = credentials
         self._register = register
+        self._refused = refused
 
     def is_possible(self) -> bool:
         """Return whether the credentials allow a login."""
@@ -40,7 +52,8 @@ class Login:
         if credentials.temporal_token:
             return self._client.exchange(credentials.temporal_token), "exchange"
         if credentials.username and credentials.password:
-            return self._client.login(credentials.username, credentials.password, credentials.domain), "login"
+            with self._refused.tried() if self._refused else contextlib.nullcontext():
+                return self._client.login(credentials.username, credentials.password, credentials.domain), "login"
         if credentials.by_certificate:
             return self._client.exchange(self._token_by_certificate(credentials.by_certificate)), "certificate"
         raise SessionError(f"there is no session and nothing to log in with: {self.ways()}")

@@ -20,9 +20,10 @@ from .._models import Tokens
 from .._service.api import Client
 from .credentials import Credentials
 from .keeper import Keeper, use_to_its_end
-from .kept import SessionStorage
+from .kept import KeptSession, SessionStorage
 from .lifetime import Lifetimes, Opened
 from .login import Login
+from .refused_login import RefusedLogin
 
 Sent = t.TypeVar("Sent")
 Closed = t.Literal["logout", "forgotten"]
@@ -46,13 +47,14 @@ class Session:
         monotonic: t.Callable[[], float] = time.monotonic,
         jitter: t.Callable[[float, float], float] = random.uniform,
         warn: t.Callable[[str], None] = lambda _warning: None,
+        refused: RefusedLogin | None = None,
     ) -> None:
         self._client = client
         self._credentials = credentials
         self._register = register
         self._lifetimes = Lifetimes(now, monotonic, jitter)
         self._warn = warn
-        self._login = Login(client, credentials, register)
+        self._login = Login(client, credentials, register, refused)
         self._keeper: Keeper | None = None
         if storage is not None:
             self._keeper = Keeper(client, self._login, storage, self._lifetimes, self._register_all, warn)
@@ -86,6 +88,7 @@ class Session:
         if self._keeper is None:
             raise SessionError("access_token belongs to a session that somebody else keeps: leave it out to sign in")
         self._register(temporal_token)
+        self._client.admit(self._client.contract.exchange)
         with self._client.turn(), self._mutex, self._keeper.storage.locked():
             self._keeper.storage.load()
             self._opened = self._keeper.keep(self._client.exchange(temporal_token), "exchange")
@@ -197,14 +200,23 @@ class Session:
             return self._given(self._credentials.access_token, over)
         if self._keeper is None:
             return Opened(*self._login.log_in())
+        if self._client.may_wait() and (renew or not self._serves(self._keeper.storage.load(), over)):
+            # Others wait for the lock only as long as a request takes.
+            self._client.admit(self._client.contract.refresh)
         with self._keeper.storage.locked():
             session = self._keeper.storage.load()
             if session is None:
                 return self._keeper.keep(*self._login.log_in())
             self._register_all(session.tokens)
-            if renew or session.unanswered or session.tokens == over or self._lifetimes.is_due(session):
+            if renew or not self._serves(session, over):
                 return self._keeper.replace(session, rejected, renew=renew)
             return self._lifetimes.opened(session, "kept")
+
+    def _serves(self, session: KeptSession | None, over: Tokens | None) -> bool:
+        """Return whether a kept session can be used as it is."""
+        if session is None or session.unanswered or session.tokens == over:
+            return False
+        return not self._lifetimes.is_due(session)
 
     def _given(self, access_token: str, over: Tokens | None) -> Opened:
         if over is not None:

@@ -9,13 +9,10 @@ import contextlib
 import time
 import typing as t
 
-from .._errors import LeaseHeldError, RedtrustError, SessionError
-from .._holder import is_gone
-from .._store.api import LEASE_SECONDS, Store, heartbeat
+from .._errors import SessionError
+from .._store.api import Store
 from .kept import KeptSession, SessionCipher, SessionStorage
-
-_LEASE_SECONDS = LEASE_SECONDS
-_POLL = 0.1
+from .lease_lock import LeaseLock
 
 
 class SessionRow(SessionStorage):
@@ -39,22 +36,20 @@ class SessionRow(SessionStorage):
         self._store = store
         self._key = f"session/{identity}"
         self._cipher = SessionCipher(b"session_key\0" + session_key.encode("utf-8", "surrogateescape"))
-        self._holder = holder
-        self._patience = patience
-        self._clock = clock
-        self._sleep = sleep
+        self._lock = LeaseLock(
+            store,
+            self._key,
+            "logging in or refreshing the session that session_key keeps",
+            holder=holder,
+            patience=patience,
+            clock=clock,
+            sleep=sleep,
+        )
         self._generation = 0
 
-    @contextlib.contextmanager
-    def locked(self) -> t.Iterator[None]:
+    def locked(self) -> contextlib.AbstractContextManager[None]:
         """Hold the lease, renewed while the work goes on."""
-        self._acquire()
-        try:
-            with heartbeat(self._renew, _LEASE_SECONDS):
-                yield
-        finally:
-            with contextlib.suppress(RedtrustError):  # it runs out by itself
-                self._store.release([self._key], self._holder)
+        return self._lock.held()
 
     def exists(self) -> bool:
         return self.load() is not None
@@ -80,20 +75,3 @@ class SessionRow(SessionStorage):
 
     def delete(self) -> None:
         self._generation = self._store.put_session(self._key, None, self._generation)
-
-    def _acquire(self) -> None:
-        deadline = self._clock() + max(self._patience, _LEASE_SECONDS)
-        while True:
-            others = self._store.acquire([self._key], self._holder, _LEASE_SECONDS, is_gone)
-            if not others:
-                return
-            if self._clock() >= deadline:
-                raise LeaseHeldError(
-                    f"{others[self._key].holder} is logging in or refreshing the session that session_key keeps and "
-                    f"did not finish in time; {others[self._key].advice}"
-                )
-            self._sleep(_POLL)
-
-    def _renew(self) -> None:
-        with contextlib.suppress(RedtrustError):
-            self._store.renew(self._holder, _LEASE_SECONDS)

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Turn a request into a certificate: the partner's CA, behind one small interface.
 
-A signer is one file: its name, its options with their documentation, and its code. ``SIGNERS`` lists all of them. The
-argument spec and the documentation of ``redtrust_sign`` are made from this list.
+A signer is one file: its name, its options with their documentation, and its code. ``SIGNERS`` lists all of them, and
+adds the options that all have: how often a CA may be asked. The argument spec and the documentation of
+``redtrust_sign`` are made from this list.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import typing as t
 from . import command, local_ca
 from .base import Signed, Signer, SignerKind, SigningOrder
 from .extensions import check_subject_alt_name
+from .limited import limited
 
-SIGNERS: t.Mapping[str, SignerKind] = {kind.name: kind for kind in (local_ca.KIND, command.KIND)}
+SIGNERS: t.Mapping[str, SignerKind] = {kind.name: limited(kind) for kind in (local_ca.KIND, command.KIND)}
 
 __all__ = [
     "SIGNERS",

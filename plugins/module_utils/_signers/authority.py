@@ -63,6 +63,11 @@ class Authority:
         private = self.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         return hmac.digest(private, b"redtrust.certificate_enroll: serial numbers", "sha256")
 
+    @property
+    def key_sha256(self) -> str:
+        """Return SHA-256 over the CA's public key, in hex."""
+        return public_key_sha256(self.key)
+
     def key_identifier(self) -> x509.AuthorityKeyIdentifier:
         """Return the extension that names the CA's key, as the CA's own certificate does."""
         ca = load_certificate(self.certificate)

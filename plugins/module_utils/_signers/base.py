@@ -12,6 +12,7 @@ import typing as t
 
 from .._errors import ConfigurationError, SignerError
 from .._models import DistinguishedName
+from .._rate import Rate
 from .._x509.api import certificate_facts, csr_public_key_sha256
 
 
@@ -47,10 +48,15 @@ class Signed:
 class Signer(abc.ABC):
     """A certificate authority. One object serves several threads at once.
 
-    ``warnings`` are about the CA itself, and told once.
+    ``warnings`` are about the CA itself, and told once. ``rate`` is how often it may be asked, None for any number.
     """
 
     warnings: tuple[str, ...] = ()
+    rate: Rate | None = None
+
+    def identity(self) -> str:
+        """Return a name of the CA, the same for all signers that ask this CA: they share its rate."""
+        return type(self).__name__
 
     def sign(self, order: SigningOrder) -> Signed | None:
         """Return the certificate, or None when there is none yet and the signer is to be asked again later.

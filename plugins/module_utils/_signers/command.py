@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import math
 import os
@@ -105,6 +106,10 @@ class CommandSigner(Signer):
     def from_options(cls, options: t.Mapping[str, t.Any], _now: dt.datetime) -> CommandSigner:
         """Find the program that the options name; raises as the constructor does."""
         return cls(options["argv"], timeout=options["timeout"])
+
+    def identity(self) -> str:
+        """Return a hash of the program and its arguments, which may hold a secret."""
+        return hashlib.sha256(json.dumps(self._argv).encode("utf-8", "surrogateescape")).hexdigest()
 
     def _sign(self, order: SigningOrder) -> Signed | None:
         completed = run(

@@ -178,6 +178,10 @@ class LocalCa(Signer):
             now=now,
         )
 
+    def identity(self) -> str:
+        """Return a hash of the CA's key: a certificate that is renewed leaves it the same CA."""
+        return self._authority.key_sha256
+
     def check(self, now: dt.datetime) -> None:
         try:
             self._validity(now)

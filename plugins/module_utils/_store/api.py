@@ -8,24 +8,37 @@ from __future__ import annotations
 import typing as t
 
 from .._holder import Actor
-from .base import LEASE_SECONDS, Lease, Store
+from .base import LEASE_SECONDS, LONGEST_BLOCK, Block, Lease, Store
+from .copy import Action, Copied
 from .event import Chain, Event, verify
 from .heartbeat import heartbeat
 from .mounts import is_on_volume
+from .places import Facts, Place, SqlitePlace
 from .replacement import Replacement
 from .sqlite import SqliteStore
+from .token_bucket import Blocks, TokenBucket
 
 __all__ = [
     "LEASE_SECONDS",
+    "LONGEST_BLOCK",
+    "Action",
+    "Block",
+    "Blocks",
     "Chain",
+    "Copied",
     "Event",
+    "Facts",
     "Lease",
+    "Place",
     "Replacement",
+    "SqlitePlace",
     "Store",
+    "TokenBucket",
     "heartbeat",
     "is_on_volume",
     "open_postgresql",
     "open_store",
+    "postgresql_place",
     "verify",
 ]
 
@@ -51,3 +64,10 @@ def open_postgresql(
     from .postgresql import PostgresqlStore  # its driver is slow to import, and only needed here
 
     return PostgresqlStore(dsn, store_key, read_only=read_only, actor=actor, warn=warn)
+
+
+def postgresql_place(dsn: str, store_key: str, warn: t.Callable[[str], None]) -> Place:
+    """Return the place of a store in the PostgreSQL database of a connection string. Raises StoreError."""
+    from .postgresql_place import PostgresqlPlace  # as above
+
+    return PostgresqlPlace(dsn, store_key, warn)

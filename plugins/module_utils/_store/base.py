@@ -13,6 +13,7 @@ import typing as t
 
 from .._errors import StaleRevisionError
 from .._models import PENDING, Enrollment, Revision, State
+from .._rate import Rate
 from .event import Chain, Event
 from .replacement import Replacement
 
@@ -20,6 +21,9 @@ SomeStore = t.TypeVar("SomeStore", bound="Store")
 
 # For how long a run takes a lease. It is renewed three times in its life, so one missed renewal does not lose it.
 LEASE_SECONDS = 60.0
+# For how long a token is reserved ahead of its time, and for how long a service or a CA may stop all runs, in seconds.
+LONGEST_WAIT = 60.0
+LONGEST_BLOCK = 86400.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +41,14 @@ class Lease:
         return (
             f"end that process if it hangs; unless it lives, this can be had after {end:%Y-%m-%dT%H:%M:%SZ}: run again"
         )
+
+
+class Block(t.NamedTuple):
+    """A pause that all runs keep: how many seconds are left, why, and its end by the clock of the store."""
+
+    seconds: float
+    why: str
+    until: dt.datetime
 
 
 def never(_holder: str) -> bool:
@@ -134,6 +146,49 @@ class Store(abc.ABC):
         """
 
     @abc.abstractmethod
+    def events(self, service: str, name: str | None = None, after: int = 0) -> t.Iterator[Event]:
+        """Yield the events of a service, or of one name of it, after a number, by number. They are read in pages."""
+
+    @abc.abstractmethod
+    def chain(self, service: str) -> Chain:
+        """Return the end of the chain of a service's events."""
+
+    @abc.abstractmethod
+    def prune_events(self, service: str, before: dt.datetime) -> int:
+        """Remove events from the beginning of the chain, at most once a day; return how many were removed.
+
+        Each of them, and the end of its certificate, is older than ``before``. Events stay as well if they come after
+        one that stays, if they are few, or if their revision is pending or of unknown outcome.
+        """
+
+    @abc.abstractmethod
+    def draw(self, key: str, count: int, rate: Rate) -> float:
+        """Reserve tokens of a bucket that all runs share; return in how many seconds the first may be used.
+
+        The next ones may be used ``1 / rate.per_second`` later each. Below 0: the first was free before. More than
+        LONGEST_WAIT: nothing is reserved, draw again by then. ``count`` is at most ``rate.of_a_second``.
+        """
+
+    @abc.abstractmethod
+    def block(self, key: str, seconds: float, why: str) -> None:
+        """Stop all runs that ask what the key names, at most for LONGEST_BLOCK; 0 lets them go on.
+
+        A pause that is longer already stays. ``why`` must not have a secret in it.
+        """
+
+    @abc.abstractmethod
+    def blocks(self) -> dict[str, Block]:
+        """Return the pauses that are not over, by key."""
+
+    def blocked(self, key: str) -> Block | None:
+        """Return the pause of one key, None where there is none."""
+        return self.blocks().get(key)
+
+    @abc.abstractmethod
+    def mark(self, secret: bytes) -> str:
+        """Return a hash of a secret, in hex: it takes the key of the store to guess the secret from it."""
+
+    @abc.abstractmethod
     def replacements(self, service: str) -> list[Replacement]:
         """Return all replacements of a service, open and ended, in the order in which they were begun."""
 
@@ -170,22 +225,6 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def add_to_note(self, key: str, number: int) -> int:
         """Add to the number in a note, which runs share; return the sum. A note that is not there counts as 0."""
-
-    @abc.abstractmethod
-    def events(self, service: str, name: str | None = None, after: int = 0) -> t.Iterator[Event]:
-        """Yield the events of a service, or of one name of it, after a number, by number. They are read in pages."""
-
-    @abc.abstractmethod
-    def chain(self, service: str) -> Chain:
-        """Return the end of the chain of a service's events."""
-
-    @abc.abstractmethod
-    def prune_events(self, service: str, before: dt.datetime) -> int:
-        """Remove events from the beginning of the chain, at most once a day; return how many were removed.
-
-        Each of them, and the end of its certificate, is older than ``before``. Events stay as well if they come after
-        one that stays, if they are few, or if their revision is pending or of unknown outcome.
-        """
 
     @abc.abstractmethod
     def close(self) -> None:

@@ -56,11 +56,13 @@ class Database(abc.ABC):
     ``name`` names it in messages. ``before_commit`` belongs to the store: it is called right before the COMMIT of a
     transaction in which a write has used ``Transaction.at_end``. It writes what must be written in the order of the
     commits, so that a lock that all runs want is held for a short time. What it raises fails all writes of that
-    transaction. ``key`` seals request codes; it is None where the store can only be read.
+    transaction. ``lock`` is a statement that lets no other transaction write a row until this one ends, None where
+    none can anyway. ``key`` seals request codes; it is None where the store can only be read.
     """
 
     name: str
     before_commit: BeforeCommit | None = None
+    lock: str | None = None
 
     @property
     @abc.abstractmethod

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import hmac
 import json
 import os
 import pathlib
@@ -53,6 +54,10 @@ class Key:
                 f"store key {self._place}: it does not open a request code in the store, so it is another store's, or "
                 "damaged; restore the store and its key from the same backup"
             ) from exc
+
+    def mark(self, secret: bytes) -> str:
+        """Return a hash of a secret in hex, which nobody can make without this key."""
+        return hmac.digest(self._secret, b"redtrust.certificate_enroll: marks\0" + secret, "sha256").hex()
 
 
 def _about(row: t.Sequence[object]) -> bytes:

@@ -26,10 +26,13 @@ from .sql import SqlStore
 
 Warn = t.Callable[[str], None]
 
-# A step of a write waits for a third of the patience, so that it can be tried again.
-_STEPS = 3
-# All rows of a large store come in one answer.
-_READ_STEPS = 4
+# How long a write waits for a database that is away, or for locks of other runs.
+PATIENCE_SECONDS = 30.0
+# The part of the patience in which a write waits for a lock, and for an answer, so that it can be tried again.
+_LOCK_PART = 1 / 3
+_ANSWER_PART = 1 / 2
+# All rows of a large store come in one answer, and tables are upgraded in one.
+_LONG_PART = 10
 _PLACE = "SELECT value FROM notes WHERE key = 'store_place'"
 _PUT_PLACE = """
     INSERT INTO notes (key, value) VALUES ('store_place', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value
@@ -43,6 +46,12 @@ class PostgresqlDatabase(Database):
     and there is one. Tables that are missing may then be there later.
     """
 
+    # A statement that locks may wait for the last writes of jobs; what is done under the lock may take long.
+    lock = (
+        f"LOCK TABLE {', '.join(postgresql_schema.TABLES)} IN SHARE ROW EXCLUSIVE MODE; "
+        "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 3600000"
+    )
+
     def __init__(self, dsn: str, store_key: str, *, read_only: bool, patience: float, warn: Warn) -> None:
         require()
         address = Address.read(dsn)
@@ -54,9 +63,9 @@ class PostgresqlDatabase(Database):
         self._has_tables = False
         self._is_closed = False
         self._turn = threading.Lock()
-        self._reader = Link(address, _READ_STEPS * patience)
+        self._reader = Link(address, _LONG_PART * patience)
         self._writer: GroupCommit[PostgresqlConnection] | None = None
-        self._writing = Link(address, patience)
+        self._writing = Link(address, _LONG_PART * patience)
         with self._closed_on_error(), self.explained():
             self._until_done(patience, self._look if read_only else self._prepare)
 
@@ -157,7 +166,8 @@ class PostgresqlDatabase(Database):
         self._key = key or postgresql_key.make(link, self.name, self._store_key)
         self._has_tables = True
         server = ServerCheck(link, self.name)
-        writing = PostgresqlConnection(link, server, self._patience / _STEPS)
+        link.answer_seconds = _ANSWER_PART * self._patience
+        writing = PostgresqlConnection(link, server, _LOCK_PART * self._patience)
         self._writer = GroupCommit(writing, self._patience, before_commit=self._end)
         self._note_place(self._writer, server)
 
@@ -210,8 +220,9 @@ class PostgresqlStore(SqlStore):
         *,
         read_only: bool = False,
         actor: Actor | None = None,
-        patience: float = 30.0,
+        patience: float | None = None,
         warn: Warn = lambda _warning: None,
     ) -> None:
-        database = PostgresqlDatabase(dsn, store_key, read_only=read_only, patience=patience, warn=warn)
+        waits = PATIENCE_SECONDS if patience is None else patience
+        database = PostgresqlDatabase(dsn, store_key, read_only=read_only, patience=waits, warn=warn)
         super().__init__(database, actor)

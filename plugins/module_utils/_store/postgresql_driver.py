@@ -107,8 +107,9 @@ class Address:
         return cls({**defaults, **_SENT, **given, "client_encoding": "utf8"}, secrets.hide(_name(given)), secrets)
 
     def tell(self, exc: Exception) -> str:
-        """Return what an error says, in one line and without secrets."""
-        return self.secrets.hide(" ".join(str(exc).split()))
+        """Return what an error says, in one line and without secrets; the lines about its place are left out."""
+        said = exc.diag.message_primary if isinstance(exc, psycopg.Error) else None
+        return self.secrets.hide(" ".join((said or str(exc)).split()))
 
 
 def _name(given: t.Mapping[str, str]) -> str:

@@ -45,7 +45,7 @@ class Link:
 
     def __init__(self, address: Address, answer_seconds: float) -> None:
         self.address = address
-        self._answer_seconds = answer_seconds
+        self.answer_seconds = answer_seconds
         self._raw: psycopg.Connection[t.Any] | None = None
         self._due: float | None = None
         self._closed = threading.Event()
@@ -125,7 +125,7 @@ class Link:
         if self._watch is None:
             self._watch = threading.Thread(target=self._cut_late, name="store watch", daemon=True)
             self._watch.start()
-        self._due = time.monotonic() + self._answer_seconds
+        self._due = time.monotonic() + self.answer_seconds
         try:
             with told(self.address, lambda: raw.closed):
                 yield raw
@@ -134,7 +134,7 @@ class Link:
 
     def _cut_late(self) -> None:
         """Cut the connection where an answer is late. libpq itself would wait for ever."""
-        while not self._closed.wait(min(_POLL_SECONDS, self._answer_seconds / 4)):
+        while not self._closed.wait(min(_POLL_SECONDS, self.answer_seconds / 4)):
             due, raw = self._due, self._raw
             if due is not None and raw is not None and not raw.closed and time.monotonic() > due:
                 with contextlib.suppress(OSError), socket.socket(fileno=os.dup(raw.fileno())) as same:

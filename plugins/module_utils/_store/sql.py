@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 import os
@@ -13,9 +14,20 @@ import typing as t
 from .._errors import ConfigurationError
 from .._holder import Actor
 from .._models import Enrollment, Revision, State
-from . import event_rows, lease_rows, note_rows, replacement_rows, revision_rows, search, session_rows
-from .base import Lease, Store, never, stale
-from .database import Database, Row, Transaction
+from .._rate import Rate
+from . import (
+    event_rows,
+    lease_rows,
+    limit_rows,
+    note_rows,
+    replacement_rows,
+    retirement,
+    revision_rows,
+    search,
+    session_rows,
+)
+from .base import Block, Lease, Store, never, stale
+from .database import Database, Done, Row, Transaction
 from .event import Chain, Event
 from .event_log import EventLog, Left
 from .replacement import Replacement
@@ -28,7 +40,11 @@ class SqlStore(Store):
     def __init__(self, database: Database, actor: Actor | None = None) -> None:
         self.database = database
         self._events = EventLog(database.name, actor or Actor.here())
-        database.before_commit = self._events.append_all
+        database.before_commit = self._end
+        with contextlib.ExitStack() as undo:
+            undo.callback(database.close)
+            retirement.refuse(database.select, database.name)
+            undo.pop_all()
 
     def enrollments(self, service: str | None = None, names: t.Sequence[str] | None = None) -> list[Enrollment]:
         if names is None:
@@ -91,7 +107,7 @@ class SqlStore(Store):
             writes = [Write(revision, key, nonce) for revision in revisions]
         left = Left(sorted(writes, key=Write.order), why)
         try:
-            self.database.write(f"put {revisions[0].state}", functools.partial(_put, left))
+            self._write(f"put {revisions[0].state}", functools.partial(_put, left))
         except ConflictError as exc:
             asked = exc.asked
             raise stale(asked, self.enrollment(asked.service, asked.name)) from exc
@@ -104,17 +120,17 @@ class SqlStore(Store):
         wanted = frozenset(keys)
         rivals = lease_rows.rivals(self.database.select, wanted, holder)
         gone = frozenset(rival for rival in rivals if is_gone(rival))
-        others = self.database.write(
-            "acquire", lambda transaction: lease_rows.acquire(transaction, wanted, holder, seconds, gone), alone=True
+        others = self._write(
+            "acquire", lambda transaction: lease_rows.acquire(transaction, wanted, holder, seconds, gone)
         )
         return {row[0]: lease_rows.lease(self.database.name, *row) for row in others}
 
     def renew(self, holder: str, seconds: float) -> int:
-        return self.database.write("renew", lambda transaction: lease_rows.renew(transaction, holder, seconds))
+        return self._write("renew", lambda transaction: lease_rows.renew(transaction, holder, seconds))
 
     def release(self, keys: t.Iterable[str], holder: str) -> None:
         given = sorted(set(keys))
-        self.database.write("release", lambda transaction: lease_rows.release(transaction, given, holder))
+        self._write("release", lambda transaction: lease_rows.release(transaction, given, holder))
 
     def session(self, key: str) -> tuple[int, bytes] | None:
         for generation, sealed in self.database.select(session_rows.SELECT, (key,)):
@@ -122,40 +138,7 @@ class SqlStore(Store):
         return None
 
     def put_session(self, key: str, sealed: bytes | None, generation: int) -> int:
-        return self.database.write(
-            "session", lambda transaction: session_rows.put(transaction, key, sealed, generation)
-        )
-
-    def replacements(self, service: str) -> list[Replacement]:
-        rows = self.database.select(replacement_rows.SELECT, (service,))
-        return [replacement_rows.from_row(row) for row in rows]
-
-    def put_replacement(
-        self,
-        service: str,
-        name: str,
-        selection: str,
-        *,
-        total: int,
-        actor: str,
-        deadline: dt.datetime | dt.timedelta | None = None,
-    ) -> Replacement:
-        wanted = (service, name, selection)
-        return self.database.write(
-            "replacement", lambda transaction: replacement_rows.put(transaction, wanted, total, actor, deadline)
-        )
-
-    def end_replacement(self, service: str, name: str) -> bool:
-        return self.database.write("replacement", lambda transaction: replacement_rows.end(transaction, service, name))
-
-    def note(self, key: str) -> str | None:
-        return next((str(value) for (value,) in self.database.select(note_rows.SELECT, (key,))), None)
-
-    def put_note(self, key: str, value: str | None) -> None:
-        self.database.write("note", lambda transaction: note_rows.put(transaction, key, value))
-
-    def add_to_note(self, key: str, number: int) -> int:
-        return self.database.write("note", lambda transaction: note_rows.add(transaction, key, number))
+        return self._write("session", lambda transaction: session_rows.put(transaction, key, sealed, generation))
 
     def events(self, service: str, name: str | None = None, after: int = 0) -> t.Iterator[Event]:
         while True:
@@ -175,10 +158,74 @@ class SqlStore(Store):
         limit = revision_rows.date_to_text(before)
         if not event_rows.last_removable(self.database.select, self.chain(service), limit):
             return 0  # without a lock
-        return self.database.write("prune", lambda transaction: self._events.prune(transaction, service, limit))
+        return self._write("prune", lambda transaction: self._events.prune(transaction, service, limit), alone=True)
+
+    def draw(self, key: str, count: int, rate: Rate) -> float:
+        draw = limit_rows.Draw(key, count, rate)
+        self._write("draw", draw.begin)
+        return draw.seconds
+
+    def block(self, key: str, seconds: float, why: str) -> None:
+        self._write("block", lambda transaction: limit_rows.block(transaction, key, seconds, why))
+
+    def blocks(self) -> dict[str, Block]:
+        # Mostly there is none. Only a write knows the time of the store.
+        return self._write("pauses", limit_rows.blocks) if self.database.select(limit_rows.BLOCKED) else {}
+
+    def mark(self, secret: bytes) -> str:
+        return self.database.sealing_key().mark(secret)
+
+    def replacements(self, service: str) -> list[Replacement]:
+        rows = self.database.select(replacement_rows.SELECT, (service,))
+        return [replacement_rows.from_row(row) for row in rows]
+
+    def put_replacement(
+        self,
+        service: str,
+        name: str,
+        selection: str,
+        *,
+        total: int,
+        actor: str,
+        deadline: dt.datetime | dt.timedelta | None = None,
+    ) -> Replacement:
+        wanted = (service, name, selection)
+        return self._write(
+            "replacement", lambda transaction: replacement_rows.put(transaction, wanted, total, actor, deadline)
+        )
+
+    def end_replacement(self, service: str, name: str) -> bool:
+        return self._write("replacement", lambda transaction: replacement_rows.end(transaction, service, name))
+
+    def note(self, key: str) -> str | None:
+        return next((str(value) for (value,) in self.database.select(note_rows.SELECT, (key,))), None)
+
+    def put_note(self, key: str, value: str | None) -> None:
+        self._write("note", lambda transaction: note_rows.put(transaction, key, value))
+
+    def add_to_note(self, key: str, number: int) -> int:
+        return self._write("note", lambda transaction: note_rows.add(transaction, key, number))
 
     def close(self) -> None:
         self.database.close()
+
+    def _write(self, verb: str, work: t.Callable[[Transaction], Done], *, alone: bool = False) -> Done:
+        """Commit what ``work`` writes, unless the store was retired since it was opened."""
+
+        def checked(transaction: Transaction) -> Done:
+            transaction.at_end(None)
+            return work(transaction)
+
+        return self.database.write(verb, checked, alone=alone)
+
+    def _end(self, transaction: Transaction, left: t.Sequence[object]) -> None:
+        """End a transaction: write what all runs want the same rows for, so that those are locked for a short time.
+
+        Once a transaction has written something, no copy can begin before its COMMIT.
+        """
+        retirement.refuse(transaction.rows, self.database.name)
+        limit_rows.fill(transaction, [item for item in left if isinstance(item, limit_rows.Draw)])
+        self._events.append_all(transaction, [item for item in left if isinstance(item, Left)])
 
     def _read(self, rows: t.Iterable[Row]) -> list[Enrollment]:
         return revision_rows.enrollments(rows, self.database.name, self.database.key)

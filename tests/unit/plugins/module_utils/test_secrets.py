@@ -101,6 +101,7 @@ def test_the_parts_of_a_jwt() -> None:
     secrets = known("header00.payload0.signature")
     assert secrets.hide("payload0 and signature but header00") == f"{MASK} and {MASK} but header00"
     assert known("one.two").hide("two") == "two"
+    assert known("host=db.example.com user=me").hide("at db.example.com") == "at db.example.com"
 
 
 def test_bytes_that_are_no_text() -> None:

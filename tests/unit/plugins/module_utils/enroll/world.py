@@ -44,6 +44,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     Revision,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.throttle import Throttle
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.api import Opened
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.credentials import (
     Credentials,
@@ -140,6 +141,8 @@ class World:
         self.registered: list[str] = []
         self.finalized_codes: list[str] = []
         self.retry: Retry | None = None
+        self.throttle: Throttle | None = None
+        self.signer_throttle: Throttle | None = None
         self.subject_match: t.Any = "contains"
         self.tells_why_not = True
         self.session_failure: Exception | None = None
@@ -189,7 +192,7 @@ class World:
         return stored(thumbprint(base64.b64decode(body["dataInB64"])))
 
     def _tools(self) -> dict[str, t.Any]:
-        one = client(self, retry=self.retry, finalized_codes=self.finalized_codes)
+        one = client(self, retry=self.retry, finalized_codes=self.finalized_codes, throttle=self.throttle)
         session = EndingSession(
             one, Credentials(username="u", password="p"), None, register=self.registered.append, now=lambda: self.now
         )
@@ -216,7 +219,9 @@ class World:
         return self.run(self.renew_step(), item or RenewItem("www", MONTH))
 
     def sign(self) -> Outcome:
-        return self.run(SignStep(self.store(), self.signer, now=lambda: self.now), SignItem("www"))
+        return self.run(
+            SignStep(self.store(), self.signer, now=lambda: self.now, throttle=self.signer_throttle), SignItem("www")
+        )
 
     def finalize(self, *given: bytes, subject_match: t.Any = "contains") -> Outcome:
         step = FinalizeStep(**self._tools(), subject_match=subject_match, encoding="der")
@@ -227,7 +232,7 @@ class World:
         steps = Steps(
             RequestStep(**tools, register=self.registered.append),
             RenewStep(**tools, register=self.registered.append),
-            SignStep(tools["store"], self.signer, now=tools["now"]),
+            SignStep(tools["store"], self.signer, now=tools["now"], throttle=self.signer_throttle),
             FinalizeStep(**tools, subject_match=self.subject_match, encoding="der"),
         )
         return CertificateStep(tools["store"], steps, now=tools["now"], tells_why_not=self.tells_why_not)

@@ -136,9 +136,25 @@ class TestTheCheck:
         info = run(redtrust_enrollment_info, checkpoint=str(end))
         assert f"the end is missing: the chain ends with event 2, before the checkpoint {end}" in info["msg"]
 
-    def test_of_a_checkpoint_that_is_none(self, run: Run, store: Store) -> None:
-        info = run(redtrust_enrollment_info, checkpoint="2026-01-31")
+    @pytest.mark.parametrize(
+        ("checkpoint", "said"),
+        [
+            ("2026-01-31", "a checkpoint is a service, a number and 64 hex digits"),
+            ("other:1:" + "0" * 64, "checkpoint is of the service other, not of 127.0.0.1"),
+            ("127.0.0.1:1:" + "0" * 64, "checkpoint is of event 1, and events up to 2 were removed"),
+        ],
+    )
+    def test_of_a_checkpoint_that_cannot_be_used(
+        self, run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, checkpoint: str, said: str
+    ) -> None:
+        monkeypatch.setattr(event_rows, "FEWEST_REMOVED", 1)
+        monkeypatch.setattr(event_rows, "MOST_REMOVED", 2)
+        (revision,) = store.enrollment("127.0.0.1", "www").revisions
+        store.put(revision.moved(State.REJECTED))
+        assert store.prune_events("127.0.0.1", utc_now() + dt.timedelta(days=1)) == 2
+        info = run(redtrust_enrollment_info, checkpoint=checkpoint)
         assert info["error"]["type"] == "ConfigurationError"
+        assert info["msg"].startswith(said)
 
     def test_while_other_runs_go_on(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(event_rows, "FEWEST_REMOVED", 1)

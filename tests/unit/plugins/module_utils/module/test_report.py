@@ -167,7 +167,7 @@ class TestPostponed:
     def test_each_option_has_a_line_with_the_first_times(self) -> None:
         entries = [
             *(left(f"n{number}", "max_renewals", None, f"2026-12-{27 - number}T10:00:00Z") for number in range(3)),
-            left("w1", "renewal_windows", "2026-12-02T22:00:00Z"),
+            left("w1", "renewal_windows", "2026-12-02T22:00:00Z", None),
             left("w2", "renewal_windows", "2026-12-01T22:00:00Z", None),
             left("f", "renewal_freezes", "2027-01-07T00:00:00Z", None),
             entry("e"),
@@ -176,7 +176,7 @@ class TestPostponed:
         assert report.lines(7) == [
             "7 certificates: 1 unchanged, 6 postponed, 0 failed",
             "3 due certificates were left for later runs: max_renewals; the first ends 2026-12-25",
-            "2 due certificates wait for renewal_windows until 2026-12-01T22:00:00Z or later; the first ends 2026-12-24",
+            "2 due certificates wait for renewal_windows until 2026-12-01T22:00:00Z or later",
             "1 due certificate waits for renewal_freezes until 2027-01-07T00:00:00Z",
         ]
         assert report.counts == {"postponed": 6, "none": 1}

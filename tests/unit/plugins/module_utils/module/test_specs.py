@@ -101,6 +101,7 @@ VALUES: dict[str, tuple[str, object]] = {
     "host": ("h", "h"),
     "port": ("1", 1),
     "auth_port": ("2", 2),
+    "burst": ("5", 5),
     "api_version": ("4.42", "4.42"),
     "validate_certs": ("false", False),
     "timeout": ("1.5", 1.5),

@@ -663,3 +663,106 @@ class TestSecrets:
         assert made.request_code == "canary-code"
         shown = repr((made, transport.requests, created("canary-code"), TOKENS, SPEC, client(transport)))
         assert [canary for canary in CANARIES if canary in shown] == []
+
+
+class Ledger:
+    """A throttle that keeps in mind what it was asked."""
+
+    def __init__(self, why: str = "") -> None:
+        self.why = why
+        self.admitted = 0
+        self.spent = 0
+        self.blocks: list[tuple[float, str]] = []
+
+    def may_wait(self) -> bool:
+        return True
+
+    def admit(self) -> str:
+        self.admitted += 1
+        return self.why
+
+    def spend(self) -> None:
+        self.spent += 1
+
+    def block(self, seconds: float, why: str) -> None:
+        self.blocks.append((seconds, why))
+
+
+GOOD: dict[str, Reply] = {
+    "login": tokens(),
+    "exchange": tokens(),
+    "refresh": tokens(),
+    "logout": answer({}),
+    "create": created(),
+    "finalize": stored(),
+}
+
+
+class TestThrottle:
+    @pytest.mark.parametrize("step", CALLS)
+    def test_each_request_spends_one_token(self, step: str) -> None:
+        ledger = Ledger()
+        transport = script(GOOD[step])
+        CALLS[step](client(transport, throttle=ledger))
+        assert ledger.spent == len(transport.requests) == 1
+
+    def test_so_does_each_attempt(self) -> None:
+        ledger = Ledger()
+        transport = script(refusal("E", "no", 503), refusal("E", "no", 503), tokens())
+        CALLS["login"](client(transport, retry=patient(), throttle=ledger))
+        assert ledger.spent == len(transport.requests) == 3
+
+    def test_an_upload_that_is_sent_once_more_spends_two(self) -> None:
+        ledger = Ledger()
+        transport = script(raw(b"OK"), stored())
+        finalize(client(transport, retry=patient(), throttle=ledger))
+        assert ledger.spent == len(transport.requests) == 2
+
+    def test_so_does_a_request_that_was_signed_with_a_wrong_time(self) -> None:
+        ledger = Ledger()
+        late = raw(refusal("E", "no", 401).body, 401, date="Mon, 01 Jun 2026 12:00:00 GMT")
+        transport = script(late, created())
+        partner = Partner("A", b"secret")
+        create(client(transport, partner=partner, clock=lambda: 0.0, throttle=ledger))
+        assert ledger.spent == len(transport.requests) == 2
+
+    @pytest.mark.parametrize("step", CALLS)
+    def test_without_one_nothing_is_sent(self, step: str) -> None:
+        transport = AnsweringTransport()
+        one = client(transport, throttle=Ledger("the service asked all runs to wait"))
+        with pytest.raises(NotTriedError, match="nothing was sent, since the service asked all runs to wait"):
+            CALLS[step](one)
+        assert transport.requests == []
+
+    def test_a_caller_may_wait_beforehand(self) -> None:
+        ledger = Ledger()
+        one = client(AnsweringTransport(), throttle=ledger)
+        one.admit(one.contract.create)
+        assert (ledger.admitted, ledger.spent) == (1, 0)
+        ledger.why = "the signer failed"
+        with pytest.raises(NotTriedError, match="since the signer failed") as caught:
+            one.admit(one.contract.create)
+        assert caught.value.step == "create"
+
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_a_pause_that_the_service_wants_is_for_all(self, status: int) -> None:
+        ledger = Ledger()
+        busy = refusal("ERR_BUSY", f"come back, {ACCESS}", status, retry_after="40")
+        with pytest.raises(RefusedError):
+            client(AnsweringTransport(create=busy), throttle=ledger).create(TOKENS, SPEC)
+        assert ledger.blocks == [(40.0, f"HTTP {status}, ERR_BUSY, come back, ********")]
+
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            refusal("E", "no", 500, retry_after="40"),
+            refusal("E", "no", 429),
+            refusal("E", "no", 429, retry_after="0"),
+            refusal("E", "no", 429, retry_after="soon"),
+        ],
+    )
+    def test_nothing_else_is_a_pause(self, reply: HttpResponse) -> None:
+        ledger = Ledger()
+        with pytest.raises(RefusedError):
+            client(AnsweringTransport(create=reply), throttle=ledger).create(TOKENS, SPEC)
+        assert ledger.blocks == []

@@ -194,6 +194,53 @@ class TestRetryAfter:
         assert clock.pauses == [0.5, 1.0, 2.0]
 
 
+class TestAdmission:
+    """Each attempt waits until it may be sent."""
+
+    def test_the_wait_does_not_count(self) -> None:
+        clock = Clock()
+        errors = [failure(NotSentError)] * 3
+
+        def admit() -> None:
+            clock.now += 1000.0
+
+        def send() -> str:
+            if errors:
+                raise errors.pop()
+            return "sent"
+
+        retry = Retry(deadline=10.0, clock=clock, sleep=clock.sleep, jitter=lambda _least, most: most)
+        assert retry.call(send, repeatable=True, admit=admit) == "sent"
+        assert clock.now == 1000.0 + 4 * 1000.0 + 0.5 + 1.0 + 2.0
+
+    def test_one_that_is_not_admitted_is_not_sent(self) -> None:
+        def admit() -> None:
+            raise failure(NotTriedError)
+
+        def send() -> t.NoReturn:
+            pytest.fail("it was sent")
+
+        with pytest.raises(NotTriedError):
+            Retry().call(send, repeatable=True, admit=admit)
+
+    def test_the_failure_before_stands(self) -> None:
+        """It may have been carried out, and nobody may take it for a request that was not."""
+        clock = Clock()
+        lost = failure(AnswerLostError)
+        admitted = iter([None])
+
+        def admit() -> None:
+            if next(admitted, lost):
+                raise failure(NotTriedError)
+
+        def send() -> t.NoReturn:
+            raise lost
+
+        with pytest.raises(AnswerLostError) as caught:
+            Retry(clock=clock, sleep=clock.sleep).call(send, repeatable=True, admit=admit)
+        assert caught.value is lost
+
+
 DOWN = [
     failure(NotSentError),
     failure(TlsError),

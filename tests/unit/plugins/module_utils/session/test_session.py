@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import email.utils
@@ -867,3 +868,76 @@ class TestClosing:
 def test_no_repr_shows_a_secret(path: Path) -> None:
     session = Service().session(LOGIN, path)
     assert "canary" not in repr((session, session.open()))
+
+
+class Lock(SessionFile):
+    """A file that notes in ``log`` when it is locked."""
+
+    log: list[str]
+
+    @contextlib.contextmanager
+    def locked(self) -> t.Iterator[None]:
+        with super().locked():
+            self.log.append("locked")
+            yield
+            self.log.append("free")
+
+
+class Admitting:
+    """A throttle that notes in ``log`` when a thread waits, and when it sends."""
+
+    def __init__(self, log: list[str]) -> None:
+        self.log = log
+        self._has_one = False
+
+    def may_wait(self) -> bool:
+        return True
+
+    def admit(self) -> str:
+        if not self._has_one:
+            self.log.append("waits")
+            self._has_one = True
+        return ""
+
+    def spend(self) -> None:
+        self.log.append("sends")
+        self._has_one = False
+
+    def block(self, seconds: float, why: str) -> None:
+        pass
+
+
+class TestWaiting:
+    """Others wait for the lock of a session while a request is under way, but not while one waits for its turn."""
+
+    def session(self, service: Service, path: Path, log: list[str]) -> Session:
+        service.options["throttle"] = Admitting(log)
+        session = service.session(LOGIN, path)
+        storage = Lock(str(path), LOGIN.key_material())
+        storage.log = log
+        assert session._keeper is not None
+        session._keeper = dataclasses.replace(session._keeper, storage=storage)
+        return session
+
+    def test_a_login_waits_before_it_takes_the_lock(self, path: Path) -> None:
+        log: list[str] = []
+        self.session(Service(), path, log).open()
+        assert log == ["waits", "locked", "sends", "free"]
+
+    def test_so_does_a_refresh(self, path: Path) -> None:
+        service, log = Service(), list[str]()
+        self.session(service, path, []).open()
+        service.later(2.9)
+        assert self.session(service, path, log).open().how == "refresh"
+        assert log == ["waits", "locked", "sends", "free"]
+
+    def test_so_does_a_sign_in(self, path: Path) -> None:
+        log: list[str] = []
+        self.session(Service(), path, log).sign_in("tkn")
+        assert log == ["waits", "locked", "sends", "free"]
+
+    def test_a_session_that_is_kept_waits_for_nothing(self, path: Path) -> None:
+        service, log = Service(), list[str]()
+        self.session(service, path, []).open()
+        assert self.session(service, path, log).open().how == "kept"
+        assert log == ["locked", "free"]

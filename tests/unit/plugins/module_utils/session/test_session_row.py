@@ -21,7 +21,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     StaleRevisionError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import Tokens
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import session_row
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session import lease_lock
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.credentials import (
     Credentials,
 )
@@ -149,7 +149,7 @@ class TestLease:
 
     def test_that_of_a_process_that_is_gone_is_taken_over(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         store.acquire(["session/me"], "gone", 1000.0)
-        monkeypatch.setattr(session_row, "is_gone", lambda holder: holder == "gone")
+        monkeypatch.setattr(lease_lock, "is_gone", lambda holder: holder == "gone")
         with storage(store).locked():
             pass
 
@@ -181,7 +181,7 @@ class TestLease:
             renewed.set()
             return count
 
-        monkeypatch.setattr(session_row, "_LEASE_SECONDS", 0.03)
+        monkeypatch.setattr(lease_lock, "LEASE_SECONDS", 0.03)
         monkeypatch.setattr(store, "renew", renew)
         with storage(store).locked():
             assert renewed.wait(30)

@@ -32,9 +32,9 @@ class MakeRevision(t.Protocol):
 
 
 class StartWorker(t.Protocol):
-    """A starter of worker.py."""
+    """A starter of worker.py, or of another program beside it."""
 
-    def __call__(self, *arguments: object) -> subprocess.Popen[str]:
+    def __call__(self, *arguments: object, program: str | Path = ...) -> subprocess.Popen[str]:
         """Start it as a separate process; the test reads its output to the end, or kills it."""
 
 
@@ -83,8 +83,8 @@ def make() -> MakeRevision:
 def worker() -> t.Iterator[StartWorker]:
     started: list[subprocess.Popen[str]] = []
 
-    def start(*arguments: object) -> subprocess.Popen[str]:
-        command = [sys.executable, str(Path(__file__).with_name("worker.py")), *map(str, arguments)]
+    def start(*arguments: object, program: str | Path = "worker.py") -> subprocess.Popen[str]:
+        command = [sys.executable, str(Path(__file__).parent / program), *map(str, arguments)]
         environment = {**os.environ, "PYTHONPATH": str(TREE)}
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, bufsize=1

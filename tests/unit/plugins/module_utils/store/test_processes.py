@@ -17,7 +17,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import State
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import (
+    Store,
+    open_postgresql,
+    open_store,
+)
 
 if t.TYPE_CHECKING:
     from .conftest import MakeRevision, StartWorker
@@ -54,6 +58,23 @@ def whole(path: Path) -> bool:
         return bool(connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)])
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the place of a store that no run has made yet: a path, or a connection string."""
+    return str(tmp_path / "new" / "store.db" if request.param == "sqlite" else request.getfixturevalue("dsn"))
+
+
+@contextlib.contextmanager
+def reading(place: str) -> t.Iterator[Store]:
+    """Open the store at a place to look into it."""
+    with (
+        open_postgresql(place, "a store key, for tests", read_only=True, warn=pytest.fail)
+        if "=" in place
+        else open_store(place, read_only=True)
+    ) as store:
+        yield store
+
+
 def test_of_sixteen_first_runs_one_puts_the_intent(tmp_path: Path, worker: StartWorker) -> None:
     path = tmp_path / "new" / "store.db"
     answers = said([worker("intend", path, "www") for _number in range(16)])
@@ -78,45 +99,49 @@ def test_of_sixteen_runs_after_one_that_was_killed_one_puts_the_intent(tmp_path:
     assert whole(path)
 
 
-def test_of_eight_processes_one_has_the_lease(tmp_path: Path, worker: StartWorker) -> None:
-    path = tmp_path / "store.db"
-    answers = said([worker("lease", path, "key", f"holder {number}") for number in range(8)])
+def test_of_many_first_runs_on_each_store_one_puts_the_intent(place: str, worker: StartWorker) -> None:
+    answers = said([worker("intend", place, "www") for _number in range(8)])
+    assert collections.Counter(answers) == {"first": 1, "late": 7}
+    with reading(place) as store:
+        assert len(store.enrollment("redtrust", "www").revisions) == 1
+
+
+def test_of_eight_processes_one_has_the_lease(place: str, worker: StartWorker) -> None:
+    answers = said([worker("lease", place, "key", f"holder {number}") for number in range(8)])
     assert len(set(answers)) == 1
 
 
-def test_no_write_is_lost_between_processes(tmp_path: Path, worker: StartWorker) -> None:
-    path = tmp_path / "store.db"
-    assert said([worker("count", path, "www", 25) for _number in range(4)]) == ["25"] * 4
-    with open_store(str(path)) as store:
+def test_no_write_is_lost_between_processes(place: str, worker: StartWorker) -> None:
+    assert said([worker("count", place, "www", 25) for _number in range(4)]) == ["25"] * 4
+    with reading(place) as store:
         latest = store.enrollment("redtrust", "www").latest
         assert latest is not None
         assert latest.generation == 100
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_what_was_said_to_be_stored_outlives_a_kill(tmp_path: Path, worker: StartWorker, seed: int) -> None:
-    path = tmp_path / "store.db"
-    process = worker("renew", path, "www")
+def test_what_was_said_to_be_stored_outlives_a_kill(place: str, worker: StartWorker, seed: int) -> None:
+    process = worker("renew", place, "www")
     _begin(process)
     assert process.stdout is not None
     lines = random.Random(seed).randrange(2, 60)
     last = [process.stdout.readline().strip() for _number in range(lines)][-1]
     process.kill()
     heard = [int(last), *map(int, process.communicate()[0].split())]
-    assert whole(path)
-    with open_store(str(path)) as store:
+    if "=" not in place:
+        assert whole(Path(place))
+    with reading(place) as store:
         revisions = store.enrollment("redtrust", "www").revisions
     assert [revision.revision for revision in revisions] == list(range(1, len(revisions) + 1))
     assert [revision.state for revision in revisions] == [State.SUPERSEDED] * (len(revisions) - 1) + [State.FINALIZED]
     assert len(revisions) - heard[-1] in (0, 1)
 
 
-def test_what_was_not_committed_is_not_there(tmp_path: Path, worker: StartWorker, make: MakeRevision) -> None:
-    path = tmp_path / "store.db"
-    killed(worker("die_in_put", path, "www"))
-    with open_store(str(path)) as store:
+def test_what_was_not_committed_is_not_there(place: str, worker: StartWorker) -> None:
+    killed(worker("die_in_put", place, "www"))
+    with reading(place) as store:
         assert store.enrollments() == []
-        store.put(make())
+    assert said([worker("intend", place, "www")]) == ["first"]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,15 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     Revision,
     State,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import postgresql_key
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import (
+    Store,
+    open_postgresql,
+    open_store,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.postgresql_connection import (
+    PostgresqlConnection,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
 
 
@@ -29,13 +37,21 @@ def _intent(name: str) -> Revision:
     return Revision("redtrust", name, 1, 1, State.INTENDED, spec)
 
 
+def _opened(place: str, *, read_only: bool = False) -> Store:
+    """Open the store in a file, or in the database of a connection string."""
+    if "=" not in place:
+        return open_store(place, read_only=read_only)
+    postgresql_key._ITERATIONS = 10
+    return open_postgresql(place, "a store key, for tests", read_only=read_only, warn=sys.exit)
+
+
 def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def intend(path: str, name: str) -> None:
     """Print if this process was the first to put the intent."""
-    with open_store(path) as store:
+    with _opened(path) as store:
         try:
             store.put(_intent(name))
         except StaleRevisionError:
@@ -46,14 +62,14 @@ def intend(path: str, name: str) -> None:
 
 def lease(path: str, key: str, holder: str) -> None:
     """Print the holder of the lease: this one, or the one that the store names."""
-    with open_store(path) as store:
+    with _opened(path) as store:
         others = store.acquire([key], holder, 3600)
         print(others[key].holder if others else holder)
 
 
 def count(path: str, name: str, times: str) -> None:
     """Write the same row again and again, each time after reading it."""
-    with open_store(path) as store:
+    with _opened(path) as store:
         done = 0
         while done < int(times):
             row = store.enrollment("redtrust", name).latest or _intent(name)
@@ -67,7 +83,7 @@ def count(path: str, name: str, times: str) -> None:
 
 def renew(path: str, name: str) -> None:
     """Replace the current revision again and again; print each number after its commit."""
-    with open_store(path) as store:
+    with _opened(path) as store:
         for number in itertools.count(1):
             current = store.enrollment("redtrust", name).current
             new = Revision("redtrust", name, number, 1, State.FINALIZED, _intent(name).spec, certificate=b"c" * 3000)
@@ -77,6 +93,9 @@ def renew(path: str, name: str) -> None:
 
 def die_in_put(path: str, name: str) -> None:
     """Die after all writes, before the commit."""
+    if "=" in path:
+        setattr(PostgresqlConnection, "commit", lambda _connection: _die())  # noqa: B010
+        _opened(path).put(_intent(name))
     with SqliteStore(path) as store:
         connection = store.connections.writer().connection.raw
         connection.set_trace_callback(lambda statement: _die() if statement == "COMMIT" else None)
@@ -96,7 +115,7 @@ def die_making(path: str, what: str, number: str) -> None:
         call(*arguments)
 
     setattr(os, what, counted)
-    open_store(path)
+    _opened(path)
 
 
 def fill(path: str) -> None:
@@ -104,7 +123,7 @@ def fill(path: str) -> None:
     ballast = Path(path).with_name("ballast")
     ballast.write_bytes(bytes(64 * 1024))
     done = 0
-    with open_store(path) as store:
+    with _opened(path) as store:
         while True:
             try:
                 store.put(dataclasses.replace(_intent(f"{done:04}"), certificate=os.urandom(3000)))
@@ -114,10 +133,10 @@ def fill(path: str) -> None:
             done += 1
         print(done, len(store.enrollments()))
     ballast.unlink()
-    with open_store(path) as store:
+    with _opened(path) as store:
         print(done, len(store.enrollments()))
         store.put(_intent("more"))
-    with open_store(path) as store:
+    with _opened(path) as store:
         print(done + 1, len(store.enrollments()))
 
 
@@ -125,11 +144,11 @@ def use(path: str) -> None:
     """Use a store in each way, and print the results."""
 
     def put() -> object:
-        with open_store(path) as store:
+        with _opened(path) as store:
             return len(store.put(_intent("more")))
 
     def read(*, read_only: bool) -> object:
-        with open_store(path, read_only=read_only) as store:
+        with _opened(path, read_only=read_only) as store:
             return len(store.enrollments())
 
     for name, way in (("put", put), ("read", lambda: read(read_only=False)), ("look", lambda: read(read_only=True))):
