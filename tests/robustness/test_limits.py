@@ -70,6 +70,18 @@ def test_all_runs_together_keep_to_the_rate_of_a_ca(site: Site, tmp_path: Path) 
     assert not (problems := verdict(site)), problems
 
 
+def test_the_rate_of_a_ca_needs_no_server(site: Site) -> None:
+    for name in ("www", "mail"):
+        assert site.step("redtrust_csr", [name]).status == 0
+    options = site.step_options("redtrust_sign", ["www", "mail"])
+    options["local_ca"] = {**options["local_ca"], "rate": "100/s"}
+    service = site.options.pop("host")
+    signed = site.run("redtrust_sign", **options, service=service)
+    assert signed.status == 0, signed
+    assert [row["state"] for row in site.revisions()] == ["issued"] * 2
+    assert len(site.rows("SELECT key FROM limits WHERE key LIKE 'signer/%'")) == 1
+
+
 class TestPauses:
     def test_one_that_is_long_for_one_run_stops_all(self, site: Site) -> None:
         site.appliance.fault("create", "before", "status:429", retry_after="600")
@@ -135,13 +147,13 @@ class TestARunThatIsKilled:
 
 class TestAWrongPassword:
     def test_it_is_tried_once_for_all(self, site: Site) -> None:
-        del site.options["session_path"]  # each run on a machine of its own
-        wrong = {"password": "not the one", "session_path": ""}
         lists = [NAMES[number::RUNS] for number in range(RUNS)]
         running = [
             site.start(
                 ONE_PASS,
-                **{**site.step_options(ONE_PASS, names), **wrong, "session_path": str(site.certificates / str(number))},
+                **site.step_options(ONE_PASS, names),
+                password="not the one",
+                session_path=str(site.certificates / f"on machine {number}"),
             )
             for number, names in enumerate(lists)
         ]

@@ -51,7 +51,8 @@ class Context:
         self._client: Client | None = None
         self._throttles = Throttles(
             lambda: self.store if self._keeps_limits else None,
-            patience=lambda: self.connection.retry_timeout,
+            # a module that asks only the CA has no connection
+            patience=lambda: float(self.params["retry_timeout"]),
             at_once=lambda: self._workers,
             why_over=self._why_over,
             warn=module.warn,

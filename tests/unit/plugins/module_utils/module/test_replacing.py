@@ -90,6 +90,7 @@ class Place:
         context: t.Any = types.SimpleNamespace(
             store=self._kept(self.kind(str(self.path), read_only=check_mode)),
             service="svc",
+            params={"actor": "ana"},
             check_mode=check_mode,
             now=lambda: self.now,
             module=types.SimpleNamespace(warn=self.warned.append),
@@ -165,6 +166,7 @@ class TestBeginAndEnd:
         assert place.rows() == [("x", 3, False)]
         assert (ended["total"], ended["replaced"], ended["left"]) == (3, 3, 0)
         assert ended["ended_at"] is not None
+        assert ended["begun_by"].startswith("ana on ")
         assert place.run().finish() == Replaced(None)
 
     def test_the_same_task_joins_one_that_has_ended_and_replaces_nothing(self, place: Place) -> None:

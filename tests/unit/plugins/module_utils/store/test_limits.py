@@ -156,13 +156,12 @@ def test_a_mark_is_the_same_for_the_same_store_alone(open_again: OpenStore, tmp_
 
 
 @pytest.mark.process
-@pytest.mark.parametrize(("kind", "rate", "burst"), [("sqlite", "40/s", 1), ("sqlite", "80/s", 40), ("dsn", "40/s", 1)])
-def test_sixteen_runs_together_keep_to_the_rate_and_share_it(
-    tmp_path: Path, request: pytest.FixtureRequest, worker: StartWorker, kind: str, rate: str, burst: int
+@pytest.mark.parametrize(("kind", "rate", "burst"), [("sqlite", 40, 1), ("sqlite", 80, 40), ("dsn", 40, 1)])
+def test_sixteen_processes_together_keep_to_the_rate(
+    tmp_path: Path, request: pytest.FixtureRequest, worker: StartWorker, kind: str, rate: int, burst: int
 ) -> None:
-    runs, seconds = 16, 4.0
     where = [tmp_path / "state" / "store.db"] if kind == "sqlite" else [request.getfixturevalue("dsn"), STORE_KEY]
-    started = [worker(rate, burst, seconds, 4, *where, program=drawer.__file__) for _number in range(runs)]
+    started = [worker(f"{rate}/s", burst, 4.0, 4, *where, program=drawer.__file__) for _number in range(16)]
     for one in started:
         assert one.stdout is not None
         assert one.stdout.readline() == "ready\n"
@@ -171,14 +170,11 @@ def test_sixteen_runs_together_keep_to_the_rate_and_share_it(
         assert one.stdin is not None
         one.stdin.write("go\n")
         one.stdin.flush()
-    shares = [json.loads(one.communicate()[0]) for one in started]
-    used = sorted(itertools.chain.from_iterable(shares))
-    per_second = float(rate.removesuffix("/s"))
+    used = sorted(itertools.chain.from_iterable(json.loads(one.communicate()[0]) for one in started))
+    assert len(used) > len(started)
     # each token was used when it was free, or later
     for number, moment in enumerate(used, 1):
-        assert number <= per_second * (moment - begin) + burst
-    assert len(used) > runs
-    assert min(map(len, shares)) >= len(used) / runs / 2
+        assert number <= rate * (moment - begin) + burst
 
 
 def test_a_row_that_cannot_be_read_is_told_and_hinders_no_other_write(tmp_path: Path, make: MakeRevision) -> None:

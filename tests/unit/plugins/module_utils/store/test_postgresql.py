@@ -292,6 +292,7 @@ class TestLostAnswers:
             result = WRITES[verb](store, make)
             assert proxy.happened == 1
             generations = {one.name: [row.generation for row in one.revisions] for one in store.enrollments()}
+            events = [event.name for event in store.events("redtrust")]
             others = store.acquire(["a", "held"], "looks", 3600)
             assert (store.session("session/a"), result) == {
                 "keep session": ((2, b"new"), 2),
@@ -300,6 +301,7 @@ class TestLostAnswers:
         assert generations == {"put": {"kept": [1], "a": [1], "b": [1]}, "change": {"kept": [2]}}.get(
             verb, {"kept": [1]}
         )
+        assert sorted(events) == {"put": ["a", "b", "kept"], "change": ["kept", "kept"]}.get(verb, ["kept"])
         holders = {key: lease.holder for key, lease in others.items()}
         expected = {"acquire": {"a": "me", "held": "before"}, "release": {}}
         assert holders == expected.get(verb, {"held": "before"})
@@ -335,6 +337,7 @@ class TestLostAnswers:
             assert proxy.happened == 1
             assert [one.latest for one in store.enrollments("redtrust")] == stored
             assert {row.generation for row in stored} == {1}
+            assert sorted(event.name for event in store.events("redtrust")) == [f"{number:02}" for number in range(16)]
 
     def test_another_run_that_was_first_is_still_told(self, dsn: str, make: MakeRevision) -> None:
         with Proxy(dsn) as proxy, opened(proxy.dsn) as store, opened(dsn) as rival:
@@ -358,12 +361,13 @@ class TestLostConnections:
             assert store.enrollment("redtrust", "www").revisions == (stored,)
             other.crash()
             with concurrent.futures.ThreadPoolExecutor(2) as pool:
-                late = [pool.submit(store.put, stored), pool.submit(store.enrollments)]
+                put, read = pool.submit(store.put, stored), pool.submit(store.enrollments)
                 time.sleep(0.3)
-                assert not any(one.done() for one in late)
+                assert not put.done()
+                assert not read.done()
                 other.start()
-                assert late[0].result()[0].generation == 2  # type: ignore[index]
-                assert late[1].result()
+                assert put.result()[0].generation == 2
+                assert read.result()
 
     def test_one_that_stays_away_is_told_without_a_secret(self, other: Server, make: MakeRevision) -> None:
         dsn = conninfo.make_conninfo(other.database(), password="SECRET-WORD")
@@ -394,10 +398,8 @@ class TestLostConnections:
 
     def test_a_circle_of_locks_is_left_by_trying_again(self, dsn: str) -> None:
         with opened(dsn) as one, opened(dsn) as two:
-            for key in "ab":
-                one.database.write(
-                    "test", lambda transaction, key=key: transaction.execute("INSERT INTO notes VALUES (?, '')", (key,))
-                )  # type: ignore[misc]
+            insert = "INSERT INTO notes (key, value) VALUES ('a', ''), ('b', '')"
+            one.database.write("test", lambda transaction: transaction.execute(insert))
             meet = threading.Barrier(2)
 
             def change(store: PostgresqlStore, first: str, second: str) -> None:
@@ -471,20 +473,25 @@ class TestLostConnections:
         finally:
             postgres.execute(f"ALTER DATABASE {name} RESET synchronous_commit")
 
-    def test_a_write_takes_three_round_trips(
-        self, dsn: str, make: MakeRevision, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_write_takes_few_round_trips(self, dsn: str, make: MakeRevision, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its beginning, its statement, its end, three for the end of the chain of events, and COMMIT."""
         sent: list[str] = []
-        run = Link.run
 
-        def counted(link: Link, statement: str, *rest: t.Any, **more: t.Any) -> t.Any:
-            sent.append(statement)
-            return run(link, statement, *rest, **more)
+        def counted(name: str) -> None:
+            real = getattr(Link, name)
+
+            def call(link: Link, statement: str, *rest: t.Any, **more: t.Any) -> t.Any:
+                sent.append(statement.split(maxsplit=1)[0])
+                return real(link, statement, *rest, **more)
+
+            monkeypatch.setattr(Link, name, call)
 
         with opened(dsn) as store:
-            monkeypatch.setattr(Link, "run", counted)
-            store.put(make())
-        assert [line.split()[0] for line in sent] == ["BEGIN", "INSERT", "RELEASE"]
+            (stored,) = store.put(make())
+            for name in ("run", "rows", "many"):
+                counted(name)
+            store.put(stored)
+        assert sent == ["BEGIN", "UPDATE", "RELEASE", "SELECT", "INSERT", "UPDATE", "COMMIT"]
 
     def test_a_group_that_an_exception_interrupts_is_told_right(
         self, dsn: str, make: MakeRevision, monkeypatch: pytest.MonkeyPatch
@@ -512,7 +519,10 @@ class TestAnotherServer:
             for _time in range(2):
                 with pytest.raises(StoreError, match=r"went over .*timeline 1 before.*timeline 2 now\).*nothing more"):
                     store.put(stored)
-            assert store.enrollment("redtrust", "www").revisions == (stored,)
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                late = [pool.submit(store.put, make(f"{number}")) for number in range(8)]
+                assert {type(one.exception()) for one in late} == {StoreError}
+            assert [one.revisions for one in store.enrollments()] == [(stored,)]
         warned: list[str] = []
         for expected in (1, 1):
             with opened(dsn, warn=warned.append) as store:
@@ -520,6 +530,26 @@ class TestAnotherServer:
             assert len(warned) == expected, "it is told once"
         assert "timeline 1 before" in warned[0]
         assert "timeline 2 now" in warned[0]
+
+    def test_all_writes_of_the_transaction_that_meets_it_fail(
+        self, dsn: str, make: MakeRevision, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also those whose own statements went well."""
+        with opened(dsn) as store:
+            connection = store.database._writer.connection  # type: ignore[attr-defined]
+            begin, met = connection.begin, threading.Event()
+
+            def begin_and_wait(patience: float) -> None:
+                begin(patience)
+                met.wait(0.5)  # the others come in the meantime
+                connection._server._known = ("another", "00000001")
+
+            monkeypatch.setattr(connection, "begin", begin_and_wait)
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                late = [pool.submit(store.put, make(f"{number}")) for number in range(8)]
+                errors = [one.exception() for one in late]
+            assert {type(error) for error in errors} == {StoreError}
+            assert store.enrollments() == []
 
     def test_a_standby_is_told(self, other: Server) -> None:
         dsn = other.database()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import concurrent.futures
 import datetime as dt
+import itertools
+import random
 import threading
 import time
 import typing as t
@@ -283,3 +285,71 @@ class TestPauses:
         bucket = limits.bucket(Rate(8.0, 8))
         assert bucket.admit() == ""
         assert not bucket.may_wait()
+
+
+class Time:
+    """A clock for many threads, which goes on when all of them sleep; so a busy machine changes nothing."""
+
+    def __init__(self, threads: int) -> None:
+        self.now = 0.0
+        self._threads = threads
+        self._asleep: list[float] = []
+        self._changed = threading.Condition()
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        with self._changed:
+            wake = self.now + seconds
+            self._asleep.append(wake)
+            self._go_on()
+            while self.now < wake:
+                self._changed.wait(60)
+            self._asleep.remove(wake)
+
+    def leave(self) -> None:
+        """Note that a thread sleeps no more."""
+        with self._changed:
+            self._threads -= 1
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self._asleep and len(self._asleep) == self._threads:
+            self.now = max(self.now, min(self._asleep))
+            self._changed.notify_all()
+
+
+@pytest.mark.parametrize("rate", [Rate(8.0, 1), Rate(8.0, 8), Rate(0.5, 1)])
+def test_of_sixteen_runs_the_worst_has_at_least_half_its_share(limits: Limits, rate: Rate) -> None:
+    """Each draw takes its time, as on a busy disk, and each run begins a while after the others."""
+    runs, seconds = 16, 1600 / rate.per_second
+    world = Time(runs)
+    dice = random.Random(7)
+    real = limits.draw
+
+    def draw(key: str, count: int, rate: Rate) -> float:
+        limits.now = world.now
+        wait = real(key, count, rate)
+        world.sleep(dice.uniform(0.001, 0.05))
+        return wait
+
+    limits.draw = draw  # type: ignore[method-assign]
+
+    def run(number: int) -> list[float]:
+        clocks = {"clock": world.clock, "sleep": world.sleep, "why_over": lambda: "over" * (world.now >= seconds)}
+        bucket = limits.bucket(rate, **clocks)
+        used = []
+        world.sleep(number / rate.per_second / runs)
+        while not use(bucket):
+            used.append(world.now)
+        world.leave()
+        return used
+
+    with concurrent.futures.ThreadPoolExecutor(runs) as threads:
+        shares = list(threads.map(run, range(runs)))
+    used = sorted(itertools.chain.from_iterable(shares))
+    for number, moment in enumerate(used, 1):
+        assert number <= rate.per_second * moment + rate.burst + 1e-6
+    assert len(used) > 1500
+    assert min(map(len, shares)) >= len(used) / runs / 2
