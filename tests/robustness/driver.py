@@ -44,8 +44,7 @@ class Site:
     """One partner's place: a store, a session file and a directory of certificates in ``directory``, and a server.
 
     The store is at ``place``, by default in a file. ``options`` are for every module, such as ``access_token``; other
-    options have the values of the server. ``patches`` are for every run. They make the key derivation of a kept session
-    fast.
+    options have the values of the server. ``patches`` are for every run. They make it fast to derive a key.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class Site:
         self.session_path = directory / "session" / "kept"
         self.certificates = directory / "certificates"
         self.local_ca = local_ca
-        self.patches: dict[str, t.Any] = {"_session.kept._KEY_ITERATIONS": 1}
+        self.patches: dict[str, t.Any] = {"_session.kept._KEY_ITERATIONS": 1, **self.place.patches}
         self.since: int = appliance.one("SELECT COALESCE(MAX(id), 0) FROM requests")
         self.since_session: int = appliance.one("SELECT COALESCE(MAX(rowid), 0) FROM sessions")
         self.certificates.mkdir(parents=True, exist_ok=True)

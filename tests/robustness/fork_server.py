@@ -33,6 +33,8 @@ MODULES = {
     path.stem: importlib.import_module(f"{PLUGINS}.modules.{path.stem}")
     for path in sorted((Path(__file__).resolve().parents[2] / "plugins" / "modules").glob("redtrust_*.py"))
 }
+# A module imports it where it needs it, which would take most of the time of each run.
+importlib.import_module(f"{PLUGINS}.module_utils._store.postgresql")
 
 
 class Wish(t.TypedDict):

@@ -26,10 +26,11 @@ STORE_KEY = "a key of stores, for tests"
 class Place(abc.ABC):
     """The place of a store, whose tables are the same everywhere.
 
-    ``suffixes`` are those of the names of its files, beside one another.
+    ``suffixes`` are those of the names of its files, beside one another. ``patches`` make it fast.
     """
 
     suffixes: tuple[str, ...] = ()
+    patches: t.Mapping[str, t.Any] = {}
 
     @property
     @abc.abstractmethod
@@ -87,6 +88,8 @@ class File(Place):
 
 class Database(Place):
     """A store in a database of PostgreSQL. ``through`` is the connection string of what lies between, if anything."""
+
+    patches: t.Mapping[str, t.Any] = {"_store.postgresql_key._ITERATIONS": 1}
 
     def __init__(self, dsn: str, through: str | None = None) -> None:
         self.dsn = dsn
