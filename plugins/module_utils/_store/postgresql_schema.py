@@ -102,6 +102,8 @@ def version(link: Link, name: str, migrations: t.Sequence[t.Sequence[str]] = MIG
             )
         return 0
     found = int(next(iter(link.rows(_VERSION)), (0,))[0])
+    if 0 < found < FIRST_VERSION:
+        raise StoreError(f"store {name}: it is damaged (schema {found} never was); keep a copy, restore a backup")
     if found > newest(migrations):
         raise StoreError(
             f"store {name}: a newer release of redtrust.certificate_enroll wrote it (schema {found}, this release "
