@@ -370,9 +370,8 @@ def test_a_pooler_in_between(ready: Reader) -> None:
     (place / "pgbouncer.ini").write_text(settings, encoding="utf-8")
     (place / "userlist.txt").write_text('"redtrust_jobs" "the password of the jobs"\n', encoding="utf-8")
     through = conninfo.make_conninfo(ready.dsn("redtrust_jobs"), port=port)
-    with pooler(place, through):
-        with open_postgresql(through, KEY, warn=pytest.fail) as store:
-            work(store)
+    with pooler(place, through), open_postgresql(through, KEY, warn=pytest.fail) as store:
+        work(store)
 
 
 @contextlib.contextmanager
