@@ -11,7 +11,7 @@ import typing as t
 
 from .._enroll.api import Count, Incidents, Outlook, count, is_replaced, outlook
 from .._errors import BackingOffError
-from .._holder import holder
+from .._holder import Actor, holder
 from .._models import Outcome, State
 from .opening import Found, Opening, counter
 from .pace import Pace, noted_rate
@@ -54,7 +54,8 @@ class Replacing:
         self._context = context
         self._clock = clock
         self._store, self._service = context.store, context.service
-        opening = Opening(self._store, self._service, holder(), context.now(), check_mode=context.check_mode)
+        actor = f"{Actor.here(context.params.get('actor')).user} on {holder()}"
+        opening = Opening(self._store, self._service, actor, context.now(), check_mode=context.check_mode)
         self._begun = opening.begin(wanted)
         for warning in self._begun.warnings:
             context.module.warn(warning)
@@ -91,8 +92,8 @@ class Replacing:
             self._tell()
 
     def line(self) -> str:
-        """Return the progress in a line; empty where there is nothing to replace."""
-        if not self._open or self._context.check_mode:
+        """Return the progress in a line; empty where the list of this run has nothing to replace."""
+        if not self.incidents.has_found_any or self._context.check_mode:
             return ""
         found = self._open[0]
         row = found.incident.replacement

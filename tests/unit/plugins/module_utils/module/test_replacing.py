@@ -345,6 +345,8 @@ class TestProgress:
         names = self.many(place, 37)
         place.now = dt.datetime(2026, 6, 1, 14, 0, tzinfo=dt.timezone.utc)
         run = place.run(by_provider())
+        assert run.line() == "", "it has no part in it yet, such as with a list of others"
+        assert run.incidents.why(place.store().enrollment("svc", "b"))
         assert run.line() == "replacement x: 0 of 40 replaced"
         for name in names[:20]:
             place.clock.time += 30
@@ -384,7 +386,9 @@ class TestProgress:
         run = place.run(by_provider())
         for name in names:
             place.replace(run, name)
-        assert place.run().line().startswith("replacement x: 7 of 10 replaced")
+        other = place.run()
+        assert other.incidents.why(place.store().enrollment("svc", "a"))
+        assert other.line().startswith("replacement x: 7 of 10 replaced")
 
     def test_failures(self, place: Place) -> None:
         run = place.run(by_provider())
