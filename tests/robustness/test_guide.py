@@ -31,6 +31,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     Revision,
     State,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._rate import Rate
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import postgresql_key
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import (
     Store,
@@ -91,6 +92,7 @@ class Reader:
         self.server = server
         self.folder = folder
         self.port = port
+        self.ca = ca
         self.certificate = certificate
         self.places = {"/etc/pki/redtrust/db-ca.pem": ca, "/srv/redtrust": str(folder / "srv")}
         self.sqlite = folder / "srv" / "store.sqlite3"
@@ -291,12 +293,21 @@ def work(store: Store) -> None:
     name = os.urandom(4).hex()
     store.acquire([name], "a job", 60)
     store.renew("a job", 60)
-    (asked,) = store.put(revision(name))
-    store.put(asked.moved(State.ABANDONED))
+    asked = store.put(*(revision(f"{name}-{number}") for number in range(60)))
+    store.put(*(one.moved(State.ABANDONED) for one in asked))
     store.release([name], "a job")
     generation = store.put_session(name, b"sealed", 0)
     store.put_session(name, None, generation)
     assert store.prune_events("redtrust", dt.datetime(2100, 1, 1, tzinfo=dt.timezone.utc))
+    store.draw(name, 1, Rate(8.0, 4))
+    store.block(name, 60, "the CA asked for it")
+    store.block(name, 0, "")
+    for total in (1, 2):
+        store.put_replacement("redtrust", "a replacement", "{}", total=total, actor="ana")
+    store.end_replacement("redtrust", "a replacement")
+    store.add_to_note(name, 1)
+    store.add_to_note(name, 1)
+    store.put_note(name, None)
 
 
 GRANTED = [
@@ -340,9 +351,9 @@ class TestRights:
 
 def test_a_pooler_in_between(ready: Reader) -> None:
     place, port = ready.server.directory, free_port()
-    certificate = place / "pgbouncer.pem"
+    certificate, ca = place / "pgbouncer.pem", place / "ca.pem"
     shutil.copy(ready.certificate, certificate)
-    certificate.chmod(0o644)
+    shutil.copy(ready.ca, ca)
     changes = {
         # the name is not known here, and so it cannot be checked
         "host=db.example.com port=5432": f"host=127.0.0.1 port={ready.port}",
@@ -351,7 +362,7 @@ def test_a_pooler_in_between(ready: Reader) -> None:
         "/etc/pgbouncer/userlist.txt": str(place / "userlist.txt"),
         "/etc/pki/redtrust/pgbouncer.key": str(certificate),
         "/etc/pki/redtrust/pgbouncer.pem": str(certificate),
-        **ready.places,
+        "/etc/pki/redtrust/db-ca.pem": str(ca),
     }
     (settings,) = texts("PgBouncer", "ini")
     for there, here in changes.items():
@@ -359,10 +370,8 @@ def test_a_pooler_in_between(ready: Reader) -> None:
     (place / "pgbouncer.ini").write_text(settings, encoding="utf-8")
     (place / "userlist.txt").write_text('"redtrust_jobs" "the password of the jobs"\n', encoding="utf-8")
     through = conninfo.make_conninfo(ready.dsn("redtrust_jobs"), port=port)
-    with pooler(place, through):
-        for _ in range(3):
-            with open_postgresql(through, KEY, warn=pytest.fail) as store:
-                work(store)
+    with pooler(place, through), open_postgresql(through, KEY, warn=pytest.fail) as store:
+        work(store)
 
 
 @contextlib.contextmanager
