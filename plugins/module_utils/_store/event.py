@@ -52,15 +52,20 @@ class Event:
 
     def chained(self, number: int, before: bytes) -> Event:
         """Return the event with its number and its hash; ``before`` is the hash of the event before it."""
-        numbered = dataclasses.replace(self, number=number)
-        return dataclasses.replace(numbered, hash=numbered.hash_after(before))
+        service, _number, *rest = _values(self)
+        values = (service, number, *rest)
+        return Event(*values, hash=_hash(before, values))
 
     def hash_after(self, before: bytes) -> bytes:
         """Return the hash that the event must have after the one with the hash ``before``.
 
         Raises ValueError where a value is of a kind that is never stored.
         """
-        return hashlib.sha256(b",".join(_parts((before, *_values(self))))).digest()
+        return _hash(before, _values(self))
+
+    def row(self) -> tuple[t.Any, ...]:
+        """Return the values and the hash, in the order of the fields."""
+        return (*_values(self), self.hash)
 
     def to_json(self) -> dict[str, t.Any]:
         """Return the event as JSON types; the hash is hex."""
@@ -200,9 +205,9 @@ def removed_up_to(event: Event) -> Chain | None:
         return None
 
 
-def _parts(values: t.Iterable[object]) -> list[bytes]:
-    """Return the parts of values that go into a hash: of each its kind, its length, itself. Millions are hashed."""
-    parts: list[bytes] = []
+def _hash(before: bytes, values: t.Iterable[object]) -> bytes:
+    """Return SHA-256 over the hash before and values: of each its kind, its length, itself. Millions are hashed."""
+    parts = [b"b%d" % len(before), before]
     for value in values:
         if value is None:
             parts.append(b"-")
@@ -215,4 +220,4 @@ def _parts(values: t.Iterable[object]) -> list[bytes]:
             parts += (b"b%d" % len(value), value)
         else:
             raise ValueError(f"a value is of the kind {type(value).__name__}")
-    return parts
+    return hashlib.sha256(b",".join(parts)).digest()

@@ -134,7 +134,8 @@ class PostgresqlConnection(Connection):
         Of several writes in a transaction, the first one may have met another server.
         """
         self._server.require_same()
-        if self._ahead:
+        # What is written at the end of a transaction may go into the savepoint of its last write.
+        if self._ahead not in ([], [_KEEP]):
             ahead, self._ahead = self._ahead, []
             self._send(ahead)
 

@@ -103,7 +103,7 @@ class Place:
         current = t.cast("Revision", found.current)
         assert run.incidents.why(found)
         spec = dataclasses.replace(current.spec, **changes)
-        given = {"state": State.FINALIZED, "thumbprint": "B" * 40, "certificate": certificate}
+        given: dict[str, t.Any] = {"state": State.FINALIZED, "thumbprint": "B" * 40, "certificate": certificate}
         renewed = dataclasses.replace(found.next_revision(spec), **given)
         new, _old = self.store().put(renewed, current.moved(State.SUPERSEDED))
         run.add(Outcome(name, "renew", "", changed=True, revision=new, in_use=new))

@@ -328,9 +328,9 @@ def test_of_sixteen_runs_the_worst_has_at_least_half_its_share(limits: Limits, r
     dice = random.Random(7)
     real = limits.draw
 
-    def draw(key: str, count: int, rate: Rate) -> float:
+    def draw(_key: str, count: int, rate: Rate) -> float:
         limits.now = world.now
-        wait = real(key, count, rate)
+        wait = real(_key, count, rate)
         world.sleep(dice.uniform(0.001, 0.05))
         return wait
 
