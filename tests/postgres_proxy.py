@@ -50,7 +50,7 @@ class Proxy:
         self.is_down = False
         self._given = dsn
         self._server = conninfo.conninfo_to_dict(dsn)
-        self._armed: tuple[int, Cut] | None = None
+        self._armed: t.Mapping[int, Cut] = {}
         self._stays_down = False
         self._lock = threading.Lock()
         self._directory = Path(tempfile.mkdtemp(prefix="pg-proxy-", dir="/tmp"))
@@ -75,11 +75,11 @@ class Proxy:
         """The connection string for clients."""
         return conninfo.make_conninfo(self._given, **self._place)
 
-    def arm(self, number: int, cut: Cut, *, stay_down: bool = False) -> None:
-        """Let it happen at the given COMMIT from now on, counted from 1; afterwards refuse connections if asked to."""
+    def arm(self, cuts: t.Mapping[int, Cut], *, stay_down: bool = False) -> None:
+        """Let it happen at these COMMITs from now on, counted from 1; afterwards refuse connections if asked to."""
         with self._lock:
             self.commits, self.happened = 0, 0
-            self._armed, self._stays_down = (number, cut), stay_down
+            self._armed, self._stays_down = cuts, stay_down
 
     def cut_all(self) -> None:
         """End all connections."""
@@ -147,12 +147,10 @@ class Proxy:
         """Count a COMMIT; return what happens at it."""
         with self._lock:
             self.commits += 1
-            if self._armed is None or self._armed[0] != self.commits:
-                return None
-            _number, cut = self._armed
-            self._armed = None
-            self.happened += 1
-            self.is_down = self._stays_down
+            cut = self._armed.get(self.commits)
+            if cut is not None:
+                self.happened += 1
+                self.is_down = self._stays_down
             return cut
 
 

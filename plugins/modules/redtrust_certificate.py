@@ -454,6 +454,11 @@ replacement:
       type: str
       returned: always
       sample: "2026-06-01T20:00:00Z"
+    begun_by:
+      description: The user, the host and the process that began it.
+      type: str
+      returned: always
+      sample: "ana on awx-1 (pid 17, job 4711, run 0badcafe)"
     deadline:
       description: The deadline, in UTC (ISO 8601), or V(none).
       type: str

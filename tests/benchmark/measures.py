@@ -11,7 +11,7 @@ import json
 import shutil
 from pathlib import Path
 
-from ansible_collections.redtrust.certificate_enroll.tests.benchmark import shared, tokens
+from ansible_collections.redtrust.certificate_enroll.tests.benchmark import renewals, shared, tokens
 from ansible_collections.redtrust.certificate_enroll.tests.benchmark import world as surroundings
 from ansible_collections.redtrust.certificate_enroll.tests.benchmark.figures import (
     Figure,
@@ -34,6 +34,7 @@ class Size:
     """The numbers of certificates, and how often each side of a ratio runs.
 
     While ``replace`` are replaced, a slice is killed every ``kill_seconds``. Tokens are drawn for ``draw_seconds``.
+    ``fleet`` is how many names the simulation of a year has.
     """
 
     issue: int
@@ -44,6 +45,7 @@ class Size:
     replace: int
     kill_seconds: float
     draw_seconds: float
+    fleet: int
     times: int
 
 
@@ -57,6 +59,7 @@ SIZES = {
         replace=10_000,
         kill_seconds=60.0,
         draw_seconds=60.0,
+        fleet=100_000,
         times=3,
     ),
     "small": Size(
@@ -68,10 +71,20 @@ SIZES = {
         replace=1000,
         kill_seconds=10.0,
         draw_seconds=10.0,
+        fleet=100_000,
         times=1,
     ),
     "tiny": Size(
-        issue=3, issue_large=6, due=3, due_large=6, loop=1, replace=6, kill_seconds=60.0, draw_seconds=2.0, times=1
+        issue=3,
+        issue_large=6,
+        due=3,
+        due_large=6,
+        loop=1,
+        replace=6,
+        kill_seconds=60.0,
+        draw_seconds=2.0,
+        fleet=1000,
+        times=1,
     ),
 }
 
@@ -247,6 +260,11 @@ def limits(world: World, size: Size) -> list[Figure]:
     return tokens.limits(world, size.draw_seconds)
 
 
+def spread(_world: World, size: Size) -> list[Figure]:
+    """Simulate the renewals of a fleet over a year, without a server."""
+    return renewals.figures(size.fleet)
+
+
 MEASURES: dict[str, c.Callable[[World, Size], list[Figure]]] = {
     "requests": requests,
     "latency": latency,
@@ -264,6 +282,7 @@ MEASURES: dict[str, c.Callable[[World, Size], list[Figure]]] = {
     "stores": stores,
     "replace": replace,
     "limits": limits,
+    "spread": spread,
 }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections.abc as c
 import contextlib
+import itertools
 import signal
 import time
 import typing as t
@@ -41,7 +42,7 @@ def cutting(appliance: Appliance, new_site: NewSite, dsn: str) -> c.Iterator[tup
 
 def commits(site: Site, proxy: Proxy) -> int:
     """Return how many COMMITs a run has that issues one certificate."""
-    proxy.arm(0, Cut.BEFORE)
+    proxy.arm({})
     assert site.step(ONE_PASS, ["traced"]).status == 0
     assert proxy.commits > 4
     return proxy.commits
@@ -61,7 +62,7 @@ class TestAnAnswerToACommitIsLost:
             count = commits(site, proxy)
             for number in range(1, count + 1):
                 before, name = keys(site), f"{cut.name} {number}"
-                proxy.arm(number, cut)
+                proxy.arm({number: cut})
                 ran = site.step(ONE_PASS, [name])
                 assert proxy.happened == 1
                 assert (ran.status, ran.errors) == (0, set()), f"COMMIT {number} of {count}: {ran}"
@@ -78,7 +79,7 @@ class TestAnAnswerToACommitIsLost:
         with cutting(v442, new_site, dsn) as (site, proxy):
             count = commits(site, proxy)
             for number in range(1, count + 1):
-                proxy.arm(number, cut, stay_down=True)
+                proxy.arm({number: cut}, stay_down=True)
                 ran = site.step(ONE_PASS, [f"{cut.name} {number}"], patches=IMPATIENT)
                 proxy.is_down = False
                 assert proxy.happened == 1
@@ -88,6 +89,24 @@ class TestAnAnswerToACommitIsLost:
             site.until_quiet(*names, first=ONE_PASS)
             assert not (problems := verdict(site, never_left=1)), "\n".join(problems)
         record_property("COMMITs whose answer was lost", count)
+
+
+def test_answers_to_the_commits_of_a_long_list_are_lost(
+    v442: Appliance, new_site: NewSite, dsn: str, record_property: Record
+) -> None:
+    """Many threads share each COMMIT."""
+    with cutting(v442, new_site, dsn) as (site, proxy):
+        v442.fault("create", "before", "delay:0.02", times=0)
+        names = [f"name {number}" for number in range(60)]
+        ways = itertools.cycle((Cut.BEFORE, Cut.AFTER, Cut.AT_ONCE))
+        proxy.arm(dict(zip(range(3, 100, 3), ways, strict=False)))
+        ran = site.step(ONE_PASS, names, workers=8)
+        assert proxy.happened >= 10
+        assert (ran.status, ran.errors) == (0, set()), ran
+        assert keys(site) == 1 + len(names)
+        assert site.until_quiet("first", *names, first=ONE_PASS) == 1
+        assert not (problems := verdict(site)), "\n".join(problems)
+        record_property("COMMITs whose answer was lost", proxy.happened)
 
 
 def told(ran: Ran) -> set[str]:
@@ -136,21 +155,18 @@ def test_a_database_that_goes_back_is_noticed_before_the_next_create(
     """
     workers = 2
     site = new_site(v442, place=Database(own_server.database()), workers=workers).with_access_token()
-    names = [f"name {number}" for number in range(100)]
-    running = begun(site, names, 5)
+    names = [f"name {number}" for number in range(60)]
+    assert site.step(ONE_PASS, names[:5]).status == 0
     copy = own_server.copied()
-    enough = keys(site) + 10
-    v442.until(lambda: keys(site) >= enough)
-    begun_then = len(site.revisions())
+    running = begun(site, names, 15)
     gone_at = time.time()
     own_server.go_back(copy, promote=promote)
-    known = len(site.revisions())
-    assert 5 <= known < begun_then
+    assert len(site.revisions()) == 5
     ran = running.wait()
     assert v442.one("SELECT COUNT(*) FROM requests WHERE step = 'create' AND at > ?", gone_at) <= 2 * workers
     assert ran.status == 1, ran
     assert "earlier state" in str(ran.said), ran
-    assert len(site.revisions()) == known
+    assert len(site.revisions()) == 5
 
 
 def test_pgbouncer_in_transaction_mode(v442: Appliance, new_site: NewSite, dsn: str) -> None:

@@ -39,7 +39,7 @@ WORKERS = 2
 PATIENCE_SECONDS = 300.0
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["postgresql"])
 def store_kind(request: pytest.FixtureRequest) -> str:
     kind: str = request.param
     return kind
@@ -67,6 +67,11 @@ def share(run: Run) -> int:
     """Return how many certificates a slice has issued, by what it says at its end."""
     (count,) = re.findall(r"certificates: (\d+) issued", run.said()) or ["0"]
     return int(count)
+
+
+def until_made(site: Site, keys: int) -> None:
+    """Wait until the server has made so many keys."""
+    site.appliance.until(lambda: made(site)["keys"] >= keys)
 
 
 class TestSlicesOfAwx:
@@ -99,7 +104,7 @@ class TestSlicesOfAwx:
         names = [f"name {number}" for number in range(60)]
         runs = Job(site, tmp_path / "job", names).launch(2)
         try:
-            v442.until(lambda: made(site)["keys"] >= 10)
+            until_made(site, 10)
             runs[0].kill_all()
             assert ended(runs[1:]) == [0], runs[1].said()
         finally:
@@ -108,6 +113,29 @@ class TestSlicesOfAwx:
         assert {row["state"] for row in site.revisions()} <= {"finalized", "create_unknown"}
         assert sum(row["state"] == "finalized" for row in site.revisions()) == 60
         assert not (problems := verdict(site, never_left=2 * WORKERS)), problems
+
+
+def test_the_names_of_a_slice_that_died_elsewhere_are_had_when_its_leases_end(
+    v442: Appliance, new_site: NewSite
+) -> None:
+    """The slices are in containers of their own, where none can see that another one is dead."""
+    site = new_site(v442, workers=WORKERS).with_access_token()
+    site.patches.update({"_holder._PROC": "/nowhere", "_enroll.batch.LEASE_SECONDS": 3.0})
+    v442.fault("create", "before", "delay:0.1", times=0)
+    names = [f"name {number}" for number in range(20)]
+    options = site.step_options(ONE_PASS, names)
+    dead = site.start(ONE_PASS, **options)
+    until_made(site, 4)
+    dead.kill()
+    assert dead.wait().status == -9
+    held = {lease["key"] for lease in site.leases() if lease["expires_at"] > site.place.now}
+    assert held
+    last = max(lease["expires_at"] for lease in site.leases())
+    ran = site.start(ONE_PASS, **options).wait()
+    assert ran.status == 0, ran
+    assert site.place.now > last
+    assert site.until_quiet(*names, first=ONE_PASS) == 1
+    assert not (problems := verdict(site, never_left=2 * WORKERS)), "\n".join(problems)
 
 
 def test_slices_that_are_killed_at_random(
@@ -127,7 +155,9 @@ def test_slices_that_are_killed_at_random(
     slices = [begin() for _number in range(SLICES)]
     kills = 0
     while kills < KILLS:
-        time.sleep(dice.uniform(0.05, 0.5))
+        # at any speed of the machine there is work between two kills
+        until_made(site, made(site)["keys"] + dice.randint(1, 6))
+        time.sleep(dice.uniform(0, 0.1))
         seat = dice.randrange(SLICES)
         slices[seat].kill()
         kills += slices[seat].wait().status == -9

@@ -5,21 +5,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
 import typing as t
 from pathlib import Path
 
 import psycopg
 import pytest
 import yaml
-from psycopg import conninfo
+from psycopg import conninfo, sql
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
@@ -28,12 +31,22 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     Revision,
     State,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._rate import Rate
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import postgresql_key
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import (
     Store,
     open_postgresql,
     open_store,
 )
-from ansible_collections.redtrust.certificate_enroll.tests.postgres import Server, other_user, programs
+from ansible_collections.redtrust.certificate_enroll.tests.postgres import (
+    SUPERUSER,
+    Server,
+    guarded,
+    other_user,
+    programs,
+)
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.bouncer import program
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.tls_front import tls_front
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import Authority
 
 LIMIT_SECONDS = 600
@@ -43,7 +56,7 @@ HOST = "db.example.com"
 KEY = "the key that was made above"
 PASSWORDS = {"redtrust_owner": "the password of the owner", "redtrust_jobs": "the password of the jobs"}
 _BLOCK = re.compile(
-    r"^(?P<level>##+) (?P<heading>.+)$|^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+    r"^(?P<level>##+) (?P<heading>[^\n]+)$|^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 _WHO = re.compile(r"-- (?:as (?P<who>[\w ]+), in the database (?P<database>\w+)|on the primary)\n")
 
@@ -75,9 +88,12 @@ def texts(heading: str, language: str) -> list[str]:
 class Reader:
     """A person with a database server, who does what the guide says."""
 
-    def __init__(self, server: Server, folder: Path, ca: str) -> None:
+    def __init__(self, server: Server, folder: Path, port: int, ca: str, certificate: str) -> None:
         self.server = server
         self.folder = folder
+        self.port = port
+        self.ca = ca
+        self.certificate = certificate
         self.places = {"/etc/pki/redtrust/db-ca.pem": ca, "/srv/redtrust": str(folder / "srv")}
         self.sqlite = folder / "srv" / "store.sqlite3"
         self.environment = {
@@ -86,9 +102,24 @@ class Reader:
             "ANSIBLE_NOCOLOR": "1",
             # the name of the server leads to this machine
             "PGHOSTADDR": "127.0.0.1",
-            "PGPORT": str(server.port),
+            "PGPORT": str(port),
             "REDTRUST_HOST": "redtrust.example.com",
         }
+
+    def wipe(self) -> None:
+        """Remove all that the guide has made."""
+        self.execute("DROP DATABASE IF EXISTS redtrust WITH (FORCE);\n", "an administrator", "postgres")
+        for role in PASSWORDS:
+            self.execute(f"DROP ROLE IF EXISTS {role};\n", "an administrator", "postgres")
+        shutil.rmtree(self.sqlite.parent, ignore_errors=True)
+
+    def prepare(self) -> None:
+        """Have an empty store, with the rights of the jobs."""
+        self.wipe()
+        for text in texts("The roles and the database", "sql"):
+            self.statements(text)
+        self.store("redtrust_owner").close()
+        self.statements(*texts("The rights of the jobs", "sql"))
 
     def here(self, text: str) -> str:
         """Return a text of the guide with the paths of this test."""
@@ -96,11 +127,12 @@ class Reader:
             text = text.replace(there, here)
         return text
 
-    def shell(self, text: str) -> str:
+    def shell(self, text: str, **variables: str) -> str:
         """Run commands; return what they write."""
         command = ["/bin/bash", "-euc", self.here(text)]
+        environment = {**self.environment, **variables}
         done = subprocess.run(
-            command, check=False, capture_output=True, text=True, cwd=self.folder, env=self.environment, timeout=300
+            command, check=False, capture_output=True, text=True, cwd=self.folder, env=environment, timeout=300
         )
         assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
         return done.stdout
@@ -120,7 +152,7 @@ class Reader:
         with psycopg.connect(self.dsn(who, database), autocommit=True) as connection:
             for statement in re.split(r";\n", re.sub(r"^--.*\n", "", text, flags=re.MULTILINE)):
                 if statement.strip():
-                    cursor = connection.execute(t.cast("t.LiteralString", statement))
+                    cursor = connection.execute(sql.SQL(statement))
                     rows.append(cursor.fetchall() if cursor.description else [])
         return rows
 
@@ -131,7 +163,7 @@ class Reader:
         return conninfo.make_conninfo(
             host=HOST,
             hostaddr="127.0.0.1",
-            port=self.server.port,
+            port=self.port,
             dbname=database,
             user=who,
             password=PASSWORDS[who],
@@ -167,17 +199,25 @@ class Reader:
 def reader(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Reader]:
     folder = tmp_path_factory.mktemp("guide")
     authority = Authority(folder, "db-ca")
-    with Server(tcp=True) as server:
-        certificate = server.directory / "server.pem"
-        shutil.copy(authority.issue(HOST), certificate)
-        certificate.chmod(0o600)
-        user = other_user()
-        if user:
-            os.chown(certificate, user.pw_uid, user.pw_gid)
-        with (server.data / "postgresql.conf").open("a", encoding="utf-8") as settings:
-            settings.write(f"\nssl = on\nssl_cert_file = '{certificate}'\nssl_key_file = '{certificate}'\n")
+    certificate = authority.issue(HOST)
+    with Server(tcp=True) as server, tls_front(certificate, f"{server.directory}/.s.PGSQL.{server.port}") as port:
         server.start()
-        yield Reader(server, folder, authority.path)
+        # who comes by the socket needs a password, too, except for the administrator
+        access = server.data / "pg_hba.conf"
+        others = "scram-sha-256\n"
+        access.write_text(
+            f"local all {SUPERUSER} trust\nlocal all all {others}host all all 127.0.0.1/32 {others}", encoding="utf-8"
+        )
+        server.execute("SELECT pg_reload_conf()")
+        yield Reader(server, folder, port, authority.path, certificate)
+
+
+@pytest.fixture
+def ready(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> Reader:
+    """Return a reader who has an empty store."""
+    monkeypatch.setattr(postgresql_key, "_ITERATIONS", 10)
+    reader.prepare()
+    return reader
 
 
 def told(output: str) -> dict[str, t.Any]:
@@ -219,29 +259,30 @@ class TestTheWay:
         with open_store(str(reader.sqlite)) as store:
             (asked,) = store.put(revision("www"))
             store.put(asked.moved(State.REQUESTED, request_code="a code", csr=b"\x30\x00"))
-        there, back = texts("Moving to PostgreSQL and back", "sh")
-        task_there, task_back = texts("Moving to PostgreSQL and back", "yaml")
-        moved = told(reader.shell(there))
+        (command,) = texts("Moving to PostgreSQL and back", "sh")
+        there, back = texts("Moving to PostgreSQL and back", "yaml")
+        moved = told(reader.shell(command))
         assert (moved["action"], moved["counts"]["enrollments"]) == ("copy", 1)
         assert moved["checksum"] == moved["source"]["checksum"]
-        assert reader.play(task_there)["action"] == "none"
+        assert reader.play(there)["action"] == "none"
         with reader.store() as store:
             assert store.enrollment("redtrust", "www").revisions[0].request_code == "a code"
-        assert reader.play(task_back)["action"] == "copy"
-        assert told(reader.shell(back))["action"] == "none"
+        assert reader.play(back)["action"] == "copy"
+        assert reader.play(back)["action"] == "none"
         with open_store(str(reader.sqlite)) as store:
             assert store.enrollment("redtrust", "www").revisions[0].request_code == "a code"
-        assert told(reader.shell(there))["action"] == "copy"
+        assert reader.play(there)["action"] == "copy"
 
     def restore(self, reader: Reader) -> None:
-        dump, restore = texts("Backup", "sh")
-        reader.shell(dump)
+        # the programs of the Python index speak no TLS
+        dump, restore = (text.replace("=verify-full", "=disable") for text in texts("Backup", "sh"))
+        reader.shell(dump, PGPORT=str(reader.server.port))
         with reader.store() as store:
             store.put(revision("later"))
         reader.execute("DROP DATABASE redtrust WITH (FORCE);\n", "an administrator", "postgres")
         for text in texts("The roles and the database", "sql"):
             reader.statements(re.sub(r"^CREATE ROLE .*\n", "", text, flags=re.MULTILINE))
-        reader.shell(restore)
+        reader.shell(restore, PGPORT=str(reader.server.port))
         reader.statements(*texts("The rights of the jobs", "sql"))
         with reader.store() as store:
             assert [one.name for one in store.enrollments()] == ["www"]
@@ -252,12 +293,21 @@ def work(store: Store) -> None:
     name = os.urandom(4).hex()
     store.acquire([name], "a job", 60)
     store.renew("a job", 60)
-    (asked,) = store.put(revision(name))
-    store.put(asked.moved(State.ABANDONED))
+    asked = store.put(*(revision(f"{name}-{number}") for number in range(60)))
+    store.put(*(one.moved(State.ABANDONED) for one in asked))
     store.release([name], "a job")
     generation = store.put_session(name, b"sealed", 0)
     store.put_session(name, None, generation)
     assert store.prune_events("redtrust", dt.datetime(2100, 1, 1, tzinfo=dt.timezone.utc))
+    store.draw(name, 1, Rate(8.0, 4))
+    store.block(name, 60, "the CA asked for it")
+    store.block(name, 0, "")
+    for total in (1, 2):
+        store.put_replacement("redtrust", "a replacement", "{}", total=total, actor="ana")
+    store.end_replacement("redtrust", "a replacement")
+    store.add_to_note(name, 1)
+    store.add_to_note(name, 1)
+    store.put_note(name, None)
 
 
 GRANTED = [
@@ -278,7 +328,7 @@ class TestRights:
     @pytest.mark.parametrize("right", GRANTED, ids=" ".join)
     def test_and_needs_each(self, ready: Reader, right: tuple[str, str]) -> None:
         ready.execute(f"REVOKE {right[1]} ON {right[0]} FROM redtrust_jobs;\n", "redtrust_owner")
-        with pytest.raises(StoreError, match="permission denied|not to be seen by this role"), ready.store() as store:
+        with pytest.raises(StoreError, match=r"permission denied|not to be seen by this role"), ready.store() as store:
             work(store)
 
     @pytest.mark.parametrize(
@@ -299,11 +349,61 @@ class TestRights:
             ready.execute(f"{statement};\n")
 
 
-def test_a_pooler_in_between(ready: Reader, tmp_path_factory: pytest.TempPathFactory) -> None:
-    place = ready.server.directory
+def test_a_pooler_in_between(ready: Reader) -> None:
+    place, port = ready.server.directory, free_port()
+    certificate, ca = place / "pgbouncer.pem", place / "ca.pem"
+    shutil.copy(ready.certificate, certificate)
+    shutil.copy(ready.ca, ca)
+    changes = {
+        # the name is not known here, and so it cannot be checked
+        "host=db.example.com port=5432": f"host=127.0.0.1 port={ready.port}",
+        "server_tls_sslmode = verify-full": "server_tls_sslmode = verify-ca",
+        "listen_port = 6432": f"listen_port = {port}",
+        "/etc/pgbouncer/userlist.txt": str(place / "userlist.txt"),
+        "/etc/pki/redtrust/pgbouncer.key": str(certificate),
+        "/etc/pki/redtrust/pgbouncer.pem": str(certificate),
+        "/etc/pki/redtrust/db-ca.pem": str(ca),
+    }
     (settings,) = texts("PgBouncer", "ini")
-    port = free_port()
-    ready.places |= {"/etc/pki/redtrust/pgbouncer": str(place / "pgbouncer"), "/etc/pgbouncer": str(place)}
+    for there, here in changes.items():
+        settings = settings.replace(there, here)
+    (place / "pgbouncer.ini").write_text(settings, encoding="utf-8")
+    (place / "userlist.txt").write_text('"redtrust_jobs" "the password of the jobs"\n', encoding="utf-8")
+    through = conninfo.make_conninfo(ready.dsn("redtrust_jobs"), port=port)
+    with pooler(place, through), open_postgresql(through, KEY, warn=pytest.fail) as store:
+        work(store)
+
+
+@contextlib.contextmanager
+def pooler(place: Path, dsn: str) -> t.Iterator[None]:
+    """Run PgBouncer with the settings in a folder, until it answers at a connection string."""
+    started, user, log = program(), other_user(), place / "pgbouncer.log"
+    switch: dict[str, t.Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+    process = guarded([started, str(place / "pgbouncer.ini")], log, cwd=place, **switch)
+    deadline = time.monotonic() + 30
+    try:
+        while not answers(dsn):
+            assert process.poll() is None, log.read_text(encoding="utf-8")
+            assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
+            time.sleep(0.05)
+        yield
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait(30)
+
+
+def answers(dsn: str) -> bool:
+    try:
+        psycopg.connect(dsn).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
 
 
 def test_settings_of_replication_are_known(ready: Reader) -> None:

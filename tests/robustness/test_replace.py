@@ -60,6 +60,7 @@ def check(site: Site, thumbprints: list[str], lost: int) -> None:
     assert not (problems := verdict(site, never_left=lost)), problems
 
 
+@pytest.mark.parametrize("store_kind", ["sqlite", "postgresql"])
 @pytest.mark.parametrize(
     ("point", "skip", "lost"),
     [
@@ -83,6 +84,7 @@ def test_a_run_that_is_killed(site: Site, point: str, skip: int, lost: int) -> N
     check(site, thumbprints, lost)
 
 
+@pytest.mark.parametrize("store_kind", ["sqlite", "postgresql"])
 def test_three_runs_of_which_one_is_killed(v442: Appliance, new_site: NewSite) -> None:
     site = new_site(v442, workers=1).with_access_token()
     thumbprints = issued(site)

@@ -5,16 +5,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 import subprocess
 import sys
+import typing as t
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.api import (
+    Calendar,
+    Freeze,
+    RenewalPolicy,
+    Window,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
-from ansible_collections.redtrust.certificate_enroll.tests.benchmark import command, fleet
+from ansible_collections.redtrust.certificate_enroll.tests.benchmark import command, fleet, renewals
 from ansible_collections.redtrust.certificate_enroll.tests.benchmark.figures import (
     Figure,
     Goal,
@@ -163,6 +171,44 @@ def test_the_store_has_what_the_list_asks_for(tmp_path: Path) -> None:
         asked = current.spec.asked_for()
         assert {name: asked[name] for name in fleet.DEFAULTS} == dict(fleet.DEFAULTS)
         assert {part["attribute"]: part["value"] for part in asked["dn"]} == line["dn"]
+
+
+def year(jitter: str, *, names: int = 20_000, **others: t.Any) -> renewals.Year:
+    """Return the simulated year of a fleet whose certificates were all issued on one day."""
+    return renewals.simulate(renewals.Fleet(names, RenewalPolicy.parse(None, jitter), **others))
+
+
+@pytest.mark.parametrize("spread", [False, True])
+def test_with_the_full_jitter_each_day_has_as_many_renewals(spread: bool) -> None:
+    """With a fifth of the names chance alone moves a day by up to 12 percent; with all of them by 5."""
+    simulated = year("100%", spread=spread, replaced=180)
+    assert simulated.deviation(47, 180) < 15
+    assert simulated.deviation(180 + 47) < 15
+    assert simulated.ended == 0
+
+
+def test_without_jitter_the_renewals_stay_together() -> None:
+    simulated = year("0", names=100)
+    assert simulated.deviation(47) > 1000
+    assert sum(day > 0 for day in simulated.renewals) < 30, "two days of each month"
+
+
+def test_the_full_jitter_costs_few_renewals() -> None:
+    least, full = (sum(year(jitter, names=2000, spread=True, every=renewals.HOUR).renewals) for jitter in ("0", "100%"))
+    assert least < full < 1.06 * least
+
+
+@pytest.mark.parametrize("jitter", ["0", "10%", "100%"])
+def test_no_certificate_ends_in_a_freeze(jitter: str) -> None:
+    freeze = Freeze(renewals.BEGIN + dt.timedelta(days=100), renewals.BEGIN + dt.timedelta(days=130))
+    policy = RenewalPolicy.parse(None, jitter, Calendar((Window(frozenset((5,))),), (freeze,)))
+    simulated = renewals.simulate(renewals.Fleet(200, policy, every=renewals.DAY))
+    assert (simulated.ended, sum(simulated.renewals) > 200 * 8) == (0, True)
+
+
+def test_a_certificate_that_ends_is_counted() -> None:
+    late = RenewalPolicy.parse("1h")
+    assert renewals.simulate(renewals.Fleet(10, late, every=7 * renewals.DAY)).ended > 0
 
 
 @pytest.mark.process

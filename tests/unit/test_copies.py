@@ -40,6 +40,7 @@ RETURN_MAY_DIFFER = {
 _OF_A_REPLACEMENT = (
     "id",
     "begun_at",
+    "begun_by",
     "deadline",
     "ended_at",
     "total",

@@ -42,7 +42,7 @@ def test_a_commit_is_cut(postgres: Server, dsn: str, cut: str, is_kept: bool, ho
 
     postgres.execute("CREATE TABLE kept (number integer)", dsn)
     with Proxy(dsn) as proxy:
-        proxy.arm(2, Cut[cut])
+        proxy.arm({2: Cut[cut]})
         write(proxy.dsn, 1, how=how)
         with pytest.raises(psycopg.OperationalError):
             write(proxy.dsn, 2, how=how)
@@ -57,7 +57,7 @@ def test_it_stays_down_and_comes_back(postgres: Server, dsn: str) -> None:
 
     postgres.execute("CREATE TABLE kept (number integer)", dsn)
     with Proxy(dsn) as proxy:
-        proxy.arm(1, Cut.AT_ONCE, stay_down=True)
+        proxy.arm({1: Cut.AT_ONCE}, stay_down=True)
         for number in (1, 2):
             with pytest.raises(psycopg.OperationalError):
                 write(proxy.dsn, number)

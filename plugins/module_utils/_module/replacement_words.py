@@ -27,6 +27,7 @@ class Told:
         return {
             "id": row.id,
             "begun_at": None if row.begun_at == NOT_BEGUN else timestamp(row.begun_at),
+            "begun_by": row.actor,
             "deadline": timestamp(row.deadline),
             "ended_at": timestamp(row.ended_at),
             "total": self._total,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import operator
 import re
 import typing as t
 
@@ -51,16 +52,20 @@ class Event:
 
     def chained(self, number: int, before: bytes) -> Event:
         """Return the event with its number and its hash; ``before`` is the hash of the event before it."""
-        numbered = dataclasses.replace(self, number=number)
-        return dataclasses.replace(numbered, hash=numbered.hash_after(before))
+        service, _number, *rest = _values(self)
+        values = (service, number, *rest)
+        return Event(*values, hash=_hash(before, values))
 
     def hash_after(self, before: bytes) -> bytes:
         """Return the hash that the event must have after the one with the hash ``before``.
 
         Raises ValueError where a value is of a kind that is never stored.
         """
-        values = (before, *(getattr(self, name) for name in VALUES))
-        return hashlib.sha256(b",".join(part for value in values for part in _parts(value))).digest()
+        return _hash(before, _values(self))
+
+    def row(self) -> tuple[t.Any, ...]:
+        """Return the values and the hash, in the order of the fields."""
+        return (*_values(self), self.hash)
 
     def to_json(self) -> dict[str, t.Any]:
         """Return the event as JSON types; the hash is hex."""
@@ -69,6 +74,7 @@ class Event:
 
 # The names of the values of an event, in the order of its hash.
 VALUES = tuple(field.name for field in dataclasses.fields(Event) if field.name != "hash")
+_values = operator.attrgetter(*VALUES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,18 +205,19 @@ def removed_up_to(event: Event) -> Chain | None:
         return None
 
 
-def _parts(value: object) -> t.Iterator[bytes]:
-    """Yield the parts of a value that go into a hash: its kind, its length, itself."""
-    if value is None:
-        yield b"-"
-    elif type(value) is int:
-        yield b"%d" % value
-    elif isinstance(value, str):
-        content = value.encode()
-        yield b"t%d" % len(content)
-        yield content
-    elif isinstance(value, bytes):
-        yield b"b%d" % len(value)
-        yield value
-    else:
-        raise ValueError(f"a value is of the kind {type(value).__name__}")
+def _hash(before: bytes, values: t.Iterable[object]) -> bytes:
+    """Return SHA-256 over the hash before and values: of each its kind, its length, itself. Millions are hashed."""
+    parts = [b"b%d" % len(before), before]
+    for value in values:
+        if value is None:
+            parts.append(b"-")
+        elif isinstance(value, str):
+            content = value.encode()
+            parts += (b"t%d" % len(content), content)
+        elif type(value) is int:
+            parts.append(b"%d" % value)
+        elif isinstance(value, bytes):
+            parts += (b"b%d" % len(value), value)
+        else:
+            raise ValueError(f"a value is of the kind {type(value).__name__}")
+    return hashlib.sha256(b",".join(parts)).digest()

@@ -82,7 +82,7 @@ def append(transaction: Transaction, head: Chain, new: t.Sequence[Event]) -> Cha
         number += 1
         chained = event.chained(number, digest)
         digest = chained.hash
-        rows.append([getattr(chained, name) for name in _COLUMNS])
+        rows.append(chained.row())
     transaction.many(_INSERT, rows)
     transaction.execute(_MOVE, (number, digest, head.service))
     return Chain(head.service, number, digest, head.pruned, head.pruned_at)

@@ -18,12 +18,13 @@ _FORGOTTEN = -86400.0
 _CHUNK = 500
 _INSERT = "INSERT INTO leases (key, holder, expires_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _UPDATE = "UPDATE leases SET holder = ?, expires_at = ? WHERE key = ?"
-_FAR = "SELECT key, expires_at FROM leases WHERE holder <> ? AND expires_at > ? ORDER BY key FOR UPDATE SKIP LOCKED"
-_SHORTEN = "UPDATE leases SET expires_at = ? WHERE key = ?"
-_SWEEP = """
-    DELETE FROM leases
-    WHERE key IN (SELECT key FROM leases WHERE expires_at < ? ORDER BY key FOR UPDATE SKIP LOCKED)
+# Dated by a wrong clock, or of a run that was killed long ago.
+_ODD = """
+    SELECT key, expires_at FROM leases WHERE (holder <> ? AND expires_at > ?) OR expires_at < ?
+    ORDER BY key FOR UPDATE SKIP LOCKED
 """
+_SHORTEN = "UPDATE leases SET expires_at = ? WHERE key = ?"
+_DELETE = "DELETE FROM leases WHERE key = ?"
 _RENEW = """
     UPDATE leases SET expires_at = ?
     WHERE holder = ? AND key IN (SELECT key FROM leases WHERE holder = ? ORDER BY key FOR UPDATE)
@@ -58,8 +59,7 @@ def acquire(
     key anew, the second waits for the commit of the first.
     """
     now, end = transaction.clock(), transaction.clock(seconds)
-    _shorten(transaction, holder, transaction.clock(max(seconds, LEASE_SECONDS)))
-    transaction.execute(_SWEEP, (transaction.clock(_FORGOTTEN),))
+    _tidy(transaction, holder, transaction.clock(max(seconds, LEASE_SECONDS)))
 
     def is_free(row: Row) -> bool:
         return row[1] == holder or row[1] in gone or row[2] <= now
@@ -75,10 +75,15 @@ def acquire(
     return [row for row in found if row[1] != holder or row[0] not in after]
 
 
-def _shorten(transaction: Transaction, holder: str, latest: str) -> None:
-    """Cut the leases of others to ``latest``. A value that is no time stays: ``lease()`` refuses it."""
-    far = [key for key, end in transaction.rows(_FAR, (holder, latest)) if _is_time(end)]
-    transaction.many(_SHORTEN, [(latest, key) for key in far])
+def _tidy(transaction: Transaction, holder: str, latest: str) -> None:
+    """Cut the leases of others to ``latest``, and delete forgotten ones.
+
+    A value that is no time stays: ``lease()`` refuses it.
+    """
+    forgotten = transaction.clock(_FORGOTTEN)
+    odd = transaction.rows(_ODD, (holder, latest, forgotten))
+    transaction.many(_DELETE, [(key,) for key, end in odd if end < forgotten])
+    transaction.many(_SHORTEN, [(latest, key) for key, end in odd if end > latest and _is_time(end)])
 
 
 def _is_time(text: str) -> bool:

@@ -14,6 +14,7 @@ connection. For the same reason each transaction looks at the server with which 
 from __future__ import annotations
 
 import datetime as dt
+import time
 import typing as t
 
 from . import revision_rows
@@ -23,12 +24,13 @@ from .postgresql_driver import DriverError
 from .postgresql_link import Link
 from .postgresql_server import ServerCheck
 
-_SAVE = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint; SAVEPOINT one_write"
+_SAVE = "SAVEPOINT one_write"
 _KEEP = "RELEASE SAVEPOINT one_write"
 _UNDO = "ROLLBACK TO SAVEPOINT one_write; RELEASE SAVEPOINT one_write"
 # A session whose run is gone without a word, with its machine, must not keep its locks.
 _IDLE_MS = 60_000
 _SECOND = dt.timedelta(seconds=1)
+_MICROSECOND = dt.timedelta(microseconds=1)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
@@ -50,7 +52,8 @@ class PostgresqlConnection(Connection):
         )
         self._ahead: list[str] = []
         self._is_begun = False
-        self._moment: dt.datetime | None = None
+        # What the clock of the server told, as the time since 1970, and when that was heard.
+        self._told, self._told_at = dt.timedelta(), 0.0
 
     @property
     def in_transaction(self) -> bool:
@@ -70,7 +73,6 @@ class PostgresqlConnection(Connection):
         self._is_begun = True
 
     def save(self) -> None:
-        self._moment = None
         self._ahead.append(_SAVE)
 
     def keep(self) -> None:
@@ -80,6 +82,7 @@ class PostgresqlConnection(Connection):
         self._end_write(_UNDO)
 
     def commit(self) -> None:
+        self._server.require_same()
         ahead, unsent = [*self._ahead, "COMMIT"], self._is_unsent
         self._forget()
         if not unsent and self._send(ahead) != "COMMIT":
@@ -110,10 +113,10 @@ class PostgresqlConnection(Connection):
             self.link.many(statement, each)
 
     def clock(self, seconds: float = 0.0) -> str:
-        self._flush()
-        if self._moment is None:
-            raise DriverError("the server has not told the time")
-        return revision_rows.date_to_text(self._moment + seconds * _SECOND)
+        if self._is_unsent:
+            self._flush()
+        elapsed = time.monotonic() - self._told_at
+        return revision_rows.date_to_text(_EPOCH + self._told + (elapsed + seconds) * _SECOND)
 
     def _end_write(self, ending: str) -> None:
         """End the write; one that sent nothing leaves nothing to end."""
@@ -126,8 +129,13 @@ class PostgresqlConnection(Connection):
         self._ahead, self._is_begun = [], False
 
     def _flush(self) -> None:
-        """Send what is ahead, and read the clock and the state of the server from its answers."""
-        if self._ahead:
+        """Send what is ahead, and read the clock and the state of the server from its answers.
+
+        Of several writes in a transaction, the first one may have met another server.
+        """
+        self._server.require_same()
+        # What is written at the end of a transaction may go into the savepoint of its last write.
+        if self._ahead not in ([], [_KEEP]):
             ahead, self._ahead = self._ahead, []
             self._send(ahead)
 
@@ -142,7 +150,6 @@ class PostgresqlConnection(Connection):
                 return status
 
     def _hear(self, row: Row) -> None:
-        if len(row) > 1:
-            self._server.hear(row)
-        else:
-            self._moment = _EPOCH + dt.timedelta(microseconds=int(row[0]))
+        """Take the answer to the question at the beginning of a transaction: the time, and which server this is."""
+        self._told, self._told_at = int(row[0]) * _MICROSECOND, time.monotonic()
+        self._server.hear(row[1:])

@@ -26,6 +26,8 @@ if t.TYPE_CHECKING:
     import psycopg
 
 _POLL_SECONDS = 0.5
+# For how long a failure to connect tells that the next try would fail as well.
+_FRESH_SECONDS = 5.0
 
 
 def pauses() -> t.Iterator[float]:
@@ -47,6 +49,8 @@ class Link:
         self.address = address
         self.answer_seconds = answer_seconds
         self._raw: psycopg.Connection[t.Any] | None = None
+        self._failure = DriverError("")
+        self._failed_at = -_FRESH_SECONDS
         self._due: float | None = None
         self._closed = threading.Event()
         self._watch: threading.Thread | None = None
@@ -77,14 +81,20 @@ class Link:
         return self._raw.info.get_parameters().get("sslmode", "prefer")
 
     def open(self, patience: float) -> None:
-        """Connect, unless there is a connection; try for up to ``patience`` seconds. Raises DriverError."""
+        """Connect, unless there is a connection; try for up to ``patience`` seconds. Raises DriverError.
+
+        Hundreds of threads may have waited for one that tried in vain. They have no patience left, and get its error.
+        """
         end = time.monotonic() + patience
+        if patience <= 0 and not self.is_open and time.monotonic() - self._failed_at < _FRESH_SECONDS:
+            raise DriverError(*self._failure.args)
         for pause in pauses():
             if self.is_open:
                 return
             try:
                 self._raw = connect(self.address)
             except DriverError as exc:
+                self._failure, self._failed_at = exc, time.monotonic()
                 if not exc.passes or time.monotonic() + pause > end:
                     raise
                 self._closed.wait(pause)

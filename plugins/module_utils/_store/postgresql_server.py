@@ -25,6 +25,8 @@ _DURABLE = (
     "CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END"
 )
 _NONE = "NULL::text"
+# In microseconds since 1970.
+_NOW = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
 
 class ServerCheck:
@@ -36,7 +38,7 @@ class ServerCheck:
         self._known: tuple[t.Any, ...] | None = None
         self._refused: str | None = None
         parts = [part if _can_ask(link, part) else _NONE for part in (_IDENTIFIER, _TIMELINE)]
-        self.QUESTION = f"SELECT pg_is_in_recovery(), {', '.join(parts)}, {_DURABLE}"
+        self.QUESTION = f"SELECT {_NOW}, pg_is_in_recovery(), {', '.join(parts)}, {_DURABLE}"
 
     @property
     def place(self) -> str | None:
@@ -44,7 +46,7 @@ class ServerCheck:
         return None if self._known is None else _words(self._known)
 
     def hear(self, row: Row) -> None:
-        """Take the answer to the question at the beginning of a transaction. Raises StoreError if all must stop."""
+        """Take the answer to the question, without the time. Raises StoreError if all must stop."""
         in_recovery, *found = row[:3]
         if in_recovery in (True, "t"):
             raise StoreError(

@@ -121,7 +121,7 @@ class SqlStore(Store):
         rivals = lease_rows.rivals(self.database.select, wanted, holder)
         gone = frozenset(rival for rival in rivals if is_gone(rival))
         others = self._write(
-            "acquire", lambda transaction: lease_rows.acquire(transaction, wanted, holder, seconds, gone), alone=True
+            "acquire", lambda transaction: lease_rows.acquire(transaction, wanted, holder, seconds, gone)
         )
         return {row[0]: lease_rows.lease(self.database.name, *row) for row in others}
 
@@ -158,7 +158,7 @@ class SqlStore(Store):
         limit = revision_rows.date_to_text(before)
         if not event_rows.last_removable(self.database.select, self.chain(service), limit):
             return 0  # without a lock
-        return self._write("prune", lambda transaction: self._events.prune(transaction, service, limit))
+        return self._write("prune", lambda transaction: self._events.prune(transaction, service, limit), alone=True)
 
     def draw(self, key: str, count: int, rate: Rate) -> float:
         draw = limit_rows.Draw(key, count, rate)

@@ -70,8 +70,8 @@ def test_each_criterion(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["names.txt", "names.csv", "names.jsonl", "names.yml"])
 def test_names_in_a_file(folder: Path, name: str) -> None:
-    assert criteria(names_file=str(folder / name)).names == {"ana", "jordi puig"}
-    assert criteria(names=["jordi puig", "ana"]).names == {"ana", "jordi puig"}
+    assert criteria(names_file=str(folder / name)).names == frozenset({"ana", "jordi puig"})
+    assert criteria(names=["jordi puig", "ana"]).names == frozenset({"ana", "jordi puig"})
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import (
     postgresql_connection,
     postgresql_driver,
+    postgresql_link,
     postgresql_schema,
     schema,
 )
@@ -171,11 +172,15 @@ class TestTables:
                 with pytest.raises(StoreError, match="opened to be read only; nothing was written"):
                     call()
 
-    def test_an_older_version_is_upgraded_by_a_run_that_writes(self, postgres: Server, dsn: str) -> None:
+    def test_an_older_version_is_upgraded_by_a_run_that_writes(self) -> None:
+        with pytest.raises(StoreError, match=r"store x: an older release .* that is not in check mode upgrades it"):
+            postgresql_schema.require_newest(postgresql_schema.newest() - 1, "x")
+
+    def test_a_version_that_never_was_is_damage(self, postgres: Server, dsn: str) -> None:
         opened(dsn).close()
         postgres.execute("UPDATE store_schema SET version = 3", dsn)
-        with pytest.raises(StoreError, match=r"an older release .* the next run that is not in check mode upgrades"):
-            opened(dsn, read_only=True)
+        with pytest.raises(StoreError, match=r"it is damaged \(schema 3 never was\)"):
+            opened(dsn)
 
 
 class TestKey:
@@ -288,10 +293,11 @@ class TestLostAnswers:
             direct.acquire(["held"], "before", 60)
             direct.put_session("session/a", b"old", 0)
         with Proxy(dsn) as proxy, opened(proxy.dsn, patience=3.0) as store:
-            proxy.arm(1, cut)
+            proxy.arm({1: cut})
             result = WRITES[verb](store, make)
             assert proxy.happened == 1
             generations = {one.name: [row.generation for row in one.revisions] for one in store.enrollments()}
+            events = [event.name for event in store.events("redtrust")]
             others = store.acquire(["a", "held"], "looks", 3600)
             assert (store.session("session/a"), result) == {
                 "keep session": ((2, b"new"), 2),
@@ -300,6 +306,7 @@ class TestLostAnswers:
         assert generations == {"put": {"kept": [1], "a": [1], "b": [1]}, "change": {"kept": [2]}}.get(
             verb, {"kept": [1]}
         )
+        assert sorted(events) == {"put": ["a", "b", "kept"], "change": ["kept", "kept"]}.get(verb, ["kept"])
         holders = {key: lease.holder for key, lease in others.items()}
         expected = {"acquire": {"a": "me", "held": "before"}, "release": {}}
         assert holders == expected.get(verb, {"held": "before"})
@@ -310,7 +317,7 @@ class TestLostAnswers:
     @pytest.mark.parametrize("cut", [Cut.BEFORE, Cut.AFTER])
     def test_what_is_returned_is_what_is_stored(self, dsn: str, make: MakeRevision, cut: Cut) -> None:
         with Proxy(dsn) as proxy, opened(proxy.dsn) as store:
-            proxy.arm(1, cut)
+            proxy.arm({1: cut})
             stored = store.put(make(request_code="R-1"))
             assert store.enrollment("redtrust", "www").revisions == stored
 
@@ -328,18 +335,19 @@ class TestLostAnswers:
                     committed.wait(0.3)  # the others come in the meantime
 
             monkeypatch.setattr(store.database._writer.connection, "begin", begin_slowly)  # type: ignore[attr-defined]
-            proxy.arm(1, cut)
+            proxy.arm({1: cut})
             with concurrent.futures.ThreadPoolExecutor(16) as pool:
                 stored = list(pool.map(lambda number: store.put(make(f"{number:02}"))[0], range(16)))
             committed.set()
             assert proxy.happened == 1
             assert [one.latest for one in store.enrollments("redtrust")] == stored
             assert {row.generation for row in stored} == {1}
+            assert sorted(event.name for event in store.events("redtrust")) == [f"{number:02}" for number in range(16)]
 
     def test_another_run_that_was_first_is_still_told(self, dsn: str, make: MakeRevision) -> None:
         with Proxy(dsn) as proxy, opened(proxy.dsn) as store, opened(dsn) as rival:
             (read,) = store.put(make())
-            proxy.arm(1, Cut.BEFORE, stay_down=True)
+            proxy.arm({1: Cut.BEFORE}, stay_down=True)
             with concurrent.futures.ThreadPoolExecutor(1) as pool:
                 late = pool.submit(store.put, read)
                 while not proxy.happened:
@@ -358,12 +366,13 @@ class TestLostConnections:
             assert store.enrollment("redtrust", "www").revisions == (stored,)
             other.crash()
             with concurrent.futures.ThreadPoolExecutor(2) as pool:
-                late = [pool.submit(store.put, stored), pool.submit(store.enrollments)]
+                put, read = pool.submit(store.put, stored), pool.submit(store.enrollments)
                 time.sleep(0.3)
-                assert not any(one.done() for one in late)
+                assert not put.done()
+                assert not read.done()
                 other.start()
-                assert late[0].result()[0].generation == 2  # type: ignore[index]
-                assert late[1].result()
+                assert put.result()[0].generation == 2
+                assert read.result()
 
     def test_one_that_stays_away_is_told_without_a_secret(self, other: Server, make: MakeRevision) -> None:
         dsn = conninfo.make_conninfo(other.database(), password="SECRET-WORD")
@@ -374,6 +383,36 @@ class TestLostConnections:
                 with pytest.raises(StoreError, match=f"store {name} at {other.directory}: .*then run again") as caught:
                     call()
                 assert "SECRET" not in str(caught.value)
+
+    def test_hundreds_of_threads_do_not_wait_for_it_one_after_another(self, other: Server, make: MakeRevision) -> None:
+        with opened(other.database(), patience=1.0) as store:
+            other.crash()
+            began = time.monotonic()
+            with concurrent.futures.ThreadPoolExecutor(64) as pool:
+                writes = [pool.submit(store.put, make(f"{number}")) for number in range(32)]
+                reads = [pool.submit(store.names, "redtrust") for _number in range(32)]
+                assert {type(one.exception()) for one in writes} == {StoreError}
+                assert {type(one.exception()) for one in reads} == {StoreError}
+            assert time.monotonic() - began < 20
+
+    def test_who_has_no_patience_left_gets_the_last_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        tries: list[float] = []
+
+        def connect(_address: Address) -> t.NoReturn:
+            tries.append(time.monotonic())
+            raise DriverError("refused", lost=True)
+
+        monkeypatch.setattr(postgresql_link, "connect", connect)
+        link = Link(Address.read("host=db"), 1.0)
+        for patience in (0.3, 0.0, 0.0):
+            with pytest.raises(DriverError, match="refused"):
+                link.open(patience)
+        made = len(tries)
+        assert made > 1
+        monkeypatch.setattr(postgresql_link, "_FRESH_SECONDS", 0.0)
+        with pytest.raises(DriverError, match="refused"):
+            link.open(0.0)
+        assert len(tries) == made + 1, "the failure is too old to tell anything"
 
     def test_a_cut_in_the_middle_of_a_write_is_nothing_to_the_run(self, postgres: Server, dsn: str) -> None:
         with opened(dsn) as store:
@@ -394,10 +433,8 @@ class TestLostConnections:
 
     def test_a_circle_of_locks_is_left_by_trying_again(self, dsn: str) -> None:
         with opened(dsn) as one, opened(dsn) as two:
-            for key in "ab":
-                one.database.write(
-                    "test", lambda transaction, key=key: transaction.execute("INSERT INTO notes VALUES (?, '')", (key,))
-                )  # type: ignore[misc]
+            insert = "INSERT INTO notes (key, value) VALUES ('a', ''), ('b', '')"
+            one.database.write("test", lambda transaction: transaction.execute(insert))
             meet = threading.Barrier(2)
 
             def change(store: PostgresqlStore, first: str, second: str) -> None:
@@ -471,20 +508,25 @@ class TestLostConnections:
         finally:
             postgres.execute(f"ALTER DATABASE {name} RESET synchronous_commit")
 
-    def test_a_write_takes_three_round_trips(
-        self, dsn: str, make: MakeRevision, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_write_takes_few_round_trips(self, dsn: str, make: MakeRevision, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its beginning, its statement, four for what belongs to the end of all writes, and COMMIT."""
         sent: list[str] = []
-        run = Link.run
 
-        def counted(link: Link, statement: str, *rest: t.Any, **more: t.Any) -> t.Any:
-            sent.append(statement)
-            return run(link, statement, *rest, **more)
+        def counted(name: str) -> None:
+            real = getattr(Link, name)
+
+            def call(link: Link, statement: str, *rest: t.Any, **more: t.Any) -> t.Any:
+                sent.append(statement.split(maxsplit=1)[0])
+                return real(link, statement, *rest, **more)
+
+            monkeypatch.setattr(Link, name, call)
 
         with opened(dsn) as store:
-            monkeypatch.setattr(Link, "run", counted)
-            store.put(make())
-        assert [line.split()[0] for line in sent] == ["BEGIN", "INSERT", "RELEASE"]
+            (stored,) = store.put(make())
+            for name in ("run", "rows", "many"):
+                counted(name)
+            store.put(stored)
+        assert sent == ["BEGIN", "UPDATE", "SELECT", "SELECT", "INSERT", "UPDATE", "RELEASE"]
 
     def test_a_group_that_an_exception_interrupts_is_told_right(
         self, dsn: str, make: MakeRevision, monkeypatch: pytest.MonkeyPatch
@@ -512,7 +554,10 @@ class TestAnotherServer:
             for _time in range(2):
                 with pytest.raises(StoreError, match=r"went over .*timeline 1 before.*timeline 2 now\).*nothing more"):
                     store.put(stored)
-            assert store.enrollment("redtrust", "www").revisions == (stored,)
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                late = [pool.submit(store.put, make(f"{number}")) for number in range(8)]
+                assert {type(one.exception()) for one in late} == {StoreError}
+            assert [one.revisions for one in store.enrollments()] == [(stored,)]
         warned: list[str] = []
         for expected in (1, 1):
             with opened(dsn, warn=warned.append) as store:
@@ -520,6 +565,26 @@ class TestAnotherServer:
             assert len(warned) == expected, "it is told once"
         assert "timeline 1 before" in warned[0]
         assert "timeline 2 now" in warned[0]
+
+    def test_all_writes_of_the_transaction_that_meets_it_fail(
+        self, dsn: str, make: MakeRevision, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also those whose own statements went well."""
+        with opened(dsn) as store:
+            connection = store.database._writer.connection  # type: ignore[attr-defined]
+            begin, met = connection.begin, threading.Event()
+
+            def begin_and_wait(patience: float) -> None:
+                begin(patience)
+                met.wait(0.5)  # the others come in the meantime
+                connection._server._known = ("another", "00000001")
+
+            monkeypatch.setattr(connection, "begin", begin_and_wait)
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                late = [pool.submit(store.put, make(f"{number}")) for number in range(8)]
+                errors = [one.exception() for one in late]
+            assert {type(error) for error in errors} == {StoreError}
+            assert store.enrollments() == []
 
     def test_a_standby_is_told(self, other: Server) -> None:
         dsn = other.database()

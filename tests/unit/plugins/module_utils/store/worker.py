@@ -94,7 +94,7 @@ def renew(path: str, name: str) -> None:
 def die_in_put(path: str, name: str) -> None:
     """Die after all writes, before the commit."""
     if "=" in path:
-        PostgresqlConnection.commit = lambda _connection: _die()  # type: ignore[method-assign]
+        setattr(PostgresqlConnection, "commit", lambda _connection: _die())  # noqa: B010
         _opened(path).put(_intent(name))
     with SqliteStore(path) as store:
         connection = store.connections.writer().connection.raw
