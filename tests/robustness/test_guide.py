@@ -22,7 +22,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import yaml
-from psycopg import conninfo
+from psycopg import conninfo, sql
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
@@ -152,7 +152,7 @@ class Reader:
         with psycopg.connect(self.dsn(who, database), autocommit=True) as connection:
             for statement in re.split(r";\n", re.sub(r"^--.*\n", "", text, flags=re.MULTILINE)):
                 if statement.strip():
-                    cursor = connection.execute(t.cast("t.LiteralString", statement))
+                    cursor = connection.execute(sql.SQL(statement))
                     rows.append(cursor.fetchall() if cursor.description else [])
         return rows
 

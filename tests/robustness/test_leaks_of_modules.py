@@ -276,7 +276,7 @@ def guarded_site(server: Guarded, directory: Path, launcher: Launcher, sealed_ca
     """Return a place that gives its modules canaries for all secrets."""
     local_ca = {**sealed_ca, "passphrase": GIVEN["passphrase"]}
     key = {"partner_secret": WRITTEN["hex"], "partner_secret_encoding": "hex"}
-    return Site(server.appliance, directory, launcher, local_ca, **key).with_login()
+    return Site(server.appliance, directory, launcher, local_ca, None, **key).with_login()
 
 
 @pytest.mark.parametrize(
