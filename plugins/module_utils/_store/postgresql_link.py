@@ -17,13 +17,14 @@ import typing as t
 from .database import Row, Values
 from .postgresql_driver import Address, DriverError, connect, told
 
-try:  # noqa: SIM105
+try:
+    import psycopg
     from psycopg.pq import TransactionStatus
 except ImportError:
     pass  # told by require()
 
-if t.TYPE_CHECKING:
-    import psycopg
+# With ``?`` for values.
+Statement = tuple[str, Values]
 
 _POLL_SECONDS = 0.5
 # For how long a failure to connect tells that the next try would fail as well.
@@ -99,16 +100,30 @@ class Link:
                     raise
                 self._closed.wait(pause)
 
-    def run(self, statement: str, values: Values = (), *, binary: bool = False) -> psycopg.Cursor[t.Any]:
-        """Execute a statement with ``?`` for values; several without values are sent at once."""
+    def run(self, statement: str, values: Values = ()) -> psycopg.Cursor[t.Any]:
+        """Execute a statement with ``?`` for values; of several without values, return the first result."""
         with self._answered() as raw:
-            return raw.execute(translated(statement) if values else statement, values or None, binary=binary)
+            return raw.execute(translated(statement) if values else statement, values or None)
 
     def rows(self, statement: str, values: Values = ()) -> list[Row]:
         """Return all rows that a statement selects."""
         with self._answered() as raw:
             text = translated(statement) if values else statement
             return raw.execute(text, values or None, binary=True).fetchall()
+
+    def send(self, statements: t.Sequence[Statement]) -> psycopg.Cursor[t.Any]:
+        """Execute statements, all sent at once; return the cursor of the last one."""
+        with self._answered() as raw:
+            if not any(values for _statement, values in statements):
+                cursor = raw.execute("; ".join(statement for statement, _values in statements))
+                while cursor.nextset():
+                    pass
+                return cursor
+            together = len(statements) > 1 and psycopg.Pipeline.is_supported()
+            with raw.pipeline() if together else contextlib.nullcontext():
+                for statement, values in statements:
+                    cursor = raw.execute(translated(statement) if values else statement, values or None, binary=True)
+            return cursor
 
     def many(self, statement: str, values: t.Sequence[Values]) -> None:
         """Execute a statement once for each sequence of values; all are sent at once."""

@@ -27,6 +27,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store
     postgresql_schema,
     schema,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.database import NotUniqueError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.key_file import Key
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.postgresql import PostgresqlStore
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.postgresql_driver import (
@@ -509,24 +510,49 @@ class TestLostConnections:
             postgres.execute(f"ALTER DATABASE {name} RESET synchronous_commit")
 
     def test_a_write_takes_few_round_trips(self, dsn: str, make: MakeRevision, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Its beginning, its statement, four for what belongs to the end of all writes, and COMMIT."""
-        sent: list[str] = []
+        """Its beginning, its statement, two reads for what belongs to the end of all writes, and the rest at once."""
+        sent: list[list[str]] = []
+        run, send = Link.run, Link.send
 
-        def counted(name: str) -> None:
-            real = getattr(Link, name)
+        def counted_run(link: Link, statement: str, *rest: t.Any) -> t.Any:
+            sent.append([one.split(maxsplit=1)[0] for one in statement.split(";")])
+            return run(link, statement, *rest)
 
-            def call(link: Link, statement: str, *rest: t.Any, **more: t.Any) -> t.Any:
-                sent.append(statement.split(maxsplit=1)[0])
-                return real(link, statement, *rest, **more)
-
-            monkeypatch.setattr(Link, name, call)
+        def counted_send(link: Link, statements: t.Sequence[t.Any]) -> t.Any:
+            sent.append([statement.split(maxsplit=1)[0] for statement, _values in statements])
+            return send(link, statements)
 
         with opened(dsn) as store:
             (stored,) = store.put(make())
-            for name in ("run", "rows", "many"):
-                counted(name)
+            monkeypatch.setattr(Link, "run", counted_run)
+            monkeypatch.setattr(Link, "send", counted_send)
             store.put(stored)
-        assert sent == ["BEGIN", "UPDATE", "SELECT", "SELECT", "INSERT", "UPDATE", "RELEASE"]
+        assert sent == [
+            ["BEGIN", "SET", "SET", "SET", "SELECT", "SAVEPOINT"],
+            ["UPDATE"],
+            ["SELECT"],
+            ["SELECT"],
+            ["RELEASE", "INSERT", "UPDATE", "COMMIT"],
+        ]
+
+    @pytest.mark.parametrize("can_pipeline", [False, True])
+    def test_an_error_among_statements_that_are_sent_together_is_that_of_the_write(
+        self, dsn: str, monkeypatch: pytest.MonkeyPatch, can_pipeline: bool
+    ) -> None:
+        monkeypatch.setattr(psycopg.Pipeline, "is_supported", lambda: can_pipeline)
+        insert = "INSERT INTO notes (key, value) VALUES (?, '')"
+        with opened(dsn) as store:
+
+            def write(keys: str) -> None:
+                store.database.write("test", lambda transaction: transaction.many(insert, [(key,) for key in keys]))
+
+            write("ab")
+            for keys in ("cad", "efghijklmnopqrstuvwxyz0123456789a"):
+                with pytest.raises(NotUniqueError):
+                    write(keys)
+            write("z")
+            found = store.database.select("SELECT key FROM notes WHERE value = '' ORDER BY key")
+            assert found == [("a",), ("b",), ("z",)]
 
     def test_a_group_that_an_exception_interrupts_is_told_right(
         self, dsn: str, make: MakeRevision, monkeypatch: pytest.MonkeyPatch
