@@ -53,8 +53,9 @@ def programs() -> Path:
 
 
 def all_programs() -> list[Path]:
-    """Return the folder of each version of PostgreSQL on this machine, of the package and of Debian."""
-    places = [*_package().glob("pginstall*/bin"), *Path("/usr/lib/postgresql").glob("*/bin")]
+    """Return the folder of each version of PostgreSQL on this machine: of the package, of Debian, and in .build."""
+    others = (Path("/usr/lib/postgresql"), Path(__file__).resolve().parents[1] / ".build" / "postgres")
+    places = [*_package().glob("pginstall*/bin"), *(found for place in others for found in place.glob("*/bin"))]
     return sorted(place for place in places if (place / "initdb").exists())
 
 
