@@ -214,7 +214,7 @@ def _hash(before: bytes, values: t.Iterable[object]) -> bytes:
         elif isinstance(value, str):
             content = value.encode()
             parts += (b"t%d" % len(content), content)
-        elif type(value) is int:
+        elif value.__class__ is int:
             parts.append(b"%d" % value)
         elif isinstance(value, bytes):
             parts += (b"b%d" % len(value), value)

@@ -113,7 +113,7 @@ class EventLog:
         reason = why or stored.note
         return self._event(
             service=stored.service,
-            at=date_to_text(t.cast("dt.datetime", stored.updated_at)),
+            at=date_to_text(t.cast(dt.datetime, stored.updated_at)),
             name=stored.name,
             revision=stored.revision,
             attempt=stored.attempt,

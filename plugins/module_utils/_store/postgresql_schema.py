@@ -171,9 +171,7 @@ def _transaction(link: Link) -> t.Iterator[None]:
 def refuse_other_tables(link: Link, name: str) -> None:
     """Raise StoreError when a column or a unique index of the newest version is not as it is made."""
     tables = " ".join(TABLES)
-    columns = {
-        (table, column, kind, needed, order) for table, column, kind, needed, order in link.rows(_COLUMNS, (tables,))
-    }
+    columns = set(link.rows(_COLUMNS, (tables,)))
     indices = {index for (index,) in link.rows(_INDICES, (tables,))}
     wrong = sorted({row[0] for row in _made_columns() - columns})
     missing = sorted({*INDICES, *(f"{table}_pkey" for table in TABLES)} - indices)

@@ -52,14 +52,12 @@ from ansible_collections.redtrust.certificate_enroll.plugins.modules import (
     redtrust_store,
 )
 
+from . import test_run
 from .test_role import asked, entry, step
 from .test_run import WWW
 
 # the fixtures of a module that runs here
-from .test_run import give as give  # noqa: PLC0414
-from .test_run import reached as reached  # noqa: PLC0414
-from .test_run import run as run  # noqa: PLC0414
-from .test_run import server as server  # noqa: PLC0414
+give, reached, run, server = test_run.give, test_run.reached, test_run.run, test_run.server
 
 Run = c.Callable[..., dict[str, t.Any]]
 PLACE = Chain("redtrust.example.com", 41212, bytes(range(32)))
