@@ -54,7 +54,8 @@ class Event:
         """Return the event with its number and its hash; ``before`` is the hash of the event before it."""
         service, _number, *rest = _values(self)
         values = (service, number, *rest)
-        return Event(*values, _hash(before, values))
+        row = (*values, _hash(before, values))
+        return Event(*row)
 
     def hash_after(self, before: bytes) -> bytes:
         """Return the hash that the event must have after the one with the hash ``before``.
