@@ -2,13 +2,13 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make a store, bring it up to date, or move it."""
+"""Make a store, bring it up to date, move it, or export its events."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: redtrust_store
-short_description: Make a store, bring it up to date, or move it
+short_description: Make a store, bring it up to date, move it, or export its events
 version_added: 0.5.0
 description:
   - With O(state=present) makes sure that the store is there, with the tables of this release.
@@ -17,6 +17,7 @@ description:
   - With O(state=copied) copies everything that another store holds into this one, whatever the kind of either, and
     retires the other.
     So a store moves from SQLite to PostgreSQL and back.
+  - With O(state=exported) writes the events of O(service) to a file, so that other programs can read and check them.
   - It does not ask the server.
     The guide C(docs/postgresql.md) of the collection shows the whole way.
 author:
@@ -46,8 +47,16 @@ options:
         All modules refuse a store that is retired, and name the store that has taken its place.
         At no time can both be used.
     type: str
-    choices: [present, copied]
+    choices: [present, copied, exported]
     default: present
+  events_path:
+    description:
+      - The path of the file for the events, with O(state=exported).
+        It is written as a whole, with mode V(0600), unless it holds just these events already.
+      - The file is in JSON Lines, in UTF-8, one event a line, in the order of their numbers.
+        The keys are those of C(enrollments[].history) of M(redtrust.certificate_enroll.redtrust_enrollment_info).
+        The guide C(docs/events.md) of the collection shows how another program checks the file.
+    type: path
   source:
     description: The store to copy from, with O(state=copied).
     type: dict
@@ -93,6 +102,12 @@ EXAMPLES = r"""
       dsn: "{{ redtrust_owner_dsn }}"
       key: "{{ redtrust_store_key }}"
 
+- name: Export the events for an audit
+  redtrust.certificate_enroll.redtrust_store:
+    state: exported
+    service: redtrust.example.com
+    events_path: /srv/audit/events.jsonl
+
 - name: Use a store again whose copy was lost before any job has used it
   redtrust.certificate_enroll.redtrust_store:
     store_path: /srv/redtrust/store.sqlite3
@@ -107,6 +122,7 @@ action:
       retired store to use.
       V(copy) means that it copied the source and retired it.
       V(finish) means that the store held the same already, and that the source was retired, or was so already.
+      V(export) means that it wrote the events.
       V(none) means that there was nothing to do.
   returned: success
   type: str
@@ -120,14 +136,14 @@ schema_version:
   description:
     - The version of the tables.
       Each release that changes them has a greater number.
-  returned: success
+  returned: success, unless O(state=exported)
   type: int
   sample: 4
 counts:
   description:
     - How many enrollments the store has, and how many rows each table has.
       In check mode these are the numbers that it would have, and the dictionary is empty if the tables are old.
-  returned: success
+  returned: success, unless O(state=exported)
   type: dict
   sample: {enrollments: 41, revisions: 55, sessions: 1, events: 230, chains: 1, replacements: 0, notes: 2}
 checksum:
@@ -141,7 +157,7 @@ retired:
   description:
     - Why the store cannot be used, or V(none) if it can.
       A warning says the same, with the next step.
-  returned: success
+  returned: success, unless O(state=exported)
   type: dict
   contains:
     other:
@@ -158,6 +174,23 @@ retired:
       description: Whether it is a copy that was not finished.
       type: bool
       returned: always
+events:
+  description: What was exported.
+  returned: success with O(state=exported)
+  type: dict
+  contains:
+    path:
+      description: The path of the file.
+      type: str
+      returned: always
+    count:
+      description: How many events there are.
+      type: int
+      returned: always
+    checkpoint:
+      description: The end of the chain of events, to be kept in another place.
+      type: str
+      returned: always, V(none) if there was never an event
 source:
   description: What the source holds.
   returned: success with O(state=copied)

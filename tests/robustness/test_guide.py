@@ -22,7 +22,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import yaml
-from psycopg import conninfo
+from psycopg import conninfo, sql
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
@@ -152,7 +152,7 @@ class Reader:
         with psycopg.connect(self.dsn(who, database), autocommit=True) as connection:
             for statement in re.split(r";\n", re.sub(r"^--.*\n", "", text, flags=re.MULTILINE)):
                 if statement.strip():
-                    cursor = connection.execute(t.cast("t.LiteralString", statement))
+                    cursor = connection.execute(sql.SQL(statement))
                     rows.append(cursor.fetchall() if cursor.description else [])
         return rows
 
@@ -370,9 +370,8 @@ def test_a_pooler_in_between(ready: Reader) -> None:
     (place / "pgbouncer.ini").write_text(settings, encoding="utf-8")
     (place / "userlist.txt").write_text('"redtrust_jobs" "the password of the jobs"\n', encoding="utf-8")
     through = conninfo.make_conninfo(ready.dsn("redtrust_jobs"), port=port)
-    with pooler(place, through):
-        with open_postgresql(through, KEY, warn=pytest.fail) as store:
-            work(store)
+    with pooler(place, through), open_postgresql(through, KEY, warn=pytest.fail) as store:
+        work(store)
 
 
 @contextlib.contextmanager

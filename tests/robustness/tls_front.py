@@ -30,7 +30,7 @@ def tls_front(certificate: str, server_socket: str) -> t.Iterator[int]:
             if await reader.readexactly(len(_ASKS_FOR_TLS)) != _ASKS_FOR_TLS:
                 return
             writer.write(b"S")
-            await writer.start_tls(context)
+            await writer.start_tls(context)  # type: ignore[attr-defined,unused-ignore]  # since Python 3.11
             answers, requests = await asyncio.open_unix_connection(server_socket)
             with contextlib.closing(requests):
                 await asyncio.gather(_pass_on(reader, requests), _pass_on(answers, writer))

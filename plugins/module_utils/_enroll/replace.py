@@ -81,6 +81,11 @@ class Incidents:
     def __iter__(self) -> t.Iterator[Incident]:
         return iter(self._incidents)
 
+    @property
+    def has_found_any(self) -> bool:
+        """Whether any certificate that was looked at is left to replace."""
+        return bool(self._left)
+
     def why(self, enrollment: Enrollment) -> str:
         """Return why the certificate in use has to be replaced; empty if it has not.
 

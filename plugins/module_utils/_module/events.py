@@ -6,11 +6,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import filecmp
 import json
+import os
+import tempfile
 import typing as t
+from pathlib import Path
 
 from .._clock import parse_duration
 from .._errors import ConfigurationError
+from .._private_files import flush_directory
 from .._store.api import Chain, Event, Store, verify
 
 
@@ -18,6 +23,31 @@ def exported_events(store: Store, service: str) -> t.Iterator[str]:
     """Yield all events of a service as JSON Lines, by number; each line has its end. They are read in pages."""
     for event in store.events(service):
         yield json.dumps(event.to_json(), ensure_ascii=False) + "\n"
+
+
+def write_events(store: Store, service: str, path: str, *, check_mode: bool) -> tuple[bool, int]:
+    """Write all events of a service to a file, as a whole and for this user alone, unless it holds just them.
+
+    Return whether it holds others, or does not exist, and how many events there are. Raises ConfigurationError.
+    """
+    place = Path(path)
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=".events-", dir=place.parent)
+        draft = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                count = sum(1 for line in exported_events(store, service) if file.write(line.encode()))
+                file.flush()
+                os.fsync(file.fileno())
+            differs = not place.is_file() or not filecmp.cmp(draft, place, shallow=False)
+            if differs and not check_mode:
+                draft.replace(place)
+                flush_directory(place.parent)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as exc:
+        raise ConfigurationError(f"events_path {path} cannot be written ({exc.strerror})") from exc
+    return differs, count
 
 
 def history(store: Store, service: str, name: str) -> list[dict[str, t.Any]]:

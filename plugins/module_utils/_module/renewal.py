@@ -24,6 +24,7 @@ _TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-4]):([0-5][0-9])")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATE_AND_TIME = re.compile(_DATE.pattern + r"[ T][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?")
 _DAY = dt.timedelta(days=1)
+_DAY_IN_MINUTES = 24 * 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,21 +81,22 @@ def _window(place: str, given: Params) -> Window:
     return Window(
         frozenset(map(WEEKDAYS.index, WEEKDAYS if days is None else days)),
         _minutes(f"{place}from", given["from"]),
-        _minutes(f"{place}to", given["to"]),
+        _minutes(f"{place}to", given["to"], last=_DAY_IN_MINUTES),
         zone_of(f"{place}zone", given["zone"]),
     )
 
 
-def _minutes(place: str, value: object) -> int:
-    """Read a time of the day, as minutes after midnight; 24:00 is the end of the day.
+def _minutes(place: str, value: object, last: int = _DAY_IN_MINUTES - 1) -> int:
+    """Read a time of the day, as minutes after midnight, of which ``last`` is the greatest.
 
     A number is refused. YAML reads 22:00 without quotes as 1320, but 13:20 may be meant as well.
     """
     found = _TIME_OF_DAY.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None or (int(found[1]) == 24 and int(found[2])):
+    minutes = int(found[1]) * 60 + int(found[2]) if found else last + 1
+    if minutes > last:
         shown = reading(value) or repr(value)
         raise ConfigurationError(f'{place} must be a time of the day such as "22:00", not {shown}: {_QUOTE_A_TIME}')
-    return int(found[1]) * 60 + int(found[2])
+    return minutes
 
 
 def _freeze(place: str, given: Params) -> Freeze:

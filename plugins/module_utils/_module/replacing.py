@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 import typing as t
 
 from .._enroll.api import Count, Incidents, Outlook, count, is_replaced, outlook
-from .._errors import BackingOffError
-from .._holder import holder
+from .._errors import BackingOffError, StoreError
+from .._holder import Actor, holder
 from .._models import Outcome, State
 from .opening import Found, Opening, counter
 from .pace import Pace, noted_rate
@@ -54,7 +55,8 @@ class Replacing:
         self._context = context
         self._clock = clock
         self._store, self._service = context.store, context.service
-        opening = Opening(self._store, self._service, holder(), context.now(), check_mode=context.check_mode)
+        actor = f"{Actor.here(context.params.get('actor')).user} on {holder()}"
+        opening = Opening(self._store, self._service, actor, context.now(), check_mode=context.check_mode)
         self._begun = opening.begin(wanted)
         for warning in self._begun.warnings:
             context.module.warn(warning)
@@ -91,8 +93,8 @@ class Replacing:
             self._tell()
 
     def line(self) -> str:
-        """Return the progress in a line; empty where there is nothing to replace."""
-        if not self._open or self._context.check_mode:
+        """Return the progress in a line; empty where the list of this run has nothing to replace."""
+        if not self.incidents.has_found_any or self._context.check_mode:
             return ""
         found = self._open[0]
         row = found.incident.replacement
@@ -102,11 +104,28 @@ class Replacing:
         return f"replacement {row.id}: {', '.join([done(row, left), *failed, *ahead_in_words(ahead)])}"
 
     def finish(self) -> Replaced:
-        """Count what is left, and end the replacements of which nothing is. Say what became of them."""
+        """Count what is left, and end the replacements of which nothing is. Say what became of them.
+
+        The certificates are done, so a store that cannot be used any more is no failure of the run.
+        """
         if self._context.check_mode:
             return self._told([Told(found.incident.replacement, found.count) for found in self._begun.open])
         self._tell()
-        self._pace.note(self._store, self._service)
+        with contextlib.suppress(StoreError):
+            self._pace.note(self._store, self._service)
+        try:
+            return self._finished()
+        except StoreError as exc:
+            said = self._told([self._as_known(found) for found in self._open[:1]])
+            warning = f"what is left to replace was not counted: {exc}"
+            return dataclasses.replace(said, warnings=(warning, *said.warnings))
+
+    def _as_known(self, found: Found) -> Told:
+        """Return what is to be told of the first replacement without another look into the store."""
+        left = max(0, found.count.left - self._since_begin())
+        return Told(found.incident.replacement, dataclasses.replace(found.count, left=left))
+
+    def _finished(self) -> Replaced:
         told = [self._ended(found, found.count) for found in self._begun.open if not found.count.left]
         if self._open:
             enrollments = self._store.find(self._service)
@@ -122,7 +141,8 @@ class Replacing:
 
     def _tell(self) -> None:
         self._told_at = self._clock()
-        self._all, self._not_told = self._share(self._not_told), 0
+        with contextlib.suppress(StoreError):
+            self._all, self._not_told = self._share(self._not_told), 0
 
     def _since_begin(self) -> int:
         """Return how many certificates all runs have replaced since this one began."""

@@ -11,6 +11,7 @@ import typing as t
 from .._errors import ConfigurationError, StoreError
 from .._store.api import Action, Facts, Place, SqlitePlace, postgresql_place
 from .context import Context
+from .events import checkpoint_of, write_events
 from .masked import dsn_passwords
 from .options import SHORTEST_KEY
 from .paths import file_path
@@ -18,7 +19,8 @@ from .results import Result
 from .specs import Spec
 
 STORE_STATE: Spec = {
-    "state": {"type": "str", "choices": ["present", "copied"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "copied", "exported"], "default": "present"},
+    "events_path": {"type": "path"},
     "source": {
         "type": "dict",
         "options": {
@@ -34,15 +36,27 @@ STORE_STATE: Spec = {
 def bring_about(context: Context) -> Result:
     """Bring the store to the state that the options ask for, or in check mode predict it."""
     source, force = context.params["source"], context.params["force"]
-    if context.params["state"] == "copied":
-        if force:
-            raise ConfigurationError(
-                "force is of no use with state: copied; it puts a store to use with state: present"
-            )
+    state = context.params["state"]
+    if (state == "exported") != bool(context.params["events_path"]):
+        raise ConfigurationError("events_path and state: exported go together: it is the file for the events")
+    if force and state != "present":
+        raise ConfigurationError(f"force is of no use with state: {state}; it puts a store to use with state: present")
+    if state == "copied":
         return _copied(context, _source(context, source))
     if source is not None:
         raise ConfigurationError("source needs state: copied; without it nothing would be copied")
+    if state == "exported":
+        return _exported(context)
     return _present(context, use=force)
+
+
+def _exported(context: Context) -> Result:
+    path = file_path("events_path", context.params["events_path"])
+    changed, count = write_events(context.store, context.service, path, check_mode=context.check_mode)
+    checkpoint = checkpoint_of(context.store.chain(context.service))
+    events = {"path": path, "count": count, "checkpoint": checkpoint}
+    action = "export" if changed else "none"
+    return Result(changed, {"action": action, "kind": context.place.kind, "events": events})
 
 
 def _source(context: Context, given: t.Mapping[str, t.Any] | None) -> Place:

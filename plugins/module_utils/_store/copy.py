@@ -100,13 +100,13 @@ def predict(source: Database, target: Database, is_gone: t.Callable[[str], bool]
     """Return what ``copy`` would do, without a lock and without a write. The leases are judged by the clock here."""
     if source.name == target.name:
         raise _is_itself(source)
-    standings = [Standing.of(database.select, database.name) for database in (source, target)]
+    here, there = (Standing.of(database.select, database.name) for database in (source, target))
 
     def is_same() -> bool:
         found, held = (contents.summed(database.select, database.name) for database in (source, target))
         return found == held
 
-    action = plan(*standings, is_same)
+    action = plan(here, there, is_same)
     if action is not Action.NONE:
         for database in (source, target):
             _refuse_leases(database, database.select, date_to_text(utc_now()), is_gone)

@@ -54,7 +54,8 @@ class Event:
         """Return the event with its number and its hash; ``before`` is the hash of the event before it."""
         service, _number, *rest = _values(self)
         values = (service, number, *rest)
-        return Event(*values, hash=_hash(before, values))
+        row = (*values, _hash(before, values))
+        return Event(*row)
 
     def hash_after(self, before: bytes) -> bytes:
         """Return the hash that the event must have after the one with the hash ``before``.
@@ -214,7 +215,7 @@ def _hash(before: bytes, values: t.Iterable[object]) -> bytes:
         elif isinstance(value, str):
             content = value.encode()
             parts += (b"t%d" % len(content), content)
-        elif type(value) is int:
+        elif value.__class__ is int:
             parts.append(b"%d" % value)
         elif isinstance(value, bytes):
             parts += (b"b%d" % len(value), value)

@@ -6,19 +6,17 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import hashlib
 import threading
 import typing as t
 
 from .._errors import StoreError
 from .._holder import Actor
-from .._models import Revision
 from .._printable import printable
 from . import event_rows
 from .database import Transaction
 from .event import PRUNED, Chain, Event, removal
-from .revision_rows import Write, date_to_text
+from .revision_rows import Write
 
 
 class Heads:
@@ -77,7 +75,7 @@ class EventLog:
         services: dict[str, list[Event]] = {}
         for left in puts:
             for write in left.writes:
-                event = self._of(write.asked, write.stored, left.why)
+                event = self._of(write, left.why)
                 services.setdefault(event.service, []).append(event)
         # in one order for all processes, or two could wait for each other
         ends = [self._append(transaction, service, services[service]) for service in sorted(services)]
@@ -108,12 +106,13 @@ class EventLog:
         self.heads.refuse_earlier(transaction, head, self._store)
         return event_rows.append(transaction, head, new)
 
-    def _of(self, asked: Revision, stored: Revision, why: str) -> Event:
+    def _of(self, write: Write, why: str) -> Event:
         """Return the event of a revision. Secrets in its note are masked already."""
+        asked, stored = write.asked, write.stored
         reason = why or stored.note
         return self._event(
             service=stored.service,
-            at=date_to_text(t.cast("dt.datetime", stored.updated_at)),
+            at=str(write.row["updated_at"]),
             name=stored.name,
             revision=stored.revision,
             attempt=stored.attempt,

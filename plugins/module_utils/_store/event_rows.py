@@ -84,7 +84,7 @@ def append(transaction: Transaction, head: Chain, new: t.Sequence[Event]) -> Cha
         digest = chained.hash
         rows.append(chained.row())
     transaction.many(_INSERT, rows)
-    transaction.execute(_MOVE, (number, digest, head.service))
+    transaction.many(_MOVE, [(number, digest, head.service)])
     return Chain(head.service, number, digest, head.pruned, head.pruned_at)
 
 

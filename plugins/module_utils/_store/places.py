@@ -89,10 +89,9 @@ class Place(abc.ABC):
     def _both(self, source: Place, *, read_only: bool) -> t.Iterator[tuple[Database, Database]]:
         if source.version() is None:
             raise StoreError(f"store {source.name}: there is none to copy; give the source of the copy as it is")
-        with (
-            contextlib.closing(source.database(read_only=read_only)) as one,
-            contextlib.closing(self.database(read_only=read_only)) as other,
-        ):
+        with contextlib.ExitStack() as opened:
+            places = (source, self)
+            one, other = (opened.enter_context(contextlib.closing(at.database(read_only=read_only))) for at in places)
             yield one, other
 
     def _facts(self, database: Database) -> Facts:

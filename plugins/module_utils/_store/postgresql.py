@@ -80,8 +80,11 @@ class PostgresqlDatabase(Database):
         return self._key
 
     def select(self, statement: str, values: Values = ()) -> list[Row]:
+        end = time.monotonic() + self._patience
         with self.explained(), self._turn:
-            return self._until_done(self._patience, lambda patience: self._selected(statement, values, patience))
+            # A thread that has waited for its turn has waited for the database, too.
+            rest = max(0.0, end - time.monotonic())
+            return self._until_done(rest, lambda patience: self._selected(statement, values, patience))
 
     def write(self, verb: str, work: t.Callable[[Transaction], Done], *, alone: bool = False) -> Done:
         writer = self._require_writer()

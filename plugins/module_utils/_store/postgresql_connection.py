@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The connection to PostgreSQL that writes, as a group of writes uses it.
 
-What begins and ends transactions and writes is sent together with what comes next, so that a write takes three round
-trips: its beginning, its statement, its COMMIT. The statements of a write have been answered before its COMMIT is sent:
-so a write that is done anew, since no answer to the COMMIT came, waits for the locks of the first one.
+What has no result is sent together with what comes next: so a write takes three round trips, for the beginning of its
+transaction, its statement, and its COMMIT. Each write has been answered before the COMMIT is sent. So one that is done
+anew, since no answer to the COMMIT came, waits for the locks of the first one.
 
 Nothing is left in the session, and no transaction relies on another one, so a pooler may serve each by another
 connection. For the same reason each transaction looks at the server with which it speaks.
@@ -21,12 +21,19 @@ from . import revision_rows
 from .database import Row, Values
 from .group_commit import Connection
 from .postgresql_driver import DriverError
-from .postgresql_link import Link
+from .postgresql_link import Link, Statement
 from .postgresql_server import ServerCheck
 
-_SAVE = "SAVEPOINT one_write"
-_KEEP = "RELEASE SAVEPOINT one_write"
-_UNDO = "ROLLBACK TO SAVEPOINT one_write; RELEASE SAVEPOINT one_write"
+if t.TYPE_CHECKING:
+    import psycopg
+
+_SAVE: Statement = ("SAVEPOINT one_write", ())
+_KEEP: Statement = ("RELEASE SAVEPOINT one_write", ())
+# The savepoint stays until the next one of its name, or the COMMIT.
+_UNDO: Statement = ("ROLLBACK TO SAVEPOINT one_write", ())
+_COMMIT: Statement = ("COMMIT", ())
+# More values than these for one statement are sent on their own, for which the driver has a faster way.
+_FEW = 20
 # A session whose run is gone without a word, with its machine, must not keep its locks.
 _IDLE_MS = 60_000
 _SECOND = dt.timedelta(seconds=1)
@@ -50,7 +57,7 @@ class PostgresqlConnection(Connection):
             f"SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = {limit * 5 // 4}; "
             f"SET LOCAL idle_in_transaction_session_timeout = {_IDLE_MS}; {server.QUESTION}"
         )
-        self._ahead: list[str] = []
+        self._ahead: list[Statement] = []
         self._is_begun = False
         # What the clock of the server told, as the time since 1970, and when that was heard.
         self._told, self._told_at = dt.timedelta(), 0.0
@@ -63,93 +70,102 @@ class PostgresqlConnection(Connection):
 
     @property
     def _is_unsent(self) -> bool:
-        return self._ahead[:1] == [self._begin]
+        return self._ahead[:1] == [(self._begin, ())]
 
     def begin(self, patience: float) -> None:
         self._server.require_same()
         self._is_begun = False
         self.link.open(patience)
-        self._ahead = [self._begin]
+        self._ahead = [(self._begin, ())]
         self._is_begun = True
 
     def save(self) -> None:
         self._ahead.append(_SAVE)
 
     def keep(self) -> None:
-        self._end_write(_KEEP)
+        if self._ahead[-1:] == [_SAVE]:
+            self._ahead.pop()  # nothing was written
+            return
+        self._flush()  # what fails is an error of this write
+        self._ahead.append(_KEEP)
 
     def undo(self) -> None:
-        self._end_write(_UNDO)
+        if _SAVE in self._ahead:
+            del self._ahead[self._ahead.index(_SAVE) :]
+        else:
+            self._ahead = [_UNDO]
 
     def commit(self) -> None:
         self._server.require_same()
-        ahead, unsent = [*self._ahead, "COMMIT"], self._is_unsent
-        self._forget()
-        if not unsent and self._send(ahead) != "COMMIT":
+        ahead, unsent = self._ahead, self._is_unsent
+        self._ahead, self._is_begun = [], False
+        if not unsent and self.link.send([*ahead, _COMMIT]).statusmessage != "COMMIT":
             raise DriverError("the server has undone the transaction", "40001")
 
     def rollback(self) -> None:
-        needed = self.link.in_transaction and not self._is_unsent
-        self._forget()
-        if needed:
-            self._send(["ROLLBACK"])
+        is_needed = self.link.in_transaction and not self._is_unsent
+        self._ahead, self._is_begun = [], False
+        if is_needed:
+            self.link.send([("ROLLBACK", ())])
 
     def interrupted(self) -> Exception:
         self.link.cut()
         return DriverError("the commit was interrupted", lost=True)
 
     def execute(self, statement: str, values: Values = ()) -> int:
-        self._flush()
-        return self.link.run(statement, values).rowcount
+        return self._answer((statement, values)).rowcount
 
     def rows(self, statement: str, values: Values = ()) -> list[Row]:
-        self._flush()
-        return self.link.rows(statement, values)
+        return self._answer((statement, values)).fetchall()
 
     def many(self, statement: str, values: t.Iterable[Values]) -> None:
         each = list(values)
         if each:
+            self._tell_begin()
+        if len(each) <= _FEW:
+            self._ahead += [(statement, some) for some in each]
+        else:
             self._flush()
             self.link.many(statement, each)
 
     def clock(self, seconds: float = 0.0) -> str:
-        if self._is_unsent:
-            self._flush()
+        self._tell_begin()
         elapsed = time.monotonic() - self._told_at
         return revision_rows.date_to_text(_EPOCH + self._told + (elapsed + seconds) * _SECOND)
 
-    def _end_write(self, ending: str) -> None:
-        """End the write; one that sent nothing leaves nothing to end."""
-        if self._ahead[-1:] == [_SAVE]:
-            self._ahead.pop()
-        else:
-            self._ahead.append(ending)
-
-    def _forget(self) -> None:
-        self._ahead, self._is_begun = [], False
+    def _answer(self, last: Statement) -> psycopg.Cursor[t.Any]:
+        """Send what is ahead and the last statement, and return its cursor."""
+        self._tell_begin()
+        return self.link.send([*self._taken(), last])
 
     def _flush(self) -> None:
-        """Send what is ahead, and read the clock and the state of the server from its answers.
+        """Send what is ahead."""
+        ahead = self._taken()
+        if ahead:
+            self.link.send(ahead)
 
-        Of several writes in a transaction, the first one may have met another server.
+    def _taken(self) -> list[Statement]:
+        """Return what is to be sent now.
+
+        Of several writes in a transaction, an earlier one may have met another server. What is written at the end of a
+        transaction may go into the savepoint of its last write.
         """
         self._server.require_same()
-        # What is written at the end of a transaction may go into the savepoint of its last write.
-        if self._ahead not in ([], [_KEEP]):
-            ahead, self._ahead = self._ahead, []
-            self._send(ahead)
+        if self._ahead == [_KEEP]:
+            return []
+        ahead, self._ahead = self._ahead, []
+        return ahead
 
-    def _send(self, statements: t.Sequence[str]) -> str | None:
-        """Send statements at once; return the status of the last one."""
-        cursor = self.link.run("; ".join(statements))
-        while True:
-            if cursor.description:
-                self._hear(cursor.fetchone() or ())
-            status = cursor.statusmessage
-            if not cursor.nextset():
-                return status
-
-    def _hear(self, row: Row) -> None:
-        """Take the answer to the question at the beginning of a transaction: the time, and which server this is."""
+    def _tell_begin(self) -> None:
+        """Begin the transaction at the server, unless it is begun; read its clock and its state."""
+        if not self._is_unsent:
+            return
+        ahead, self._ahead = self._ahead, []
+        cursor = self.link.run("; ".join(statement for statement, _values in ahead))
+        while cursor.description is None and cursor.nextset():
+            pass
+        row = cursor.fetchone()
+        if row is None:
+            raise DriverError("the server has not told the time")
         self._told, self._told_at = int(row[0]) * _MICROSECOND, time.monotonic()
         self._server.hear(row[1:])

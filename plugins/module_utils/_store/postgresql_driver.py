@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import os
 import re
 import typing as t
@@ -64,7 +65,7 @@ class DriverError(Exception):
 
 
 def require() -> None:
-    """Raise StoreError if psycopg is missing or too old."""
+    """Raise StoreError if psycopg is missing or too old; let it print nothing by itself."""
     try:
         found = psycopg.__version__
     except NameError as exc:
@@ -73,6 +74,7 @@ def require() -> None:
             f"pip install '{REQUIREMENT}'; in AWX add the line {REQUIREMENT} to the Python requirements of the "
             "execution environment"
         ) from exc
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     if tuple(map(int, found.split(".")[:2])) < (3, 1):
         raise StoreError(f"store_dsn needs psycopg 3.1 or newer, and this is {found}: install {REQUIREMENT}")
 

@@ -17,15 +17,18 @@ import typing as t
 from .database import Row, Values
 from .postgresql_driver import Address, DriverError, connect, told
 
-try:  # noqa: SIM105
+try:
+    import psycopg
     from psycopg.pq import TransactionStatus
 except ImportError:
     pass  # told by require()
 
-if t.TYPE_CHECKING:
-    import psycopg
+# With ``?`` for values.
+Statement = tuple[str, Values]
 
 _POLL_SECONDS = 0.5
+# For how long a failure to connect tells that the next try would fail as well.
+_FRESH_SECONDS = 5.0
 
 
 def pauses() -> t.Iterator[float]:
@@ -47,6 +50,8 @@ class Link:
         self.address = address
         self.answer_seconds = answer_seconds
         self._raw: psycopg.Connection[t.Any] | None = None
+        self._failure = DriverError("")
+        self._failed_at = -_FRESH_SECONDS
         self._due: float | None = None
         self._closed = threading.Event()
         self._watch: threading.Thread | None = None
@@ -77,28 +82,48 @@ class Link:
         return self._raw.info.get_parameters().get("sslmode", "prefer")
 
     def open(self, patience: float) -> None:
-        """Connect, unless there is a connection; try for up to ``patience`` seconds. Raises DriverError."""
+        """Connect, unless there is a connection; try for up to ``patience`` seconds. Raises DriverError.
+
+        Hundreds of threads may have waited for one that tried in vain. They have no patience left, and get its error.
+        """
         end = time.monotonic() + patience
+        if patience <= 0 and not self.is_open and time.monotonic() - self._failed_at < _FRESH_SECONDS:
+            raise DriverError(*self._failure.args)
         for pause in pauses():
             if self.is_open:
                 return
             try:
                 self._raw = connect(self.address)
             except DriverError as exc:
+                self._failure, self._failed_at = exc, time.monotonic()
                 if not exc.passes or time.monotonic() + pause > end:
                     raise
                 self._closed.wait(pause)
 
-    def run(self, statement: str, values: Values = (), *, binary: bool = False) -> psycopg.Cursor[t.Any]:
-        """Execute a statement with ``?`` for values; several without values are sent at once."""
+    def run(self, statement: str, values: Values = ()) -> psycopg.Cursor[t.Any]:
+        """Execute a statement with ``?`` for values; of several without values, return the first result."""
         with self._answered() as raw:
-            return raw.execute(translated(statement) if values else statement, values or None, binary=binary)
+            return raw.execute(translated(statement) if values else statement, values or None)
 
     def rows(self, statement: str, values: Values = ()) -> list[Row]:
         """Return all rows that a statement selects."""
         with self._answered() as raw:
             text = translated(statement) if values else statement
             return raw.execute(text, values or None, binary=True).fetchall()
+
+    def send(self, statements: t.Sequence[Statement]) -> psycopg.Cursor[t.Any]:
+        """Execute statements, all sent at once; return the cursor of the last one."""
+        with self._answered() as raw:
+            if not any(values for _statement, values in statements):
+                cursor = raw.execute("; ".join(statement for statement, _values in statements))
+                while cursor.nextset():
+                    pass
+                return cursor
+            together = len(statements) > 1 and psycopg.Pipeline.is_supported()
+            with raw.pipeline() if together else contextlib.nullcontext():
+                for statement, values in statements:
+                    cursor = raw.execute(translated(statement) if values else statement, values or None, binary=True)
+            return cursor
 
     def many(self, statement: str, values: t.Sequence[Values]) -> None:
         """Execute a statement once for each sequence of values; all are sent at once."""

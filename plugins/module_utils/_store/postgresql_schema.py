@@ -16,7 +16,7 @@ from .database import NotUniqueError
 from .postgresql_driver import DriverError
 from .postgresql_link import Link
 
-# What a job must be granted. On store_schema, SELECT alone is enough.
+# The newest form. docs/postgresql.md says what a job must be granted on each.
 TABLES: t.Mapping[str, str] = {
     "revisions": """
         service TEXT NOT NULL, name TEXT NOT NULL, revision BIGINT NOT NULL, attempt BIGINT NOT NULL,
@@ -53,8 +53,9 @@ INDICES: t.Mapping[str, str] = {
     "leases_by_holder": "|leases (holder)",
     "events_by_name": "|events (service, name, number)",
 }
-# The version of the tables above: that of the same tables in SQLite. Entry n of the list below brings them from this
-# version + n to the next one. An entry that was released is never changed.
+# The version of the first tables that were released: that of the same tables in SQLite. Entry n of the list below
+# brings tables from this version + n to the next one. One that was released is never changed: append another one, and
+# bring the tables above to the same form, which is always the newest.
 FIRST_VERSION = 4
 MIGRATIONS: tuple[tuple[str, ...], ...] = ()
 
@@ -101,6 +102,8 @@ def version(link: Link, name: str, migrations: t.Sequence[t.Sequence[str]] = MIG
             )
         return 0
     found = int(next(iter(link.rows(_VERSION)), (0,))[0])
+    if 0 < found < FIRST_VERSION:
+        raise StoreError(f"store {name}: it is damaged (schema {found} never was); keep a copy, restore a backup")
     if found > newest(migrations):
         raise StoreError(
             f"store {name}: a newer release of redtrust.certificate_enroll wrote it (schema {found}, this release "
@@ -128,7 +131,7 @@ def upgrade(link: Link, found: int, migrations: t.Sequence[t.Sequence[str]] = MI
             if found < newest(migrations):
                 for statement in migrations[found - FIRST_VERSION] if found else _tables():
                     link.run(statement)
-                found = found + 1 if found else FIRST_VERSION
+                found = found + 1 if found else newest(migrations)
                 link.run("UPDATE store_schema SET version = ? WHERE id = 1", (found,))
 
 
@@ -168,9 +171,7 @@ def _transaction(link: Link) -> t.Iterator[None]:
 def refuse_other_tables(link: Link, name: str) -> None:
     """Raise StoreError when a column or a unique index of the newest version is not as it is made."""
     tables = " ".join(TABLES)
-    columns = {
-        (table, column, kind, needed, order) for table, column, kind, needed, order in link.rows(_COLUMNS, (tables,))
-    }
+    columns = set(link.rows(_COLUMNS, (tables,)))
     indices = {index for (index,) in link.rows(_INDICES, (tables,))}
     wrong = sorted({row[0] for row in _made_columns() - columns})
     missing = sorted({*INDICES, *(f"{table}_pkey" for table in TABLES)} - indices)

@@ -207,8 +207,8 @@ def write(transaction: Transaction, wanted: Write) -> bool:
             done = transaction.execute(_UPDATE, values)
         else:
             done = transaction.execute(_INSERT, [row[column] for column in WRITTEN])
-    except NotUniqueError as exc:
-        raise ConflictError(wanted.asked) from exc
+    except NotUniqueError:
+        raise ConflictError(wanted.asked) from None
     if not done and transaction.rows(_NONCE, key) != [(row["nonce"],)]:
         raise ConflictError(wanted.asked)
     return done > 0

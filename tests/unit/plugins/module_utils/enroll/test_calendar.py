@@ -101,7 +101,7 @@ class TestWindow:
 
     @given(
         st.frozensets(st.integers(0, 6), min_size=1),
-        st.integers(0, 1440),
+        st.integers(0, 1439),
         st.integers(0, 1440),
         st.sampled_from([UTC, MADRID, SAO_PAULO]),
         st.integers(0, 13 * 366 * 24 * 60).map(lambda minutes: utc("2016-01-01") + minutes * MINUTE),

@@ -122,7 +122,7 @@ class TestJitter:
         self, before: str, jitter: str, left: dt.timedelta, backdated: dt.timedelta, name: str
     ) -> None:
         """The next two runs do not renew it, for any life, any earlier start of validity, any jitter and any name."""
-        dates = {"not_valid_before": NOW - backdated, "not_valid_after": NOW + left}
+        dates: dict[str, t.Any] = {"not_valid_before": NOW - backdated, "not_valid_after": NOW + left}
         fresh = row(State.FINALIZED, name=name, created_at=NOW, signing_since=NOW, **dates)
         renewals = RenewalPolicy.parse(before, jitter)
         for moment in (NOW, NOW + left / 12):
@@ -232,7 +232,8 @@ class TestQuota:
         assert all(Quota().take(str(number)) for number in range(1000))
 
     def test_threads_take_no_more(self) -> None:
-        quota, taken = Quota(50), []
+        quota = Quota(50)
+        taken: list[bool] = []
         begin = threading.Barrier(8)
 
         def take(thread: int) -> None:

@@ -49,16 +49,15 @@ from ansible_collections.redtrust.certificate_enroll.plugins.modules import (
     redtrust_enrollment,
     redtrust_enrollment_info,
     redtrust_renew,
+    redtrust_store,
 )
 
+from . import test_run
 from .test_role import asked, entry, step
 from .test_run import WWW
 
 # the fixtures of a module that runs here
-from .test_run import give as give  # noqa: PLC0414
-from .test_run import reached as reached  # noqa: PLC0414
-from .test_run import run as run  # noqa: PLC0414
-from .test_run import server as server  # noqa: PLC0414
+give, reached, run, server = test_run.give, test_run.reached, test_run.run, test_run.server
 
 Run = c.Callable[..., dict[str, t.Any]]
 PLACE = Chain("redtrust.example.com", 41212, bytes(range(32)))
@@ -188,6 +187,54 @@ def test_the_export_can_be_checked(store: Store) -> None:
         events.append(Event(**{**values, "hash": bytes.fromhex(values["hash"])}))
     assert verify(events, store.chain("127.0.0.1")) is None
     assert "canary" not in "".join(lines)
+
+
+class TestTheFile:
+    @pytest.fixture
+    def export(self, run: Run, tmp_path: Path) -> t.Callable[..., dict[str, t.Any]]:
+        def exported(**options: t.Any) -> dict[str, t.Any]:
+            return run(redtrust_store, **{"state": "exported", "events_path": str(tmp_path / "e.jsonl"), **options})
+
+        return exported
+
+    def test_holds_all_events(self, export: t.Callable[..., dict[str, t.Any]], store: Store, tmp_path: Path) -> None:
+        path = tmp_path / "e.jsonl"
+        predicted = export(check=True)
+        assert (predicted["changed"], path.exists()) == (True, False)
+        said = export()
+        assert path.read_text("utf-8") == "".join(exported_events(store, "127.0.0.1"))
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert (said["changed"], said["action"], predicted["action"]) == (True, "export", "export")
+        assert said["events"] == {"path": str(path), "count": 3, "checkpoint": str(store.chain("127.0.0.1"))}
+        again = export()
+        assert (again["changed"], again["action"]) == (False, "none")
+        assert sorted(one.name for one in tmp_path.glob("*e*")) == ["e.jsonl", "state"]
+
+    def test_is_written_anew_where_events_were_added(
+        self, export: t.Callable[..., dict[str, t.Any]], store: Store, tmp_path: Path
+    ) -> None:
+        export()
+        (revision,) = store.enrollment("127.0.0.1", "www").revisions
+        store.put(revision.moved(State.ABANDONED))
+        assert export()["changed"]
+        assert len((tmp_path / "e.jsonl").read_text("utf-8").splitlines()) == 4
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            ({"events_path": None}, "events_path and state: exported go together"),
+            ({"state": "present"}, "events_path and state: exported go together"),
+            ({"events_path": "/nonexistent/e.jsonl"}, "events_path /nonexistent/e.jsonl cannot be written"),
+            ({"source": {"path": "/x"}}, "source needs state: copied"),
+            ({"force": True}, "force is of no use with state: exported"),
+        ],
+    )
+    def test_needs_its_options(
+        self, export: t.Callable[..., dict[str, t.Any]], store: Store, options: dict[str, t.Any], said: str
+    ) -> None:
+        found = export(**options)
+        assert found["error"]["type"] == "ConfigurationError"
+        assert found["msg"].startswith(said)
 
 
 class TestTheProgramOfTheGuide:

@@ -117,6 +117,10 @@ class TestWindows:
             'from: "22:00", since YAML reads 22:00 without quotes as the number 1320'
         )
 
+    def test_only_the_end_may_be_the_end_of_the_day(self) -> None:
+        said = refusal('renewal_windows: [{from: "24:00", to: "24:00"}]')
+        assert said.startswith("renewal_windows[0].from must be a time of the day such as ")
+
     @pytest.mark.parametrize("value", ["06:00", "00:30", "08:15"])
     def test_what_yaml_leaves_as_it_is_needs_no_quotes(self, value: str) -> None:
         (window,) = calendar(f'renewal_windows: [{{from: {value}, to: "09:00"}}]').windows
@@ -130,7 +134,7 @@ class TestWindows:
         except ConfigurationError:
             return
         assert re.fullmatch(r"\s*[0-9]{1,2}:[0-9]{2}\s*", text)
-        assert 0 <= window.opens <= 1440
+        assert 0 <= window.opens < 1440
 
     @pytest.mark.parametrize(
         "zone", ["Europe/Atlantis", "", "../etc/passwd", "/etc/localtime", "America", "a\0b", "MAdrid"]

@@ -345,6 +345,8 @@ class TestProgress:
         names = self.many(place, 37)
         place.now = dt.datetime(2026, 6, 1, 14, 0, tzinfo=dt.timezone.utc)
         run = place.run(by_provider())
+        assert run.line() == "", "it has no part in it yet, such as with a list of others"
+        assert run.incidents.why(place.store().enrollment("svc", "b"))
         assert run.line() == "replacement x: 0 of 40 replaced"
         for name in names[:20]:
             place.clock.time += 30
@@ -384,12 +386,62 @@ class TestProgress:
         run = place.run(by_provider())
         for name in names:
             place.replace(run, name)
-        assert place.run().line().startswith("replacement x: 7 of 10 replaced")
+        other = place.run()
+        assert other.incidents.why(place.store().enrollment("svc", "a"))
+        assert other.line().startswith("replacement x: 7 of 10 replaced")
 
     def test_failures(self, place: Place) -> None:
         run = place.run(by_provider())
         place.fail(run, "a", SignerError("down"))
         assert the_result(run.finish())["failed"] == 1
+
+
+class Broken(SqliteStore):
+    """A store that takes no notes and counts nothing, once ``is_broken``."""
+
+    is_broken = False
+
+    def _refuse(self) -> None:
+        if Broken.is_broken:
+            raise StoreError("the disk is full")
+
+    def find(self, *args: t.Any, **conditions: t.Any) -> t.Iterator[Enrollment]:
+        self._refuse()
+        return super().find(*args, **conditions)
+
+    def put_note(self, key: str, value: str | None) -> None:
+        self._refuse()
+        super().put_note(key, value)
+
+    def add_to_note(self, key: str, number: int) -> int:
+        self._refuse()
+        return super().add_to_note(key, number)
+
+
+class TestWhatIsNoFailureOfTheCertificates:
+    @pytest.fixture
+    def broken(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+        monkeypatch.setattr(Broken, "is_broken", False)
+        place.kind = Broken
+        return place
+
+    def test_a_store_that_fails_at_the_end(self, broken: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        run = broken.run(by_provider())
+        monkeypatch.setattr(Broken, "is_broken", True)
+        broken.clock.time += 2
+        broken.replace(run, "a")
+        replaced = run.finish()
+        assert replaced.warnings == ("what is left to replace was not counted: the disk is full",)
+        assert (the_result(replaced)["left"], the_result(replaced)["replaced"]) == (2, 1)
+
+    def test_a_rate_that_cannot_be_noted(self, broken: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        run = broken.run()
+        found = broken.store().enrollment("svc", "a").current
+        monkeypatch.setattr(Broken, "is_broken", True)
+        for _one in range(FEWEST):
+            broken.clock.time += 1
+            run.add(Outcome("a", "issue", "", changed=True, revision=found, in_use=found))
+        assert run.finish() == Replaced(None)
 
 
 class TestPace:

@@ -140,7 +140,7 @@ EITHER = "source needs either path, for a store in SQLite, or dsn and key, for o
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"state": "gone"}, "value of state must be one of: present, copied, got: gone"),
+        ({"state": "gone"}, "value of state must be one of: present, copied, exported, got: gone"),
         ({"force": "perhaps"}, "unable to convert to bool"),
         ({"state": "copied"}, EITHER),
         ({"state": "copied", "source": {}}, EITHER),

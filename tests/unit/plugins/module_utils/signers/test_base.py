@@ -54,3 +54,7 @@ def test_a_certificate_of_another_key_is_refused(pki: Openssl, order: SigningOrd
         SignerError, match=r"another request: \[cn=other\] .* does not have the key of john, revision 2"
     ):
         Prepared(Signed(pki.der("other"))).sign(order)
+
+
+def test_signers_of_one_kind_share_a_rate_unless_they_tell_their_cas_apart() -> None:
+    assert Prepared(None).identity() == Prepared(Signed(b"")).identity() == "Prepared"

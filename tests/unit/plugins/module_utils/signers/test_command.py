@@ -245,6 +245,15 @@ def test_a_child_that_keeps_the_output_open_does_not_outwait_the_limit(order: Si
         shell("sleep 600 & exit 0", timeout=0.3).sign(order)
 
 
+def test_its_arguments_are_the_identity_of_a_ca() -> None:
+    identity = CommandSigner(["sh", "-c", "a secret"]).identity()
+    assert identity == CommandSigner(["sh", "-c", "a secret"], timeout=5.0).identity()
+    assert identity != CommandSigner(["sh", "-c", "another secret"]).identity()
+    assert identity != CommandSigner(["sh", "-ca secret"]).identity()
+    assert "secret" not in identity
+    assert len(identity) == 64
+
+
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.write_text("")

@@ -223,6 +223,15 @@ def test_whatever_differs_the_serial_number_differs(ca: Ca, csr: bytes, vendor_c
     assert all(2**64 < number < 2**159 for number in numbers)
 
 
+def test_its_key_is_the_identity_of_a_ca(ca: Ca) -> None:
+    """Jobs that name its files in different ways share its rate."""
+    other = {"certificate_path": "ca.der", "private_key_path": "ca.key.der", "chain_path": "bundle.crt"}
+    identity = ca.signer().identity()
+    assert identity == ca.signer(changes=other).identity() == ca.signer(Profile(digest="sha512")).identity()
+    assert len(identity) == 64
+    assert dataclasses.replace(ca, name="rsa").signer().identity() != identity
+
+
 def test_a_csr_without_proof_of_possession_is_rejected(ca: Ca, csr: bytes) -> None:
     with pytest.raises(SignerRejectedError, match="not signed by its own key"):
         ca.signer().sign(ca.order(csr[:-1] + bytes([csr[-1] ^ 1])))

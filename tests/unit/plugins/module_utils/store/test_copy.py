@@ -55,7 +55,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.robustness.fault_poin
 
 if t.TYPE_CHECKING:
     from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store
-    from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.database import Database
+    from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.database import Database, Row
 
     from .conftest import MakeRevision
 
@@ -197,7 +197,7 @@ def foreseen(source: Place, target: Place) -> Copied:
         return predict(one, other, never)
 
 
-def rows_of(place: Place) -> dict[str, list[contents.Row]]:
+def rows_of(place: Place) -> dict[str, list[Row]]:
     """Return all rows of a store, with request codes in clear."""
     with place.database() as database:
         return {
@@ -375,7 +375,7 @@ def test_a_copy_that_dies_is_made_by_the_next_and_never_are_both_in_use(
     filled: Place, target: Place, point: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = rows_of(filled)
-    reached = []
+    reached: list[str] = []
 
     def die(name: str) -> None:
         if name == point and not reached:
@@ -425,7 +425,7 @@ def fail_at(point: str, name: str) -> None:
 def test_what_does_not_arrive_is_noticed(filled: Place, target: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     sealed = contents.sealed
 
-    def changed(table: contents.Table, row: contents.Row, seal: contents.Change) -> contents.Row:
+    def changed(table: contents.Table, row: Row, seal: contents.Change) -> Row:
         row = sealed(table, row, seal)
         return (*row[:-1], "another") if table.name == "notes" else row
 

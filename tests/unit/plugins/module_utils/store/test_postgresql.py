@@ -23,9 +23,11 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import (
     postgresql_connection,
     postgresql_driver,
+    postgresql_link,
     postgresql_schema,
     schema,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.database import NotUniqueError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.key_file import Key
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.postgresql import PostgresqlStore
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.postgresql_driver import (
@@ -171,11 +173,15 @@ class TestTables:
                 with pytest.raises(StoreError, match="opened to be read only; nothing was written"):
                     call()
 
-    def test_an_older_version_is_upgraded_by_a_run_that_writes(self, postgres: Server, dsn: str) -> None:
+    def test_an_older_version_is_upgraded_by_a_run_that_writes(self) -> None:
+        with pytest.raises(StoreError, match=r"store x: an older release .* that is not in check mode upgrades it"):
+            postgresql_schema.require_newest(postgresql_schema.newest() - 1, "x")
+
+    def test_a_version_that_never_was_is_damage(self, postgres: Server, dsn: str) -> None:
         opened(dsn).close()
         postgres.execute("UPDATE store_schema SET version = 3", dsn)
-        with pytest.raises(StoreError, match=r"an older release .* the next run that is not in check mode upgrades"):
-            opened(dsn, read_only=True)
+        with pytest.raises(StoreError, match=r"it is damaged \(schema 3 never was\)"):
+            opened(dsn)
 
 
 class TestKey:
@@ -288,7 +294,7 @@ class TestLostAnswers:
             direct.acquire(["held"], "before", 60)
             direct.put_session("session/a", b"old", 0)
         with Proxy(dsn) as proxy, opened(proxy.dsn, patience=3.0) as store:
-            proxy.arm(1, cut)
+            proxy.arm({1: cut})
             result = WRITES[verb](store, make)
             assert proxy.happened == 1
             generations = {one.name: [row.generation for row in one.revisions] for one in store.enrollments()}
@@ -312,7 +318,7 @@ class TestLostAnswers:
     @pytest.mark.parametrize("cut", [Cut.BEFORE, Cut.AFTER])
     def test_what_is_returned_is_what_is_stored(self, dsn: str, make: MakeRevision, cut: Cut) -> None:
         with Proxy(dsn) as proxy, opened(proxy.dsn) as store:
-            proxy.arm(1, cut)
+            proxy.arm({1: cut})
             stored = store.put(make(request_code="R-1"))
             assert store.enrollment("redtrust", "www").revisions == stored
 
@@ -330,7 +336,7 @@ class TestLostAnswers:
                     committed.wait(0.3)  # the others come in the meantime
 
             monkeypatch.setattr(store.database._writer.connection, "begin", begin_slowly)  # type: ignore[attr-defined]
-            proxy.arm(1, cut)
+            proxy.arm({1: cut})
             with concurrent.futures.ThreadPoolExecutor(16) as pool:
                 stored = list(pool.map(lambda number: store.put(make(f"{number:02}"))[0], range(16)))
             committed.set()
@@ -342,7 +348,7 @@ class TestLostAnswers:
     def test_another_run_that_was_first_is_still_told(self, dsn: str, make: MakeRevision) -> None:
         with Proxy(dsn) as proxy, opened(proxy.dsn) as store, opened(dsn) as rival:
             (read,) = store.put(make())
-            proxy.arm(1, Cut.BEFORE, stay_down=True)
+            proxy.arm({1: Cut.BEFORE}, stay_down=True)
             with concurrent.futures.ThreadPoolExecutor(1) as pool:
                 late = pool.submit(store.put, read)
                 while not proxy.happened:
@@ -378,6 +384,36 @@ class TestLostConnections:
                 with pytest.raises(StoreError, match=f"store {name} at {other.directory}: .*then run again") as caught:
                     call()
                 assert "SECRET" not in str(caught.value)
+
+    def test_hundreds_of_threads_do_not_wait_for_it_one_after_another(self, other: Server, make: MakeRevision) -> None:
+        with opened(other.database(), patience=1.0) as store:
+            other.crash()
+            began = time.monotonic()
+            with concurrent.futures.ThreadPoolExecutor(64) as pool:
+                writes = [pool.submit(store.put, make(f"{number}")) for number in range(32)]
+                reads = [pool.submit(store.names, "redtrust") for _number in range(32)]
+                assert {type(one.exception()) for one in writes} == {StoreError}
+                assert {type(one.exception()) for one in reads} == {StoreError}
+            assert time.monotonic() - began < 20
+
+    def test_who_has_no_patience_left_gets_the_last_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        tries: list[float] = []
+
+        def connect(_address: Address) -> t.NoReturn:
+            tries.append(time.monotonic())
+            raise DriverError("refused", lost=True)
+
+        monkeypatch.setattr(postgresql_link, "connect", connect)
+        link = Link(Address.read("host=db"), 1.0)
+        for patience in (0.3, 0.0, 0.0):
+            with pytest.raises(DriverError, match="refused"):
+                link.open(patience)
+        made = len(tries)
+        assert made > 1
+        monkeypatch.setattr(postgresql_link, "_FRESH_SECONDS", 0.0)
+        with pytest.raises(DriverError, match="refused"):
+            link.open(0.0)
+        assert len(tries) == made + 1, "the failure is too old to tell anything"
 
     def test_a_cut_in_the_middle_of_a_write_is_nothing_to_the_run(self, postgres: Server, dsn: str) -> None:
         with opened(dsn) as store:
@@ -474,24 +510,49 @@ class TestLostConnections:
             postgres.execute(f"ALTER DATABASE {name} RESET synchronous_commit")
 
     def test_a_write_takes_few_round_trips(self, dsn: str, make: MakeRevision, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Its beginning, its statement, four for what belongs to the end of all writes, and COMMIT."""
-        sent: list[str] = []
+        """Its beginning, its statement, two reads for what belongs to the end of all writes, and the rest at once."""
+        sent: list[list[str]] = []
+        run, send = Link.run, Link.send
 
-        def counted(name: str) -> None:
-            real = getattr(Link, name)
+        def counted_run(link: Link, statement: str, *rest: t.Any) -> t.Any:
+            sent.append([one.split(maxsplit=1)[0] for one in statement.split(";")])
+            return run(link, statement, *rest)
 
-            def call(link: Link, statement: str, *rest: t.Any, **more: t.Any) -> t.Any:
-                sent.append(statement.split(maxsplit=1)[0])
-                return real(link, statement, *rest, **more)
-
-            monkeypatch.setattr(Link, name, call)
+        def counted_send(link: Link, statements: t.Sequence[t.Any]) -> t.Any:
+            sent.append([statement.split(maxsplit=1)[0] for statement, _values in statements])
+            return send(link, statements)
 
         with opened(dsn) as store:
             (stored,) = store.put(make())
-            for name in ("run", "rows", "many"):
-                counted(name)
+            monkeypatch.setattr(Link, "run", counted_run)
+            monkeypatch.setattr(Link, "send", counted_send)
             store.put(stored)
-        assert sent == ["BEGIN", "UPDATE", "SELECT", "SELECT", "INSERT", "UPDATE", "RELEASE"]
+        assert sent == [
+            ["BEGIN", "SET", "SET", "SET", "SELECT", "SAVEPOINT"],
+            ["UPDATE"],
+            ["SELECT"],
+            ["SELECT"],
+            ["RELEASE", "INSERT", "UPDATE", "COMMIT"],
+        ]
+
+    @pytest.mark.parametrize("can_pipeline", [False, True])
+    def test_an_error_among_statements_that_are_sent_together_is_that_of_the_write(
+        self, dsn: str, monkeypatch: pytest.MonkeyPatch, can_pipeline: bool
+    ) -> None:
+        monkeypatch.setattr(psycopg.Pipeline, "is_supported", lambda: can_pipeline)
+        insert = "INSERT INTO notes (key, value) VALUES (?, '')"
+        with opened(dsn) as store:
+
+            def write(keys: str) -> None:
+                store.database.write("test", lambda transaction: transaction.many(insert, [(key,) for key in keys]))
+
+            write("ab")
+            for keys in ("cad", "efghijklmnopqrstuvwxyz0123456789a"):
+                with pytest.raises(NotUniqueError):
+                    write(keys)
+            write("z")
+            found = store.database.select("SELECT key FROM notes WHERE value = '' ORDER BY key")
+            assert found == [("a",), ("b",), ("z",)]
 
     def test_a_group_that_an_exception_interrupts_is_told_right(
         self, dsn: str, make: MakeRevision, monkeypatch: pytest.MonkeyPatch

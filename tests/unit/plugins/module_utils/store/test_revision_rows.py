@@ -23,7 +23,11 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     State,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import revision_rows
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store, open_store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import (
+    Store,
+    open_postgresql,
+    open_store,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.key_file import Key
 
 if t.TYPE_CHECKING:
@@ -82,9 +86,14 @@ KEY = Key(bytes(range(32)), Path("/s.key"))
 VALUES = st.lists(st.none() | st.integers(0, 20) | TEXT | st.binary(max_size=4), max_size=4)
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Store]:
-    with open_store(str(tmp_path_factory.mktemp("rows") / "store.db")) as opened:
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.process)])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Store]:
+    if request.param == "sqlite":
+        store = open_store(str(tmp_path_factory.mktemp("rows") / "store.db"))
+    else:
+        dsn = request.getfixturevalue("postgres").database()
+        store = open_postgresql(dsn, "a store key, for tests", warn=pytest.fail)
+    with store as opened:
         yield opened
 
 

@@ -39,7 +39,7 @@ class Limits:
         self.draws: list[int] = []
         self.looks = 0
         self.ends_at = 0.0
-        self.failure: StoreError | None = None
+        self.failures: list[StoreError] = []
         self.slept: list[float] = []
         self.warnings: list[str] = []
         self.over = ""
@@ -47,8 +47,8 @@ class Limits:
 
     def draw(self, _key: str, count: int, rate: Rate) -> float:
         with self._lock:
-            if self.failure:
-                raise self.failure
+            for failure in self.failures:
+                raise failure
             self.draws.append(count)
             self.free_at, wait = reserve(round(self.now * SECOND), self.free_at, count, rate)
             return wait / SECOND
@@ -59,8 +59,8 @@ class Limits:
         return {KEY: Block(left, "HTTP 429", UNTIL)} if left > 0 else {}
 
     def block(self, key: str, seconds: float, _why: str) -> None:
-        if self.failure:
-            raise self.failure
+        for failure in self.failures:
+            raise failure
         assert key == KEY
         self.ends_at = self.now + seconds
 
@@ -177,10 +177,10 @@ class TestTokens:
 
     def test_an_error_of_the_store_is_told_and_leaves_the_turn_to_the_next(self, limits: Limits) -> None:
         bucket = limits.bucket(Rate(1.0, 1))
-        limits.failure = StoreError("the disk is full")
+        limits.failures = [StoreError("the disk is full")]
         with pytest.raises(StoreError, match="the disk is full"):
             bucket.admit()
-        limits.failure = None
+        limits.failures = []
         assert bucket.admit() == ""
 
 
@@ -270,7 +270,7 @@ class TestPauses:
 
     def test_a_store_that_takes_no_note_of_it_hinders_nobody(self, limits: Limits) -> None:
         bucket = limits.bucket()
-        limits.failure = StoreError("the disk is full")
+        limits.failures = [StoreError("the disk is full")]
         bucket.block(10.0, "HTTP 503")
         assert use(bucket) == ""
 
