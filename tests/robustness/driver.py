@@ -221,10 +221,12 @@ class Site:
             )
 
     def let_waiting_end(self) -> None:
-        """End the wait of names that keep failing.
+        """End the wait of names that keep failing, and that of credentials that were refused.
 
-        The store's own code does it, since a row has a checksum.
+        The store's own code does the first, since a row has a checksum.
         """
+        if self.place.is_there:
+            self.rows("DELETE FROM limits WHERE key LIKE 'login/%'")
         now = dt.datetime.now(tz=dt.timezone.utc).isoformat()
         if not any(row["retry_at"] and row["retry_at"] > now for row in self.revisions()):
             return

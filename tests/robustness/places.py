@@ -73,7 +73,7 @@ class File(Place):
         return self.path.exists()
 
     def rows(self, statement: str) -> list[dict[str, t.Any]]:
-        with contextlib.closing(sqlite3.connect(self.path, timeout=30)) as connection:
+        with contextlib.closing(sqlite3.connect(self.path, timeout=30, isolation_level=None)) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(statement)]
 

@@ -124,7 +124,7 @@ class Bench:
     def steps(self) -> list[str]:
         """Return the steps that a job asks the server for, if the scenario covers them."""
         site = self._place(["traced"])
-        before = self._appliance.one("SELECT MAX(id) FROM requests")
+        before = self._appliance.one("SELECT COALESCE(MAX(id), 0) FROM requests")
         self._job(site, "traced")
         rows = self._appliance.rows("SELECT DISTINCT step FROM requests WHERE id > ? ORDER BY step", before)
         return [step for (step,) in rows if re.fullmatch(self.scenario.steps, step)]
