@@ -155,9 +155,17 @@ def _session_problems(site: Site) -> c.Iterator[str]:
 def _lease_problems(site: Site) -> c.Iterator[str]:
     """Name the leases that would delay the next run: those of live processes."""
     for lease in site.leases():
-        named = re.search(r"pid (\d+)", lease["holder"])
-        if named is None or Path(f"/proc/{named[1]}").exists():
+        named = re.search(r"pid (\d+),.* process \S+/(\d+),", lease["holder"])
+        if named is None or _start(named[1]) == named[2]:
             yield f"{lease['holder']} still holds {lease['key']}"
+
+
+def _start(pid: str) -> str | None:
+    """Return the start of a process, see proc_pid_stat(5). After many processes a pid is that of another one."""
+    try:
+        return Path("/proc", pid, "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]
+    except OSError:
+        return None
 
 
 def _file_problems(site: Site) -> c.Iterator[str]:
