@@ -436,6 +436,48 @@ next_after:
   type: str
   sample: www.example.com
   version_added: 0.4.0
+replacements:
+  description:
+    - All replacements of O(service), in the order in which they were begun.
+      See O(redtrust.certificate_enroll.redtrust_certificate#module:replace).
+  returned: always
+  type: list
+  elements: dict
+  version_added: 0.5.0
+  contains:
+    id:
+      description: The name of the replacement.
+      type: str
+      returned: always
+    criteria:
+      description: The certificates that it replaces, in words.
+      type: str
+      returned: always
+    begun_at:
+      description: When it was begun, in UTC (ISO 8601).
+        It concerns the certificates that were obtained before that.
+      type: str
+      returned: always
+    begun_by:
+      description: The user for whom it was begun.
+      type: str
+      returned: always
+    deadline:
+      description: By when all certificates should be replaced, in UTC (ISO 8601).
+      type: str
+      returned: always, V(none) without a deadline
+    ended_at:
+      description: When it ended, in UTC (ISO 8601).
+      type: str
+      returned: always, V(none) while it is open
+    total:
+      description: How many certificates it concerned when it was begun.
+      type: int
+      returned: always
+    left:
+      description: How many of them are left to replace; 0 after its end.
+      type: int
+      returned: always
 events:
   description: The events of O(service), and whether they are as they were written.
   returned: with O(verify_events) or O(checkpoint)
@@ -478,6 +520,7 @@ from ..module_utils._module.api import (
     Spec,
     enrollment_facts,
     history,
+    known_replacements,
     run,
     verified,
 )
@@ -495,7 +538,12 @@ def work(context: Context) -> Result:
         if not selection.counts_only:
             shown.append(_shown(context, enrollment, renewals, now))
     has_more = next(found, None) is not None
-    values = {"enrollments": shown, **counts.values(), "next_after": last if has_more else None}
+    values = {
+        "enrollments": shown,
+        **counts.values(),
+        "next_after": last if has_more else None,
+        "replacements": known_replacements(context.store, context.service, now),
+    }
     checked, problem = _checked(context)
     return Result(changed=False, values={**values, **checked}, failure=problem)
 

@@ -155,21 +155,17 @@ def _session_problems(site: Site) -> c.Iterator[str]:
 def _lease_problems(site: Site) -> c.Iterator[str]:
     """Name the leases that would delay the next run: those of live processes."""
     for lease in site.leases():
-        if _may_live(lease["holder"]):
+        named = re.search(r"pid (\d+),.* process \S+/(\d+),", lease["holder"])
+        if named is None or _start(named[1]) == named[2]:
             yield f"{lease['holder']} still holds {lease['key']}"
 
 
-def _may_live(holder: str) -> bool:
-    """Return whether a holder may live. Another process may have its pid by now, so its start counts too."""
-    named = re.search(r"pid (\d+),(?:.* process \S+/(\d+),)?", holder)
-    if named is None:
-        return True
+def _start(pid: str) -> str | None:
+    """Return the start of a process, see proc_pid_stat(5). After many processes a pid is that of another one."""
     try:
-        # proc_pid_stat(5): the 22nd field is the start
-        fields = Path(f"/proc/{named[1]}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return Path("/proc", pid, "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]
     except OSError:
-        return False
-    return named[2] in (None, fields[19])
+        return None
 
 
 def _file_problems(site: Site) -> c.Iterator[str]:

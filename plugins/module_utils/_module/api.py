@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
         settle_items,
         sign_items,
     )
+    from .opening import known_replacements
     from .options import Connection, Server
     from .renewal import Renewals
     from .replace_options import REPLACE, Wanted
@@ -90,6 +91,7 @@ __all__ = [
     "finalize_items",
     "finished_by",
     "history",
+    "known_replacements",
     "listed",
     "listed_spec",
     "outcome_of",
@@ -121,6 +123,7 @@ _HOMES = {
         "settle_items",
         "sign_items",
     ),
+    "opening": ("known_replacements",),
     "options": ("Connection", "Server"),
     "replace_options": ("REPLACE", "Wanted"),
     "replacing": ("Replacing",),

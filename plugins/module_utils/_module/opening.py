@@ -134,6 +134,27 @@ class Opening:
         return tuple(map(Found, incidents, counts))
 
 
+def known_replacements(store: Store, service: str, now: dt.datetime) -> list[dict[str, t.Any]]:
+    """Return all replacements of a service, open and ended, for a person; of those that are open, what is left."""
+    rows = store.replacements(service)
+    incidents = [Incident.of(row) for row in rows if row.ended_at is None]
+    counts = count(store.find(service), incidents, now) if incidents else []
+    left = {one.replacement.id: counted.left for one, counted in zip(incidents, counts)}
+    return [
+        {
+            "id": row.id,
+            "criteria": str(Incident.of(row).criteria),
+            "begun_at": timestamp(row.begun_at),
+            "begun_by": row.actor,
+            "deadline": timestamp(row.deadline),
+            "ended_at": timestamp(row.ended_at),
+            "total": row.total,
+            "left": left.get(row.id, 0),
+        }
+        for row in rows
+    ]
+
+
 def counter(service: str, name: str) -> str:
     """Return the key of the note with the number of certificates that the runs have replaced."""
     return f"replaced/{service}/{name}"

@@ -28,9 +28,9 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     DistinguishedName,
     Enrollment,
     Outcome,
-    Revision,
     State,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.opening import known_replacements
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.pace import FEWEST, Pace, noted_rate
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.replace_options import Wanted
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.replacing import (
@@ -100,7 +100,8 @@ class Place:
     def replace(self, run: Replacing, name: str, certificate: bytes | None = None, **changes: t.Any) -> None:
         """Renew a certificate, and tell the run of it."""
         found = self.store().enrollment("svc", name)
-        current = t.cast("Revision", found.current)
+        current = found.current
+        assert current is not None
         assert run.incidents.why(found)
         spec = dataclasses.replace(current.spec, **changes)
         given: dict[str, t.Any] = {"state": State.FINALIZED, "thumbprint": "B" * 40, "certificate": certificate}
@@ -146,6 +147,20 @@ def the_result(replaced: Replaced) -> dict[str, t.Any]:
 
 
 class TestBeginAndEnd:
+    def test_all_can_be_shown(self, place: Place) -> None:
+        assert known_replacements(place.store(), "svc", place.now) == []
+        run = place.run(by_provider())
+        place.replace(run, "a")
+        place.run(by_provider("OTHER", name="y", deadline=place.now + dt.timedelta(days=1)))
+        place.run(Wanted("y", Criteria(), None, ends=True))
+        first, second = known_replacements(place.store(), "svc", place.now)
+        assert (first["id"], first["total"], first["left"], first["ended_at"]) == ("x", 3, 2, None)
+        assert first["criteria"] == "of the provider CA"
+        assert first["begun_by"].startswith("ana on ")
+        assert (second["id"], second["total"], second["left"]) == ("y", 1, 0)
+        assert second["ended_at"] is not None
+        assert second["deadline"] > second["begun_at"]
+
     def test_without_a_replacement_nothing_is_told(self, place: Place) -> None:
         run = place.run()
         assert (run.line(), run.changed, run.finish()) == ("", False, Replaced(None))

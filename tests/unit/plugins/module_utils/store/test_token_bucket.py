@@ -20,7 +20,6 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._rate 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import (
     Block,
     Blocks,
-    Store,
     TokenBucket,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.limit_rows import reserve
@@ -73,7 +72,7 @@ class Limits:
             self.now += seconds
 
     def bucket(self, rate: Rate | None = None, **options: t.Any) -> TokenBucket:
-        store = t.cast("Store", self)
+        store: t.Any = self
         given: dict[str, t.Any] = {
             "why_over": lambda: self.over,
             "warn": self.warnings.append,
