@@ -454,8 +454,9 @@ replacements:
       type: str
       returned: always
     begun_at:
-      description: When it was begun, in UTC (ISO 8601).
-        It concerns the certificates that were obtained before that.
+      description:
+        - When it was begun, in UTC (ISO 8601).
+          It concerns the certificates that were obtained before that.
       type: str
       returned: always
     begun_by:
