@@ -84,14 +84,13 @@ class Server:
         self._numbers = itertools.count(1)
         self._guard: subprocess.Popen[bytes] | None = None
         self._user = other_user()
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.close)
             if self._user:
                 os.chown(self.directory, self._user.pw_uid, self._user.pw_gid)
             self._bin = self._reachable(where or programs())
             self._initialise()
-        except BaseException:
-            self.close()
-            raise
+            undo.pop_all()
 
     # -- life -----------------------------------------------------------------------------------------------------
 

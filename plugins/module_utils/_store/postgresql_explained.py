@@ -37,6 +37,8 @@ _BY_STATE = (
 )
 # A connection that was not had has no SQLSTATE. A server may speak another language; then the last line is told.
 _BY_WORDS = (
+    ("failed to resolve host", "check the host in store_dsn, and the name service of this machine"),
+    ("could not translate host name", "check the host in store_dsn, and the name service of this machine"),
     ("authentication failed", _BY_STATE[7][1]),
     ("no password supplied", _BY_STATE[7][1]),
     ("no pg_hba.conf entry", _BY_STATE[7][1]),

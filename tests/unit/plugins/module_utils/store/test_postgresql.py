@@ -776,6 +776,7 @@ class TestConnecting:
         ("25006", "cannot execute INSERT", "can only be read: let store_dsn name the primary"),
         ("42501", "permission denied", "let redtrust_store make the tables"),
         ("42P01", "relation does not exist", "let redtrust_store make the tables"),
+        (None, "failed to resolve host 'db': [Errno -2] Name or service not known", "check the host in store_dsn"),
         ("28P01", "Passwort-Authentifizierung fehlgeschlagen", "check the user and the password in store_dsn"),
         ("28000", "Rolle existiert nicht", "check the user and the password in store_dsn"),
         ("3D000", "Datenbank existiert nicht", "make the database"),
