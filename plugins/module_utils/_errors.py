@@ -175,12 +175,14 @@ class SessionError(RedtrustError):
 class SignerError(RedtrustError):
     """The signer did not give a certificate; asking again may help.
 
-    ``retry_after`` is set where the CA wants to be left alone for so many seconds: no run asks it before.
+    ``retry_after`` is set where the CA wants to be left alone for so many seconds: no run asks it before. ``not_sent``
+    tells that the CA provably did not get the request.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None, not_sent: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.not_sent = not_sent
 
 
 class SignerRejectedError(SignerError):

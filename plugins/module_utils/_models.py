@@ -240,14 +240,24 @@ class Finalized:
 
 
 @dataclasses.dataclass(frozen=True)
+class Approval:
+    """The consent of a person to a request; ``at`` is in UTC, ``why`` may be empty."""
+
+    by: str
+    at: dt.datetime
+    why: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class Revision:
     """One certificate of an enrollment, or one attempt at it; a row of the store.
 
     ``generation`` is the version of the row: 0 is a row that is not stored yet. Certificates and the CSR are
     in DER, ``chain`` leads from the issuer upwards, dates are in UTC. ``failures`` counts those in a row, and before
     ``retry_at`` the next attempt is not made. A request code is kept until the certificate is finalized. A certificate
-    that the gate refused stays until the signer has given another one. ``stored_as`` is the state of the row in the
-    store, None if it has none.
+    that the gate refused stays until the signer has given another one. ``order_number`` is the CA's name for it.
+    ``approvals_needed`` is how many approvals the last run wanted for it; 0 if it wanted none. ``revoked_at`` is when
+    the CA was told to revoke the certificate. ``stored_as`` is the state of the row in the store, None if it has none.
     """
 
     service: str
@@ -272,6 +282,10 @@ class Revision:
     signing_since: dt.datetime | None = None
     failures: int = 0
     retry_at: dt.datetime | None = None
+    order_number: str | None = None
+    approvals: tuple[Approval, ...] = ()
+    approvals_needed: int = 0
+    revoked_at: dt.datetime | None = None
     created_at: dt.datetime | None = None
     updated_at: dt.datetime | None = None
     stored_as: State | None = dataclasses.field(default=None, compare=False, repr=False)

@@ -96,6 +96,7 @@ def sent_back(issued: Revision) -> Revision:
         not_valid_before=None,
         not_valid_after=None,
         signing_since=None,
+        order_number=None,
     )
 
 

@@ -161,7 +161,7 @@ class CertificateStep(Step[CertificateItem, Way]):
     def _sign(self, plan: Plan[Way], order: AtSigner, *, changed: bool) -> Outcome:
         answer = self._steps.sign.ask(order)
         if answer.waits:
-            return waiting(plan, answer.revision, changed=changed)
+            return waiting(plan, answer, changed=changed)
         return self._upload(plan, answer)
 
     def _upload(self, plan: Plan[Way], answer: Answer) -> Outcome:

@@ -16,7 +16,7 @@ from .. import _fault_points
 from .._errors import ConfigurationError, NotTriedError, PolicyError, SignerError, SignerRejectedError
 from .._models import Enrollment, Outcome, Revision, State
 from .._service.api import Throttle, Unthrottled
-from .._signers.api import Signed, Signer, SigningOrder
+from .._signers.api import NotYet, Signed, Signer, SigningOrder
 from .._store.api import Store
 from .._x509.api import certificate_facts
 from .backoff import after_failure, refuse_waiting
@@ -55,10 +55,14 @@ class AtSigner:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """The answer of the signer: the revision with its certificate, not stored yet, or the stored one that waits."""
+    """The answer of the signer: the revision with its certificate, not stored yet, or the stored one that waits.
+
+    ``why`` is what the CA says about a certificate that is not there yet.
+    """
 
     revision: Revision
     warnings: tuple[str, ...] = ()
+    why: str = ""
 
     @property
     def waits(self) -> bool:
@@ -121,7 +125,7 @@ class SignStep(Step[SignItem, Sign]):
     def act(self, plan: Plan[Sign], decision: Sign) -> Outcome:
         answer = self.ask(self.begin(decision))
         if answer.waits:
-            return waiting(plan, answer.revision, changed=decision.pending.state is State.REQUESTED)
+            return waiting(plan, answer, changed=decision.pending.state is State.REQUESTED)
         (issued,) = self._store.put(answer.revision)
         return plan.outcome(issued, warnings=(*plan.warnings, *answer.warnings))
 
@@ -138,13 +142,14 @@ class SignStep(Step[SignItem, Sign]):
 
     def ask(self, order: AtSigner) -> Answer:
         """Ask the signer. A failure is written down; a certificate is left to the caller to write down."""
-        signing = order.signing
-        signed = self._signed(order)
+        at_signer = _Row(self._store, order.signing)
+        signed = self._signed(order, at_signer)
+        signing = at_signer.row
         counted = signing.failures if signing.refused else 0
-        if signed is None:
+        if isinstance(signed, NotYet):
             if signing.failures > counted or signing.note:
                 (signing,) = self._store.put(signing.moved(State.SIGNING, note=None, failures=counted))
-            return Answer(signing)
+            return Answer(signing, why=signed.why)
         facts = certificate_facts(signed.certificate)
         issued = signing.moved(
             State.ISSUED,
@@ -158,26 +163,26 @@ class SignStep(Step[SignItem, Sign]):
         )
         return Answer(issued, tuple(signed.warnings))
 
-    def _signed(self, order: AtSigner) -> Signed | None:
+    def _signed(self, order: AtSigner, at_signer: _Row) -> Signed | NotYet:
         """Ask the signer; write a failure down."""
-        signing = order.signing
         self._admit(order)
         try:
             with self._turn:
                 self._throttle.spend()
                 _fault_points.reach("sign before")
-                signed = self._signer.sign(_order(signing, order.csr, signing.signing_since or self._now()))
+                signed = self._signer.sign(self._order(order, at_signer))
                 _fault_points.reach("sign after")
         except SignerRejectedError as exc:
             self._count(None)
-            self._store.put(signing.moved(State.REJECTED, note=str(exc)))
+            self._store.put(at_signer.row.moved(State.REJECTED, note=str(exc)))
             raise
         except SignerError as exc:
             if exc.retry_after:
                 self._throttle.block(exc.retry_after, str(exc))
             else:
                 self._count(exc)
-            self._store.put(after_failure(signing, exc, self._now()))
+            unsent = order.unsent if exc.not_sent and at_signer.row is order.signing else None
+            self._store.put(after_failure(unsent or at_signer.row, exc, self._now()))
             raise
         except ConfigurationError:
             # The signer never had it, and never signs it as it is: back to the state in which the request can change.
@@ -185,6 +190,21 @@ class SignStep(Step[SignItem, Sign]):
             raise
         self._count(None)
         return signed
+
+    def _order(self, order: AtSigner, at_signer: _Row) -> SigningOrder:
+        signing = order.signing
+        return SigningOrder(
+            request_id=_request_id(signing, order.csr),
+            name=signing.name,
+            revision=signing.revision,
+            csr=order.csr,
+            dn=signing.spec.dn,
+            since=signing.signing_since or self._now(),
+            subject_alt_name=signing.spec.subject_alt_name,
+            again=order.unsent is None,
+            order_number=signing.order_number,
+            keep_order_number=at_signer.keep_order_number,
+        )
 
     def _admit(self, order: AtSigner) -> None:
         """Wait until the signer may be asked, without a turn. Raises NotTriedError where it is asked no more."""
@@ -209,21 +229,27 @@ class SignStep(Step[SignItem, Sign]):
                 self._why_down = f"the signer failed {MOST_FAILURES} times in a row, the last time: {failure}"
 
 
-def waiting(plan: Plan[t.Any], signing: Revision, *, changed: bool) -> Outcome:
+def waiting(plan: Plan[t.Any], answer: Answer, *, changed: bool) -> Outcome:
     """Return the outcome of a request whose certificate the signer does not have yet."""
-    return plan.outcome(signing, action="wait", reason="the signer says: not yet", changed=changed)
+    reason = "the signer says: not yet" + (f" ({answer.why})" if answer.why else "")
+    return plan.outcome(answer.revision, action="wait", reason=reason, changed=changed)
 
 
-def _order(signing: Revision, csr: bytes, since: dt.datetime) -> SigningOrder:
-    """Return the order for the signer. After a refusal of its certificate the same request is another order."""
+class _Row:
+    """The row of a request that is at the signer. For one thread."""
+
+    def __init__(self, store: Store, row: Revision) -> None:
+        self._store = store
+        self.row = row
+
+    def keep_order_number(self, number: str) -> None:
+        """Write down what the CA calls the request."""
+        if number != self.row.order_number:
+            (self.row,) = self._store.put(dataclasses.replace(self.row, order_number=number))
+
+
+def _request_id(signing: Revision, csr: bytes) -> str:
+    """Return the id of an order. After a refusal of its certificate the same request is another order."""
     identity = "\0".join((signing.service, signing.name, str(signing.revision), str(signing.attempt)))
     refused = b"" if signing.certificate is None else b"\0" + signing.certificate
-    return SigningOrder(
-        request_id=hashlib.sha256(identity.encode() + b"\0" + csr + refused).hexdigest(),
-        name=signing.name,
-        revision=signing.revision,
-        csr=csr,
-        dn=signing.spec.dn,
-        since=since,
-        subject_alt_name=signing.spec.subject_alt_name,
-    )
+    return hashlib.sha256(identity.encode() + b"\0" + csr + refused).hexdigest()

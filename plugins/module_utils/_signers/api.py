@@ -13,7 +13,7 @@ from __future__ import annotations
 import typing as t
 
 from . import command, local_ca
-from .base import Signed, Signer, SignerKind, SigningOrder
+from .base import NotYet, Revocation, Signed, Signer, SignerKind, SigningOrder
 from .extensions import check_subject_alt_name
 from .limited import limited
 
@@ -21,6 +21,8 @@ SIGNERS: t.Mapping[str, SignerKind] = {kind.name: limited(kind) for kind in (loc
 
 __all__ = [
     "SIGNERS",
+    "NotYet",
+    "Revocation",
     "Signed",
     "Signer",
     "SignerKind",

@@ -16,6 +16,10 @@ from .._rate import Rate
 from .._x509.api import certificate_facts, csr_public_key_sha256
 
 
+def _forget(_number: str) -> None:
+    """Keep no order number."""
+
+
 @dataclasses.dataclass(frozen=True)
 class SigningOrder:
     """One request, as a signer gets it.
@@ -25,6 +29,10 @@ class SigningOrder:
     ``csr`` is in DER. ``dn`` is the subject to certify, even if the CSR has another. ``since`` is when signing began,
     in UTC, and the same as long as the id is. ``subject_alt_name`` is written as community.crypto does
     (``DNS:www.example.com``).
+
+    ``again`` tells that the CA may have had this request before: a run that handed it over left no answer.
+    ``order_number`` is what the CA calls the request, where it gave such a number before. A signer hands a number to
+    ``keep_order_number`` at once; when it returns, the number is stored, and outlives the run.
     """
 
     request_id: str
@@ -34,6 +42,19 @@ class SigningOrder:
     dn: DistinguishedName
     since: dt.datetime
     subject_alt_name: tuple[str, ...] = ()
+    again: bool = False
+    order_number: str | None = None
+    keep_order_number: t.Callable[[str], None] = dataclasses.field(default=_forget, compare=False, repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class NotYet:
+    """The answer that there is no certificate yet, so that the signer is to be asked again later.
+
+    ``why`` is what the CA says about it, fit for a message; it may be empty.
+    """
+
+    why: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,36 +66,69 @@ class Signed:
     warnings: tuple[str, ...] = ()
 
 
+@dataclasses.dataclass(frozen=True)
+class Revocation:
+    """A certificate to revoke, in DER, with its chain from the issuer upwards.
+
+    ``reason`` is a name of RFC 5280, 5.3.1, as cryptography writes it (``keyCompromise``). ``request_id`` and
+    ``order_number`` are those of the order that the certificate came from, where they are known.
+    """
+
+    name: str
+    revision: int
+    certificate: bytes = dataclasses.field(repr=False)
+    chain: tuple[bytes, ...] = dataclasses.field(default=(), repr=False)
+    reason: str = "unspecified"
+    order_number: str | None = None
+
+
 class Signer(abc.ABC):
     """A certificate authority. One object serves several threads at once.
 
     ``warnings`` are about the CA itself, and told once. ``rate`` is how often it may be asked, None for any number.
+    ``lifetime`` is how long the certificates are asked for, None where only the CA knows.
     """
 
     warnings: tuple[str, ...] = ()
     rate: Rate | None = None
+    lifetime: dt.timedelta | None = None
 
     def identity(self) -> str:
         """Return a name of the CA, the same for all signers that ask this CA: they share its rate."""
         return type(self).__name__
 
-    def sign(self, order: SigningOrder) -> Signed | None:
-        """Return the certificate, or None when there is none yet and the signer is to be asked again later.
+    def sign(self, order: SigningOrder) -> Signed | NotYet:
+        """Return the certificate, or say that there is none yet.
 
         Raises SignerRejectedError when there will never be one, SignerError when it did not work this time
         (a certificate for another key included), ConfigurationError when the order cannot be put into a
         certificate at all.
         """
-        signed = self._sign(order)
-        if signed is not None:
-            _check_key(signed, order)
-        return signed
+        answer = self._sign(order)
+        if isinstance(answer, Signed):
+            _check_key(answer, order)
+        return answer
+
+    def revoke(self, revocation: Revocation) -> None:
+        """Have a certificate revoked; one that is revoked already is a success.
+
+        Raises SignerError when that did not work, SignerRejectedError when the CA refuses it, and ConfigurationError
+        where this signer cannot revoke.
+        """
+        raise ConfigurationError(f"{revocation.name}: this signer cannot revoke certificates; revoke it at the CA")
+
+    def why_due(self, _certificate: bytes, _chain: t.Sequence[bytes], _now: dt.datetime) -> str:
+        """Return why the CA wants a certificate in use to be renewed now; empty if it does not say so.
+
+        Raises SignerError when the CA was asked and did not answer.
+        """
+        return ""
 
     def check(self, now: dt.datetime) -> None:  # noqa: B027 - most signers know nothing beforehand
         """Raise ConfigurationError where no request of now could be signed, as far as that is known beforehand."""
 
     @abc.abstractmethod
-    def _sign(self, order: SigningOrder) -> Signed | None:
+    def _sign(self, order: SigningOrder) -> Signed | NotYet:
         """Sign as ``sign()`` promises, without the check of the certificate's key."""
 
 

@@ -18,7 +18,7 @@ from .._clock import utc_now
 from .._errors import ConfigurationError, RedtrustError, SignerError, SignerRejectedError
 from .._printable import printable
 from .._x509.api import chain_warnings, csr_pem, openssl_subject, order_chain, parse_certificates, rfc4514
-from .base import Signed, Signer, SignerKind, SigningOrder
+from .base import NotYet, Signed, Signer, SignerKind, SigningOrder
 from .process import Completed, run
 
 OPTIONS: t.Mapping[str, t.Mapping[str, t.Any]] = {
@@ -36,6 +36,8 @@ description:
     M(redtrust.certificate_enroll.redtrust_finalize)).
   - Its exit status is 0 for a certificate, 75 for "not yet", and 77 for "never" with the reason on standard error.
     With any other exit status the next run hands the request over again.
+  - With exit status 75 it may print one line on standard output, which is what the CA calls the request.
+    The store keeps it, and each later run of the program for this request gets it as E(REDTRUST_ORDER_NUMBER).
   - Its environment has E(REDTRUST_SUBJECT), the distinguished name of the request in the form of
     C(openssl ca -utf8 -subj).
     E(REDTRUST_DN) is the same in the form of RFC 4514, and E(REDTRUST_DN_JSON) is the same as a JSON list of
@@ -67,19 +69,22 @@ REJECTED = 77
 OUTPUT_LIMIT = 1024 * 1024
 _REASON_LINES = 5
 _REASON_LENGTH = 1000
+_NUMBER_LENGTH = 1000
 
 
 class CommandSigner(Signer):
     """Signs by running a program: CSR in PEM on its standard input, certificate and chain on its standard output.
 
     The program may print them in any form and order. Exit status 75 (EX_TEMPFAIL) means "not yet", 77
-    (EX_NOPERM) "never", with the reason on standard error. The request is in the environment:
+    (EX_NOPERM) "never", with the reason on standard error. Together with "not yet" it may print an order number, which
+    it gets from then on. The request is in the environment:
 
     - ``REDTRUST_SUBJECT``: the DN for ``-subj`` of OpenSSL (with ``-utf8``); ``REDTRUST_DN``: the same as RFC 4514
       writes it; ``REDTRUST_DN_JSON``: the same as a JSON list of ``{attribute, value}``, as the user wrote it
     - ``REDTRUST_SUBJECT_ALT_NAME``: ``DNS:a,IP:b``, may be empty
     - ``REDTRUST_NAME``, ``REDTRUST_REVISION``, ``REDTRUST_REQUEST_ID`` (the same each time the same request is signed:
       a program that keeps it in mind need not issue twice; another one once a certificate for it was refused)
+    - ``REDTRUST_ORDER_NUMBER``: what the CA calls the request, where the program has printed it; not set otherwise
 
     No other variable that begins with ``REDTRUST_`` is handed on: these hold the secrets of our own process.
     """
@@ -111,7 +116,7 @@ class CommandSigner(Signer):
         """Return a hash of the program and its arguments, which may hold a secret."""
         return hashlib.sha256(json.dumps(self._argv).encode("utf-8", "surrogateescape")).hexdigest()
 
-    def _sign(self, order: SigningOrder) -> Signed | None:
+    def _sign(self, order: SigningOrder) -> Signed | NotYet:
         completed = run(
             self._argv,
             csr_pem(order.csr).encode(),
@@ -122,7 +127,8 @@ class CommandSigner(Signer):
         if completed.status == 0:
             return self._signed(completed, order)
         if completed.status == NOT_YET:
-            return None
+            _keep_order_number(completed, order)
+            return NotYet(_said(completed))
         if completed.status == REJECTED:
             raise SignerRejectedError(f"the CA refused the request: {_reason(completed)}")
         how = f"exit status {completed.status}" if completed.status > 0 else f"signal {-completed.status}"
@@ -147,6 +153,7 @@ def _environment(order: SigningOrder) -> dict[bytes, bytes]:
         "DN": rfc4514(order.dn),
         "DN_JSON": json.dumps(order.dn.to_json()),
         "NAME": order.name,
+        **({} if order.order_number is None else {"ORDER_NUMBER": order.order_number}),
         "REQUEST_ID": order.request_id,
         "REVISION": str(order.revision),
         "SUBJECT": openssl_subject(order.dn),
@@ -172,12 +179,29 @@ def _encoded(name: str, value: str) -> bytes:
     return encoded
 
 
-def _reason(completed: Completed) -> str:
+def _keep_order_number(completed: Completed, order: SigningOrder) -> None:
+    """Have the order number kept that a program has printed. Raises SignerError for anything else."""
+    printed = completed.stdout.decode("utf-8", "replace").strip()
+    if not printed:
+        return
+    if printable(printed) != printed or "\n" in printed or len(printed) > _NUMBER_LENGTH:
+        raise SignerError(
+            f"the command ended with exit status {NOT_YET} (not yet) and printed something that is no order number: it "
+            f"must be one line of at most {_NUMBER_LENGTH} printable characters, or nothing"
+        )
+    order.keep_order_number(printed)
+
+
+def _said(completed: Completed) -> str:
     """Return the last lines of standard error on one line, without anything that a terminal would obey."""
     lines = completed.stderr.decode("utf-8", "replace").split("\n")
     readable = (printable(line).strip() for line in lines)
     last = [line for line in readable if line][-_REASON_LINES:]
-    return " | ".join(last)[-_REASON_LENGTH:] or "it said nothing on standard error"
+    return " | ".join(last)[-_REASON_LENGTH:]
+
+
+def _reason(completed: Completed) -> str:
+    return _said(completed) or "it said nothing on standard error"
 
 
 KIND = SignerKind(

@@ -24,7 +24,8 @@ TABLES: t.Mapping[str, str] = {
         csr BYTEA, certificate BYTEA, chain TEXT NOT NULL, thumbprint TEXT, not_valid_before TEXT,
         not_valid_after TEXT, certificate_id TEXT, adopted BIGINT NOT NULL, upload_started BIGINT NOT NULL,
         note TEXT, signing_since TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
-        failures BIGINT NOT NULL, retry_at TEXT, checksum BYTEA, nonce TEXT,
+        failures BIGINT NOT NULL, retry_at TEXT, checksum BYTEA, nonce TEXT, order_number TEXT, approvals TEXT,
+        approvals_needed BIGINT, revoked_at TEXT,
         PRIMARY KEY (service, name, revision, attempt)
     """,
     "leases": "key TEXT NOT NULL, holder TEXT NOT NULL, expires_at TEXT NOT NULL, PRIMARY KEY (key)",
@@ -57,7 +58,14 @@ INDICES: t.Mapping[str, str] = {
 # brings tables from this version + n to the next one. One that was released is never changed: append another one, and
 # bring the tables above to the same form, which is always the newest.
 FIRST_VERSION = 4
-MIGRATIONS: tuple[tuple[str, ...], ...] = ()
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        'ALTER TABLE revisions ADD COLUMN order_number TEXT COLLATE "C"',
+        'ALTER TABLE revisions ADD COLUMN approvals TEXT COLLATE "C"',
+        "ALTER TABLE revisions ADD COLUMN approvals_needed BIGINT",
+        'ALTER TABLE revisions ADD COLUMN revoked_at TEXT COLLATE "C"',
+    ),
+)
 
 _HAS = "SELECT to_regclass('store_schema') IS NOT NULL, to_regclass('revisions') IS NOT NULL"
 _VERSION = "SELECT version FROM store_schema WHERE id = 1"

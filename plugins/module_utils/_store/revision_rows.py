@@ -15,14 +15,15 @@ import typing as t
 
 from .._clock import parse_timestamp
 from .._errors import ConfigurationError, StoreError
-from .._models import CertificateSpec, Enrollment, Revision, State
+from .._models import Approval, CertificateSpec, Enrollment, Revision, State
 from .base import makes_room_first
 from .database import NotUniqueError, Transaction
 from .key_file import Key
 
 KEY = ("service", "name", "revision", "attempt")
-DATES = ("not_valid_before", "not_valid_after", "signing_since", "retry_at", "created_at", "updated_at")
-COLUMNS = (
+DATES = ("not_valid_before", "not_valid_after", "signing_since", "retry_at", "created_at", "updated_at", "revoked_at")
+# Those of the first releases with a checksum.
+FIRST_COLUMNS = (
     *KEY,
     "generation",
     "state",
@@ -45,6 +46,8 @@ COLUMNS = (
     "created_at",
     "updated_at",
 )
+# A column that is added later is empty in the rows that are there, and comes last.
+COLUMNS = (*FIRST_COLUMNS, "order_number", "approvals", "approvals_needed", "revoked_at")
 # The checksum is over all the others, as they are stored: SQLite does not see a bit that flips inside a value.
 STORED = (*COLUMNS, "checksum")
 # The nonce tells which put has written a row.
@@ -125,9 +128,12 @@ def date_from_text(text: str) -> dt.datetime:
 
 
 def checksum(values: t.Iterable[t.Any]) -> bytes:
-    """Return SHA-256 over values of SQL, each with its type and length."""
+    """Return SHA-256 over values of SQL, each with its type and length.
+
+    Empty values of later columns at the end do not count, so that a row keeps its checksum when a column is added.
+    """
     parts: list[bytes] = []
-    for value in values:
+    for value in _without_empty_end(list(values)):
         if value is None:
             parts.append(b"-")
         elif isinstance(value, str):
@@ -138,6 +144,13 @@ def checksum(values: t.Iterable[t.Any]) -> bytes:
         else:
             parts.append(b"%d" % value)
     return hashlib.sha256(b",".join(parts)).digest()
+
+
+def _without_empty_end(values: list[t.Any]) -> list[t.Any]:
+    count = len(values)
+    while count > len(FIRST_COLUMNS) and values[count - 1] is None:
+        count -= 1
+    return values[:count]
 
 
 def to_row(revision: Revision, key: Key) -> dict[str, t.Any]:
@@ -154,6 +167,8 @@ def _values(revision: Revision, key: Key) -> dict[str, t.Any]:
     row["spec"] = json.dumps(revision.spec.to_stored())
     row["adopted"], row["upload_started"] = int(revision.adopted), int(revision.upload_started)
     row["chain"] = json.dumps([base64.b64encode(certificate).decode() for certificate in revision.chain])
+    row["approvals"] = _approvals_to_text(revision.approvals)
+    row["approvals_needed"] = revision.approvals_needed or None
     if revision.request_code is not None:
         row["request_code"] = key.seal(revision.request_code, [row[column] for column in KEY])
     return row
@@ -176,6 +191,8 @@ def from_row(values: t.Sequence[t.Any], store: str, key: Key | None) -> Revision
         row["chain"] = _chain(row["chain"])
         row["adopted"] = bool(row["adopted"])
         row["upload_started"] = bool(row["upload_started"])
+        row["approvals"] = _approvals_from_text(row["approvals"])
+        row["approvals_needed"] = row["approvals_needed"] or 0
         if row["request_code"] is not None:
             row["request_code"] = key.unseal(row["request_code"], values[: len(KEY)]) if key else None
         return Revision(**row)
@@ -184,6 +201,19 @@ def from_row(values: t.Sequence[t.Any], store: str, key: Key | None) -> Revision
             f"store {store}: the row of {values[1]!r}, revision {values[2]!r}, cannot be read ({exc}): "
             "it is damaged, or a newer release wrote it; use that release, or restore a backup"
         ) from exc
+
+
+def _approvals_to_text(approvals: t.Sequence[Approval]) -> str | None:
+    """Return the approvals as JSON: a list of objects with ``by``, ``at`` and ``why``; None where there are none."""
+    if not approvals:
+        return None
+    return json.dumps([{"by": one.by, "at": date_to_text(one.at), "why": one.why} for one in approvals])
+
+
+def _approvals_from_text(text: str | None) -> tuple[Approval, ...]:
+    if text is None:
+        return ()
+    return tuple(Approval(one["by"], parse_timestamp(one["at"]), one["why"]) for one in json.loads(text))
 
 
 @functools.lru_cache(maxsize=64)

@@ -40,7 +40,7 @@ def _seal_codes(connection: sqlite3.Connection, key: Key) -> None:
 
 def _sum_up(connection: sqlite3.Connection, _key: Key) -> None:
     """Give each row its checksum. Few are read at a time: a store may be larger than memory."""
-    columns = ", ".join(revision_rows.COLUMNS)
+    columns = ", ".join(revision_rows.FIRST_COLUMNS)
     some = f"SELECT rowid, {columns} FROM revisions WHERE rowid > ? ORDER BY rowid LIMIT 1000"  # noqa: S608
     last = 0
     while rows := connection.execute(some, (last,)).fetchall():
@@ -147,6 +147,12 @@ MIGRATIONS: tuple[Migration, ...] = (
         )
         """,
         "CREATE TABLE notes (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)",
+    ),
+    (
+        "ALTER TABLE revisions ADD COLUMN order_number TEXT",
+        "ALTER TABLE revisions ADD COLUMN approvals TEXT",
+        "ALTER TABLE revisions ADD COLUMN approvals_needed INTEGER",
+        "ALTER TABLE revisions ADD COLUMN revoked_at TEXT",
     ),
 )
 

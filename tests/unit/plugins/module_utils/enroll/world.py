@@ -51,6 +51,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sessi
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session import Session
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import (
+    NotYet,
     Signed,
     Signer,
     SigningOrder,
@@ -115,14 +116,16 @@ class FakeSigner(Signer):
         self.chain: tuple[bytes, ...] = ()
         self.told: tuple[str, ...] = ()
 
-    def _sign(self, order: SigningOrder) -> Signed | None:
+    def _sign(self, order: SigningOrder) -> Signed | NotYet:
         self.orders.append(order)
         days = 90 if order.revision == 1 else 400
         given = self.answers.pop(0) if self.answers else certificate(order.csr, days)
         given = given(order.csr) if callable(given) else given
         if isinstance(given, BaseException):
             raise given
-        return Signed(given, self.chain, warnings=self.told) if isinstance(given, bytes) else None
+        if isinstance(given, bytes):
+            return Signed(given, self.chain, warnings=self.told)
+        return given if isinstance(given, NotYet) else NotYet()
 
 
 class World:

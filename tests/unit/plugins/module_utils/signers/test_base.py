@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import SignerError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import DistinguishedName
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import (
+    NotYet,
     Signed,
     Signer,
     SigningOrder,
@@ -25,10 +26,10 @@ if t.TYPE_CHECKING:
 class Prepared(Signer):
     """A signer with a given answer."""
 
-    def __init__(self, answer: Signed | None) -> None:
+    def __init__(self, answer: Signed | NotYet) -> None:
         self._answer = answer
 
-    def _sign(self, order: SigningOrder) -> Signed | None:
+    def _sign(self, order: SigningOrder) -> Signed | NotYet:
         return self._answer
 
 
@@ -41,7 +42,7 @@ def order(pki: Openssl) -> SigningOrder:
 def test_a_certificate_of_the_requests_key_is_handed_on(pki: Openssl, order: SigningOrder) -> None:
     answer = Signed(pki.der("leaf"), (pki.der("ca"),))
     assert Prepared(answer).sign(order) is answer
-    assert Prepared(None).sign(order) is None
+    assert Prepared(NotYet()).sign(order) == NotYet()
 
 
 def test_what_cannot_be_read_is_a_failure_of_the_signer(order: SigningOrder) -> None:
@@ -57,4 +58,4 @@ def test_a_certificate_of_another_key_is_refused(pki: Openssl, order: SigningOrd
 
 
 def test_signers_of_one_kind_share_a_rate_unless_they_tell_their_cas_apart() -> None:
-    assert Prepared(None).identity() == Prepared(Signed(b"")).identity() == "Prepared"
+    assert Prepared(NotYet()).identity() == Prepared(Signed(b"")).identity() == "Prepared"

@@ -23,7 +23,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     SignerRejectedError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import DistinguishedName
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import SigningOrder
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import NotYet, SigningOrder
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.command import CommandSigner
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import (
     certificate_facts,
@@ -126,7 +126,7 @@ def _handed_over(order: SigningOrder, folder: Path) -> tuple[dict[str, str], str
         "import json, os, sys; json.dump([dict(os.environ), sys.stdin.read()], open(sys.argv[1], 'w')); sys.exit(75)"
     )
     told = folder / "told.json"
-    assert CommandSigner([sys.executable, "-c", probe, str(told)]).sign(order) is None
+    assert CommandSigner([sys.executable, "-c", probe, str(told)]).sign(order) == NotYet()
     environment, stdin = json.loads(told.read_text())
     return environment, stdin
 
@@ -152,7 +152,7 @@ def test_what_the_program_is_told(order: SigningOrder, tmp_path: Path, monkeypat
 def test_arguments_are_not_for_a_shell(order: SigningOrder, tmp_path: Path) -> None:
     target = tmp_path / "told"
     probe = "import sys; open(sys.argv[1], 'w').write(sys.argv[2]); sys.exit(75)"
-    assert CommandSigner([sys.executable, "-c", probe, str(target), "$(id) *"]).sign(order) is None
+    assert CommandSigner([sys.executable, "-c", probe, str(target), "$(id) *"]).sign(order) == NotYet()
     assert target.read_text() == "$(id) *"
 
 
@@ -172,7 +172,26 @@ def test_what_cannot_be_told_is_refused(order: SigningOrder, changes: dict[str, 
 
 
 def test_not_yet(order: SigningOrder) -> None:
-    assert shell("echo waiting for Ann >&2; exit 75").sign(order) is None
+    assert shell("echo waiting for Ann >&2; exit 75").sign(order) == NotYet("waiting for Ann")
+
+
+def test_an_order_number_is_kept_and_given_back(order: SigningOrder, tmp_path: Path) -> None:
+    kept: list[str] = []
+    order = dataclasses.replace(order, keep_order_number=kept.append)
+    assert shell("echo order/17; exit 75").sign(order) == NotYet()
+    assert kept == ["order/17"]
+    variables, _csr = _handed_over(dataclasses.replace(order, order_number="order/17"), tmp_path)
+    assert variables["REDTRUST_ORDER_NUMBER"] == "order/17"
+    assert kept == ["order/17"]
+
+
+@pytest.mark.parametrize("printed", ["two\nlines", "\033[31mred", "x" * 1001])
+def test_what_is_no_order_number_is_refused(order: SigningOrder, printed: str) -> None:
+    kept: list[str] = []
+    order = dataclasses.replace(order, keep_order_number=kept.append)
+    with pytest.raises(SignerError, match="printed something that is no order number: it must be one line"):
+        shell(f"printf %b {shlex.quote(printed)}; exit 75").sign(order)
+    assert not kept
 
 
 def test_never(order: SigningOrder) -> None:

@@ -301,7 +301,7 @@ def fill_first_release(connection: sqlite3.Connection, make: MakeRevision) -> No
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
     connection.execute("PRAGMA user_version = 1")
-    columns = [column for column in revision_rows.COLUMNS if column not in ("failures", "retry_at")]
+    columns = [column for column in revision_rows.FIRST_COLUMNS if column not in ("failures", "retry_at")]
     insert = f"INSERT INTO revisions ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
     then = revision_rows.date_from_text("2026-01-01T00:00:00Z")
     pending = [(str(number), State.ISSUED) for number in range(60)]

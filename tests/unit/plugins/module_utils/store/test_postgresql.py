@@ -127,13 +127,14 @@ class TestTables:
         opened(dsn).close()
         postgres.execute("UPDATE store_schema SET version = version + 1", dsn)
         for read_only in (False, True):
-            with pytest.raises(StoreError, match=r"a newer release .*\(schema 5, this release knows 4\); update"):
+            with pytest.raises(StoreError, match=r"a newer release .*\(schema 6, this release knows 5\); update"):
                 opened(dsn, read_only=read_only)
 
     def test_an_upgrade_keeps_what_is_there_and_is_done_once(self, dsn: str, make: MakeRevision) -> None:
         with opened(dsn) as store:
             store.put(make())
-        newer = (("ALTER TABLE revisions ADD COLUMN colour TEXT", "CREATE TABLE more (x TEXT)"),)
+        added = ("ALTER TABLE revisions ADD COLUMN colour TEXT", "CREATE TABLE more (x TEXT)")
+        newer = (*postgresql_schema.MIGRATIONS, added)
 
         def upgrade(_number: int) -> int:
             link = Link(Address.read(dsn), 10.0)
@@ -144,14 +145,15 @@ class TestTables:
             return found
 
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            assert list(pool.map(upgrade, range(8))) == [5] * 8
+            assert list(pool.map(upgrade, range(8))) == [6] * 8
 
     def test_an_upgrade_that_fails_leaves_the_older_version(self, dsn: str) -> None:
         opened(dsn).close()
         link = Link(Address.read(dsn), 10.0)
         link.open(5.0)
+        broken = ("CREATE TABLE more (x TEXT)", "ALTER TABLE missing ADD x TEXT")
         with pytest.raises(DriverError):
-            postgresql_schema.upgrade(link, 4, (("CREATE TABLE more (x TEXT)", "ALTER TABLE missing ADD x TEXT"),))
+            postgresql_schema.upgrade(link, 5, (*postgresql_schema.MIGRATIONS, broken))
         link.close()
         with opened(dsn) as store:
             assert store.database.select("SELECT to_regclass('more')") == [(None,)]
