@@ -9,6 +9,7 @@ import datetime as dt
 import typing as t
 
 from .._rate import parse_rate
+from .._secrets import Secrets
 from .._signers.api import SIGNERS, Signer, SignerKind
 from .specs import Spec, option
 
@@ -29,11 +30,11 @@ SIGNER: Spec = {
 SIGNER_REQUIRED_IF = [("signer", name, [name]) for name in SIGNERS]
 
 
-def build_signer(params: t.Mapping[str, t.Any], now: dt.datetime) -> Signer:
-    """Build the chosen signer. Raises ConfigurationError."""
+def build_signer(params: t.Mapping[str, t.Any], now: dt.datetime, secrets: Secrets) -> Signer:
+    """Build the chosen signer; ``secrets`` are those of the module. Raises ConfigurationError."""
     kind = SIGNERS[params["signer"]]
     options = params[kind.name]
     rate = parse_rate(f"{kind.name}.rate", options["rate"], options["burst"])
     signer = kind.build(options, now)
-    signer.rate = rate
+    signer.rate, signer.secrets, signer.connections = rate, secrets, params["workers"]
     return signer
