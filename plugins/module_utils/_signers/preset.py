@@ -72,7 +72,9 @@ REST_DOCUMENTATION = r"""
     version_added: 0.5.0
   proxy:
     description:
-      - URL of an HTTP proxy, as O(proxy) has it.
+      - URL of an HTTP proxy, for example V(http://proxy.example.com:3128) or
+        V(http://user:password@proxy.example.com:3128).
+        Write characters of the user or password that are special in a URL as V(%2F) and the like.
       - The default comes from E(HTTPS_PROXY) and E(NO_PROXY).
     type: str
     version_added: 0.5.0

@@ -29,7 +29,7 @@ REQUEST = {"path": "/sign", "json": {"csr": "${csr_pem}"}}
 Answer = t.Union[bytes, c.Callable[[Seen], bytes]]  # noqa: UP007
 
 
-def said(body: object = None, status: str = "200 OK", **headers: str) -> bytes:
+def said(body: object = None, status: str = "200 OK", **headers: t.Any) -> bytes:
     """Return an answer with JSON."""
     return reply(json.dumps(body).encode(), status, Content_Type="application/json", **headers)
 
