@@ -40,7 +40,7 @@ def _check(option: str, value: t.Any) -> None:
         for name, member in value.items():
             if _is_secret(str(name)) and isinstance(member, (str, int)) and "${" not in str(member) and member != "":
                 raise ConfigurationError(
-                    f"{at(option, str(name))} looks like a secret, and would be printed with -v: put its value into the "
+                    f"{at(option, str(name))} looks like a secret, and would be printed with -v: put it into the "
                     "option secrets, and write the placeholder ${secret.NAME} here"
                 )
             _check(at(option, str(name)), member)

@@ -55,9 +55,8 @@ class Refusals:
         if status in REDIRECTS:
             return self._redirected(step, asking, page)
         told = self.words(asking, page)
-        said = (
-            f"HTTP {status}" + (f": {told}" if told else "") + (f"; it asks to wait {wait:.0f} seconds" if wait else "")
-        )
+        asks = f"; it asks to wait {wait:.0f} seconds" if wait else ""
+        said = f"HTTP {status}" + (f": {told}" if told else "") + asks
         what = _WORDS.get(status) or ("the CA refused" if status < 500 else "the CA failed")
         advice = self._advice(asking, page, then)
         not_done = (400 <= status < 500 and status not in _DOUBTFUL) or (status == 503 and wait is not None)
@@ -85,8 +84,8 @@ class Refusals:
         target = brief(self._hide(_site(self._settings.url, page.response.headers.get("location", ""))))
         return SignerError(
             self._hide(
-                f"{self.where(step, asking)}: the answer is a redirect to {target} (HTTP {page.response.status}), which "
-                f"is not followed: {self._settings.at('url')} must be the address that serves requests"
+                f"{self.where(step, asking)}: the answer redirects to {target} (HTTP {page.response.status}), which is "
+                f"not followed: {self._settings.at('url')} must be the address that serves requests"
             ),
             not_sent=True,
         )
