@@ -112,11 +112,13 @@ def preset(
 ) -> SignerKind:
     """Return the kind of signer for a CA.
 
-    ``options`` and ``documentation`` are those of the CA; the ones for the connection are added. ``documentation`` ends
-    with the suboptions. ``http`` returns options of the signer http, and raises ConfigurationError; those for the
-    connection are handed on unless it returns others. ``finder`` looks for the certificate of a request whose answer
-    was lost: it returns certificates in DER, its chain may be among them, or nothing where the CA has none. ``before``
-    raises ConfigurationError where the CA would sign no request at all, and no key should be made for one.
+    ``options`` and ``documentation`` are those of the CA; those for the connection are added. ``documentation`` ends
+    with its type, or with the suboptions. ``http`` returns options of the signer http, and raises ConfigurationError;
+    those for the connection are handed on unless it returns others.
+
+    ``finder`` looks for the certificate of a request whose answer was lost: it returns certificates in DER, its chain
+    may be among them, or nothing where the CA has none. ``before`` raises ConfigurationError where the CA would sign no
+    request at all, so that no key is made for one.
     """
 
     def build(given: Options, _now: dt.datetime) -> Signer:
@@ -147,5 +149,5 @@ def _with_suboptions(documentation: str, first: str) -> str:
     """Return the documentation with more suboptions before its own."""
     head, found, own = documentation.partition("\nsuboptions:\n")
     if not found:
-        head, own = documentation.rstrip() + "\ntype: dict", ""
+        head, own = documentation.rstrip(), ""
     return f"{head}\nsuboptions:\n{first.strip(chr(10))}\n{own}"
