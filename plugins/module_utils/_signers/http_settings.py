@@ -23,6 +23,7 @@ from .http_values import ORDER_NAMES, REVOCATION_NAMES, problem_of
 Options = t.Mapping[str, t.Any]
 
 TLS_OPTIONS = ("validate_certs", "ca_path", "client_cert", "client_key", "client_key_passphrase", "proxy", "timeout")
+FITS_A_TOKEN = re.compile(r"[!-~]+")
 _BEARER = "Authorization"
 _NEEDS_NUMBER = frozenset(("order_number",))
 
@@ -168,6 +169,10 @@ class _Reader:
             text_of(at(self._name, name), self._options.get(name))
             for name in ("token", "token_path", "username", "password")
         )
+        if token and not FITS_A_TOKEN.fullmatch(token):
+            raise ConfigurationError(
+                f"{at(self._name, 'token')} has a blank, a line break or a letter beyond ASCII in it"
+            )
         login = self._login()
         ways = {"token": token, "token_path": token_path, "username": username, "login": login}
         given = [name for name, value in ways.items() if value]

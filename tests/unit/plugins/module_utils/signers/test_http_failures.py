@@ -44,7 +44,7 @@ LOST = "the request was sent, the answer did not come"
 FAILURES: dict[str, tuple[bytes | None, str, bool]] = {
     "refused": (
         said({"error": "bad"}, "400 Bad"),
-        r"the CA refused \(HTTP 400: .*bad.*\): where 400 is the last",
+        r"the CA refused \(HTTP 400: .*bad.*\): where 400 is",
         True,
     ),
     "conflict": (said({}, "409 Conflict"), r"the CA refused \(HTTP 409", False),
@@ -55,7 +55,7 @@ FAILURES: dict[str, tuple[bytes | None, str, bool]] = {
     "page of a proxy": (reply(b"<html>Bad", "502 Bad"), r"HTTP 502: a page in HTML\): a proxy or a load bal", False),
     "page of a login": (
         reply(b"<html>login"),
-        r"HTTP 200 has no certificate at its body \(a page in HTML\): a pr",
+        r"HTTP 200 has no certificate at its body \(a page in HTML\): ",
         False,
     ),
     "nothing": (reply(b""), r"HTTP 200 has no certificate at its body \(it is empty\): look at http\.answer", False),
