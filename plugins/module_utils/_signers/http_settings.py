@@ -236,7 +236,9 @@ class _Reader:
         given = mapping_of(option, self._options.get("login"), ("request", "token", "lifetime"))
         if not given:
             return None
-        request = RequestRules.parse(at(option, "request"), given.get("request"), self._known(frozenset()))
+        if "request" not in given:
+            raise ConfigurationError(f"{at(option, 'request')} is not set: it gets the token")
+        request = RequestRules.parse(at(option, "request"), given["request"], self._known(frozenset()))
         token = Selector.parse(at(option, "token"), given.get("token"))
         if token is None:
             raise ConfigurationError(f"{at(option, 'token')} is not set: it says where in the answer the token is")
