@@ -113,11 +113,14 @@ class FakeSigner(Signer):
     def __init__(self, *answers: object) -> None:
         self.answers = list(answers)
         self.orders: list[SigningOrder] = []
+        self.numbers: list[str] = []
         self.chain: tuple[bytes, ...] = ()
         self.told: tuple[str, ...] = ()
 
     def _sign(self, order: SigningOrder) -> Signed | NotYet:
         self.orders.append(order)
+        if self.numbers and order.order_number is None:
+            order.keep_order_number(self.numbers.pop(0))
         days = 90 if order.revision == 1 else 400
         given = self.answers.pop(0) if self.answers else certificate(order.csr, days)
         given = given(order.csr) if callable(given) else given
