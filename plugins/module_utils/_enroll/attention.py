@@ -90,24 +90,24 @@ def _revoked(enrollment: Enrollment) -> t.Iterator[Attention]:
 
 def _unapproved(pending: Revision) -> Attention:
     """Describe a request that waits for people; the note has the last failure, if there was one."""
-    approved = [approval.by for approval in counted(pending)]
-    others = [pending.approvals_not_by] if pending.approvals_not_by else []
-    but = f" (not {', '.join(sorted({*approved, *others}))})" if approved or others else ""
     failed = f"; the last attempt failed ({pending.note})" if pending.note else ""
-    more = (
-        "one more person"
-        if approved and missing(pending) == 1
-        else "somebody"
-        if missing(pending) == 1
-        else f"{missing(pending)} people"
-    )
     return Attention(
         "unapproved",
         pending.updated_at,
         f"it {waits_for(pending)}{failed}",
-        f"look at what is asked for; then {more}{but} runs redtrust_enrollment with state=approved, or with "
+        f"look at what is asked for; then {_who_approves(pending)} redtrust_enrollment with state=approved, or with "
         "state=denied and a comment",
     )
+
+
+def _who_approves(pending: Revision) -> str:
+    """Return the subject of a sentence, and its verb."""
+    approved = [approval.by for approval in counted(pending)]
+    names = sorted({*approved, *filter(None, [pending.approvals_not_by])})
+    others = f" (not {', '.join(names)})" if names else ""
+    if missing(pending) > 1:
+        return f"{missing(pending)} people{others} run"
+    return f"{'one more person' if approved else 'somebody'}{others} runs"
 
 
 def _on_its_way(pending: Revision, now: dt.datetime) -> Attention:
