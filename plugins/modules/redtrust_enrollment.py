@@ -370,7 +370,7 @@ def _step(context: Context) -> Step[SettleItem, t.Any]:
 
 def _revoke_step(context: Context) -> RevokeStep:
     params, reason = context.params, context.params["reason"]
-    signer = build_signer(params, context.now())
+    signer = build_signer(params, context.now(), context.module.secrets)
     renew = reason not in _NEEDED_NO_MORE if params["renew"] is None else params["renew"]
     return RevokeStep(
         context.store,
