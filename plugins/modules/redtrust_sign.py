@@ -270,7 +270,7 @@ from ..module_utils._module.api import (
 def work(context: Context) -> Result:
     """Pass the requests to the signer."""
     params = context.params
-    signer = build_signer(params, context.now())
+    signer = build_signer(params, context.now(), context.module.secrets)
     items = sign_items(listed(params, NAMED, context.register), context.names)
     step = SignStep(
         context.store,

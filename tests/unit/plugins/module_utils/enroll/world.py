@@ -39,6 +39,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.renewal import Quota, RenewalPolicy
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.verdict import Verdict
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._holder import Actor
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     HttpRequest,
     HttpResponse,
@@ -50,7 +51,6 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     Outcome,
     Revision,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.throttle import Throttle
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.api import Opened
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.credentials import (
