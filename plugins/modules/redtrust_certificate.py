@@ -46,6 +46,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.lists.defaults
   - redtrust.certificate_enroll.renewal
   - redtrust.certificate_enroll.renewal.quota
+  - redtrust.certificate_enroll.policy
   - redtrust.certificate_enroll.events
   - redtrust.certificate_enroll.signers
   - redtrust.certificate_enroll.upload
@@ -529,6 +530,7 @@ from ..module_utils._enroll.api import (
     Quota,
     RenewStep,
     RequestStep,
+    Rules,
     SignStep,
     Steps,
 )
@@ -536,6 +538,7 @@ from ..module_utils._errors import RedtrustError
 from ..module_utils._module.api import (
     CERTIFICATE,
     EVENTS,
+    POLICY,
     QUOTA,
     RENEWAL,
     REPLACE,
@@ -552,13 +555,16 @@ from ..module_utils._module.api import (
     Wanted,
     build_signer,
     certificate_items,
+    expectations,
     finished_by,
     listed,
     listed_spec,
+    read_rules,
     run,
 )
 from ..module_utils._session.api import Session
 from ..module_utils._signers.api import Signer
+from ..module_utils._x509.api import Expectations
 
 
 def work(context: Context) -> Result:
@@ -566,6 +572,8 @@ def work(context: Context) -> Result:
     params = context.params
     signer = build_signer(params, context.now())
     signer.check(context.now())
+    expected = expectations(params, signer.lifetime)
+    rules = read_rules(params, context.names, signer.lifetime)
     finish = finished_by(context)
     wanted = Wanted.read(params)
     entries = listed(params, CERTIFICATE, context.register)
@@ -580,12 +588,21 @@ def work(context: Context) -> Result:
         diffs=context.wants_diff,
     )
     replacing = Replacing(context, wanted)
-    step = _step(context, session, signer, renewals.quota(), replacing.incidents, tells_why_not=results.has_unchanged)
+    step = _step(
+        context,
+        session,
+        signer,
+        quota=renewals.quota(),
+        rules=rules,
+        expected=expected,
+        incidents=replacing.incidents,
+        tells_why_not=results.has_unchanged,
+    )
     context.batch(step, items, results, finish, replacing)
     replaced = replacing.finish()
     failed = bool(results.report.failed_names)
     result = results.result(
-        warnings=[*signer.warnings, *replaced.warnings],
+        warnings=[*signer.warnings, *rules.warnings, *replaced.warnings],
         changed_names=results.report.changed_names,
         failed_names=results.report.failed_names,
         report=[*results.report.lines(results.total), *replaced.lines],
@@ -596,14 +613,22 @@ def work(context: Context) -> Result:
 
 
 def _step(
-    context: Context, session: Session, signer: Signer, quota: Quota, incidents: Incidents, *, tells_why_not: bool
+    context: Context,
+    session: Session,
+    signer: Signer,
+    *,
+    quota: Quota,
+    rules: Rules,
+    expected: Expectations,
+    incidents: Incidents,
+    tells_why_not: bool,
 ) -> CertificateStep:
     store, client, params, now = context.store, context.client, context.params, context.now
     return CertificateStep(
         store,
         Steps(
-            RequestStep(store, client, session, register=context.register, now=now),
-            RenewStep(store, client, session, register=context.register, now=now, quota=quota),
+            RequestStep(store, client, session, register=context.register, now=now, rules=rules),
+            RenewStep(store, client, session, register=context.register, now=now, rules=rules, quota=quota),
             SignStep(store, signer, now=now, at_once=context.limits.workers, throttle=context.signer_throttle(signer)),
             FinalizeStep(
                 store,
@@ -612,6 +637,7 @@ def _step(
                 subject_match=params["subject_match"],
                 encoding=params["upload_format"],
                 now=now,
+                expected=expected,
             ),
         ),
         now=now,
@@ -647,7 +673,7 @@ def main() -> None:
         "end_session": {"type": "str", "choices": ["always", "failure", "never"], "default": "never"},
         "progress_path": {"type": "path"},
     }
-    spec = {**listed_spec(), **EVENTS, **SIGNER, **UPLOAD, **RENEWAL, **QUOTA, **REPLACE, **own}
+    spec = {**listed_spec(), **EVENTS, **SIGNER, **UPLOAD, **RENEWAL, **QUOTA, **REPLACE, **POLICY, **own}
     run(spec, work, required_if=SIGNER_REQUIRED_IF, add_file_common_args=True)
 
 

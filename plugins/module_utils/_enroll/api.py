@@ -20,15 +20,18 @@ from .criteria import Criteria
 from .finalize import FinalizeItem, FinalizeStep
 from .forecast import Forecast, forecast
 from .outlook import Outlook, outlook
+from .patterns import Allowed, Lengths, Networks, Patterns
 from .renewal import Quota, RenewalPolicy
 from .replace import Count, Incident, Incidents, Survey, count, is_replaced
 from .request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
+from .rules import Rule, Rules
 from .settle import SettleItem, SettleStep
 from .sign import SignItem, SignStep
 from .step import Decided, Item, Plan, Step
 
 __all__ = [
     "Adoption",
+    "Allowed",
     "BatchOptions",
     "Calendar",
     "CertificateItem",
@@ -44,7 +47,10 @@ __all__ = [
     "Incidents",
     "Item",
     "ItemList",
+    "Lengths",
+    "Networks",
     "Outlook",
+    "Patterns",
     "Plan",
     "Quota",
     "RenewItem",
@@ -52,6 +58,8 @@ __all__ = [
     "RenewalPolicy",
     "RequestItem",
     "RequestStep",
+    "Rule",
+    "Rules",
     "SettleItem",
     "SettleStep",
     "SignItem",
