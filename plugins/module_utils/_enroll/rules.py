@@ -144,10 +144,11 @@ class Rules:
         bound = [rule.name for rule in self._rules if rule.max_lifetime is not None]
         if not bound or self._lifetime is not None:
             return ()
-        return (
+        said = (
             f"max_lifetime of the policy (rules {_listed(bound)}) is not checked before a key is made, since it is not "
-            "known here how long the CA makes certificates: set expect.lifetime where the certificates are uploaded",
+            "known here how long the CA makes certificates: set expect.lifetime where the certificates are uploaded"
         )
+        return (said,)
 
     def check(self, spec: CertificateSpec) -> None:
         """Raise DeniedError unless the policy allows a request."""
