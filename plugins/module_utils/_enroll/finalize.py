@@ -29,7 +29,6 @@ from .._x509.api import (
     thumbprint,
 )
 from .backoff import after_failure, after_refusal, refuse_waiting, when_signed_again
-from .renewal import obtained_after
 from .step import Plan, Step
 
 
@@ -178,7 +177,7 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
 
     def _gate(self, candidate: _Candidate, chain: t.Sequence[bytes], now: dt.datetime) -> tuple[str, ...] | GateError:
         """Return the warnings of the gate at that moment, or why it does not let a certificate through."""
-        spec = candidate.pending.spec
+        pending, spec = candidate.pending, candidate.pending.spec
         try:
             return check_certificate(
                 candidate.leaf,
@@ -188,7 +187,7 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
                 subject_match=self._subject_match,
                 now=now,
                 expected=self._expected,
-                asked=Asked(spec.subject_alt_name, obtained_after(candidate.pending)),
+                asked=Asked(spec.subject_alt_name, pending.signing_since or pending.created_at),
             )
         except GateError as exc:
             return exc

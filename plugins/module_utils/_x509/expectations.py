@@ -81,7 +81,8 @@ class Expectations:
         """Compare the lifetime. CAs date certificates back, which does not count as life."""
         begins, ends = validity_of(certificate)
         wanted = self.lifetime or dt.timedelta()
-        lives = ends - max(begins, min(asked.obtained_after or begins, ends))
+        known = asked.obtained_after
+        lives = ends - max(begins, known if known is not None and known < ends else begins)
         tolerance = self.tolerance
         if tolerance is None:
             tolerance = min(_MOST_TOLERANCE, wanted / _TOLERANCE_SHARE)
