@@ -42,9 +42,9 @@ options:
       dn:
         description:
           - The attributes that a distinguished name may have, each with a pattern for its value or a list of them, such
-            as V({c: ES, cn: "*.example.com"}).
+            as V(*.example.com) for C(cn).
             An attribute that is not listed is denied.
-            C("*") stands for all attributes that are not listed.
+            An attribute C(*) stands for all that are not listed.
           - Upper and lower case do not differ.
         type: dict
         required: true
@@ -66,8 +66,8 @@ options:
         default: false
       key_types:
         description:
-          - The types of keys, each with C(min_length) and C(max_length) in bits, which may be left out, such as
-            V({RSA: {min_length: 3072}}).
+          - The types of keys, such as C(RSA).
+            Each is a mapping with C(min_length) and C(max_length) in bits, which may be left out.
         type: dict
       hash_types:
         description: The values of C(hash_type).
