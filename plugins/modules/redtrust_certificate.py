@@ -46,6 +46,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.lists.defaults
   - redtrust.certificate_enroll.renewal
   - redtrust.certificate_enroll.renewal.quota
+  - redtrust.certificate_enroll.policy
   - redtrust.certificate_enroll.events
   - redtrust.certificate_enroll.signers
   - redtrust.certificate_enroll.approval
@@ -561,6 +562,7 @@ from ..module_utils._enroll.api import (
     Quota,
     RenewStep,
     RequestStep,
+    Rules,
     SignStep,
     Steps,
 )
@@ -569,6 +571,7 @@ from ..module_utils._module.api import (
     APPROVAL,
     CERTIFICATE,
     EVENTS,
+    POLICY,
     QUOTA,
     RENEWAL,
     REPLACE,
@@ -585,13 +588,16 @@ from ..module_utils._module.api import (
     Wanted,
     build_signer,
     certificate_items,
+    expectations,
     finished_by,
     listed,
     listed_spec,
+    read_rules,
     run,
 )
 from ..module_utils._session.api import Session
 from ..module_utils._signers.api import Signer
+from ..module_utils._x509.api import Expectations
 
 
 def work(context: Context) -> Result:
@@ -599,6 +605,8 @@ def work(context: Context) -> Result:
     params = context.params
     signer = build_signer(params, context.now(), context.module.secrets)
     signer.check(context.now())
+    expected = expectations(params, signer.lifetime)
+    rules = read_rules(params, context.names, signer.lifetime)
     finish = finished_by(context)
     wanted = Wanted.read(params)
     entries = listed(params, CERTIFICATE, context.register)
@@ -613,12 +621,21 @@ def work(context: Context) -> Result:
         diffs=context.wants_diff,
     )
     replacing = Replacing(context, wanted)
-    step = _step(context, session, signer, renewals.quota(), replacing.incidents, tells_why_not=results.has_unchanged)
+    step = _step(
+        context,
+        session,
+        signer,
+        quota=renewals.quota(),
+        rules=rules,
+        expected=expected,
+        incidents=replacing.incidents,
+        tells_why_not=results.has_unchanged,
+    )
     context.batch(step, items, results, finish, replacing)
     replaced = replacing.finish()
     failed = bool(results.report.failed_names)
     result = results.result(
-        warnings=[*signer.warnings, *replaced.warnings],
+        warnings=[*signer.warnings, *rules.warnings, *replaced.warnings],
         changed_names=results.report.changed_names,
         failed_names=results.report.failed_names,
         report=[*results.report.lines(results.total), *replaced.lines],
@@ -629,14 +646,22 @@ def work(context: Context) -> Result:
 
 
 def _step(
-    context: Context, session: Session, signer: Signer, quota: Quota, incidents: Incidents, *, tells_why_not: bool
+    context: Context,
+    session: Session,
+    signer: Signer,
+    *,
+    quota: Quota,
+    rules: Rules,
+    expected: Expectations,
+    incidents: Incidents,
+    tells_why_not: bool,
 ) -> CertificateStep:
     store, client, params, now = context.store, context.client, context.params, context.now
     return CertificateStep(
         store,
         Steps(
-            RequestStep(store, client, session, register=context.register, now=now),
-            RenewStep(store, client, session, register=context.register, now=now, quota=quota),
+            RequestStep(store, client, session, register=context.register, now=now, rules=rules),
+            RenewStep(store, client, session, register=context.register, now=now, rules=rules, quota=quota),
             SignStep(
                 store,
                 signer,
@@ -652,6 +677,7 @@ def _step(
                 subject_match=params["subject_match"],
                 encoding=params["upload_format"],
                 now=now,
+                expected=expected,
             ),
         ),
         now=now,
@@ -687,7 +713,7 @@ def main() -> None:
         "end_session": {"type": "str", "choices": ["always", "failure", "never"], "default": "never"},
         "progress_path": {"type": "path"},
     }
-    spec = {**listed_spec(), **EVENTS, **SIGNER, **APPROVAL, **UPLOAD, **RENEWAL, **QUOTA, **REPLACE, **own}
+    spec = {**listed_spec(), **EVENTS, **SIGNER, **APPROVAL, **UPLOAD, **RENEWAL, **QUOTA, **REPLACE, **POLICY, **own}
     run(spec, work, required_if=SIGNER_REQUIRED_IF, add_file_common_args=True)
 
 

@@ -32,6 +32,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.lists
   - redtrust.certificate_enroll.renewal
   - redtrust.certificate_enroll.renewal.quota
+  - redtrust.certificate_enroll.policy
   - redtrust.certificate_enroll.events
   - redtrust.certificate_enroll.certificates.renewed
 options:
@@ -249,6 +250,7 @@ checkpoint:
 from ..module_utils._enroll.api import RenewStep
 from ..module_utils._module.api import (
     EVENTS,
+    POLICY,
     QUOTA,
     RENEWAL,
     RENEWED,
@@ -259,6 +261,7 @@ from ..module_utils._module.api import (
     Spec,
     listed,
     listed_spec,
+    read_rules,
     renew_items,
     run,
 )
@@ -267,6 +270,7 @@ from ..module_utils._module.api import (
 def work(context: Context) -> Result:
     """Request the next revision of each certificate that is due."""
     params = context.params
+    rules = read_rules(params, context.names)
     renewals = Renewals.read(params)
     items = renew_items(listed(params, RENEWED, context.register), context.names, params, renewals)
     step = RenewStep(
@@ -275,15 +279,16 @@ def work(context: Context) -> Result:
         context.session(),
         register=context.register,
         now=context.now,
+        rules=rules,
         quota=renewals.quota(),
     )
-    return context.batch(step, items, Results(params["results"])).result()
+    return context.batch(step, items, Results(params["results"])).result(warnings=rules.warnings)
 
 
 def main() -> None:
     """Run the module."""
     own: Spec = {"force": {"type": "bool", "default": False}}
-    run({**listed_spec(), **EVENTS, **RENEWAL, **QUOTA, **own}, work)
+    run({**listed_spec(), **EVENTS, **RENEWAL, **QUOTA, **POLICY, **own}, work)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,12 @@ from .criteria import Criteria
 from .finalize import FinalizeItem, FinalizeStep
 from .forecast import Forecast, forecast
 from .outlook import Outlook, outlook
+from .patterns import Allowed, Lengths, Networks, Patterns
 from .renewal import Quota, RenewalPolicy
 from .replace import Count, Incident, Incidents, Survey, count, is_replaced
 from .request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
 from .revoke import RevokeStep, Terms
+from .rules import Rule, Rules
 from .settle import SettleItem, SettleStep
 from .sign import SignItem, SignStep
 from .step import Decided, Item, Plan, Step
@@ -32,6 +34,7 @@ from .verdict import VerdictStep
 
 __all__ = [
     "Adoption",
+    "Allowed",
     "ApprovalRule",
     "BatchOptions",
     "Calendar",
@@ -48,7 +51,10 @@ __all__ = [
     "Incidents",
     "Item",
     "ItemList",
+    "Lengths",
+    "Networks",
     "Outlook",
+    "Patterns",
     "Plan",
     "Quota",
     "RenewItem",
@@ -57,6 +63,8 @@ __all__ = [
     "RequestItem",
     "RequestStep",
     "RevokeStep",
+    "Rule",
+    "Rules",
     "SettleItem",
     "SettleStep",
     "SignItem",
