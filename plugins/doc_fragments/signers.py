@@ -20,8 +20,11 @@ def _choice() -> str:
     return f"""signer:
   description:
     - The signer of the requests. {meanings}
-  type: str
-  choices: [{", ".join(SIGNERS)}]
+    - It is a dict with its C(type) and the options of that type, as in the examples.
+      It may also be the type alone, with its options in the option of the same name.
+    - The type C(approval) waits until somebody approves the request, and has the C(signer) that it waits for in it.
+      Its other members are those of O(approval).
+  type: raw
   required: true
 """
 

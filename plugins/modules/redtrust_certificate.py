@@ -202,8 +202,8 @@ EXAMPLES = r"""
     api_version: "4.42"
     username: enroll
     password: "{{ redtrust_password }}"
-    signer: local_ca
-    local_ca:
+    signer:
+      type: local_ca
       certificate_path: /etc/pki/ca/ca.pem
       private_key_path: /etc/pki/ca/ca.key
       validity: 90d
@@ -219,9 +219,7 @@ EXAMPLES = r"""
   redtrust.certificate_enroll.redtrust_certificate:
     host: redtrust.example.com
     certificates_file: /srv/enrollment/people.jsonl
-    signer: command
-    command:
-      argv: [/usr/local/bin/ask-our-ca]
+    signer: {type: command, argv: [/usr/local/bin/ask-our-ca]}
     workers: 32
 
   register: people
@@ -235,17 +233,13 @@ EXAMPLES = r"""
 - name: Renew all certificates that are due
   redtrust.certificate_enroll.redtrust_certificate:
     host: redtrust.example.com
-    signer: command
-    command:
-      argv: [/usr/local/bin/ask-our-ca]
+    signer: {type: command, argv: [/usr/local/bin/ask-our-ca]}
     renew_before: 20d
 
 - name: Renew a fleet, spread evenly, in the nights before a working day, and not over the holidays
   redtrust.certificate_enroll.redtrust_certificate:
     host: redtrust.example.com
-    signer: command
-    command:
-      argv: [/usr/local/bin/ask-our-ca]
+    signer: {type: command, argv: [/usr/local/bin/ask-our-ca]}
     renew_jitter: 100%
     renewal_windows:
       - {days: [sun, mon, tue, wed, thu], from: "22:00", to: "06:00", zone: Europe/Madrid}
@@ -256,9 +250,7 @@ EXAMPLES = r"""
 - name: Rehearse what it takes to replace all certificates of a CA within a day, with --check
   redtrust.certificate_enroll.redtrust_certificate:
     host: redtrust.example.com
-    signer: command
-    command:
-      argv: [/usr/local/bin/ask-our-new-ca]
+    signer: {type: command, argv: [/usr/local/bin/ask-our-new-ca]}
     workers: 32
     replace:
       issuer_path: /etc/pki/ca/compromised.pem

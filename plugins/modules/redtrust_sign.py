@@ -65,8 +65,8 @@ EXAMPLES = r"""
 - name: Sign all requests with a CA on this machine
   redtrust.certificate_enroll.redtrust_sign:
     service: redtrust.example.com
-    signer: local_ca
-    local_ca:
+    signer:
+      type: local_ca
       certificate_path: /etc/pki/ca/ca.pem
       private_key_path: /etc/pki/ca/ca.key
       passphrase: "{{ ca_passphrase }}"
@@ -78,9 +78,7 @@ EXAMPLES = r"""
     service: redtrust.example.com
     certificates:
       - name: ana-garcia
-    signer: command
-    command:
-      argv: [/usr/local/bin/ask-our-ca, --profile, person]
+    signer: {type: command, argv: [/usr/local/bin/ask-our-ca, --profile, person]}
       timeout: 120
 """
 

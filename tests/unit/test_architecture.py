@@ -102,8 +102,13 @@ def test_the_recipe_for_a_field() -> None:
 
 
 def test_the_recipe_for_a_signer() -> None:
-    """Examples and advice name a signer where any other would do, and the file of a signer has its own name."""
+    """Examples and advice name a signer where any other would do, and the file of a signer has its own name.
+
+    The first two signers also have options of their own in the roles.
+    """
     optional = {
+        "roles/issue/meta/argument_specs.yml",
+        "roles/renew/meta/argument_specs.yml",
         "plugins/filter/refusal.py",
         "plugins/module_utils/_module/role_steps.py",
         "plugins/modules/redtrust_certificate.py",

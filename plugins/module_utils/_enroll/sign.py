@@ -186,7 +186,8 @@ class SignStep(Step[SignItem, Sign]):
             raise
         except ConfigurationError:
             # The signer never had it, and never signs it as it is: back to the state in which the request can change.
-            self._take_back(order)
+            if at_signer.row is order.signing:
+                self._take_back(order)
             raise
         self._count(None)
         return signed

@@ -14,6 +14,7 @@ import types
 import typing as t
 
 from .postponed import Postponements
+from .signer_form import signer_name
 
 Entry = t.Mapping[str, t.Any]
 
@@ -96,9 +97,9 @@ class Report:
     predictions.
     """
 
-    def __init__(self, *, signer: str = "", check_mode: bool = False) -> None:
+    def __init__(self, *, signer: object = "", check_mode: bool = False) -> None:
         self.check_mode = check_mode
-        self._signer = signer
+        self._signer = signer_name(signer)
         # the certificates that were uploaded or written to a file
         self.changed_names: list[str] = []
         self.failed_names: list[str] = []

@@ -32,6 +32,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
     Steps,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.renewal import Quota, RenewalPolicy
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     HttpRequest,
     HttpResponse,
@@ -43,7 +44,6 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     Outcome,
     Revision,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.throttle import Throttle
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.api import Opened
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.credentials import (
@@ -113,11 +113,14 @@ class FakeSigner(Signer):
     def __init__(self, *answers: object) -> None:
         self.answers = list(answers)
         self.orders: list[SigningOrder] = []
+        self.numbers: list[str] = []
         self.chain: tuple[bytes, ...] = ()
         self.told: tuple[str, ...] = ()
 
     def _sign(self, order: SigningOrder) -> Signed | NotYet:
         self.orders.append(order)
+        if self.numbers and order.order_number is None:
+            order.keep_order_number(self.numbers.pop(0))
         days = 90 if order.revision == 1 else 400
         given = self.answers.pop(0) if self.answers else certificate(order.csr, days)
         given = given(order.csr) if callable(given) else given
