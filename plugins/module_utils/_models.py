@@ -257,8 +257,8 @@ class Revision:
     ``retry_at`` the next attempt is not made. A request code is kept until the certificate is finalized. A certificate
     that the gate refused stays until the signer has given another one. ``order_number`` is the CA's name for it.
     ``approvals_needed`` is how many approvals the last run wanted for it; 0 if it wanted none. ``revoked_at`` is when
-    the CA was told to revoke the certificate. ``renewed_because`` is ``distrusted`` or ``revoked`` where it was asked for
-    since the one before was so. ``stored_as`` is the state of the row in the store, None if it has none.
+    the CA was told to revoke the certificate. ``renewed_because`` is ``distrusted`` or ``revoked`` where it was asked
+    for since the one before was so. ``stored_as`` is the state of the row in the store, None if it has none.
     """
 
     service: str
