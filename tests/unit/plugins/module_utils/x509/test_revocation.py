@@ -42,7 +42,7 @@ GOOD = CA.issue()
 BAD = CA.issue()
 HELD = CA.issue()
 # another key with the name of the CA
-IMPOSTOR = (lambda other: (other.certificate, other.key))(RevocationCa())
+IMPOSTOR = RevocationCa()
 CA.revoke(BAD)
 CA.revoke(HELD, x509.ReasonFlags.certificate_hold)
 
@@ -119,7 +119,10 @@ class TestOcsp:
             (lambda: CA.answer(GOOD, by=CA.responder(extensions=())), "not one for OCSP"),
             (lambda: CA.answer(GOOD, by=CA.responder(days=1)), "responder expired"),
             (lambda: CA.answer(GOOD, by=RevocationCa("other").responder()), "not of the CA"),
-            (lambda: CA.answer(GOOD, by=IMPOSTOR, by_hash=False), "signature of the answer is wrong"),
+            (
+                lambda: CA.answer(GOOD, by=(IMPOSTOR.certificate, IMPOSTOR.key), by_hash=False),
+                "signature of the answer is wrong",
+            ),
             (lambda: CA.answer(GOOD)[:-3] + b"abc", "signature of the answer is wrong"),
         ],
     )
