@@ -43,6 +43,7 @@ BAD = CA.issue()
 HELD = CA.issue()
 # another key with the name of the CA
 IMPOSTOR = RevocationCa()
+FORGED = (IMPOSTOR.certificate, IMPOSTOR.key)
 CA.revoke(BAD)
 CA.revoke(HELD, x509.ReasonFlags.certificate_hold)
 
@@ -120,7 +121,7 @@ class TestOcsp:
             (lambda: CA.answer(GOOD, by=CA.responder(days=1)), "responder expired"),
             (lambda: CA.answer(GOOD, by=RevocationCa("other").responder()), "not of the CA"),
             (
-                lambda: CA.answer(GOOD, by=(IMPOSTOR.certificate, IMPOSTOR.key), by_hash=False),
+                lambda: CA.answer(GOOD, by=FORGED, by_hash=False),
                 "signature of the answer is wrong",
             ),
             (lambda: CA.answer(GOOD)[:-3] + b"abc", "signature of the answer is wrong"),
