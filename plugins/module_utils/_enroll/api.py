@@ -17,6 +17,7 @@ from .batch import BatchOptions, ItemList, Told, Unusable, predict, run_batch
 from .calendar import Calendar, Freeze, Window, instant
 from .certificate import CertificateItem, CertificateStep, Steps
 from .criteria import Criteria
+from .distrust import Distrust
 from .finalize import FinalizeItem, FinalizeStep
 from .forecast import Forecast, forecast
 from .outlook import Outlook, outlook
@@ -26,6 +27,7 @@ from .request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
 from .settle import SettleItem, SettleStep
 from .sign import SignItem, SignStep
 from .step import Decided, Item, Plan, Step
+from .urgent import Lookups, Reasons
 
 __all__ = [
     "Adoption",
@@ -36,6 +38,7 @@ __all__ = [
     "Count",
     "Criteria",
     "Decided",
+    "Distrust",
     "FinalizeItem",
     "FinalizeStep",
     "Forecast",
@@ -44,9 +47,11 @@ __all__ = [
     "Incidents",
     "Item",
     "ItemList",
+    "Lookups",
     "Outlook",
     "Plan",
     "Quota",
+    "Reasons",
     "RenewItem",
     "RenewStep",
     "RenewalPolicy",

@@ -26,6 +26,7 @@ from .._x509.api import (
     thumbprint,
 )
 from .backoff import after_failure, after_refusal, refuse_waiting, when_signed_again
+from .distrust import Distrust, Refusals
 from .step import Plan, Step
 
 
@@ -64,6 +65,7 @@ class Refuse:
 
     sent_back: Revision
     error: GateError
+    is_distrusted: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +76,12 @@ class _Candidate:
     csr: bytes
     leaf: bytes
     chain: tuple[bytes, ...]
+
+    def as_issued(self) -> Revision:
+        """Return the request with this certificate."""
+        return dataclasses.replace(
+            self.pending, certificate=self.leaf, chain=self.chain, thumbprint=thumbprint(self.leaf)
+        )
 
 
 class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
@@ -92,13 +100,21 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         subject_match: SubjectMatch,
         encoding: UploadEncoding,
         now: t.Callable[[], dt.datetime],
+        distrust: Distrust | None = None,
     ) -> None:
+        """``distrust`` are certificates that are not uploaded any more."""
         self._store = store
         self._client = client
         self._session = session
         self._subject_match = subject_match
         self._encoding = encoding
         self._now = now
+        self._distrust = distrust or Distrust()
+        self._refusals = Refusals()
+
+    @property
+    def why_down(self) -> str:
+        return self._refusals.why_down
 
     def may_wait(self) -> bool:
         """Return whether an upload may have to wait before it is sent."""
@@ -132,7 +148,10 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
     def act(self, plan: Plan[Upload | Refuse], decision: Upload | Refuse) -> Outcome:
         if isinstance(decision, Refuse):
             self._store.put(decision.sent_back)
+            if decision.is_distrusted:
+                self._refusals.count(decision.error)
             raise decision.error
+        self._refusals.count(None)
         # Check mode opens the store without its key and sees no request code, so planning cannot look for one.
         if decision.issued.request_code is None:
             raise PolicyError(
@@ -174,6 +193,7 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         leaf, csr, dn = candidate.leaf, candidate.csr, candidate.pending.spec.dn
         try:
             check_certificate(leaf, chain, csr, dn, subject_match=self._subject_match, now=now)
+            self._distrust.check(candidate.as_issued())
         except GateError as exc:
             return exc
         return None
@@ -198,7 +218,8 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         refused = after_refusal(pending, refusal, now)
         error = GateError(f"{refusal}; {when_signed_again(refused, now)}")
         reason = "the gate refused its certificate"
-        return Plan(enrollment, "none", reason, Refuse(refused, error), error=error)
+        is_distrusted = bool(self._distrust.why(candidate.as_issued()))
+        return Plan(enrollment, "none", reason, Refuse(refused, error, is_distrusted), error=error)
 
     def _send(self, decision: Upload, issued: Revision, code: str) -> Finalized:
         """Send csr/finalize; write a failure down."""

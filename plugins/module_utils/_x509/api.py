@@ -9,6 +9,9 @@ Pure: bytes and text in, facts or an error out. The package can be imported with
 
 from __future__ import annotations
 
+import importlib
+import typing as t
+
 from .bundle import parse_certificates
 from .certificates import (
     CertificateFacts,
@@ -36,11 +39,20 @@ from .load import (
 from .names import dn_warnings, name_from_dn, openssl_subject, rfc4514
 from .x500 import X500Name
 
+# imported where they are used first: few runs look for revocations
+if t.TYPE_CHECKING:
+    from .crl import RevocationList
+    from .ocsp import ocsp_request, read_ocsp
+    from .revocation import NotKnownError, Revoked, crl_urls, ocsp_urls
+
 __all__ = [
     "CRYPTOGRAPHY_IMPORT_ERROR",
     "Certificate",
     "CertificateFacts",
     "IssuerName",
+    "NotKnownError",
+    "RevocationList",
+    "Revoked",
     "SubjectMatch",
     "UploadEncoding",
     "X500Name",
@@ -53,6 +65,7 @@ __all__ = [
     "check_chain",
     "check_dates",
     "check_proof_of_possession",
+    "crl_urls",
     "csr_pem",
     "csr_public_key_sha256",
     "dn_warnings",
@@ -65,14 +78,30 @@ __all__ = [
     "name_from_dn",
     "newest_of_key",
     "normalize_thumbprint",
+    "ocsp_request",
+    "ocsp_urls",
     "openssl_subject",
     "order_chain",
     "parse_certificates",
     "parse_csr",
     "public_key_sha256",
+    "read_ocsp",
     "rfc4514",
     "subject_key_identifier",
     "thumbprint",
     "validity_of",
     "was_issued_by",
 ]
+
+_LATER = {
+    "crl": ("RevocationList",),
+    "ocsp": ("ocsp_request", "read_ocsp"),
+    "revocation": ("NotKnownError", "Revoked", "crl_urls", "ocsp_urls"),
+}
+_HOME_OF = {name: home for home, names in _LATER.items() for name in names}
+
+
+def __getattr__(name: str) -> t.Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOME_OF[name]}", __package__), name)
