@@ -11,6 +11,7 @@ items act, and under the lease for those.
 
 from __future__ import annotations
 
+from .approval import ApprovalRule, counted, missing
 from .attempt import attempt
 from .attention import attention
 from .batch import BatchOptions, ItemList, Told, Unusable, predict, run_batch
@@ -24,13 +25,16 @@ from .outlook import Outlook, outlook
 from .renewal import Quota, RenewalPolicy
 from .replace import Count, Incident, Incidents, Survey, count, is_replaced
 from .request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
+from .revoke import RevokeStep, Terms
 from .settle import SettleItem, SettleStep
 from .sign import SignItem, SignStep
 from .step import Decided, Item, Plan, Step
 from .urgent import Lookups, Reasons
+from .verdict import VerdictStep
 
 __all__ = [
     "Adoption",
+    "ApprovalRule",
     "BatchOptions",
     "Calendar",
     "CertificateItem",
@@ -57,6 +61,7 @@ __all__ = [
     "RenewalPolicy",
     "RequestItem",
     "RequestStep",
+    "RevokeStep",
     "SettleItem",
     "SettleStep",
     "SignItem",
@@ -64,15 +69,19 @@ __all__ = [
     "Step",
     "Steps",
     "Survey",
+    "Terms",
     "Told",
     "Unusable",
+    "VerdictStep",
     "Window",
     "attempt",
     "attention",
     "count",
+    "counted",
     "forecast",
     "instant",
     "is_replaced",
+    "missing",
     "outlook",
     "predict",
     "run_batch",

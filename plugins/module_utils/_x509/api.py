@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import typing as t
 
+from .attributes import find_attribute
 from .bundle import parse_certificates
 from .certificates import (
     CertificateFacts,
@@ -30,6 +31,7 @@ from .issuer import IssuerName, issuer_and_serial, issuer_named, was_issued_by
 from .load import (
     CRYPTOGRAPHY_IMPORT_ERROR,
     Certificate,
+    authority_key_identifier,
     load_certificate,
     load_csr,
     public_key_sha256,
@@ -56,6 +58,7 @@ __all__ = [
     "SubjectMatch",
     "UploadEncoding",
     "X500Name",
+    "authority_key_identifier",
     "ca_problem",
     "certificate_facts",
     "certificate_pem",
@@ -70,6 +73,7 @@ __all__ = [
     "csr_public_key_sha256",
     "dn_warnings",
     "encode_upload",
+    "find_attribute",
     "issuer_and_serial",
     "issuer_named",
     "load_certificate",
