@@ -32,6 +32,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.lists
   - redtrust.certificate_enroll.renewal
   - redtrust.certificate_enroll.renewal.quota
+  - redtrust.certificate_enroll.renewal.distrust
   - redtrust.certificate_enroll.events
   - redtrust.certificate_enroll.certificates.renewed
 options:
@@ -62,6 +63,13 @@ EXAMPLES = r"""
     username: enroll
     password: "{{ redtrust_password }}"
     renew_before: 50%
+
+- name: Renew also what the old CA has issued, and what was revoked, whether it is due or not
+  redtrust.certificate_enroll.redtrust_renew:
+    host: redtrust.example.com
+    distrusted:
+      - issuer_path: /etc/pki/ca/old.pem
+    check_revocation: [ocsp, crl]
 
 - name: Adopt a certificate that was issued by hand, and renew it when it is due
   redtrust.certificate_enroll.redtrust_renew:
@@ -248,6 +256,7 @@ checkpoint:
 
 from ..module_utils._enroll.api import RenewStep
 from ..module_utils._module.api import (
+    DISTRUST,
     EVENTS,
     QUOTA,
     RENEWAL,
@@ -259,6 +268,7 @@ from ..module_utils._module.api import (
     Spec,
     listed,
     listed_spec,
+    read_reasons,
     renew_items,
     run,
 )
@@ -268,6 +278,7 @@ def work(context: Context) -> Result:
     """Request the next revision of each certificate that is due."""
     params = context.params
     renewals = Renewals.read(params)
+    reasons = read_reasons(context)
     items = renew_items(listed(params, RENEWED, context.register), context.names, params, renewals)
     step = RenewStep(
         context.store,
@@ -276,14 +287,16 @@ def work(context: Context) -> Result:
         register=context.register,
         now=context.now,
         quota=renewals.quota(),
+        reasons=reasons,
     )
-    return context.batch(step, items, Results(params["results"])).result()
+    results = context.batch(step, items, Results(params["results"]))
+    return results.result(warnings=reasons.warnings())
 
 
 def main() -> None:
     """Run the module."""
     own: Spec = {"force": {"type": "bool", "default": False}}
-    run({**listed_spec(), **EVENTS, **RENEWAL, **QUOTA, **own}, work)
+    run({**listed_spec(), **EVENTS, **RENEWAL, **QUOTA, **DISTRUST, **own}, work)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,9 @@ items act, and under the lease for those.
 
 from __future__ import annotations
 
+import importlib
+import typing as t
+
 from .approval import ApprovalRule, counted, missing
 from .attempt import attempt
 from .attention import attention
@@ -29,12 +32,17 @@ from .revoke import RevokeStep, Terms
 from .settle import SettleItem, SettleStep
 from .sign import SignItem, SignStep
 from .step import Decided, Item, Plan, Step
-from .urgent import Lookups, Reasons
+from .urgent import AskCa, Lookups, Reasons
 from .verdict import VerdictStep
+
+# imported where it is used first: few runs look for revocations
+if t.TYPE_CHECKING:
+    from .revocation import Places, RevocationSources
 
 __all__ = [
     "Adoption",
     "ApprovalRule",
+    "AskCa",
     "BatchOptions",
     "Calendar",
     "CertificateItem",
@@ -53,6 +61,7 @@ __all__ = [
     "ItemList",
     "Lookups",
     "Outlook",
+    "Places",
     "Plan",
     "Quota",
     "Reasons",
@@ -61,6 +70,7 @@ __all__ = [
     "RenewalPolicy",
     "RequestItem",
     "RequestStep",
+    "RevocationSources",
     "RevokeStep",
     "SettleItem",
     "SettleStep",
@@ -86,3 +96,9 @@ __all__ = [
     "predict",
     "run_batch",
 ]
+
+
+def __getattr__(name: str) -> t.Any:
+    if name not in ("Places", "RevocationSources"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(".revocation", __package__), name)
