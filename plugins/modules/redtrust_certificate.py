@@ -731,19 +731,9 @@ def main() -> None:
         "end_session": {"type": "str", "choices": ["always", "failure", "never"], "default": "never"},
         "progress_path": {"type": "path"},
     }
-    spec = {
-        **listed_spec(),
-        **EVENTS,
-        **SIGNER,
-        **APPROVAL,
-        **UPLOAD,
-        **RENEWAL,
-        **QUOTA,
-        **DISTRUST,
-        **ASK_CA,
-        **REPLACE,
-    }
-    run({**spec, **own}, work, required_if=SIGNER_REQUIRED_IF, add_file_common_args=True)
+    due = {**RENEWAL, **QUOTA, **DISTRUST, **ASK_CA, **REPLACE}
+    spec = {**listed_spec(), **EVENTS, **SIGNER, **APPROVAL, **UPLOAD, **due, **own}
+    run(spec, work, required_if=SIGNER_REQUIRED_IF, add_file_common_args=True)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
     CertificateStep,
     FinalizeItem,
     FinalizeStep,
+    Reasons,
     RenewItem,
     RenewStep,
     RequestItem,
@@ -172,6 +173,7 @@ class World:
         self.user = "ana"
         self.subject_match: t.Any = "contains"
         self.tells_why_not = True
+        self.reasons: Reasons | None = None
         self.session_failure: Exception | None = None
         self.writes: list[str] = []
         self.points = 0
@@ -240,7 +242,7 @@ class World:
         return self.run(RequestStep(**self._tools(), register=self.registered.append), item)
 
     def renew_step(self, quota: Quota | None = None) -> RenewStep:
-        return RenewStep(**self._tools(), register=self.registered.append, quota=quota)
+        return RenewStep(**self._tools(), register=self.registered.append, quota=quota, reasons=self.reasons)
 
     def renew(self, item: RenewItem | None = None) -> Outcome:
         return self.run(self.renew_step(), item or RenewItem("www", MONTH))
@@ -269,11 +271,16 @@ class World:
         tools = self._tools()
         steps = Steps(
             RequestStep(**tools, register=self.registered.append),
-            RenewStep(**tools, register=self.registered.append),
+            RenewStep(**tools, register=self.registered.append, reasons=self.reasons),
             SignStep(
                 tools["store"], self.signer, now=tools["now"], throttle=self.signer_throttle, approval=self.approval
             ),
-            FinalizeStep(**tools, subject_match=self.subject_match, encoding="der"),
+            FinalizeStep(
+                **tools,
+                subject_match=self.subject_match,
+                encoding="der",
+                distrust=self.reasons and self.reasons.distrust,
+            ),
         )
         return CertificateStep(tools["store"], steps, now=tools["now"], tells_why_not=self.tells_why_not)
 
