@@ -273,8 +273,8 @@ EXAMPLES = r"""
 - name: Replace what is left of an old CA, and what its successor has revoked, in each run from now on
   redtrust.certificate_enroll.redtrust_certificate:
     host: redtrust.example.com
-    signer: command
-    command:
+    signer:
+      type: command
       argv: [/usr/local/bin/ask-our-new-ca]
     distrusted:
       - issuer_path: /etc/pki/ca/old.pem
