@@ -33,6 +33,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.renewal
   - redtrust.certificate_enroll.renewal.quota
   - redtrust.certificate_enroll.policy
+  - redtrust.certificate_enroll.renewal.distrust
   - redtrust.certificate_enroll.events
   - redtrust.certificate_enroll.certificates.renewed
 options:
@@ -63,6 +64,13 @@ EXAMPLES = r"""
     username: enroll
     password: "{{ redtrust_password }}"
     renew_before: 50%
+
+- name: Renew also what the old CA has issued, and what was revoked, whether it is due or not
+  redtrust.certificate_enroll.redtrust_renew:
+    host: redtrust.example.com
+    distrusted:
+      - issuer_path: /etc/pki/ca/old.pem
+    check_revocation: [ocsp, crl]
 
 - name: Adopt a certificate that was issued by hand, and renew it when it is due
   redtrust.certificate_enroll.redtrust_renew:
@@ -249,6 +257,7 @@ checkpoint:
 
 from ..module_utils._enroll.api import RenewStep
 from ..module_utils._module.api import (
+    DISTRUST,
     EVENTS,
     POLICY,
     QUOTA,
@@ -261,6 +270,7 @@ from ..module_utils._module.api import (
     Spec,
     listed,
     listed_spec,
+    read_reasons,
     read_rules,
     renew_items,
     run,
@@ -272,6 +282,7 @@ def work(context: Context) -> Result:
     params = context.params
     rules = read_rules(params, context.names)
     renewals = Renewals.read(params)
+    reasons = read_reasons(context)
     items = renew_items(listed(params, RENEWED, context.register), context.names, params, renewals)
     step = RenewStep(
         context.store,
@@ -281,14 +292,16 @@ def work(context: Context) -> Result:
         now=context.now,
         rules=rules,
         quota=renewals.quota(),
+        reasons=reasons,
     )
-    return context.batch(step, items, Results(params["results"])).result(warnings=rules.warnings)
+    results = context.batch(step, items, Results(params["results"]))
+    return results.result(warnings=[*rules.warnings, *reasons.warnings()])
 
 
 def main() -> None:
     """Run the module."""
     own: Spec = {"force": {"type": "bool", "default": False}}
-    run({**listed_spec(), **EVENTS, **RENEWAL, **QUOTA, **POLICY, **own}, work)
+    run({**listed_spec(), **EVENTS, **RENEWAL, **QUOTA, **DISTRUST, **POLICY, **own}, work)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,9 @@ items act, and under the lease for those.
 
 from __future__ import annotations
 
+import importlib
+import typing as t
+
 from .approval import ApprovalRule, counted, missing
 from .attempt import attempt
 from .attention import attention
@@ -18,6 +21,7 @@ from .batch import BatchOptions, ItemList, Told, Unusable, predict, run_batch
 from .calendar import Calendar, Freeze, Window, instant
 from .certificate import CertificateItem, CertificateStep, Steps
 from .criteria import Criteria
+from .distrust import Distrust
 from .finalize import FinalizeItem, FinalizeStep
 from .forecast import Forecast, forecast
 from .outlook import Outlook, outlook
@@ -30,12 +34,18 @@ from .rules import Rule, Rules
 from .settle import SettleItem, SettleStep
 from .sign import SignItem, SignStep
 from .step import Decided, Item, Plan, Step
+from .urgent import AskCa, Lookups, Reasons
 from .verdict import VerdictStep
+
+# imported where it is used first: few runs look for revocations
+if t.TYPE_CHECKING:
+    from .revocation import Places, RevocationSources
 
 __all__ = [
     "Adoption",
     "Allowed",
     "ApprovalRule",
+    "AskCa",
     "BatchOptions",
     "Calendar",
     "CertificateItem",
@@ -43,6 +53,7 @@ __all__ = [
     "Count",
     "Criteria",
     "Decided",
+    "Distrust",
     "FinalizeItem",
     "FinalizeStep",
     "Forecast",
@@ -52,16 +63,20 @@ __all__ = [
     "Item",
     "ItemList",
     "Lengths",
+    "Lookups",
     "Networks",
     "Outlook",
     "Patterns",
+    "Places",
     "Plan",
     "Quota",
+    "Reasons",
     "RenewItem",
     "RenewStep",
     "RenewalPolicy",
     "RequestItem",
     "RequestStep",
+    "RevocationSources",
     "RevokeStep",
     "Rule",
     "Rules",
@@ -89,3 +104,9 @@ __all__ = [
     "predict",
     "run_batch",
 ]
+
+
+def __getattr__(name: str) -> t.Any:
+    if name not in ("Places", "RevocationSources"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(".revocation", __package__), name)

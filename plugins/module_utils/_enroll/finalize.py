@@ -30,6 +30,7 @@ from .._x509.api import (
 )
 from .approval import missing, waits_for
 from .backoff import after_failure, after_refusal, refuse_waiting, when_signed_again
+from .distrust import Distrust, Refusals
 from .step import Plan, Step
 
 
@@ -68,6 +69,7 @@ class Refuse:
 
     sent_back: Revision
     error: GateError
+    is_distrusted: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +80,12 @@ class _Candidate:
     csr: bytes
     leaf: bytes
     chain: tuple[bytes, ...]
+
+    def as_issued(self) -> Revision:
+        """Return the request with this certificate."""
+        return dataclasses.replace(
+            self.pending, certificate=self.leaf, chain=self.chain, thumbprint=thumbprint(self.leaf)
+        )
 
 
 class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
@@ -97,8 +105,12 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         encoding: UploadEncoding,
         now: t.Callable[[], dt.datetime],
         expected: Expectations = STANDARD,
+        distrust: Distrust | None = None,
     ) -> None:
-        """``expected`` is what is looked at beside key, subject, dates and chain."""
+        """``expected`` is what is looked at beside key, subject, dates and chain.
+
+        ``distrust`` are certificates that are not uploaded any more.
+        """
         self._store = store
         self._client = client
         self._session = session
@@ -106,6 +118,12 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         self._encoding = encoding
         self._now = now
         self._expected = expected
+        self._distrust = distrust or Distrust()
+        self._refusals = Refusals()
+
+    @property
+    def why_down(self) -> str:
+        return self._refusals.why_down
 
     def may_wait(self) -> bool:
         """Return whether an upload may have to wait before it is sent."""
@@ -141,7 +159,10 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
     def act(self, plan: Plan[Upload | Refuse], decision: Upload | Refuse) -> Outcome:
         if isinstance(decision, Refuse):
             self._store.put(decision.sent_back)
+            if decision.is_distrusted:
+                self._refusals.count(decision.error)
             raise decision.error
+        self._refusals.count(None)
         # Check mode opens the store without its key and sees no request code, so planning cannot look for one.
         if decision.issued.request_code is None:
             raise PolicyError(
@@ -182,7 +203,7 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         """Return the warnings of the gate at that moment, or why it does not let a certificate through."""
         pending, spec = candidate.pending, candidate.pending.spec
         try:
-            return check_certificate(
+            warnings = check_certificate(
                 candidate.leaf,
                 chain,
                 candidate.csr,
@@ -192,8 +213,10 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
                 expected=self._expected,
                 asked=Asked(spec.subject_alt_name, pending.signing_since or pending.created_at),
             )
+            self._distrust.check(candidate.as_issued())
         except GateError as exc:
             return exc
+        return warnings
 
     def _refuse(self, enrollment: Enrollment, candidate: _Candidate, refusal: GateError) -> Plan[Upload | Refuse]:
         """Plan to write down the refusal of the certificate that the signer left.
@@ -215,7 +238,8 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         refused = after_refusal(pending, refusal, now)
         error = GateError(f"{refusal}; {when_signed_again(refused, now)}")
         reason = "the gate refused its certificate"
-        return Plan(enrollment, "none", reason, Refuse(refused, error), error=error)
+        is_distrusted = bool(self._distrust.why(candidate.as_issued()))
+        return Plan(enrollment, "none", reason, Refuse(refused, error, is_distrusted), error=error)
 
     def _send(self, decision: Upload, issued: Revision, code: str) -> Finalized:
         """Send csr/finalize; write a failure down."""

@@ -15,6 +15,7 @@ import typing as t
 # for tools, and for Ansible, which packs the files that a module imports
 if t.TYPE_CHECKING:
     from .context import Context
+    from .distrust_options import ASK_CA, DISTRUST, read_reasons
     from .entry_specs import CERTIFICATE, FINALIZED, NAMED, RENEWED, REQUESTED, SETTLED
     from .events import exported_events, history, verified
     from .expect import expectations
@@ -50,8 +51,10 @@ if t.TYPE_CHECKING:
 
 __all__ = [
     "APPROVAL",
+    "ASK_CA",
     "CERTIFICATE",
     "CONNECTION",
+    "DISTRUST",
     "EVENTS",
     "FINALIZED",
     "NAMED",
@@ -102,6 +105,7 @@ __all__ = [
     "listed",
     "listed_spec",
     "outcome_of",
+    "read_reasons",
     "read_rules",
     "ready_of",
     "refusal_of",
@@ -116,6 +120,7 @@ __all__ = [
 
 _HOMES = {
     "context": ("Context",),
+    "distrust_options": ("ASK_CA", "DISTRUST", "read_reasons"),
     "entry_specs": ("CERTIFICATE", "FINALIZED", "NAMED", "RENEWED", "REQUESTED", "SETTLED"),
     "events": ("exported_events", "history", "verified"),
     "expect": ("expectations",),

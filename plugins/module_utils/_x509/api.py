@@ -9,6 +9,9 @@ Pure: bytes and text in, facts or an error out. The package can be imported with
 
 from __future__ import annotations
 
+import importlib
+import typing as t
+
 from .alternative_names import ALTERNATIVE_NAMES, AlternativeName, alternative_name, alternative_names
 from .attributes import attribute_named, find_attribute
 from .bundle import parse_certificates
@@ -41,6 +44,12 @@ from .names import dn_warnings, name_from_dn, openssl_subject, rfc4514
 from .usages import EXTENDED_KEY_USAGES, KEY_USAGES, key_usage_named, purpose_named, usage_key
 from .x500 import X500Name
 
+# imported where they are used first: few runs look for revocations
+if t.TYPE_CHECKING:
+    from .crl import RevocationList
+    from .ocsp import ocsp_request, read_ocsp
+    from .revocation import NotKnownError, Revoked, crl_urls, ocsp_urls
+
 __all__ = [
     "ALTERNATIVE_NAMES",
     "CRYPTOGRAPHY_IMPORT_ERROR",
@@ -54,6 +63,9 @@ __all__ = [
     "Expectations",
     "IssuerName",
     "Mismatch",
+    "NotKnownError",
+    "RevocationList",
+    "Revoked",
     "SubjectMatch",
     "UploadEncoding",
     "X500Name",
@@ -70,6 +82,7 @@ __all__ = [
     "check_chain",
     "check_dates",
     "check_proof_of_possession",
+    "crl_urls",
     "csr_pem",
     "csr_public_key_sha256",
     "dn_warnings",
@@ -84,12 +97,15 @@ __all__ = [
     "name_from_dn",
     "newest_of_key",
     "normalize_thumbprint",
+    "ocsp_request",
+    "ocsp_urls",
     "openssl_subject",
     "order_chain",
     "parse_certificates",
     "parse_csr",
     "public_key_sha256",
     "purpose_named",
+    "read_ocsp",
     "rfc4514",
     "subject_key_identifier",
     "thumbprint",
@@ -97,3 +113,16 @@ __all__ = [
     "validity_of",
     "was_issued_by",
 ]
+
+_LATER = {
+    "crl": ("RevocationList",),
+    "ocsp": ("ocsp_request", "read_ocsp"),
+    "revocation": ("NotKnownError", "Revoked", "crl_urls", "ocsp_urls"),
+}
+_HOME_OF = {name: home for home, names in _LATER.items() for name in names}
+
+
+def __getattr__(name: str) -> t.Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOME_OF[name]}", __package__), name)

@@ -23,6 +23,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
     CertificateStep,
     FinalizeItem,
     FinalizeStep,
+    Reasons,
     RenewItem,
     RenewStep,
     RequestItem,
@@ -179,6 +180,7 @@ class World:
         self.rules = Rules()
         self.expected: Expectations = STANDARD
         self.tells_why_not = True
+        self.reasons: Reasons | None = None
         self.session_failure: Exception | None = None
         self.writes: list[str] = []
         self.points = 0
@@ -247,7 +249,9 @@ class World:
         return self.run(RequestStep(**self._tools(), register=self.registered.append, rules=self.rules), item)
 
     def renew_step(self, quota: Quota | None = None) -> RenewStep:
-        return RenewStep(**self._tools(), register=self.registered.append, rules=self.rules, quota=quota)
+        return RenewStep(
+            **self._tools(), register=self.registered.append, rules=self.rules, quota=quota, reasons=self.reasons
+        )
 
     def renew(self, item: RenewItem | None = None) -> Outcome:
         return self.run(self.renew_step(), item or RenewItem("www", MONTH))
@@ -276,11 +280,17 @@ class World:
         tools = self._tools()
         steps = Steps(
             RequestStep(**tools, register=self.registered.append, rules=self.rules),
-            RenewStep(**tools, register=self.registered.append, rules=self.rules),
+            RenewStep(**tools, register=self.registered.append, rules=self.rules, reasons=self.reasons),
             SignStep(
                 tools["store"], self.signer, now=tools["now"], throttle=self.signer_throttle, approval=self.approval
             ),
-            FinalizeStep(**tools, subject_match=self.subject_match, encoding="der", expected=self.expected),
+            FinalizeStep(
+                **tools,
+                subject_match=self.subject_match,
+                encoding="der",
+                expected=self.expected,
+                distrust=self.reasons and self.reasons.distrust,
+            ),
         )
         return CertificateStep(tools["store"], steps, now=tools["now"], tells_why_not=self.tells_why_not)
 
