@@ -26,7 +26,9 @@ from .issued import ca_problem, check_dates, may_sign_certificates
 from .issuer import IssuerName, issuer_and_serial, issuer_named, was_issued_by
 from .load import (
     CRYPTOGRAPHY_IMPORT_ERROR,
+    UNREADABLE,
     Certificate,
+    authority_key_identifier,
     load_certificate,
     load_csr,
     public_key_sha256,
@@ -38,12 +40,14 @@ from .x500 import X500Name
 
 __all__ = [
     "CRYPTOGRAPHY_IMPORT_ERROR",
+    "UNREADABLE",
     "Certificate",
     "CertificateFacts",
     "IssuerName",
     "SubjectMatch",
     "UploadEncoding",
     "X500Name",
+    "authority_key_identifier",
     "ca_problem",
     "certificate_facts",
     "certificate_pem",
