@@ -27,7 +27,7 @@ from pathlib import Path
 NOT_YET = 75
 NEVER = 77
 # openssl ca says so of a request that its policy forbids, or that has no good signature.
-REFUSALS = re.compile(r"field needed to be|field is different|did not match|verification problems")
+REFUSAL = re.compile(r".*(field needed to be|field is different|did not match|verification problems).*")
 # What a line of the configuration can hold without quotes.
 PLAIN = re.compile(r"[A-Za-z0-9:.,_@/*%+~=?&;!() -]*")
 
@@ -72,13 +72,14 @@ def recorded(folder: Path, serial: str) -> str:
 def sign(folder: Path, serial: str, csr: str, given: argparse.Namespace) -> None:
     """Have openssl ca sign, with its own configuration and a serial number of ours."""
     with tempfile.TemporaryDirectory() as directory:
-        for name, text in (("serial", serial), ("csr.pem", csr), ("openssl.cnf", configuration(folder, directory, given))):
+        files = {"serial": serial, "csr.pem": csr, "openssl.cnf": configuration(folder, directory, given)}
+        for name, text in files.items():
             Path(directory, name).write_text(f"{text}\n", encoding="utf-8")
         subject = os.environ["REDTRUST_SUBJECT"]
-        files = ["-config", f"{directory}/openssl.cnf", "-in", f"{directory}/csr.pem", "-out", f"{directory}/out.pem"]
+        paths = ["-config", f"{directory}/openssl.cnf", "-in", f"{directory}/csr.pem", "-out", f"{directory}/out.pem"]
         command = ["openssl", "ca", "-name", given.section, "-batch", "-notext", "-utf8", "-preserveDN"]
         done = subprocess.run(
-            [*command, "-subj", subject, "-days", given.days, *files, *given.openssl],
+            [*command, "-subj", subject, "-days", given.days, *paths, *given.openssl],
             check=False,
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -88,7 +89,8 @@ def sign(folder: Path, serial: str, csr: str, given: argparse.Namespace) -> None
             errors="replace",
         )
     if done.returncode:
-        end(NEVER if REFUSALS.search(done.stdout) else 1, done.stdout)
+        refusal = REFUSAL.search(done.stdout)
+        end(NEVER if refusal else 1, refusal[0] if refusal else done.stdout)
     if recorded(folder, serial) != "V":
         end(1, f"openssl ca signed without serial number {serial}: openssl.cnf must not set rand_serial")
 
@@ -102,7 +104,8 @@ def configuration(folder: Path, directory: str, given: argparse.Namespace) -> st
     lines = [f".include {folder}/openssl.cnf", f"[ {given.section} ]"]
     lines += [f"{name} = {value}" for name, value in places.items()]
     if names:
-        section = re.search(r"^\s*x509_extensions\s*=\s*(\w+)", (folder / "openssl.cnf").read_text("utf-8"), re.MULTILINE)
+        own = (folder / "openssl.cnf").read_text(encoding="utf-8")
+        section = re.search(r"^\s*x509_extensions\s*=\s*(\w+)", own, re.MULTILINE)
         lines += [f"[ {section[1]} ]" if section else "x509_extensions = names\n[ names ]", f"subjectAltName = {names}"]
     return "\n".join(lines)
 
