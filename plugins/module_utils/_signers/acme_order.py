@@ -22,7 +22,7 @@ except ImportError:
     pass  # told by the signer
 
 _FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 10.0
+_LONGEST_PAUSE = 5.0
 _NOT_FOUND = 404
 
 

@@ -62,7 +62,7 @@ class Prover:
     def proof(self, client: ClientV2, authorization: messages.AuthorizationResource) -> Proof:
         """Return the proof for a name that the CA has not authorised yet. Raises SignerError."""
         name = authorization.body.identifier.value
-        offered = {one.chall.typ: one for one in authorization.body.challenges}
+        offered = {str(one.chall.to_partial_json().get("type")): one for one in authorization.body.challenges}
         if self._kind == "none":
             raise SignerError(
                 f"the CA has not authorised {name} in advance for this account: have it do so, or set acme.challenge "

@@ -38,11 +38,14 @@ def has_ended(certificate: bytes, now: dt.datetime) -> bool:
 def why_due(told: t.Any, certificate: bytes, now: dt.datetime) -> str:
     """Return why a certificate is due by what the CA told, empty if it is not.
 
-    The moment is in the window that the CA suggests, and the same in each run. Raises ValueError, KeyError or TypeError
-    for anything else than renewal information.
+    The moment is in the window that the CA suggests, and the same in each run. Raises ValueError for anything else
+    than renewal information.
     """
-    window = told["suggestedWindow"]
-    start, end = parse_timestamp(window["start"]), parse_timestamp(window["end"])
+    try:
+        window = told["suggestedWindow"]
+        start, end = parse_timestamp(window["start"]), parse_timestamp(window["end"])
+    except (KeyError, TypeError, AttributeError) as exc:
+        raise ValueError(f"no suggestedWindow with start and end: {told!r}") from exc
     if end < start:
         raise ValueError(f"the window ends at {window['end']}, before it begins")
     digest = hashlib.sha256(certificate + window["start"].encode() + window["end"].encode()).digest()
