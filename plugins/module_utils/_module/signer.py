@@ -13,6 +13,7 @@ import typing as t
 
 from .._errors import ConfigurationError
 from .._rate import parse_rate
+from .._secrets import Secrets
 from .._signers.api import SIGNERS, Signer, SignerKind
 from .specs import Spec, option
 
@@ -29,12 +30,14 @@ SIGNER: Spec = {
     "signer": {"type": "raw", "required": True},
     **{name: {"type": "dict", "options": _own_options(kind)} for name, kind in SIGNERS.items()},
 }
+# For a module that only sometimes needs a signer.
+OPTIONAL_SIGNER: Spec = {**SIGNER, "signer": {"type": "raw"}}
 # The form of AnsibleModule's required_if: the chosen signer needs its options.
 SIGNER_REQUIRED_IF = [("signer", name, [name]) for name in SIGNERS]
 
 
-def build_signer(params: t.Mapping[str, t.Any], now: dt.datetime) -> Signer:
-    """Build the chosen signer. Raises ConfigurationError."""
+def build_signer(params: t.Mapping[str, t.Any], now: dt.datetime, secrets: Secrets) -> Signer:
+    """Build the chosen signer; ``secrets`` are those of the module. Raises ConfigurationError."""
     name = params["signer"]
     if not isinstance(name, str) or name not in SIGNERS:
         raise ConfigurationError(f"the type of the signer must be one of {', '.join(SIGNERS)}, not {name!r}")
@@ -42,5 +45,5 @@ def build_signer(params: t.Mapping[str, t.Any], now: dt.datetime) -> Signer:
     options = params[kind.name]
     rate = parse_rate(f"{kind.name}.rate", options["rate"], options["burst"])
     signer = kind.build(options, now)
-    signer.rate = rate
+    signer.rate, signer.secrets, signer.connections = rate, secrets, params["workers"]
     return signer

@@ -9,6 +9,7 @@ Pure: bytes and text in, facts or an error out. The package can be imported with
 
 from __future__ import annotations
 
+from .attributes import find_attribute
 from .bundle import parse_certificates
 from .certificates import (
     CertificateFacts,
@@ -61,6 +62,7 @@ __all__ = [
     "csr_public_key_sha256",
     "dn_warnings",
     "encode_upload",
+    "find_attribute",
     "issuer_and_serial",
     "issuer_named",
     "load_certificate",
