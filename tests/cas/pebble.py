@@ -18,6 +18,7 @@ from cryptography import x509
 
 from .servers import PATIENCE_SECONDS, Server, Tls, free_port, program
 
+BLOCKED = "blocked.example.com"
 KID = "partner-1"
 EAB_KEY = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
 WRONG_EAB_KEY = "b10lLJs8l1GPIzsLP0s6pMt8O0XVGnfTaCeROxQM0BIt2XrJMDHJZBM5NuQmQJQH"
@@ -57,6 +58,7 @@ class Pebble(Server):
             "privateKey": str(tls.key_path),
             "httpPort": self.site.port,
             "tlsPort": free_port(),
+            "domainBlocklist": [BLOCKED],
             "externalAccountBindingRequired": eab,
             "externalAccountMACKeys": {KID: EAB_KEY},
         }

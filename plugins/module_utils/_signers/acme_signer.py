@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import math
 import threading
 import time
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 from .._clock import utc_now
 from .._errors import ConfigurationError, GateError, SignerError
 from .._http.api import HttpsTransport, Transport, TransportOptions, check_files, is_this_machine
+from .._secrets import Secrets
 from .._x509.api import chain_warnings, order_chain, parse_certificates
 from .acme_account import Account, check_key_file, make_key, read_key
 from .acme_names import identifiers
@@ -58,13 +60,16 @@ class AcmeSigner(Signer):
         *,
         account: Account,
         prover: Prover,
-        transport: Transport,
+        connect: t.Callable[[Secrets, int], Transport],
         profile: str | None = None,
         timeout: float = 60.0,
         clock: t.Callable[[], float] = time.monotonic,
         sleep: t.Callable[[float], None] = time.sleep,
     ) -> None:
-        """Take what the options say. Raises ConfigurationError; nothing is sent."""
+        """Take what the options say; ``connect`` takes the secrets to mask and how many connections there may be.
+
+        Raises ConfigurationError; nothing is sent.
+        """
         _check_url(directory_url)
         if not (math.isfinite(timeout) and timeout > 0):
             raise ConfigurationError(f"acme.timeout must be a number of seconds above 0, not {timeout:g}")
@@ -73,7 +78,8 @@ class AcmeSigner(Signer):
         self._key_path = account_key_path
         self._account = account
         self._prover = prover
-        self._transport = transport
+        self._connect = connect
+        self.secrets = Secrets()
         self._profile = profile
         self._timeout = timeout
         self._clock = clock
@@ -81,7 +87,6 @@ class AcmeSigner(Signer):
         self._mutex = threading.Lock()
         self._client: ClientV2 | None = None
         self._refused = ""
-        self._open = AcmeNetwork(transport, None, None)
         self._directory: messages.Directory | None = None
         self._left_alone: tuple[float, str] = (-math.inf, "")
 
@@ -98,10 +103,19 @@ class AcmeSigner(Signer):
                 tuple(options["contact"]), options["terms_agreed"], options["eab_kid"], options["eab_hmac_key"]
             ),
             prover=Prover(options["challenge"], hook["argv"], hook["timeout"]),
-            transport=HttpsTransport(tls),
+            connect=lambda secrets, connections: HttpsTransport(tls, hide=secrets.hide, connections=connections),
             profile=options["profile"],
             timeout=options["timeout"],
         )
+
+    @functools.cached_property
+    def _transport(self) -> Transport:
+        return self._connect(self.secrets, self.connections)
+
+    @functools.cached_property
+    def _open(self) -> AcmeNetwork:
+        """What is asked without an account."""
+        return AcmeNetwork(self._transport, None, None)
 
     def identity(self) -> str:
         return self._directory_url

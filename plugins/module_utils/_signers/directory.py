@@ -37,7 +37,7 @@ description:
     Symbolic links, files that are larger than 1 MiB and files without a certificate are left alone, and a warning or
     an error names them.
   - When an answer is taken, its files and those of the request are moved to the folder C(ID) in
-    O(directory.done_path).
+    O(directory_signer.done_path).
     A run that ends before the certificate is in the store does not lose it, since the next run looks there as well.
 type: dict
 version_added: 0.5.0
@@ -57,9 +57,9 @@ suboptions:
     required: true
   done_path:
     description:
-      - The folder for what was taken, on the same file system as O(directory.answers_path).
+      - The folder for what was taken, on the same file system as O(directory_signer.answers_path).
         It is made where it is missing.
-      - The default is C(done) in O(directory.answers_path).
+      - The default is C(done) in O(directory_signer.answers_path).
     type: path
   mode:
     description:
@@ -74,8 +74,8 @@ suboptions:
     type: str
   repeat:
     description:
-      - Whether a request is written again when its file is not in O(directory.requests_path) any more and there is no
-        answer.
+      - Whether a request is written again when there is no answer, and its file is not in
+        O(directory_signer.requests_path) any more.
       - The default is to take it for fetched, since a file transfer that moves its files would otherwise hand over the
         request again with each run.
     type: bool
@@ -96,4 +96,6 @@ KIND = SignerKind(
     options=OPTIONS,
     documentation=DOCUMENTATION,
     build=_build,
+    # ``redtrust_certificate`` has an option ``directory``, for its files.
+    own_option="directory_signer",
 )

@@ -66,7 +66,7 @@ class AcmeCa:
         self.planned: dict[str, list[Answer | Exception]] = collections.defaultdict(list)
         self.meta: dict[str, t.Any] = {}
         self.knows_account = False
-        self.proofs = ("http-01", "dns-01")
+        self.proofs: tuple[str, ...] = ("http-01", "dns-01")
         # What becomes of a name when the CA is told to look, and of an order that is finalized.
         self.decides = "valid"
         self.finalizes = "valid"

@@ -78,7 +78,7 @@ class Desk:
     def signer(self, challenge: str = "http-01", hook: str = HOOK, **options: t.Any) -> AcmeSigner:
         """Return the signer of another run."""
         argv = [sys.executable, "-S", "-c", hook, str(self.folder / "told")]
-        own: dict[str, t.Any] = {"account": Account(), "prover": Prover(challenge, argv, 30.0), "transport": self.ca}
+        own: dict[str, t.Any] = {"account": Account(), "prover": Prover(challenge, argv, 30.0), "connect": self.connect}
         return AcmeSigner(
             f"{BASE}/directory", self.key, clock=lambda: self.time, sleep=self._sleep, **{**own, **options}
         )
@@ -102,6 +102,10 @@ class Desk:
         lines = (self.folder / "told").read_text(encoding="utf-8").splitlines()
         own = [json.loads(line) for line in lines]
         return [{name[14:]: text for name, text in one.items() if name.startswith("REDTRUST_")} for one in own]
+
+    def connect(self, _secrets: object, _connections: int) -> AcmeCa:
+        """Return the CA."""
+        return self.ca
 
     def _keep(self, number: str) -> None:
         self.number = number
@@ -701,7 +705,7 @@ def test_a_key_that_cannot_be_made(desk: Desk) -> None:
 @pytest.mark.parametrize("url", ["http://acme.example.com/directory", "acme.example.com", "https://", "ftp://a/b"])
 def test_an_address_that_is_none(desk: Desk, url: str) -> None:
     with pytest.raises(ConfigurationError, match="must begin with https://"):
-        AcmeSigner(url, desk.key, account=Account(), prover=Prover("none", [], 1.0), transport=desk.ca)
+        AcmeSigner(url, desk.key, account=Account(), prover=Prover("none", [], 1.0), connect=desk.connect)
 
 
 def _options(desk: Desk, **others: t.Any) -> dict[str, t.Any]:
