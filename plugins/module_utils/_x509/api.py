@@ -32,6 +32,7 @@ from .issued import ca_problem, check_dates, may_sign_certificates
 from .issuer import IssuerName, issuer_and_serial, issuer_named, was_issued_by
 from .load import (
     CRYPTOGRAPHY_IMPORT_ERROR,
+    UNREADABLE,
     Certificate,
     authority_key_identifier,
     load_certificate,
@@ -56,6 +57,7 @@ __all__ = [
     "EXTENDED_KEY_USAGES",
     "KEY_USAGES",
     "STANDARD",
+    "UNREADABLE",
     "AlternativeName",
     "Asked",
     "Certificate",
