@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from .servers import PATIENCE_SECONDS, Server, Tls, program
+from .servers import PATIENCE_SECONDS, Server, Tls, free_port, program, until
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "cas.md"
 
@@ -33,7 +33,13 @@ class OpenBao(Server):
             "tls_cert_file": str(tls.certificate_path),
             "tls_key_file": str(tls.key_path),
         }
-        settings = {"storage": {"file": {"path": str(directory / "data")}}, "listener": {"tcp": tcp}}
+        raft = {"path": str(directory / "data"), "node_id": "one", "performance_multiplier": "1"}
+        settings = {
+            "storage": {"raft": raft},
+            "listener": {"tcp": tcp},
+            "api_addr": self.url,
+            "cluster_addr": f"https://127.0.0.1:{free_port()}",
+        }
         self._configuration.write_text(json.dumps(settings), encoding="utf-8")
         self._unseal_key = ""
         self.token = ""
@@ -49,6 +55,11 @@ class OpenBao(Server):
             made = self.ask("PUT", "sys/init", shares)
             self._unseal_key, self.token = made["keys"][0], made["root_token"]
         self.ask("PUT", "sys/unseal", {"key": self._unseal_key})
+        until(self._is_active, lambda: self.log.read_text(encoding="utf-8", errors="replace"))
+
+    def _is_active(self) -> bool:
+        health = self.http.get(f"{self.url}/v1/sys/health", timeout=PATIENCE_SECONDS, verify=self.http.verify)
+        return health.status_code == 200
 
     def ask(self, method: str, path: str, body: object = None, *, namespace: str = "", token: str = "") -> t.Any:
         """Send a request as root, and return its answer; fail for an error."""
