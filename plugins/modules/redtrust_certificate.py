@@ -556,7 +556,7 @@ from ..module_utils._signers.api import Signer
 def work(context: Context) -> Result:
     """Make sure that the certificates are there."""
     params = context.params
-    signer = build_signer(params, context.now())
+    signer = build_signer(params, context.now(), context.module.secrets)
     signer.check(context.now())
     finish = finished_by(context)
     wanted = Wanted.read(params)

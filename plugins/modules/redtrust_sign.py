@@ -221,7 +221,7 @@ from ..module_utils._module.api import (
 def work(context: Context) -> Result:
     """Pass the requests to the signer."""
     params = context.params
-    signer = build_signer(params, context.now())
+    signer = build_signer(params, context.now(), context.module.secrets)
     items = sign_items(listed(params, NAMED, context.register), context.names)
     step = SignStep(
         context.store, signer, now=context.now, at_once=context.limits.workers, throttle=context.signer_throttle(signer)

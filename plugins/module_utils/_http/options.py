@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import typing as t
 from pathlib import Path
 
@@ -17,7 +18,7 @@ if t.TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class TransportOptions:
-    """How to reach the service. ``timeout`` is in seconds, for one request and its whole answer."""
+    """How to reach a server. ``timeout`` is in seconds, for one request and its whole answer."""
 
     validate_certs: bool = True
     ca_path: str | None = None
@@ -42,6 +43,14 @@ class TransportOptions:
     def without_client_cert(self) -> TransportOptions:
         """Return the options towards a proxy, which does not see the client certificate."""
         return dataclasses.replace(self, client_cert=None, client_key=None, client_key_passphrase=None)
+
+
+def is_this_machine(host: str) -> bool:
+    """Return whether a host in a URL is this machine: a loopback address, or ``localhost``."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def check_files(options: TransportOptions) -> None:

@@ -11,7 +11,8 @@ import threading
 import typing as t
 
 from .connection import Connection, Resumable, bounded
-from .options import TransportOptions
+from .options import TransportOptions, is_this_machine
+from .plain import PlainPool
 
 try:
     import urllib3
@@ -57,14 +58,19 @@ class Pools:
             "cert_reqs": "CERT_REQUIRED" if options.validate_certs else "CERT_NONE",
             "ssl_context": bounded(options.context(self._trusted), resuming=True),
         }
+        self._plain = urllib3.PoolManager(num_pools=_HOSTS, maxsize=connections)
+        self._plain.pool_classes_by_scheme = {"http": PlainPool}
         self._mutex = threading.Lock()
         self._managers: dict[str | None, urllib3.PoolManager] = {}
         # A service has few URLs, and they are slow to read.
         self.to = functools.lru_cache(16)(self._to)
 
-    def _to(self, url: str, proxy: str | None) -> tuple[Pool, str]:
+    def _to(self, url: str, proxy: str | None) -> tuple[Pool | PlainPool, str]:
         """Return the pool for a URL, and the path and query to ask it for. Raises urllib3's errors."""
         parts = urllib3.util.parse_url(url)
+        if parts.scheme == "http" and is_this_machine(parts.host or ""):
+            plain = self._plain.connection_from_host(parts.host, parts.port, "http")
+            return t.cast("PlainPool", plain), parts.request_uri
         if parts.scheme != "https":
             raise urllib3.exceptions.LocationParseError("only https is spoken")
         with self._mutex:

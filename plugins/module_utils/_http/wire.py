@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Exchange one request for one answer, within limits of size and time.
 
-One question tells failures apart: can the request have reached the service? The HTTP library takes the body piece by
+One question tells failures apart: can the request have reached the server? The HTTP library takes the body piece by
 piece; before it asks for the first piece, the answer is no.
 
 The limits: the time of one request with its whole answer; 64 KiB before the body of an answer, the words of a proxy and
@@ -60,7 +60,7 @@ class Wire:
         running.bounds = bounds = Bounds(self._clock, self._options.timeout)
         bounds.begin(request.step, self._clock() + self._options.timeout, MAX_HEAD_BYTES + READ_AHEAD)
         _check_headers(request)
-        body = _Body(b"" if request.body is None else json.dumps(request.body).encode())
+        body = _Body(_encoded(request.body))
         proxy = self._proxy(request)
         _fault_points.reach(f"{request.step} send")
         try:
@@ -100,12 +100,20 @@ class Wire:
 
     def _proxy(self, request: HttpRequest) -> str | None:
         """Return the address of the proxy, None without one; raises NotSentError when it is malformed."""
+        if request.url.startswith("http:"):
+            return None
         chosen = self._options.proxy
         if not chosen and self._asks_environment:
             chosen = _proxy_of_environment(request.url)
         if chosen and not is_proxy(chosen):
             raise NotSentError(f"nothing was sent: {PROXY_ADVICE}", **request.where)
         return chosen
+
+
+def _encoded(body: t.Mapping[str, t.Any] | bytes | None) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    return b"" if body is None else json.dumps(body).encode()
 
 
 class _Body:
@@ -160,7 +168,7 @@ def _check_headers(request: HttpRequest) -> None:
         if not _FITS_A_HEADER.fullmatch(value):
             raise NotSentError(
                 f"nothing was sent: {name} has a blank, a line break or a character in it that HTTP cannot carry; "
-                "look at the tokens and the partner that were given",
+                "look at the tokens and names that were given",
                 **request.where,
             )
 

@@ -14,9 +14,9 @@ from .._clock import utc_now
 from .._enroll.api import BatchOptions, Decided, Item, ItemList, Step, Unusable, predict, run_batch
 from .._errors import ConfigurationError, StoreError
 from .._holder import Actor, holder
-from .._http.api import HttpsTransport, check_files
+from .._http.api import HttpsTransport, Retry, check_files
 from .._models import Outcome
-from .._service.api import Calls, Client, Retry, Throttle
+from .._service.api import Calls, Client, Throttle
 from .._session.api import RefusedLogin, Session, SessionFile, SessionRow, SessionStorage
 from .._signers.api import Signer
 from .._store.api import Chain, Place, SqlitePlace, Store, open_postgresql, open_store, postgresql_place

@@ -13,6 +13,7 @@ import typing as t
 
 from .._errors import ConfigurationError
 from .._rate import parse_rate
+from .._secrets import Secrets
 from .._signers.api import SIGNERS, Signer, SignerKind
 from .specs import Spec, option
 
@@ -33,8 +34,8 @@ SIGNER: Spec = {
 SIGNER_REQUIRED_IF = [("signer", name, [name]) for name in SIGNERS]
 
 
-def build_signer(params: t.Mapping[str, t.Any], now: dt.datetime) -> Signer:
-    """Build the chosen signer. Raises ConfigurationError."""
+def build_signer(params: t.Mapping[str, t.Any], now: dt.datetime, secrets: Secrets) -> Signer:
+    """Build the chosen signer; ``secrets`` are those of the module. Raises ConfigurationError."""
     name = params["signer"]
     if not isinstance(name, str) or name not in SIGNERS:
         raise ConfigurationError(f"the type of the signer must be one of {', '.join(SIGNERS)}, not {name!r}")
@@ -42,5 +43,5 @@ def build_signer(params: t.Mapping[str, t.Any], now: dt.datetime) -> Signer:
     options = params[kind.name]
     rate = parse_rate(f"{kind.name}.rate", options["rate"], options["burst"])
     signer = kind.build(options, now)
-    signer.rate = rate
+    signer.rate, signer.secrets, signer.connections = rate, secrets, params["workers"]
     return signer

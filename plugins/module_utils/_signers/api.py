@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import typing as t
 
-from . import command, local_ca
+from . import command, http, local_ca
 from .base import NotYet, Revocation, Signed, Signer, SignerKind, SigningOrder
 from .extensions import check_subject_alt_name
 from .limited import limited
 
-SIGNERS: t.Mapping[str, SignerKind] = {kind.name: limited(kind) for kind in (local_ca.KIND, command.KIND)}
+SIGNERS: t.Mapping[str, SignerKind] = {kind.name: limited(kind) for kind in (local_ca.KIND, command.KIND, http.KIND)}
 
 __all__ = [
     "SIGNERS",

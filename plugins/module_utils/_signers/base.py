@@ -13,6 +13,7 @@ import typing as t
 from .._errors import ConfigurationError, SignerError
 from .._models import DistinguishedName
 from .._rate import Rate
+from .._secrets import Secrets
 from .._x509.api import certificate_facts, csr_public_key_sha256
 
 
@@ -86,12 +87,16 @@ class Signer(abc.ABC):
     """A certificate authority. One object serves several threads at once.
 
     ``warnings`` are about the CA itself, and told once. ``rate`` is how often it may be asked, None for any number.
-    ``lifetime`` is how long the certificates are asked for, None where only the CA knows.
+    ``lifetime`` is how long the certificates are asked for, None where only the CA knows. ``secrets`` are those that
+    are masked in everything that leaves the module: a signer adds its own, and masks the words of the CA with them.
+    ``connections`` is how many requests the run has signed at a time. Both are set before the signer is used.
     """
 
     warnings: tuple[str, ...] = ()
     rate: Rate | None = None
     lifetime: dt.timedelta | None = None
+    secrets: Secrets
+    connections: int = 1
 
     def identity(self) -> str:
         """Return a name of the CA, the same for all signers that ask this CA: they share its rate."""

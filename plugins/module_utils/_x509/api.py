@@ -9,6 +9,7 @@ Pure: bytes and text in, facts or an error out. The package can be imported with
 
 from __future__ import annotations
 
+from .attributes import find_attribute
 from .bundle import parse_certificates
 from .certificates import (
     CertificateFacts,
@@ -27,6 +28,7 @@ from .issuer import IssuerName, issuer_and_serial, issuer_named, was_issued_by
 from .load import (
     CRYPTOGRAPHY_IMPORT_ERROR,
     Certificate,
+    authority_key_identifier,
     load_certificate,
     load_csr,
     public_key_sha256,
@@ -44,6 +46,7 @@ __all__ = [
     "SubjectMatch",
     "UploadEncoding",
     "X500Name",
+    "authority_key_identifier",
     "ca_problem",
     "certificate_facts",
     "certificate_pem",
@@ -57,6 +60,7 @@ __all__ = [
     "csr_public_key_sha256",
     "dn_warnings",
     "encode_upload",
+    "find_attribute",
     "issuer_and_serial",
     "issuer_named",
     "load_certificate",

@@ -45,6 +45,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     StaleRevisionError,
     UnauthorizedError,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     HttpRequest,
     HttpResponse,
@@ -55,7 +56,6 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     Revision,
     State,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import (
     NotYet,
     SigningOrder,

@@ -32,6 +32,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
     Steps,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.renewal import Quota, RenewalPolicy
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     HttpRequest,
     HttpResponse,
@@ -43,7 +44,6 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     Outcome,
     Revision,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.throttle import Throttle
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.api import Opened
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.credentials import (
