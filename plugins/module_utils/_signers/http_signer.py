@@ -23,6 +23,7 @@ from .http_refusal import Refusals
 from .http_request import RequestRules
 from .http_settings import Asking, HttpSettings
 from .http_values import ORDER_NAMES, Values, of_order, of_revocation, problem_of
+from .preset import PresetCode
 
 # A request as data, as the option ``request`` takes it; its answer.
 Ask = t.Callable[[t.Mapping[str, t.Any]], Page]
@@ -35,7 +36,8 @@ class HttpSigner(Signer):
     """Asks a CA over HTTP, as ``settings`` describe it.
 
     ``finder`` looks for the certificate of a request whose answer was lost, and returns certificates in DER, nothing
-    where there is none. ``before`` raises ConfigurationError where the CA would sign no request.
+    where there is none. ``before`` raises ConfigurationError where the CA would sign no request. ``code`` is what a
+    preset does beside its data.
     """
 
     def __init__(
@@ -44,13 +46,15 @@ class HttpSigner(Signer):
         *,
         finder: Finder | None = None,
         before: t.Callable[[], None] | None = None,
+        code: PresetCode | None = None,
         transport: Transport | None = None,
         clocks: Clocks = Clocks(),  # noqa: B008 - it is frozen
     ) -> None:
         self.settings = settings
         self.lifetime = settings.lifetime
         self.secrets = Secrets()
-        self._finder = finder
+        self._code = code or PresetCode()
+        self._finder = self._code.find if self._code.searches else finder
         self._before = before
         self._transport = transport
         self._clocks = clocks
@@ -120,7 +124,7 @@ class HttpSigner(Signer):
     def _looked_for(self, order: SigningOrder, values: Values) -> Signed | NotYet | None:
         """Look for the certificate of a request whose answer was lost; None where the CA has none."""
         if self._finder:
-            found = list(self._finder(self._asker(values), order))
+            found = list(self._finder(self._asker("find", values), order))
             return self._signed("find", found, order) if found else None
         asking = self.settings.find
         if asking is None:
@@ -203,19 +207,25 @@ class HttpSigner(Signer):
 
     def _signed(self, step: str, certificates: list[bytes], order: SigningOrder) -> Signed:
         now = utc_now()
+        issuers: t.Iterable[bytes] = ()
+        if len(certificates) == 1:
+            issuers = self._code.issuers(self._asker("issuers", self._values(order)))
         try:
-            certificate, chain = order_chain(certificates, order.csr, now)
-            return Signed(certificate, chain, chain_warnings(certificates, certificate, chain, now))
+            certificate, chain = order_chain([*certificates, *issuers], order.csr, now)
+            warnings = chain_warnings([*certificates, *chain], certificate, chain, now)
+            return Signed(certificate, chain, (*warnings, *self._code.notes(order, certificate)))
         except RedtrustError as exc:
             raise SignerError(f"{step} at {self.settings.url}: the answer is not for this request: {exc}") from exc
 
-    def _asker(self, values: Values) -> Ask:
+    def _asker(self, step: str, values: Values) -> Ask:
         def ask(request: t.Mapping[str, t.Any]) -> Page:
-            secrets = self.settings.secrets
-            rules = RequestRules.parse("find", request, lambda name: problem_of(name, ORDER_NAMES, secrets))
-            response = self._exchange.ask("find", rules, values)
+            own = self.settings
+            rules = RequestRules.parse(
+                own.at(step), request, lambda name: problem_of(name, ORDER_NAMES, own.secrets, own=own.own)
+            )
+            response = self._exchange.ask(step, rules, values)
             if not _succeeded(rules, response) and response.status not in _NOT_FOUND:
-                raise self._failure("find", Asking(rules, self.settings.issue.answer), response, "")
+                raise self._failure(step, Asking(rules, own.issue.answer), response, "")
             return Page(response)
 
         return ask
@@ -239,7 +249,7 @@ class HttpSigner(Signer):
         )
 
     def _values(self, order: SigningOrder) -> Values:
-        return of_order(order, self.lifetime, self.settings.secrets)
+        return of_order(order, self.lifetime, self.settings.secrets, self._code.values(order))
 
     @property
     def _after_loss(self) -> str:
