@@ -54,6 +54,10 @@ class OpenBao(Server):
             shares = {"secret_shares": 1, "secret_threshold": 1}
             made = self.ask("PUT", "sys/init", shares)
             self._unseal_key, self.token = made["keys"][0], made["root_token"]
+        self.unseal()
+
+    def unseal(self) -> None:
+        """Unseal the server, and wait until it serves requests."""
         self.ask("PUT", "sys/unseal", {"key": self._unseal_key})
         until(self._is_active, lambda: self.log.read_text(encoding="utf-8", errors="replace"))
 
@@ -109,10 +113,20 @@ class OpenBao(Server):
 
     def is_revoked(self, certificate: x509.Certificate, mount: str = "pki") -> bool:
         """Return whether the CA's records say that this certificate is revoked."""
+        return bool(self.ask("GET", f"{mount}/cert/{self.serial(certificate)}")["data"]["revocation_time"])
+
+    @staticmethod
+    def serial(certificate: x509.Certificate) -> str:
+        """Return the serial number as this CA writes it."""
         digits = f"{certificate.serial_number:x}"
-        digits = digits.zfill(len(digits) + len(digits) % 2)
-        serial = ":".join(re.findall("..", digits))
-        return bool(self.ask("GET", f"{mount}/cert/{serial}")["data"]["revocation_time"])
+        return ":".join(re.findall("..", digits.zfill(len(digits) + len(digits) % 2)))
+
+    def approle(self, role: str, *, namespace: str = "") -> dict[str, str]:
+        """Return the options for the login of an AppRole, with a new secret."""
+        path = f"auth/approle/role/{role}"
+        role_id = self.ask("GET", f"{path}/role-id", namespace=namespace)["data"]["role_id"]
+        secret_id = self.ask("POST", f"{path}/secret-id", {}, namespace=namespace)["data"]["secret_id"]
+        return {"role_id": role_id, "secret_id": secret_id}
 
 
 def commands_of(heading: str) -> str:

@@ -61,7 +61,7 @@ class OpenBaoCode(PresetCode):
             "common_name": first.get("cn"),
             "serial_number": first.get("serialNumber"),
             "user_ids": found.get("uid"),
-            "alt_names": _names(order, "DNS", "email"),
+            "alt_names": _joined(_names(order, "DNS", "email")),
             "ip_sans": _names(order, "IP"),
             "uri_sans": _names(order, "URI"),
         }
@@ -138,6 +138,14 @@ def _name(attribute: str) -> str:
 def _names(order: SigningOrder, *kinds: str) -> list[str] | None:
     parts = [name.partition(":") for name in order.subject_alt_name]
     return [value for kind, _colon, value in parts if kind in kinds] or None
+
+
+def _joined(names: list[str] | None) -> str | None:
+    """Return names as this field takes them. Raises ConfigurationError."""
+    for name in names or ():
+        if "," in name:
+            raise ConfigurationError(f"subject_alt_name {name!r} cannot be handed to the CA: it has a comma in it")
+    return ",".join(names) if names else None
 
 
 def _data(answer: t.Any) -> dict[str, t.Any]:
