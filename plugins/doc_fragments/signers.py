@@ -15,7 +15,7 @@ def _own_option(kind: SignerKind) -> str:
     return f"{kind.name}:\n{textwrap.indent(kind.documentation.strip(), '  ')}\n"
 
 
-def _choice() -> str:
+def _choice(*, required: bool) -> str:
     meanings = " ".join(f"V({kind.name}) is {kind.choice} (see O({kind.name}))." for kind in SIGNERS.values())
     return f"""signer:
   description:
@@ -25,13 +25,18 @@ def _choice() -> str:
     - The type C(approval) waits until somebody approves the request, and has the C(signer) that it waits for in it.
       Its other members are those of O(approval).
   type: raw
-  required: true
+  required: {str(required).lower()}
 """
+
+
+def _options(*, required: bool) -> str:
+    texts = [_choice(required=required), *map(_own_option, SIGNERS.values())]
+    return "options:\n" + textwrap.indent("".join(texts), "  ")
 
 
 class ModuleDocFragment:
     """The fragment. The annotation keeps the linter of ansible-test from parsing the source of the value."""
 
-    DOCUMENTATION: t.ClassVar[str] = "options:\n" + textwrap.indent(
-        "".join([_choice(), *map(_own_option, SIGNERS.values())]), "  "
-    )
+    DOCUMENTATION: t.ClassVar[str] = _options(required=True)
+    # for a module that only sometimes needs a signer
+    OPTIONAL: t.ClassVar[str] = _options(required=False)

@@ -48,6 +48,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.renewal.quota
   - redtrust.certificate_enroll.events
   - redtrust.certificate_enroll.signers
+  - redtrust.certificate_enroll.approval
   - redtrust.certificate_enroll.upload
   - ansible.builtin.files
 options:
@@ -277,8 +278,8 @@ certificates:
         - The action of the module, or in check mode the action that it would take.
           V(issue), V(replace) and V(renew) request a certificate, V(finalize) completes one that was on its way, and
           V(adopt) takes over the record of one that is in use.
-          V(wait) means that the signer is not done yet, V(write) that only files were written, and V(none) that nothing
-          was done.
+          V(wait) means that the signer is not done yet, or that the request waits for approval.
+          V(write) means that only files were written, and V(none) that nothing was done.
       type: str
       returned: always
       sample: issue
@@ -353,6 +354,44 @@ certificates:
           type: str
           returned: always, V(none) with V(max_renewals)
           sample: "2026-12-01T22:00:00Z"
+    approval:
+      description: The approvals that the request has, and those that it waits for.
+      type: dict
+      returned: when the certificate is requested and needs approval
+      version_added: 0.5.0
+      contains:
+        needed:
+          description:
+            - How many approvals it needs.
+              If the person who asked for the key must not be among those who approve, and the store does not tell who
+              it was, that is one more than the task says.
+          type: int
+          returned: always
+          sample: 2
+        missing:
+          description: How many of them are missing.
+          type: int
+          returned: always
+          sample: 1
+        given:
+          description:
+            - The approvals that count, each with C(by) (who), C(at) (when, in UTC) and C(why).
+          type: list
+          elements: dict
+          returned: always
+          sample: [{by: ben, at: "2026-01-31T12:00:00Z", why: change 4711}]
+        not_by:
+          description: The person who cannot approve it, since a run of this person asked for the key.
+          type: str
+          returned: always, V(none) if everybody can
+          sample: ana
+        csr_sha256:
+          description:
+            - The SHA-256 of the CSR in DER, in hex.
+              Give it to M(redtrust.certificate_enroll.redtrust_enrollment) to approve this request and no other.
+          type: str
+          returned: always
+          sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     waiting_since:
       description: The time since when the certificate is pending, or at the signer, in UTC (ISO 8601).
       type: str
@@ -515,6 +554,7 @@ session_ended:
 import dataclasses
 
 from ..module_utils._enroll.api import (
+    ApprovalRule,
     CertificateStep,
     FinalizeStep,
     Incidents,
@@ -526,6 +566,7 @@ from ..module_utils._enroll.api import (
 )
 from ..module_utils._errors import RedtrustError
 from ..module_utils._module.api import (
+    APPROVAL,
     CERTIFICATE,
     EVENTS,
     QUOTA,
@@ -596,7 +637,14 @@ def _step(
         Steps(
             RequestStep(store, client, session, register=context.register, now=now),
             RenewStep(store, client, session, register=context.register, now=now, quota=quota),
-            SignStep(store, signer, now=now, at_once=context.limits.workers, throttle=context.signer_throttle(signer)),
+            SignStep(
+                store,
+                signer,
+                now=now,
+                at_once=context.limits.workers,
+                throttle=context.signer_throttle(signer),
+                approval=ApprovalRule.read(params["approval"]),
+            ),
             FinalizeStep(
                 store,
                 client,
@@ -639,7 +687,7 @@ def main() -> None:
         "end_session": {"type": "str", "choices": ["always", "failure", "never"], "default": "never"},
         "progress_path": {"type": "path"},
     }
-    spec = {**listed_spec(), **EVENTS, **SIGNER, **UPLOAD, **RENEWAL, **QUOTA, **REPLACE, **own}
+    spec = {**listed_spec(), **EVENTS, **SIGNER, **APPROVAL, **UPLOAD, **RENEWAL, **QUOTA, **REPLACE, **own}
     run(spec, work, required_if=SIGNER_REQUIRED_IF, add_file_common_args=True)
 
 

@@ -11,6 +11,7 @@ items act, and under the lease for those.
 
 from __future__ import annotations
 
+from .approval import ApprovalRule, counted, missing
 from .attempt import attempt
 from .attention import attention
 from .batch import BatchOptions, ItemList, Told, Unusable, predict, run_batch
@@ -23,12 +24,15 @@ from .outlook import Outlook, outlook
 from .renewal import Quota, RenewalPolicy
 from .replace import Count, Incident, Incidents, Survey, count, is_replaced
 from .request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
+from .revoke import RevokeStep, Terms
 from .settle import SettleItem, SettleStep
 from .sign import SignItem, SignStep
 from .step import Decided, Item, Plan, Step
+from .verdict import VerdictStep
 
 __all__ = [
     "Adoption",
+    "ApprovalRule",
     "BatchOptions",
     "Calendar",
     "CertificateItem",
@@ -52,6 +56,7 @@ __all__ = [
     "RenewalPolicy",
     "RequestItem",
     "RequestStep",
+    "RevokeStep",
     "SettleItem",
     "SettleStep",
     "SignItem",
@@ -59,15 +64,19 @@ __all__ = [
     "Step",
     "Steps",
     "Survey",
+    "Terms",
     "Told",
     "Unusable",
+    "VerdictStep",
     "Window",
     "attempt",
     "attention",
     "count",
+    "counted",
     "forecast",
     "instant",
     "is_replaced",
+    "missing",
     "outlook",
     "predict",
     "run_batch",

@@ -25,6 +25,7 @@ from .._x509.api import (
     order_chain,
     thumbprint,
 )
+from .approval import missing, waits_for
 from .backoff import after_failure, after_refusal, refuse_waiting, when_signed_again
 from .step import Plan, Step
 
@@ -115,8 +116,10 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
                 raise GateError("no request waits for the certificate that was given, and it is not the current one")
             return Plan(enrollment, "none", "finalized", expected=current)
         found = given or _left_by_signer(pending)
-        if is_current or not found:
-            return Plan(enrollment, "none", f"{pending.state}, waits for its certificate", expected=pending)
+        is_unapproved = missing(pending) > 0
+        if is_current or not found or is_unapproved:
+            waits = waits_for(pending) if is_unapproved else "waits for its certificate"
+            return Plan(enrollment, "none", f"{pending.state}, {waits}", expected=pending)
         if pending.csr is None:
             raise PolicyError("the request has no CSR yet: run redtrust_csr again")
         leaf, chain = order_chain(found, pending.csr, self._now())

@@ -12,6 +12,7 @@ import typing as t
 from .._clock import to_the_minute
 from .._errors import PolicyError
 from .._models import Action, CertificateSpec, Enrollment, Postponed, Revision, State
+from .approval import who_rejected
 from .backoff import refuse_waiting, sent_back, waits_until
 from .renewal import Quota, RenewalPolicy
 
@@ -77,6 +78,7 @@ def decide_renewal(
         return _decide_pending(pending, now, spec=pending.spec, again="renew" if current else "issue", force=force)
     if current is None:
         raise PolicyError("there is no certificate to renew: redtrust_csr asks for the first one")
+    because = because or why_revoked(enrollment)
     if because and not force:
         decision = Decision("renew", because, asks_for=current.spec)
     else:
@@ -86,6 +88,12 @@ def decide_renewal(
     return decision
 
 
+def why_revoked(enrollment: Enrollment) -> str:
+    """Return why the certificate in use has to be replaced because the CA revoked it; empty if it has not."""
+    current = enrollment.current
+    return f"it was revoked at {to_the_minute(current.revoked_at)}" if current and current.revoked_at else ""
+
+
 def is_settled(spec: CertificateSpec | None, enrollment: Enrollment, policy: RenewalPolicy, now: dt.datetime) -> bool:
     """Return whether a certificate is in use as it is asked for, and not due, and there is nothing to warn of.
 
@@ -93,7 +101,7 @@ def is_settled(spec: CertificateSpec | None, enrollment: Enrollment, policy: Ren
     of most certificates of a fleet nothing else is wanted.
     """
     current = enrollment.current
-    if current is None or enrollment.pending is not None:
+    if current is None or current.revoked_at is not None or enrollment.pending is not None:
         return False
     if spec is not None and not current.adopted and not spec.is_as(current.spec):
         return False
@@ -205,8 +213,7 @@ def _refuse_early(enrollment: Enrollment, spec: CertificateSpec, now: dt.datetim
         return
     if latest.state is State.REJECTED:
         raise PolicyError(
-            f"the certificate authority rejected revision {latest.revision} ({latest.note or 'it gave no reason'}): "
-            "change what is asked for, or ask again with force"
+            f"{who_rejected(latest, f'revision {latest.revision}')}: change what is asked for, or ask again with force"
         )
     refuse_waiting(latest, now)
 
@@ -222,6 +229,8 @@ def _why_no_certificate(enrollment: Enrollment) -> str:
 
 def _validity(revision: Revision, now: dt.datetime) -> str:
     end = revision.not_valid_after
+    if revision.revoked_at is not None:
+        return f"revoked at {to_the_minute(revision.revoked_at)}"
     if end is None:
         return "when it ends is not known"
     return f"valid until {to_the_minute(end)}" if end > now else f"expired since {to_the_minute(end)}"

@@ -94,6 +94,8 @@ def facts_of(revision: Revision | None) -> dict[str, t.Any]:
         "state": str(revision.state),
         "thumbprint": revision.thumbprint,
         "not_valid_after": revision.not_valid_after.isoformat() if revision.not_valid_after else None,
+        "revoked_at": revision.revoked_at.isoformat() if revision.revoked_at else None,
+        "approved_by": [approval.by for approval in revision.approvals] or None,
         **revision.spec.asked_for(),
     }
     return {name: value for name, value in facts.items() if value is not None}

@@ -15,7 +15,7 @@ import typing as t
 # for tools, and for Ansible, which packs the files that a module imports
 if t.TYPE_CHECKING:
     from .context import Context
-    from .entry_specs import CERTIFICATE, FINALIZED, NAMED, RENEWED, REQUESTED
+    from .entry_specs import CERTIFICATE, FINALIZED, NAMED, RENEWED, REQUESTED, SETTLED
     from .events import exported_events, history, verified
     from .files import finished_by
     from .items import (
@@ -41,17 +41,19 @@ if t.TYPE_CHECKING:
     from .role_steps import ready_of, refusal_of
     from .run import run
     from .selection import SELECTION, SELECTION_RULES, Counts, Selection
-    from .signer import SIGNER, SIGNER_REQUIRED_IF, build_signer
-    from .specs import CONNECTION, EVENTS, QUOTA, RENEWAL, SIGN_IN, STORE, UPLOAD, Spec
+    from .signer import OPTIONAL_SIGNER, SIGNER, SIGNER_REQUIRED_IF, build_signer
+    from .specs import APPROVAL, CONNECTION, EVENTS, QUOTA, RENEWAL, SIGN_IN, STORE, UPLOAD, Spec
     from .store_state import STORE_STATE, bring_about
     from .yaml_values import check_values
 
 __all__ = [
+    "APPROVAL",
     "CERTIFICATE",
     "CONNECTION",
     "EVENTS",
     "FINALIZED",
     "NAMED",
+    "OPTIONAL_SIGNER",
     "QUOTA",
     "RENEWAL",
     "RENEWED",
@@ -59,6 +61,7 @@ __all__ = [
     "REQUESTED",
     "SELECTION",
     "SELECTION_RULES",
+    "SETTLED",
     "SIGNER",
     "SIGNER_REQUIRED_IF",
     "SIGN_IN",
@@ -108,7 +111,7 @@ __all__ = [
 
 _HOMES = {
     "context": ("Context",),
-    "entry_specs": ("CERTIFICATE", "FINALIZED", "NAMED", "RENEWED", "REQUESTED"),
+    "entry_specs": ("CERTIFICATE", "FINALIZED", "NAMED", "RENEWED", "REQUESTED", "SETTLED"),
     "events": ("exported_events", "history", "verified"),
     "files": ("finished_by",),
     "items": (
@@ -134,8 +137,8 @@ _HOMES = {
     "role_steps": ("ready_of", "refusal_of"),
     "run": ("run",),
     "selection": ("SELECTION", "SELECTION_RULES", "Counts", "Selection"),
-    "signer": ("SIGNER", "SIGNER_REQUIRED_IF", "build_signer"),
-    "specs": ("CONNECTION", "EVENTS", "QUOTA", "RENEWAL", "SIGN_IN", "STORE", "UPLOAD", "Spec"),
+    "signer": ("OPTIONAL_SIGNER", "SIGNER", "SIGNER_REQUIRED_IF", "build_signer"),
+    "specs": ("APPROVAL", "CONNECTION", "EVENTS", "QUOTA", "RENEWAL", "SIGN_IN", "STORE", "UPLOAD", "Spec"),
     "store_state": ("STORE_STATE", "bring_about"),
     "yaml_values": ("check_values",),
 }

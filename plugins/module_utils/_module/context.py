@@ -93,8 +93,13 @@ class Context:
             self._store = self._opened(self._store_options)
         return self._store
 
+    @functools.cached_property
+    def actor(self) -> Actor:
+        """This process, and the person for whom it works."""
+        return Actor.here(self.params.get("actor"))
+
     def _opened(self, options: StoreOptions) -> Store:
-        actor, read_only = Actor.here(self.params.get("actor")), self.check_mode
+        actor, read_only = self.actor, self.check_mode
         if options.dsn:
             return open_postgresql(options.dsn, options.key, read_only=read_only, actor=actor, warn=self.module.warn)
         return open_store(self._store_path(), read_only=read_only, actor=actor)

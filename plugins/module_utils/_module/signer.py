@@ -30,6 +30,8 @@ SIGNER: Spec = {
     "signer": {"type": "raw", "required": True},
     **{name: {"type": "dict", "options": _own_options(kind)} for name, kind in SIGNERS.items()},
 }
+# For a module that only sometimes needs a signer.
+OPTIONAL_SIGNER: Spec = {**SIGNER, "signer": {"type": "raw"}}
 # The form of AnsibleModule's required_if: the chosen signer needs its options.
 SIGNER_REQUIRED_IF = [("signer", name, [name]) for name in SIGNERS]
 

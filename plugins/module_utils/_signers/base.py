@@ -71,8 +71,8 @@ class Signed:
 class Revocation:
     """A certificate to revoke, in DER, with its chain from the issuer upwards.
 
-    ``reason`` is a name of RFC 5280, 5.3.1, as cryptography writes it (``keyCompromise``). ``request_id`` and
-    ``order_number`` are those of the order that the certificate came from, where they are known.
+    ``reason`` is a name of RFC 5280, 5.3.1, as cryptography writes it (``keyCompromise``). ``order_number`` is what the
+    CA called the request that the certificate came from, where it gave such a number.
     """
 
     name: str

@@ -61,7 +61,9 @@ suboptions:
     default: "Bearer "
     version_added: 0.5.0
   username:
-    description: User for HTTP Basic authentication. Needs O(http.password).
+    description:
+      - User for HTTP Basic authentication.
+        Needs O(http.password).
     type: str
     version_added: 0.5.0
   password:
@@ -78,7 +80,9 @@ suboptions:
     type: dict
     version_added: 0.5.0
   headers:
-    description: Header fields of each request. The values may have placeholders (see O(http.request)).
+    description:
+      - Header fields of each request.
+        The values may have placeholders (see O(http.request)).
     type: dict
     version_added: 0.5.0
   secret_headers:
@@ -91,8 +95,8 @@ suboptions:
     description:
       - A request that gets a token, which is then used as O(http.token) is.
         All workers share it.
-        The login is repeated when the lifetime of the token is nearly over, and once when the CA refuses the token
-        (401 or 403).
+        The login is repeated when the lifetime of the token is nearly over, and once when the CA refuses the token (401
+        or 403).
       - C(request) is as O(http.request), with C(${secret.NAME}) as its only placeholders.
         C(token) and C(lifetime) are places in its answer, as in O(http.answer).
         The lifetime is in seconds, or a time in ISO 8601.
@@ -178,10 +182,10 @@ suboptions:
     description:
       - How to revoke a certificate, in the same form as O(http.poll).
         C(accept) of the request lists the statuses for one that is revoked already.
-      - Its placeholders are C(serial_hex), C(serial_decimal), C(thumbprint), C(certificate_pem),
-        C(certificate_base64), C(authority_key_id) (hex), C(issuer_rfc4514), C(reason) (such as C(keyCompromise)),
-        C(reason_upper) (C(KEY_COMPROMISE)), C(reason_code) (the number of RFC 5280), C(name), C(revision),
-        C(order_number) and C(secret.NAME).
+      - Its placeholders are C(serial_hex), C(serial_decimal), C(thumbprint), C(certificate_pem), C(certificate_base64),
+        C(authority_key_id) (hex), C(issuer_rfc4514), C(reason) (such as C(keyCompromise)), C(reason_upper)
+        (C(KEY_COMPROMISE)), C(reason_code) (the number of RFC 5280), C(name), C(revision), C(order_number) and
+        C(secret.NAME).
     type: dict
     version_added: 0.5.0
   validity:

@@ -16,6 +16,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._modul
     signer_name,
     taken_apart,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._secrets import Secrets
 
 COMMAND = {"argv": ["true"]}
 
@@ -64,7 +65,7 @@ def test_a_type_that_does_not_exist_is_refused() -> None:
     with pytest.raises(
         ConfigurationError, match=r"the type of the signer must be one of local_ca, command.*, not 'vualt'"
     ):
-        build_signer(taken_apart({"signer": {"type": "vualt", "token": "hunter2"}}), utc_now())
+        build_signer(taken_apart({"signer": {"type": "vualt", "token": "hunter2"}}), utc_now(), Secrets())
 
 
 @pytest.mark.parametrize(
