@@ -72,9 +72,13 @@ class Cfssl(Server):
 
 
 def configuration() -> str:
-    """Return the configuration that the guide shows, with the key of the tests."""
+    """Return the configuration that the guide shows, with the key of the tests, and two profiles more."""
     found = re.search(r"^```json\n(\{\s*\"signing\".*?)^```$", GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     assert found is not None, f"{GUIDE} shows no configuration of cfssl"
     settings = json.loads(found[1])
     settings["auth_keys"]["redtrust"]["key"] = AUTH_KEY
+    profiles = settings["signing"]["profiles"]
+    profiles["plain"] = {"usages": ["digital signature"], "expiry": "24h"}
+    profiles["strict"] = {**profiles["people"], "name_whitelist": r"\.example\.com$"}
+    del profiles["strict"]["auth_key"]
     return json.dumps(settings)

@@ -69,6 +69,19 @@ def cfssl(tmp_path_factory: pytest.TempPathFactory, tls: Tls) -> t.Iterator[Cfss
         server.stop()
 
 
+@pytest.fixture(scope="session")
+def cfssl_without_records(tmp_path_factory: pytest.TempPathFactory, tls: Tls) -> t.Iterator[Cfssl]:
+    """Run cfssl without a database: it signs the same request again with the same serial number."""
+    from .cfssl import Cfssl
+
+    server = Cfssl(tmp_path_factory.mktemp("cfssl"), tls, database=False)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
 @pytest.fixture
 def openssl_ca(tmp_path: Path) -> OpenSslCa:
     """Make a folder for openssl ca."""

@@ -74,11 +74,14 @@ class HttpSigner(Signer):
             self._before()
 
     def revoke(self, revocation: Revocation) -> None:
+        values = of_revocation(revocation, self.settings.secrets)
+        if self._code.revokes:
+            self._code.revoke(self._asker("revoke", values), revocation)
+            return
         asking = self.settings.revoke
         if asking is None:
             super().revoke(revocation)
             return
-        values = of_revocation(revocation, self.settings.secrets)
         then = "revoke it again: one that is revoked already is no failure"
         response = self._exchange.ask("revoke", asking.request, values, after_loss=then)
         if self._is_refused(asking, response):
