@@ -136,8 +136,8 @@ class CfsslCode(PresetCode):
         if re.search("unique|duplicate", said, re.IGNORECASE):
             raise SignerError(
                 f"{about}: the CA issued a certificate with the serial number {number} for this request, and this "
-                "cfssl cannot hand it out: take it from the database of the CA (SELECT pem FROM certificates WHERE "
-                f"serial_number = '{number}'), and give it to redtrust_finalize"
+                "cfssl cannot hand it out: take it from the database of the CA, where it is the pem of that "
+                "serial_number in the table certificates, and give it to redtrust_finalize"
             )
         raise SignerError(f"{about}: cfssl did not sign it: {said}")
 
