@@ -149,3 +149,17 @@ def test_it_revokes(cfssl: Cfssl, new_desk: NewDesk) -> None:
     for _time in range(2):
         signer.revoke(Revocation("ana", 1, ana.public_bytes(Encoding.DER), reason="superseded"))
     assert cfssl.statuses().count("revoked") == before + 1
+
+
+@pytest.mark.parametrize("point", ["sign before", "sign after"])
+def test_a_new_cfssl_hands_out_the_certificate_of_a_lost_answer(
+    new_cfssl: Cfssl, new_desk: NewDesk, point: str
+) -> None:
+    desk = new_desk(**options(new_cfssl))
+    entries = [entry(f"kill-{number}") for number in range(4)]
+    assert desk.enroll(*entries, fault=Fault(point, "kill", skip=1)).status == -9
+    desk.have(*entries)
+    assert desk.signed_for(new_cfssl.certificates()) == [1, 1, 1, 1]
+    assert len(new_cfssl.signatures()) == 4
+    desk.built_signer().revoke(Revocation("kill", 1, desk.in_use()[0].public_bytes(Encoding.DER)))
+    assert sorted(new_cfssl.statuses()) == ["good", "good", "good", "revoked"]
