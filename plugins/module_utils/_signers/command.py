@@ -72,7 +72,7 @@ suboptions:
     default: 60
   revoke_argv:
     description:
-      - The program and its arguments that revoke a certificate, for O(state=revoked) of
+      - The program and its arguments that revoke a certificate, for C(state=revoked) of
         M(redtrust.certificate_enroll.redtrust_enrollment).
         Without it nothing can be revoked.
       - It reads the certificate and its chain as PEM on standard input.
