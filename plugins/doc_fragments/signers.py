@@ -12,23 +12,31 @@ from ..module_utils._signers.api import SIGNERS, SignerKind
 
 
 def _own_option(kind: SignerKind) -> str:
-    return f"{kind.name}:\n{textwrap.indent(kind.documentation.strip(), '  ')}\n"
+    return f"{kind.option}:\n{textwrap.indent(kind.documentation.strip(), '  ')}\n"
 
 
-def _choice() -> str:
-    meanings = " ".join(f"V({kind.name}) is {kind.choice} (see O({kind.name}))." for kind in SIGNERS.values())
+def _choice(*, required: bool) -> str:
+    meanings = " ".join(f"V({kind.name}) is {kind.choice} (see O({kind.option}))." for kind in SIGNERS.values())
     return f"""signer:
   description:
     - The signer of the requests. {meanings}
-  type: str
-  choices: [{", ".join(SIGNERS)}]
-  required: true
+    - It is a dict with its C(type) and the options of that type, as in the examples.
+      It may also be the type alone, with its options in the option that is named here.
+    - The type C(approval) waits until somebody approves the request, and has the C(signer) that it waits for in it.
+      Its other members are those of O(approval).
+  type: raw
+  required: {str(required).lower()}
 """
+
+
+def _options(*, required: bool) -> str:
+    texts = [_choice(required=required), *map(_own_option, SIGNERS.values())]
+    return "options:\n" + textwrap.indent("".join(texts), "  ")
 
 
 class ModuleDocFragment:
     """The fragment. The annotation keeps the linter of ansible-test from parsing the source of the value."""
 
-    DOCUMENTATION: t.ClassVar[str] = "options:\n" + textwrap.indent(
-        "".join([_choice(), *map(_own_option, SIGNERS.values())]), "  "
-    )
+    DOCUMENTATION: t.ClassVar[str] = _options(required=True)
+    # for a module that only sometimes needs a signer
+    OPTIONAL: t.ClassVar[str] = _options(required=False)

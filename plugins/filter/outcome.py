@@ -66,7 +66,7 @@ options:
   signer:
     description:
       - The signer, which is the value of O(redtrust.certificate_enroll.redtrust_sign#module:signer) or a text of yours.
-    type: str
+    type: raw
     default: ""
   check_mode:
     description: Whether the tasks ran in check mode.

@@ -27,13 +27,13 @@ options:
         required: true
       signer:
         description:
-          - The signer.
+          - The signer, as a name or as a dict with C(type).
             It may be empty.
-        type: str
+        type: raw
         required: true
       signer_options:
         description:
-          - The options of the signer.
+          - The options of a signer that is a name.
             They may be empty.
         type: raw
         required: true

@@ -256,8 +256,10 @@ class Revision:
     in DER, ``chain`` leads from the issuer upwards, dates are in UTC. ``failures`` counts those in a row, and before
     ``retry_at`` the next attempt is not made. A request code is kept until the certificate is finalized. A certificate
     that the gate refused stays until the signer has given another one. ``order_number`` is the CA's name for it.
-    ``approvals_needed`` is how many approvals the last run wanted for it; 0 if it wanted none. ``revoked_at`` is when
-    the CA was told to revoke the certificate. ``stored_as`` is the state of the row in the store, None if it has none.
+    ``approvals_needed`` is how many approvals are wanted for it, by the last run that wanted any. ``approvals_not_by``
+    is who must not give one. ``revoked_at`` is when the CA was told to revoke the certificate. ``renewed_because`` is
+    ``distrusted`` or ``revoked`` where it was asked for since the one before was so. ``stored_as`` is the state of the
+    row in the store, None if it has none.
     """
 
     service: str
@@ -286,6 +288,8 @@ class Revision:
     approvals: tuple[Approval, ...] = ()
     approvals_needed: int = 0
     revoked_at: dt.datetime | None = None
+    approvals_not_by: str | None = None
+    renewed_because: str | None = None
     created_at: dt.datetime | None = None
     updated_at: dt.datetime | None = None
     stored_as: State | None = dataclasses.field(default=None, compare=False, repr=False)
@@ -348,8 +352,8 @@ class Enrollment:
         An attempt that was given up before it had a CSR left nothing behind on the server, so its row is used
         again. Failures in a row are counted on, unless something else is asked for.
         """
-        current = self.current
-        number = current.revision + 1 if current else 1
+        current, latest = self.current, self.latest
+        number = current.revision + 1 if current else latest.revision if latest else 1
         attempts = [revision for revision in self.revisions if revision.revision == number]
         last = attempts[-1] if attempts else None
         reusable = last is not None and last.state is State.ABANDONED and last.csr is None

@@ -47,8 +47,10 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.renewal
   - redtrust.certificate_enroll.renewal.quota
   - redtrust.certificate_enroll.policy
+  - redtrust.certificate_enroll.renewal.distrust
   - redtrust.certificate_enroll.events
   - redtrust.certificate_enroll.signers
+  - redtrust.certificate_enroll.approval
   - redtrust.certificate_enroll.upload
   - ansible.builtin.files
 options:
@@ -170,6 +172,16 @@ options:
             The module says how many certificates will miss it, and why.
             A later task with the same incident may change it.
         type: str
+  ask_ca:
+    description:
+      - Whether to ask the CA of the signer, for each certificate that is not due, whether it wants it to be renewed
+        now.
+        A signer that cannot ask says nothing; V(acme) asks for the renewal information of RFC 9773.
+      - What the CA wants is like the date on which a certificate is due.
+        Windows, freezes and O(max_renewals) hold, O(renew_before=never) does not.
+    type: bool
+    default: false
+    version_added: 0.5.0
   end_session:
     description:
       - Whether to end the session after the work on the list, at the server and on disk.
@@ -203,8 +215,8 @@ EXAMPLES = r"""
     api_version: "4.42"
     username: enroll
     password: "{{ redtrust_password }}"
-    signer: local_ca
-    local_ca:
+    signer:
+      type: local_ca
       certificate_path: /etc/pki/ca/ca.pem
       private_key_path: /etc/pki/ca/ca.key
       validity: 90d
@@ -220,9 +232,7 @@ EXAMPLES = r"""
   redtrust.certificate_enroll.redtrust_certificate:
     host: redtrust.example.com
     certificates_file: /srv/enrollment/people.jsonl
-    signer: command
-    command:
-      argv: [/usr/local/bin/ask-our-ca]
+    signer: {type: command, argv: [/usr/local/bin/ask-our-ca]}
     workers: 32
 
   register: people
@@ -236,17 +246,13 @@ EXAMPLES = r"""
 - name: Renew all certificates that are due
   redtrust.certificate_enroll.redtrust_certificate:
     host: redtrust.example.com
-    signer: command
-    command:
-      argv: [/usr/local/bin/ask-our-ca]
+    signer: {type: command, argv: [/usr/local/bin/ask-our-ca]}
     renew_before: 20d
 
 - name: Renew a fleet, spread evenly, in the nights before a working day, and not over the holidays
   redtrust.certificate_enroll.redtrust_certificate:
     host: redtrust.example.com
-    signer: command
-    command:
-      argv: [/usr/local/bin/ask-our-ca]
+    signer: {type: command, argv: [/usr/local/bin/ask-our-ca]}
     renew_jitter: 100%
     renewal_windows:
       - {days: [sun, mon, tue, wed, thu], from: "22:00", to: "06:00", zone: Europe/Madrid}
@@ -257,15 +263,25 @@ EXAMPLES = r"""
 - name: Rehearse what it takes to replace all certificates of a CA within a day, with --check
   redtrust.certificate_enroll.redtrust_certificate:
     host: redtrust.example.com
-    signer: command
-    command:
-      argv: [/usr/local/bin/ask-our-new-ca]
+    signer: {type: command, argv: [/usr/local/bin/ask-our-new-ca]}
     workers: 32
     replace:
       issuer_path: /etc/pki/ca/compromised.pem
       deadline: 24h
   check_mode: true
   register: rehearsal
+
+- name: Replace what is left of an old CA, and what its successor has revoked, in each run from now on
+  redtrust.certificate_enroll.redtrust_certificate:
+    host: redtrust.example.com
+    signer:
+      type: command
+      argv: [/usr/local/bin/ask-our-new-ca]
+    distrusted:
+      - issuer_path: /etc/pki/ca/old.pem
+      - issuer: CN=Example CA,O=Example
+        serial_numbers: ["0A:1B:2C"]
+    check_revocation: [ocsp, crl]
 """
 
 RETURN = r"""
@@ -286,8 +302,8 @@ certificates:
         - The action of the module, or in check mode the action that it would take.
           V(issue), V(replace) and V(renew) request a certificate, V(finalize) completes one that was on its way, and
           V(adopt) takes over the record of one that is in use.
-          V(wait) means that the signer is not done yet, V(write) that only files were written, and V(none) that nothing
-          was done.
+          V(wait) means that the signer is not done yet, or that the request waits for approval.
+          V(write) means that only files were written, and V(none) that nothing was done.
       type: str
       returned: always
       sample: issue
@@ -362,6 +378,44 @@ certificates:
           type: str
           returned: always, V(none) with V(max_renewals)
           sample: "2026-12-01T22:00:00Z"
+    approval:
+      description: The approvals that the request has, and those that it waits for.
+      type: dict
+      returned: when the certificate is requested and needs approval
+      version_added: 0.5.0
+      contains:
+        needed:
+          description:
+            - How many approvals it needs.
+              If the person who asked for the key must not be among those who approve, and the store does not tell who
+              it was, that is one more than the task says.
+          type: int
+          returned: always
+          sample: 2
+        missing:
+          description: How many of them are missing.
+          type: int
+          returned: always
+          sample: 1
+        given:
+          description:
+            - The approvals that count, each with C(by) (who), C(at) (when, in UTC) and C(why).
+          type: list
+          elements: dict
+          returned: always
+          sample: [{by: ben, at: "2026-01-31T12:00:00Z", why: change 4711}]
+        not_by:
+          description: The person who cannot approve it, since a run of this person asked for the key.
+          type: str
+          returned: always, V(none) if everybody can
+          sample: ana
+        csr_sha256:
+          description:
+            - The SHA-256 of the CSR in DER, in hex.
+              Give it to M(redtrust.certificate_enroll.redtrust_enrollment) to approve this request and no other.
+          type: str
+          returned: always
+          sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     waiting_since:
       description: The time since when the certificate is pending, or at the signer, in UTC (ISO 8601).
       type: str
@@ -524,10 +578,12 @@ session_ended:
 import dataclasses
 
 from ..module_utils._enroll.api import (
+    ApprovalRule,
     CertificateStep,
     FinalizeStep,
     Incidents,
     Quota,
+    Reasons,
     RenewStep,
     RequestStep,
     Rules,
@@ -536,7 +592,10 @@ from ..module_utils._enroll.api import (
 )
 from ..module_utils._errors import RedtrustError
 from ..module_utils._module.api import (
+    APPROVAL,
+    ASK_CA,
     CERTIFICATE,
+    DISTRUST,
     EVENTS,
     POLICY,
     QUOTA,
@@ -559,6 +618,7 @@ from ..module_utils._module.api import (
     finished_by,
     listed,
     listed_spec,
+    read_reasons,
     read_rules,
     run,
 )
@@ -570,7 +630,7 @@ from ..module_utils._x509.api import Expectations
 def work(context: Context) -> Result:
     """Make sure that the certificates are there."""
     params = context.params
-    signer = build_signer(params, context.now())
+    signer = build_signer(params, context.now(), context.module.secrets)
     signer.check(context.now())
     expected = expectations(params, signer.lifetime)
     rules = read_rules(params, context.names, signer.lifetime)
@@ -578,6 +638,7 @@ def work(context: Context) -> Result:
     wanted = Wanted.read(params)
     entries = listed(params, CERTIFICATE, context.register)
     renewals = Renewals.read(params)
+    reasons = read_reasons(context, signer.why_due)
     items = certificate_items(entries, context.names, params, renewals)
     session = context.session()
     results = Results(
@@ -596,13 +657,14 @@ def work(context: Context) -> Result:
         rules=rules,
         expected=expected,
         incidents=replacing.incidents,
+        reasons=reasons,
         tells_why_not=results.has_unchanged,
     )
     context.batch(step, items, results, finish, replacing)
     replaced = replacing.finish()
     failed = bool(results.report.failed_names)
     result = results.result(
-        warnings=[*signer.warnings, *rules.warnings, *replaced.warnings],
+        warnings=[*signer.warnings, *rules.warnings, *replaced.warnings, *reasons.warnings()],
         changed_names=results.report.changed_names,
         failed_names=results.report.failed_names,
         report=[*results.report.lines(results.total), *replaced.lines],
@@ -621,6 +683,7 @@ def _step(
     rules: Rules,
     expected: Expectations,
     incidents: Incidents,
+    reasons: Reasons,
     tells_why_not: bool,
 ) -> CertificateStep:
     store, client, params, now = context.store, context.client, context.params, context.now
@@ -628,8 +691,24 @@ def _step(
         store,
         Steps(
             RequestStep(store, client, session, register=context.register, now=now, rules=rules),
-            RenewStep(store, client, session, register=context.register, now=now, rules=rules, quota=quota),
-            SignStep(store, signer, now=now, at_once=context.limits.workers, throttle=context.signer_throttle(signer)),
+            RenewStep(
+                store,
+                client,
+                session,
+                register=context.register,
+                now=now,
+                rules=rules,
+                quota=quota,
+                reasons=reasons,
+            ),
+            SignStep(
+                store,
+                signer,
+                now=now,
+                at_once=context.limits.workers,
+                throttle=context.signer_throttle(signer),
+                approval=ApprovalRule.read(params["approval"]),
+            ),
             FinalizeStep(
                 store,
                 client,
@@ -638,6 +717,7 @@ def _step(
                 encoding=params["upload_format"],
                 now=now,
                 expected=expected,
+                distrust=reasons.distrust,
             ),
         ),
         now=now,
@@ -673,7 +753,8 @@ def main() -> None:
         "end_session": {"type": "str", "choices": ["always", "failure", "never"], "default": "never"},
         "progress_path": {"type": "path"},
     }
-    spec = {**listed_spec(), **EVENTS, **SIGNER, **UPLOAD, **RENEWAL, **QUOTA, **REPLACE, **POLICY, **own}
+    due = {**RENEWAL, **QUOTA, **DISTRUST, **ASK_CA, **REPLACE}
+    spec = {**listed_spec(), **EVENTS, **POLICY, **SIGNER, **APPROVAL, **UPLOAD, **due, **own}
     run(spec, work, required_if=SIGNER_REQUIRED_IF, add_file_common_args=True)
 
 

@@ -164,6 +164,44 @@ certificates:
       type: str
       returned: when there is a certificate
       sample: "2027-01-31T12:00:00Z"
+    approval:
+      description: The approvals that the request has, and those that it waits for.
+      type: dict
+      returned: when the certificate is requested and needs approval
+      version_added: 0.5.0
+      contains:
+        needed:
+          description:
+            - How many approvals it needs.
+              If the person who asked for the key must not be among those who approve, and the store does not tell who
+              it was, that is one more than the task says.
+          type: int
+          returned: always
+          sample: 2
+        missing:
+          description: How many of them are missing.
+          type: int
+          returned: always
+          sample: 1
+        given:
+          description:
+            - The approvals that count, each with C(by) (who), C(at) (when, in UTC) and C(why).
+          type: list
+          elements: dict
+          returned: always
+          sample: [{by: ben, at: "2026-01-31T12:00:00Z", why: change 4711}]
+        not_by:
+          description: The person who cannot approve it, since a run of this person asked for the key.
+          type: str
+          returned: always, V(none) if everybody can
+          sample: ana
+        csr_sha256:
+          description:
+            - The SHA-256 of the CSR in DER, in hex.
+              Give it to M(redtrust.certificate_enroll.redtrust_enrollment) to approve this request and no other.
+          type: str
+          returned: always
+          sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     waiting_since:
       description: The time since when the certificate is pending, or at the signer, in UTC (ISO 8601).
       type: str

@@ -265,6 +265,27 @@ enrollments:
               M(redtrust.certificate_enroll.redtrust_csr) or M(redtrust.certificate_enroll.redtrust_renew).
           type: str
           returned: always, V(none) if nothing waits
+        csr_sha256:
+          description: The SHA-256 of the CSR in DER, in hex.
+          type: str
+          returned: always, V(none) if there is no CSR
+          version_added: 0.5.0
+        approvals:
+          description: The approvals of the request, each with C(by) (who), C(at) (when, in UTC) and C(why).
+          type: list
+          elements: dict
+          returned: always
+          version_added: 0.5.0
+        approvals_missing:
+          description: How many approvals the request waits for.
+          type: int
+          returned: always
+          version_added: 0.5.0
+        revoked_at:
+          description: When the CA revoked the certificate, in UTC (ISO 8601).
+          type: str
+          returned: always, V(none) if nobody had it revoked with M(redtrust.certificate_enroll.redtrust_enrollment)
+          version_added: 0.5.0
         created_at:
           description: When the revision was begun, in UTC (ISO 8601).
           type: str
@@ -285,8 +306,10 @@ enrollments:
           description:
             - V(create_unknown) means that a request for a key pair had no answer.
               V(expired) means that the certificate in use has ended.
+              V(revoked) means that the certificate in use was revoked, and is not replaced yet.
               V(interrupted) means that a run ended while it asked for a key pair.
               V(rejected) means that the CA rejected the request for good.
+              V(unapproved) means that the request waits until people approve it.
               V(certificate_refused) means that a certificate did not pass the checks, and that the same request will be
               signed again.
               V(backing_off) means that the revision keeps failing.

@@ -33,6 +33,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.renewal
   - redtrust.certificate_enroll.renewal.quota
   - redtrust.certificate_enroll.policy
+  - redtrust.certificate_enroll.renewal.distrust
   - redtrust.certificate_enroll.events
   - redtrust.certificate_enroll.certificates.renewed
 options:
@@ -63,6 +64,13 @@ EXAMPLES = r"""
     username: enroll
     password: "{{ redtrust_password }}"
     renew_before: 50%
+
+- name: Renew also what the old CA has issued, and what was revoked, whether it is due or not
+  redtrust.certificate_enroll.redtrust_renew:
+    host: redtrust.example.com
+    distrusted:
+      - issuer_path: /etc/pki/ca/old.pem
+    check_revocation: [ocsp, crl]
 
 - name: Adopt a certificate that was issued by hand, and renew it when it is due
   redtrust.certificate_enroll.redtrust_renew:
@@ -165,6 +173,44 @@ certificates:
           type: str
           returned: always, V(none) with V(max_renewals)
           sample: "2026-12-01T22:00:00Z"
+    approval:
+      description: The approvals that the request has, and those that it waits for.
+      type: dict
+      returned: when the certificate is requested and needs approval
+      version_added: 0.5.0
+      contains:
+        needed:
+          description:
+            - How many approvals it needs.
+              If the person who asked for the key must not be among those who approve, and the store does not tell who
+              it was, that is one more than the task says.
+          type: int
+          returned: always
+          sample: 2
+        missing:
+          description: How many of them are missing.
+          type: int
+          returned: always
+          sample: 1
+        given:
+          description:
+            - The approvals that count, each with C(by) (who), C(at) (when, in UTC) and C(why).
+          type: list
+          elements: dict
+          returned: always
+          sample: [{by: ben, at: "2026-01-31T12:00:00Z", why: change 4711}]
+        not_by:
+          description: The person who cannot approve it, since a run of this person asked for the key.
+          type: str
+          returned: always, V(none) if everybody can
+          sample: ana
+        csr_sha256:
+          description:
+            - The SHA-256 of the CSR in DER, in hex.
+              Give it to M(redtrust.certificate_enroll.redtrust_enrollment) to approve this request and no other.
+          type: str
+          returned: always
+          sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     waiting_since:
       description: The time since when the certificate is pending, or at the signer, in UTC (ISO 8601).
       type: str
@@ -211,6 +257,7 @@ checkpoint:
 
 from ..module_utils._enroll.api import RenewStep
 from ..module_utils._module.api import (
+    DISTRUST,
     EVENTS,
     POLICY,
     QUOTA,
@@ -223,6 +270,7 @@ from ..module_utils._module.api import (
     Spec,
     listed,
     listed_spec,
+    read_reasons,
     read_rules,
     renew_items,
     run,
@@ -234,6 +282,7 @@ def work(context: Context) -> Result:
     params = context.params
     rules = read_rules(params, context.names)
     renewals = Renewals.read(params)
+    reasons = read_reasons(context)
     items = renew_items(listed(params, RENEWED, context.register), context.names, params, renewals)
     step = RenewStep(
         context.store,
@@ -243,14 +292,16 @@ def work(context: Context) -> Result:
         now=context.now,
         rules=rules,
         quota=renewals.quota(),
+        reasons=reasons,
     )
-    return context.batch(step, items, Results(params["results"])).result(warnings=rules.warnings)
+    results = context.batch(step, items, Results(params["results"]))
+    return results.result(warnings=[*rules.warnings, *reasons.warnings()])
 
 
 def main() -> None:
     """Run the module."""
     own: Spec = {"force": {"type": "bool", "default": False}}
-    run({**listed_spec(), **EVENTS, **RENEWAL, **QUOTA, **POLICY, **own}, work)
+    run({**listed_spec(), **EVENTS, **RENEWAL, **QUOTA, **DISTRUST, **POLICY, **own}, work)
 
 
 if __name__ == "__main__":

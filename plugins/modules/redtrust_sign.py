@@ -38,6 +38,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.batch
   - redtrust.certificate_enroll.lists
   - redtrust.certificate_enroll.signers
+  - redtrust.certificate_enroll.approval
 options:
   certificates:
     description:
@@ -65,8 +66,8 @@ EXAMPLES = r"""
 - name: Sign all requests with a CA on this machine
   redtrust.certificate_enroll.redtrust_sign:
     service: redtrust.example.com
-    signer: local_ca
-    local_ca:
+    signer:
+      type: local_ca
       certificate_path: /etc/pki/ca/ca.pem
       private_key_path: /etc/pki/ca/ca.key
       passphrase: "{{ ca_passphrase }}"
@@ -78,10 +79,16 @@ EXAMPLES = r"""
     service: redtrust.example.com
     certificates:
       - name: ana-garcia
-    signer: command
-    command:
-      argv: [/usr/local/bin/ask-our-ca, --profile, person]
-      timeout: 120
+    signer: {type: command, argv: [/usr/local/bin/ask-our-ca, --profile, person], timeout: 120}
+
+- name: Sign what two people have approved, other than the one who asked for it
+  redtrust.certificate_enroll.redtrust_sign:
+    service: redtrust.example.com
+    signer:
+      type: approval
+      approvals: 2
+      four_eyes: true
+      signer: {type: command, argv: [/usr/local/bin/ask-our-ca]}
 """
 
 RETURN = r"""
@@ -100,7 +107,8 @@ certificates:
     action:
       description:
         - The action of the module, or in check mode the action that it would take.
-          One of V(none), V(sign) or V(wait), which means that the signer is not done yet.
+          One of V(none), V(sign) or V(wait), which means that the signer is not done yet, or that the request waits for
+          approval.
       type: str
       returned: always
       sample: sign
@@ -160,6 +168,44 @@ certificates:
       type: str
       returned: when there is a certificate
       sample: "2027-01-31T12:00:00Z"
+    approval:
+      description: The approvals that the request has, and those that it waits for.
+      type: dict
+      returned: when the certificate is requested and needs approval
+      version_added: 0.5.0
+      contains:
+        needed:
+          description:
+            - How many approvals it needs.
+              If the person who asked for the key must not be among those who approve, and the store does not tell who
+              it was, that is one more than the task says.
+          type: int
+          returned: always
+          sample: 2
+        missing:
+          description: How many of them are missing.
+          type: int
+          returned: always
+          sample: 1
+        given:
+          description:
+            - The approvals that count, each with C(by) (who), C(at) (when, in UTC) and C(why).
+          type: list
+          elements: dict
+          returned: always
+          sample: [{by: ben, at: "2026-01-31T12:00:00Z", why: change 4711}]
+        not_by:
+          description: The person who cannot approve it, since a run of this person asked for the key.
+          type: str
+          returned: always, V(none) if everybody can
+          sample: ana
+        csr_sha256:
+          description:
+            - The SHA-256 of the CSR in DER, in hex.
+              Give it to M(redtrust.certificate_enroll.redtrust_enrollment) to approve this request and no other.
+          type: str
+          returned: always
+          sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     waiting_since:
       description: The time since when the certificate is pending, or at the signer, in UTC (ISO 8601).
       type: str
@@ -204,8 +250,9 @@ checkpoint:
   version_added: 0.5.0
 """
 
-from ..module_utils._enroll.api import SignStep
+from ..module_utils._enroll.api import ApprovalRule, SignStep
 from ..module_utils._module.api import (
+    APPROVAL,
     NAMED,
     SIGNER,
     SIGNER_REQUIRED_IF,
@@ -223,10 +270,15 @@ from ..module_utils._module.api import (
 def work(context: Context) -> Result:
     """Pass the requests to the signer."""
     params = context.params
-    signer = build_signer(params, context.now())
+    signer = build_signer(params, context.now(), context.module.secrets)
     items = sign_items(listed(params, NAMED, context.register), context.names)
     step = SignStep(
-        context.store, signer, now=context.now, at_once=context.limits.workers, throttle=context.signer_throttle(signer)
+        context.store,
+        signer,
+        now=context.now,
+        at_once=context.limits.workers,
+        throttle=context.signer_throttle(signer),
+        approval=ApprovalRule.read(params["approval"]),
     )
     results = context.batch(step, items, Results(params["results"]))
     if not results.total:
@@ -236,7 +288,7 @@ def work(context: Context) -> Result:
 
 def main() -> None:
     """Run the module."""
-    run({**listed_spec(), **SIGNER}, work, required_if=SIGNER_REQUIRED_IF)
+    run({**listed_spec(), **SIGNER, **APPROVAL}, work, required_if=SIGNER_REQUIRED_IF)
 
 
 if __name__ == "__main__":

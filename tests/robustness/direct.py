@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.options import (
     TransportOptions,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     HttpsTransport,
 )
@@ -21,7 +22,6 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.api import Address, Calls, Client
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.contract import CONTRACTS
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.signing import Partner
 from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance
 

@@ -27,10 +27,11 @@ from hypothesis import strategies as st
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import RedtrustError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http import connection as _connection
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.options import (
+    MAX_ANSWER_BYTES,
     TransportOptions,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
-    MAX_ANSWER_BYTES,
     MAX_HEAD_BYTES,
     READ_AHEAD,
     HttpsTransport,
@@ -45,7 +46,6 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._secrets import Secrets
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.api import Address, Calls, Client
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.contract import CONTRACTS
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.signing import Partner
 from ansible_collections.redtrust.certificate_enroll.tests.robustness import hostile
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import (

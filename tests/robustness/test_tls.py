@@ -18,6 +18,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.options import (
     TransportOptions,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     HttpsTransport,
 )
@@ -28,7 +29,6 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.api import Address, Calls, Client
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.contract import CONTRACTS
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance, started
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import (
     Authority,
@@ -46,7 +46,7 @@ SPEC = CertificateSpec("www", DistinguishedName((("cn", "www"),)), "CA_DEMO")
 WRONG_SERVERS = {
     "expired": "has expired: have it renewed",
     "future": "is not valid yet: compare the clocks",
-    "elsewhere": "for another (host|address): host must be a name in that certificate",
+    "elsewhere": "for another (host|address): the (host|address) must be a name in that certificate",
     "self_signed": "ca_path must name the CA",
     "unknown": "ca_path must name the CA",
 }

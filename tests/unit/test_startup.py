@@ -20,7 +20,9 @@ from ansible_collections.redtrust.certificate_enroll.tests.unit.imports import A
 MODULES = sorted(path.stem for path in (PLUGINS / "modules").glob("*.py"))
 HTTP_LIBRARIES = {"requests", "urllib3", "http.client", "ssl", "charset_normalizer", "certifi", "idna"}
 # Only a request needs these.
-OURS_FOR_REQUESTS = {f"_http.{name}" for name in ("connection", "environment", "failures", "pools", "tls", "wire")}
+OURS_FOR_REQUESTS = {
+    f"_http.{name}" for name in ("connection", "environment", "failures", "plain", "pools", "tls", "wire")
+}
 
 
 def packed(module: str) -> set[PurePosixPath]:

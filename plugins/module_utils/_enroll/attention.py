@@ -11,17 +11,20 @@ import typing as t
 
 from .._clock import timestamp
 from .._models import Enrollment, Revision, State
+from .approval import counted, missing, waits_for, who_rejected
 from .backoff import waits_until, when_signed_again
 
 Kind = t.Literal[
     "create_unknown",
     "interrupted",
     "rejected",
+    "unapproved",
     "certificate_refused",
     "backing_off",
     "upload_unknown",
     "waiting",
     "expired",
+    "revoked",
 ]
 
 
@@ -37,7 +40,7 @@ class Attention:
 
 def attention(enrollment: Enrollment, now: dt.datetime) -> list[Attention]:
     """Return the problems of an enrollment, the gravest first; none where all is well."""
-    found = [*_unknown_creates(enrollment), *_expired(enrollment, now)]
+    found = [*_unknown_creates(enrollment), *_expired(enrollment, now), *_revoked(enrollment)]
     pending, latest = enrollment.pending, enrollment.latest
     if pending is not None:
         found.append(_on_its_way(pending, now))
@@ -73,7 +76,43 @@ def _expired(enrollment: Enrollment, now: dt.datetime) -> t.Iterator[Attention]:
         )
 
 
+def _revoked(enrollment: Enrollment) -> t.Iterator[Attention]:
+    current = enrollment.current
+    if current is not None and current.revoked_at is not None:
+        yield Attention(
+            "revoked",
+            current.revoked_at,
+            f"the certificate in use was revoked at {timestamp(current.revoked_at)}",
+            "run redtrust_certificate or redtrust_renew, which renews it at once; where it should not be renewed, run "
+            "redtrust_enrollment with state=revoked and renew=false",
+        )
+
+
+def _unapproved(pending: Revision) -> Attention:
+    """Describe a request that waits for people; the note has the last failure, if there was one."""
+    failed = f"; the last attempt failed ({pending.note})" if pending.note else ""
+    return Attention(
+        "unapproved",
+        pending.updated_at,
+        f"it {waits_for(pending)}{failed}",
+        f"look at what is asked for; then {_who_approves(pending)} redtrust_enrollment with state=approved, or with "
+        "state=denied and a comment",
+    )
+
+
+def _who_approves(pending: Revision) -> str:
+    """Return the subject of a sentence, and its verb."""
+    approved = [approval.by for approval in counted(pending)]
+    names = sorted({*approved, *filter(None, [pending.approvals_not_by])})
+    others = f" (not {', '.join(names)})" if names else ""
+    if missing(pending) > 1:
+        return f"{missing(pending)} people{others} run"
+    return f"{'one more person' if approved else 'somebody'}{others} runs"
+
+
 def _on_its_way(pending: Revision, now: dt.datetime) -> Attention:
+    if missing(pending):
+        return _unapproved(pending)
     if pending.refused and pending.state is State.REQUESTED:
         return _refused(pending, now)
     if pending.state is State.ISSUED and pending.upload_started:
@@ -129,7 +168,7 @@ def _rejected(latest: Revision) -> Attention:
     return Attention(
         "rejected",
         latest.updated_at,
-        f"the certificate authority rejected it ({latest.note or 'it gave no reason'})",
+        who_rejected(latest, "it"),
         "change what is asked for, ask again with force, or run redtrust_enrollment with state=abandoned",
     )
 

@@ -18,14 +18,15 @@ import typing as t
 from .._errors import PolicyError, RedtrustError
 from .._models import CertificateSpec, Enrollment, Outcome, Revision, State
 from .._store.api import Store
+from .approval import waits_for
 from .finalize import FinalizeItem, FinalizeStep, Refuse, Upload
-from .policy import is_settled
+from .policy import is_settled, why_revoked
 from .replace import Incidents
 from .request import Ask, Keep, RenewItem, RenewStep, RequestItem, RequestStep
-from .sign import Answer, AtSigner, Sign, SignItem, SignStep, waiting
+from .sign import Answer, AtSigner, Hold, Sign, SignItem, SignStep, waiting
 from .step import Plan, Step, facts_of
 
-Onward = t.Union[Sign, Upload, Refuse]
+Onward = t.Union[Sign, Hold, Upload, Refuse]
 Way = t.Union[Keep, Ask, Onward]
 
 
@@ -79,19 +80,22 @@ class CertificateStep(Step[CertificateItem, Way]):
 
     @property
     def why_down(self) -> str:
-        return self._steps.sign.why_down
+        return self._steps.sign.why_down or self._steps.finalize.why_down
+
+    def look_up(self, found: t.Sequence[tuple[CertificateItem, Enrollment]]) -> None:
+        self._steps.renew.look_up([(item.renewal, one) for item, one in found if not self._incidents.why(one)])
 
     def plan(self, item: CertificateItem, enrollment: Enrollment) -> Plan[Way]:
-        because = self._incidents.why(enrollment)
+        because = self._incidents.why(enrollment) or why_revoked(enrollment)
         if because:
             item = dataclasses.replace(item, renewal=dataclasses.replace(item.renewal, because=because))
-        elif self._is_settled(item, enrollment):
+        elif not self._steps.renew.acts_on(enrollment) and self._is_settled(item, enrollment):
             return Plan(enrollment, "none", "in use as asked for, and not due", expected=enrollment.current)
         asked = self._asked(item, enrollment)
         if asked.decision is not None or enrollment.pending is None:
-            return asked
+            return self._with_approval(asked)
         onward = self._onward(enrollment)
-        if onward.decision is None:
+        if onward.decision is None or isinstance(onward.decision, Hold):
             return onward
         reason = onward.reason if enrollment.pending.upload_started else asked.reason
         warnings = (*asked.warnings, *onward.warnings)
@@ -102,6 +106,8 @@ class CertificateStep(Step[CertificateItem, Way]):
             return self._ask(plan, decision)
         if isinstance(decision, Keep):
             return self._keep(plan, decision)
+        if isinstance(decision, Hold):
+            return self._steps.sign.act(t.cast("Plan[Sign | Hold]", plan), decision)
         if isinstance(decision, Sign):
             begun = decision.pending.state is State.REQUESTED
             return self._sign(plan, self._steps.sign.begin(decision), changed=begun)
@@ -126,9 +132,17 @@ class CertificateStep(Step[CertificateItem, Way]):
         asked = self._steps.request.plan(RequestItem(item.spec, item.renewal.force), enrollment)
         if asked.decision is not None or enrollment.pending is not None:
             return asked
-        if item.renewal.policy.renew_before.never and not item.renewal.because:
+        never = item.renewal.policy.renew_before.never and not item.renewal.because
+        if never and not self._steps.renew.acts_on(enrollment):
             return asked
         return self._steps.renew.plan(item.renewal, enrollment)
+
+    def _with_approval(self, asked: Plan[Way]) -> Plan[Way]:
+        """Say in the plan for a request that it then waits for approval."""
+        rule = self._steps.sign.approval
+        if rule is None or not isinstance(asked.decision, Ask):
+            return asked
+        return dataclasses.replace(asked, reason=f"{asked.reason}; the request then waits for {rule.in_words()}")
 
     def _onward(self, enrollment: Enrollment) -> Plan[Onward]:
         """Plan the next step of a certificate that is on its way."""
@@ -151,6 +165,11 @@ class CertificateStep(Step[CertificateItem, Way]):
     def _ask(self, plan: Plan[Way], decision: Ask) -> Outcome:
         enrollment, intent = self._steps.request.begin(plan.enrollment, decision, plan.reason)
         requested = self._steps.request.ask(intent)
+        held = self._steps.sign.held(requested)
+        if held is not None:
+            words = waits_for(held)
+            (waits,) = self._store.put(held, why=words)
+            return dataclasses.replace(plan, enrollment=enrollment).outcome(waits, action="wait", reason=words)
         (signing,) = self._store.put(
             requested.moved(State.SIGNING, signing_since=self._now(), failures=requested.failures)
         )

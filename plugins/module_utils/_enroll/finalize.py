@@ -28,7 +28,9 @@ from .._x509.api import (
     order_chain,
     thumbprint,
 )
+from .approval import missing, waits_for
 from .backoff import after_failure, after_refusal, refuse_waiting, when_signed_again
+from .distrust import Distrust, Refusals
 from .step import Plan, Step
 
 
@@ -67,6 +69,7 @@ class Refuse:
 
     sent_back: Revision
     error: GateError
+    is_distrusted: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +80,12 @@ class _Candidate:
     csr: bytes
     leaf: bytes
     chain: tuple[bytes, ...]
+
+    def as_issued(self) -> Revision:
+        """Return the request with this certificate."""
+        return dataclasses.replace(
+            self.pending, certificate=self.leaf, chain=self.chain, thumbprint=thumbprint(self.leaf)
+        )
 
 
 class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
@@ -96,8 +105,12 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         encoding: UploadEncoding,
         now: t.Callable[[], dt.datetime],
         expected: Expectations = STANDARD,
+        distrust: Distrust | None = None,
     ) -> None:
-        """``expected`` is what is looked at beside key, subject, dates and chain."""
+        """``expected`` is what is looked at beside key, subject, dates and chain.
+
+        ``distrust`` are certificates that are not uploaded any more.
+        """
         self._store = store
         self._client = client
         self._session = session
@@ -105,6 +118,12 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         self._encoding = encoding
         self._now = now
         self._expected = expected
+        self._distrust = distrust or Distrust()
+        self._refusals = Refusals()
+
+    @property
+    def why_down(self) -> str:
+        return self._refusals.why_down
 
     def may_wait(self) -> bool:
         """Return whether an upload may have to wait before it is sent."""
@@ -121,8 +140,10 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
                 raise GateError("no request waits for the certificate that was given, and it is not the current one")
             return Plan(enrollment, "none", "finalized", expected=current)
         found = given or _left_by_signer(pending)
-        if is_current or not found:
-            return Plan(enrollment, "none", f"{pending.state}, waits for its certificate", expected=pending)
+        is_unapproved = missing(pending) > 0
+        if is_current or not found or is_unapproved:
+            waits = waits_for(pending) if is_unapproved else "waits for its certificate"
+            return Plan(enrollment, "none", f"{pending.state}, {waits}", expected=pending)
         if pending.csr is None:
             raise PolicyError("the request has no CSR yet: run redtrust_csr again")
         leaf, chain = order_chain(found, pending.csr, self._now())
@@ -138,7 +159,10 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
     def act(self, plan: Plan[Upload | Refuse], decision: Upload | Refuse) -> Outcome:
         if isinstance(decision, Refuse):
             self._store.put(decision.sent_back)
+            if decision.is_distrusted:
+                self._refusals.count(decision.error)
             raise decision.error
+        self._refusals.count(None)
         # Check mode opens the store without its key and sees no request code, so planning cannot look for one.
         if decision.issued.request_code is None:
             raise PolicyError(
@@ -179,7 +203,7 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         """Return the warnings of the gate at that moment, or why it does not let a certificate through."""
         pending, spec = candidate.pending, candidate.pending.spec
         try:
-            return check_certificate(
+            warnings = check_certificate(
                 candidate.leaf,
                 chain,
                 candidate.csr,
@@ -189,8 +213,10 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
                 expected=self._expected,
                 asked=Asked(spec.subject_alt_name, pending.signing_since or pending.created_at),
             )
+            self._distrust.check(candidate.as_issued())
         except GateError as exc:
             return exc
+        return warnings
 
     def _refuse(self, enrollment: Enrollment, candidate: _Candidate, refusal: GateError) -> Plan[Upload | Refuse]:
         """Plan to write down the refusal of the certificate that the signer left.
@@ -212,7 +238,8 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         refused = after_refusal(pending, refusal, now)
         error = GateError(f"{refusal}; {when_signed_again(refused, now)}")
         reason = "the gate refused its certificate"
-        return Plan(enrollment, "none", reason, Refuse(refused, error), error=error)
+        is_distrusted = bool(self._distrust.why(candidate.as_issued()))
+        return Plan(enrollment, "none", reason, Refuse(refused, error, is_distrusted), error=error)
 
     def _send(self, decision: Upload, issued: Revision, code: str) -> Finalized:
         """Send csr/finalize; write a failure down."""

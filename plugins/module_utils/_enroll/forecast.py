@@ -32,18 +32,19 @@ def forecast(enrollment: Enrollment, policy: RenewalPolicy, now: dt.datetime) ->
     current, latest = enrollment.current, enrollment.latest
     if current is None or latest is None:
         return None
+    revoked_at = current.revoked_at  # it is renewed at once, whatever the policy says
     due = None if policy.renew_before.never else policy.due(current)
-    due_at = due.at if due else None
+    due_at = revoked_at or (due.at if due else None)
     try:
         reason = decide_renewal(enrollment, policy, now).reason
     except PolicyError as exc:
         reason = str(exc)
     if enrollment.pending is not None:
         return Forecast(due_at, None, f"revision {enrollment.pending.revision} is on its way: {reason}")
-    if policy.renew_before.never or (latest.state is State.REJECTED and latest is not current):
+    if (policy.renew_before.never and not revoked_at) or (latest.state is State.REJECTED and latest is not current):
         return Forecast(due_at, None, reason)
     at = max(filter(None, (now, due_at, latest.retry_at)))
-    closed = policy.closed(current, at)
+    closed = None if revoked_at else policy.closed(current, at)
     known = []
     if latest.retry_at is not None and latest.retry_at > now:
         known.append(f"it is tried again from {to_the_minute(latest.retry_at)} on")

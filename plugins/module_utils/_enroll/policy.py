@@ -12,6 +12,7 @@ import typing as t
 from .._clock import to_the_minute
 from .._errors import PolicyError
 from .._models import Action, CertificateSpec, Enrollment, Postponed, Revision, State
+from .approval import who_rejected
 from .backoff import refuse_waiting, sent_back, waits_until
 from .renewal import Quota, RenewalPolicy
 
@@ -23,6 +24,7 @@ class Decision:
     ``asks_for`` is the content of a new request to the service. ``gives_up`` is the pending revision that makes room
     for it, ``resumes`` one that waits no longer; both are as they are to be stored. ``warnings`` are for a person.
     ``is_due`` says that a certificate is renewed for no other reason, ``postponed`` that one that is due is left.
+    ``renewed_because`` is to be noted in the new revision.
     """
 
     action: Action
@@ -33,6 +35,7 @@ class Decision:
     warnings: tuple[str, ...] = ()
     is_due: bool = False
     postponed: Postponed | None = None
+    renewed_because: str | None = None
 
 
 def decide_issue(spec: CertificateSpec, enrollment: Enrollment, now: dt.datetime, *, force: bool = False) -> Decision:
@@ -66,24 +69,33 @@ def decide_renewal(
     *,
     force: bool = False,
     because: str = "",
+    wish: str = "",
 ) -> Decision:
     """Decide whether to renew the current certificate of an enrollment.
 
-    ``because`` is a reason to renew it whether it is due or not; a wait after failures holds all the same. Raises
-    PolicyError when there is nothing to renew, or when a person has to look first.
+    ``because`` is a reason to renew it whether it is due or not; a wait after failures holds all the same. ``wish`` is
+    why the CA wants it to be renewed, so that it is due. Raises PolicyError when there is nothing to renew, or when a
+    person has to look first.
     """
     pending, current = enrollment.pending, enrollment.current
     if pending is not None:
         return _decide_pending(pending, now, spec=pending.spec, again="renew" if current else "issue", force=force)
     if current is None:
         raise PolicyError("there is no certificate to renew: redtrust_csr asks for the first one")
+    because = because or why_revoked(enrollment)
     if because and not force:
         decision = Decision("renew", because, asks_for=current.spec)
     else:
-        decision = _decide_due(current, policy, now, force=force)
+        decision = _decide_due(current, policy, now, force=force, wish=wish)
     if decision.asks_for is not None and not force:
         _refuse_early(enrollment, current.spec, now)
     return decision
+
+
+def why_revoked(enrollment: Enrollment) -> str:
+    """Return why the certificate in use has to be replaced because the CA revoked it; empty if it has not."""
+    current = enrollment.current
+    return f"it was revoked at {to_the_minute(current.revoked_at)}" if current and current.revoked_at else ""
 
 
 def is_settled(spec: CertificateSpec | None, enrollment: Enrollment, policy: RenewalPolicy, now: dt.datetime) -> bool:
@@ -93,27 +105,39 @@ def is_settled(spec: CertificateSpec | None, enrollment: Enrollment, policy: Ren
     of most certificates of a fleet nothing else is wanted.
     """
     current = enrollment.current
-    if current is None or enrollment.pending is not None:
+    if current is None or current.revoked_at is not None or enrollment.pending is not None:
         return False
     if spec is not None and not current.adopted and not spec.is_as(current.spec):
         return False
     return policy.renew_before.never or not policy.is_due(current, now)
 
 
-def _decide_due(current: Revision, policy: RenewalPolicy, now: dt.datetime, *, force: bool) -> Decision:
+def _decide_due(current: Revision, policy: RenewalPolicy, now: dt.datetime, *, force: bool, wish: str = "") -> Decision:
     if force:
         return Decision("renew", "asked for with force", asks_for=current.spec)
+    valid = _validity(current, now)
     if policy.renew_before.never:
-        return Decision("none", f"renew_before is never; {_validity(current, now)}")
+        if wish:
+            return _when_open(current, policy, now, wish)
+        return Decision("none", f"renew_before is never; {valid}")
     due = policy.due(current)
     if due is None:
         return Decision("renew", "when its certificate ends is not known", asks_for=current.spec, is_due=True)
-    when, valid = f"{to_the_minute(due.at)} ({due.rule})", _validity(current, now)
+    when = f"{to_the_minute(due.at)} ({due.rule})"
     warnings = (due.warning,) if due.warning else ()
-    if due.at > now:
-        return Decision("none", f"due from {when}; {valid}", warnings=warnings)
-    closed = policy.closed(current, now)
-    reason = f"due since {when}; {closed.words}; {valid}" if closed else f"due since {when}; {valid}"
+    if due.at <= now:
+        return _when_open(current, policy, now, f"due since {when}", warnings)
+    if wish:
+        return _when_open(current, policy, now, wish, warnings)
+    return Decision("none", f"due from {when}; {valid}", warnings=warnings)
+
+
+def _when_open(
+    current: Revision, policy: RenewalPolicy, now: dt.datetime, why: str, warnings: tuple[str, ...] = ()
+) -> Decision:
+    """Decide about a certificate that is due: it is renewed unless a window or a freeze keeps it."""
+    closed, valid = policy.closed(current, now), _validity(current, now)
+    reason = f"{why}; {closed.words}; {valid}" if closed else f"{why}; {valid}"
     if closed and not closed.gives_way:
         return Decision("none", reason, warnings=warnings, postponed=Postponed(closed.option, closed.opens))
     return Decision("renew", reason, asks_for=current.spec, warnings=warnings, is_due=True)
@@ -205,8 +229,7 @@ def _refuse_early(enrollment: Enrollment, spec: CertificateSpec, now: dt.datetim
         return
     if latest.state is State.REJECTED:
         raise PolicyError(
-            f"the certificate authority rejected revision {latest.revision} ({latest.note or 'it gave no reason'}): "
-            "change what is asked for, or ask again with force"
+            f"{who_rejected(latest, f'revision {latest.revision}')}: change what is asked for, or ask again with force"
         )
     refuse_waiting(latest, now)
 
@@ -222,6 +245,8 @@ def _why_no_certificate(enrollment: Enrollment) -> str:
 
 def _validity(revision: Revision, now: dt.datetime) -> str:
     end = revision.not_valid_after
+    if revision.revoked_at is not None:
+        return f"revoked at {to_the_minute(revision.revoked_at)}"
     if end is None:
         return "when it ends is not known"
     return f"valid until {to_the_minute(end)}" if end > now else f"expired since {to_the_minute(end)}"

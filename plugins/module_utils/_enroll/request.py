@@ -22,6 +22,7 @@ from .policy import Decision, decide_issue, decide_renewal, within_quota
 from .renewal import Quota, RenewalPolicy
 from .rules import NO_RULES, Rules
 from .step import Item, Plan, Step
+from .urgent import Reasons
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,6 +157,7 @@ class _AskingStep(Step[Item, t.Union[Keep, Ask]]):
         self._client.check(spec)
         check_subject_alt_name(spec.subject_alt_name)
         intent = _without(enrollment, decided.gives_up).next_revision(spec)
+        intent = dataclasses.replace(intent, renewed_because=decided.renewed_because)
         return Plan(
             enrollment,
             decided.action,
@@ -189,10 +191,21 @@ class RenewStep(_AskingStep[RenewItem]):
         now: t.Callable[[], dt.datetime],
         rules: Rules = NO_RULES,
         quota: Quota | None = None,
+        reasons: Reasons | None = None,
     ) -> None:
-        """``quota`` bounds the renewals that are begun because they are due."""
+        """``quota`` bounds the renewals that are begun because they are due; ``reasons`` are others to renew."""
         super().__init__(store, client, session, register=register, now=now, rules=rules)
         self._quota = quota or Quota()
+        self._reasons = reasons or Reasons(now=now)
+
+    def look_up(self, found: t.Sequence[tuple[RenewItem, Enrollment]]) -> None:
+        if self._reasons.asks:
+            asked = (enrollment.current for item, enrollment in found if self._is_asked_about(item, enrollment))
+            self._reasons.look_up([current for current in asked if current is not None])
+
+    def acts_on(self, enrollment: Enrollment) -> bool:
+        """Return whether there is a reason to renew the certificate in use although it is not due."""
+        return self._reasons.of(enrollment).acts
 
     def plan(self, item: RenewItem, enrollment: Enrollment) -> Plan[Keep | Ask]:
         is_known = enrollment.current or enrollment.pending
@@ -213,15 +226,30 @@ class RenewStep(_AskingStep[RenewItem]):
         )
 
     def _decided(self, item: RenewItem, enrollment: Enrollment) -> Decision:
-        now = self._now()
-        decided = decide_renewal(enrollment, item.policy, now, force=item.force, because=item.because)
+        now, reason = self._now(), self._reasons.of(enrollment)
+        because = item.because or reason.because
+        decided = decide_renewal(enrollment, item.policy, now, force=item.force, because=because, wish=reason.wish)
         if decided.asks_for is not None:
             self._check_rules(decided.asks_for)
         decided = within_quota(decided, enrollment, item.policy, self._quota, now)
         if decided.asks_for is None:
-            return decided
+            told = f"{decided.reason}; {reason.why_not}" if reason.why_not else decided.reason
+            return dataclasses.replace(decided, reason=told)
         spec = dataclasses.replace(decided.asks_for, request_code=item.request_code)
-        return dataclasses.replace(decided, asks_for=spec)
+        return dataclasses.replace(decided, asks_for=spec, renewed_because=reason.renewed_because)
+
+    def _is_asked_about(self, item: RenewItem, enrollment: Enrollment) -> bool:
+        """Return whether the CA is asked about the certificate in use: not if it is renewed in any case."""
+        current = enrollment.current
+        if current is None or enrollment.pending is not None or item.force or item.because:
+            return False
+        if self._reasons.distrust.why(current):
+            return False
+        now, policy = self._now(), item.policy
+        if self._quota.most is not None or policy.renew_before.never or not policy.is_due(current, now):
+            return True
+        closed = policy.closed(current, now)
+        return closed is not None and not closed.gives_way
 
     def _check_rules(self, spec: CertificateSpec) -> None:
         """Raise DeniedError unless the rules allow the renewal. One that is denied leaves its place to another."""

@@ -20,9 +20,15 @@ Rows = tuple[Revision, ...]
 
 @dataclasses.dataclass(frozen=True)
 class SettleItem:
-    """An enrollment that a person has looked at."""
+    """An enrollment that a person has looked at.
+
+    ``csr_sha256`` is the hash of the CSR that was looked at, in hex, and ``thumbprint`` that of the certificate; what
+    is there instead of it stays as it is.
+    """
 
     name: str
+    csr_sha256: str | None = None
+    thumbprint: str | None = None
 
 
 class SettleStep(Step[SettleItem, Rows]):

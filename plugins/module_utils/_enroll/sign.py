@@ -19,6 +19,7 @@ from .._service.api import Throttle, Unthrottled
 from .._signers.api import NotYet, Signed, Signer, SigningOrder
 from .._store.api import Store
 from .._x509.api import certificate_facts
+from .approval import ApprovalRule, missing, under, waits_for
 from .backoff import after_failure, refuse_waiting
 from .step import Plan, Step
 
@@ -39,6 +40,13 @@ class Sign:
 
     pending: Revision
     csr: bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class Hold:
+    """The decision to write down what approvals a request waits for, before the signer gets it."""
+
+    request: Revision
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,8 +78,10 @@ class Answer:
         return self.revision.state is State.SIGNING
 
 
-class SignStep(Step[SignItem, Sign]):
+class SignStep(Step[SignItem, t.Union[Sign, Hold]]):
     """Have the signer sign. A signer that says "not yet" is asked again in a later run.
+
+    A request that waits for approval is not handed over. That is written down once, and costs no write in later runs.
 
     After a refusal by the gate the failures count on until the gate lets a certificate through: so a signer that gives
     bad certificates again and again is asked less and less often.
@@ -85,12 +95,17 @@ class SignStep(Step[SignItem, Sign]):
         now: t.Callable[[], dt.datetime],
         at_once: int | None = None,
         throttle: Throttle | None = None,
+        approval: ApprovalRule | None = None,
     ) -> None:
-        """Sign with ``signer``, at most ``at_once`` requests at a time, each when ``throttle`` allows it."""
+        """Sign with ``signer``, at most ``at_once`` requests at a time, each when ``throttle`` allows it.
+
+        ``approval`` says who must approve a request before.
+        """
         self._store = store
         self._signer = signer
         self._now = now
         self._throttle = throttle or Unthrottled()
+        self._approval = approval
         self._turn: t.ContextManager[object] = (
             threading.BoundedSemaphore(at_once) if at_once else contextlib.nullcontext()
         )
@@ -106,7 +121,12 @@ class SignStep(Step[SignItem, Sign]):
         """
         return self._why_down
 
-    def plan(self, _item: SignItem, enrollment: Enrollment) -> Plan[Sign]:
+    @property
+    def approval(self) -> ApprovalRule | None:
+        """Who must approve a request before the signer gets it."""
+        return self._approval
+
+    def plan(self, _item: SignItem, enrollment: Enrollment) -> Plan[Sign | Hold]:
         pending = enrollment.pending
         if pending is None and enrollment.latest is None:
             raise PolicyError("nothing was requested under this name: redtrust_csr does that")
@@ -116,18 +136,31 @@ class SignStep(Step[SignItem, Sign]):
             return Plan(enrollment, "none", "signed, to be finalized", expected=pending)
         if pending.csr is None:
             return Plan(enrollment, "none", "not requested yet: run redtrust_csr again", expected=pending)
+        held = self.held(pending)
+        if held is not None:
+            decision = Hold(held) if held != pending else None
+            return Plan(enrollment, "wait", waits_for(held), decision, expected=held)
         refuse_waiting(pending, self._now())
         reason = "requested, to be signed" if pending.state is State.REQUESTED else "at the signer, to be asked again"
         if pending.refused:
             reason += "; the gate refused its last certificate"
         return Plan(enrollment, "sign", reason, Sign(pending, pending.csr), expected=pending.moved(State.ISSUED))
 
-    def act(self, plan: Plan[Sign], decision: Sign) -> Outcome:
+    def act(self, plan: Plan[Sign | Hold], decision: Sign | Hold) -> Outcome:
+        if isinstance(decision, Hold):
+            return plan.outcome(*self._store.put(decision.request, why=plan.reason))
         answer = self.ask(self.begin(decision))
         if answer.waits:
             return waiting(plan, answer, changed=decision.pending.state is State.REQUESTED)
         (issued,) = self._store.put(answer.revision)
         return plan.outcome(issued, warnings=(*plan.warnings, *answer.warnings))
+
+    def held(self, request: Revision) -> Revision | None:
+        """Return a request that waits for approval, as it is to be stored; None where the signer may have it."""
+        if request.state is not State.REQUESTED:
+            return None
+        asked = under(self._approval, request, self._store)
+        return asked if missing(asked) else None
 
     def begin(self, decision: Sign) -> AtSigner:
         """Write down that a request goes to the signer, unless it is there already."""
@@ -186,7 +219,8 @@ class SignStep(Step[SignItem, Sign]):
             raise
         except ConfigurationError:
             # The signer never had it, and never signs it as it is: back to the state in which the request can change.
-            self._take_back(order)
+            if at_signer.row is order.signing:
+                self._take_back(order)
             raise
         self._count(None)
         return signed

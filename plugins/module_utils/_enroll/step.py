@@ -72,6 +72,9 @@ class Step(abc.ABC, t.Generic[Item, Decided]):
         """Why this step would fail for any other item as well, so that none is tried; empty while that is not so."""
         return ""
 
+    def look_up(self, found: t.Sequence[tuple[Item, Enrollment]], /) -> None:
+        """Ask others what the plans need to know, for many items at once, before they are planned. Raise no error."""
+
     @abc.abstractmethod
     def plan(self, item: Item, enrollment: Enrollment, /) -> Plan[Decided]:
         """Return the plan for an item; change nothing. Raise a RedtrustError where nothing can be done."""
@@ -94,6 +97,8 @@ def facts_of(revision: Revision | None) -> dict[str, t.Any]:
         "state": str(revision.state),
         "thumbprint": revision.thumbprint,
         "not_valid_after": revision.not_valid_after.isoformat() if revision.not_valid_after else None,
+        "revoked_at": revision.revoked_at.isoformat() if revision.revoked_at else None,
+        "approved_by": [approval.by for approval in revision.approvals] or None,
         **revision.spec.asked_for(),
     }
     return {name: value for name, value in facts.items() if value is not None}

@@ -10,6 +10,7 @@ headers included. Only the lookup of a name takes as long as the resolver of the
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -91,7 +92,7 @@ running = _Running()
 
 
 class _PlainSocket(socket.socket):
-    """The socket below TLS: it carries the request to a proxy, and the handshake."""
+    """The socket below TLS: it carries the request to a proxy, and the handshake. Without TLS it carries everything."""
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         self.settimeout(running.bounds.left())
@@ -135,7 +136,7 @@ class _TlsSocket(ssl.SSLSocket):
 
 
 class _ResumingSocket(_TlsSocket):
-    """The socket to the service itself, which takes up the TLS session of an earlier connection."""
+    """The socket to the server itself, which takes up the TLS session of an earlier connection."""
 
     def do_handshake(self, block: bool = False) -> None:
         if running.session is not None:
@@ -174,11 +175,8 @@ class Connection(HTTPSConnection):
 
     def send(self, data: t.Any) -> None:
         running.bounds.started = running.bounds.started or self._agreed
-        try:
+        with reading_on():
             super().send(data)
-        except (ConnectionResetError, ssl.SSLEOFError) as exc:
-            # After a broken pipe the library reads on: the other end may have said why before it hung up.
-            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from exc
 
     def getresponse(self) -> t.Any:
         _fault_points.reach(f"{running.bounds.step} sent")
@@ -191,20 +189,33 @@ class Connection(HTTPSConnection):
         return response
 
     def _new_conn(self) -> socket.socket:
-        """Connect to the first address that answers; the library would give each of them all of the time."""
-        failure = OSError("the name has no address")
-        for family, kind, protocol, _canonical, address in _addresses(self._dns_host, self.port or 443):
-            sock = _PlainSocket(family, kind, protocol)
-            try:
-                sock.settimeout(running.bounds.left())
-                sock.connect(address)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            except OSError as exc:
-                sock.close()
-                failure = exc
-            else:
-                return sock
-        raise failure
+        return connected(addresses_of(self._dns_host, self.port or 443))
+
+
+@contextlib.contextmanager
+def reading_on() -> t.Iterator[None]:
+    """Have the library read on where the other end hung up, which may have said why before; a broken pipe does that."""
+    try:
+        yield
+    except (ConnectionResetError, ssl.SSLEOFError) as exc:
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from exc
+
+
+def connected(addresses: t.Iterable[t.Any]) -> socket.socket:
+    """Connect to the first address that answers; the library would give each of them all of the time."""
+    failure = OSError("the name has no address")
+    for family, kind, protocol, _canonical, address in addresses:
+        sock = _PlainSocket(family, kind, protocol)
+        try:
+            sock.settimeout(running.bounds.left())
+            sock.connect(address)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as exc:
+            sock.close()
+            failure = exc
+        else:
+            return sock
+    raise failure
 
 
 def bounded(context: ssl.SSLContext, *, resuming: bool) -> ssl.SSLContext:
@@ -215,7 +226,8 @@ def bounded(context: ssl.SSLContext, *, resuming: bool) -> ssl.SSLContext:
     return context
 
 
-def _addresses(host: str, port: int) -> list[t.Any]:
+def addresses_of(host: str, port: int) -> list[t.Any]:
+    """Look a name up. Raises OSError."""
     try:
         return socket.getaddrinfo(host.strip("[]"), port, 0, socket.SOCK_STREAM)
     except UnicodeError as exc:

@@ -33,7 +33,7 @@ ENDED_ADVICE = "it starts or stops, does not speak TLS 1.2 or later, or wants an
 def explained(
     exc: Exception, bounds: Bounds, *, left: bool, proxy: str | None, hide: t.Callable[[str], str]
 ) -> tuple[type[ServiceError], str]:
-    """Return the kind of error and its sentence; ``left``: the request may have reached the service."""
+    """Return the kind of error and its sentence; ``left``: the request may have reached the server."""
     cause = _innermost(exc)
     words = brief(hide(_hidden(proxy).hide(_words(cause))))
     if bounds.heard_nothing() and turned_down(cause):
@@ -66,7 +66,7 @@ def _not_sent(exc: Exception, cause: Exception, words: str) -> tuple[type[Servic
     if ended:
         return NotSentError, f"nothing was sent, the other end hung up before TLS was agreed ({words}): {ENDED_ADVICE}"
     if isinstance(exc, urllib3.exceptions.LocationValueError):
-        return NotSentError, f"nothing was sent, host is not the name of one ({words})"
+        return NotSentError, f"nothing was sent, this is not the name of a host ({words})"
     if re.search(r"Tunnel connection failed: 407", words):
         return NotSentError, f"nothing was sent, the proxy wants a user and a password, or others ({words})"
     if isinstance(exc, urllib3.exceptions.ProxyError):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import typing as t
 from pathlib import Path
 
@@ -14,10 +15,17 @@ from .._errors import ConfigurationError
 if t.TYPE_CHECKING:
     import ssl
 
+# The largest answers are a CSR with its envelope, and a certificate with its chain: a few KiB.
+MAX_ANSWER_BYTES = 1024 * 1024
+
 
 @dataclasses.dataclass(frozen=True)
 class TransportOptions:
-    """How to reach the service. ``timeout`` is in seconds, for one request and its whole answer."""
+    """How to reach a server. ``timeout`` is in seconds, for one request and its whole answer.
+
+    ``plain_http`` allows http to any host, for what is signed by itself and no secret, such as a revocation list.
+    ``largest`` is how many bytes the body of an answer may have.
+    """
 
     validate_certs: bool = True
     ca_path: str | None = None
@@ -26,6 +34,8 @@ class TransportOptions:
     client_key_passphrase: str | None = dataclasses.field(default=None, repr=False)
     proxy: str | None = dataclasses.field(default=None, repr=False)
     timeout: float = 30.0
+    plain_http: bool = False
+    largest: int = MAX_ANSWER_BYTES
 
     def context(self, ca_path: str | None) -> ssl.SSLContext:
         """Return the rules for TLS, with these CA certificates. Raises ConfigurationError."""
@@ -42,6 +52,14 @@ class TransportOptions:
     def without_client_cert(self) -> TransportOptions:
         """Return the options towards a proxy, which does not see the client certificate."""
         return dataclasses.replace(self, client_cert=None, client_key=None, client_key_passphrase=None)
+
+
+def is_this_machine(host: str) -> bool:
+    """Return whether a host in a URL is this machine: a loopback address, or ``localhost``."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def check_files(options: TransportOptions) -> None:

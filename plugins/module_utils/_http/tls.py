@@ -29,8 +29,8 @@ _ALERT = re.compile(rf"ALERT_({'|'.join(_ABOUT_THE_CLIENT)})$")
 _ABOUT_THE_SERVER = {
     9: "the server's certificate is not valid yet: compare the clocks of the two machines",
     10: "the server's certificate has expired: have it renewed",
-    62: "the server's certificate is for another host: host must be a name in that certificate",
-    64: "the server's certificate is for another address: host must be a name in that certificate",
+    62: "the server's certificate is for another host: the host must be a name in that certificate",
+    64: "the server's certificate is for another address: the address must be a name in that certificate",
 }
 _UNKNOWN_ISSUER = (2, 18, 19, 20, 21)
 _UNKNOWN_ISSUER_ADVICE = "its issuer is not trusted here: ca_path must name the CA of the server's certificate"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Send one HTTPS request and return its answer. The HTTP library is imported with the first request."""
+"""Send one request over HTTPS and return its answer. The HTTP library is imported with the first request."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from .turns import Turns
 if t.TYPE_CHECKING:
     from .wire import Wire
 
-# The largest answer of the contract is a CSR with its envelope, a few KiB.
-MAX_ANSWER_BYTES = 1024 * 1024
 MAX_HEAD_BYTES = 64 * 1024
 # The library reads ahead of the line that it wants, by so many bytes.
 READ_AHEAD = 8192
@@ -36,13 +34,17 @@ class Where(t.TypedDict):
 
 @dataclasses.dataclass(frozen=True)
 class HttpRequest:
-    """One request. ``step`` names it in messages; ``body`` is sent as JSON, also with GET (4.33 wants that)."""
+    """One request. ``step`` names it in messages.
+
+    ``body`` is sent also with GET (4.33 wants that): bytes as they are, anything else as JSON. Of the headers
+    ``Accept`` and ``Content-Type`` say JSON where they are not given.
+    """
 
     step: str
     verb: str
     url: str
     headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
-    body: t.Mapping[str, t.Any] | None = dataclasses.field(default=None, repr=False)
+    body: t.Mapping[str, t.Any] | bytes | None = dataclasses.field(default=None, repr=False)
 
     @property
     def where(self) -> Where:
@@ -76,6 +78,7 @@ class HttpsTransport:
     A request takes the connection that was given back last. Where all are busy it waits, and its time limit begins
     when it has one. A caller that signs requests takes its ``turn`` before it signs.
 
+    Plain http is spoken with this machine only, without a proxy, unless the options allow it.
     A redirect is returned like any other answer, so nothing is ever sent elsewhere. Of the environment only the proxies
     count: a .netrc, REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE change nothing. ``hide`` masks the secrets in the words of
     the other end.

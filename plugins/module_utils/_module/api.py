@@ -15,7 +15,8 @@ import typing as t
 # for tools, and for Ansible, which packs the files that a module imports
 if t.TYPE_CHECKING:
     from .context import Context
-    from .entry_specs import CERTIFICATE, FINALIZED, NAMED, RENEWED, REQUESTED
+    from .distrust_options import ASK_CA, DISTRUST, read_reasons
+    from .entry_specs import CERTIFICATE, FINALIZED, NAMED, RENEWED, REQUESTED, SETTLED
     from .events import exported_events, history, verified
     from .expect import expectations
     from .files import finished_by
@@ -43,17 +44,21 @@ if t.TYPE_CHECKING:
     from .rule_options import POLICY, read_rules
     from .run import run
     from .selection import SELECTION, SELECTION_RULES, Counts, Selection
-    from .signer import SIGNER, SIGNER_REQUIRED_IF, build_signer
-    from .specs import CONNECTION, EVENTS, QUOTA, RENEWAL, SIGN_IN, STORE, UPLOAD, Spec
+    from .signer import OPTIONAL_SIGNER, SIGNER, SIGNER_REQUIRED_IF, build_signer
+    from .specs import APPROVAL, CONNECTION, EVENTS, QUOTA, RENEWAL, SIGN_IN, STORE, UPLOAD, Spec
     from .store_state import STORE_STATE, bring_about
     from .yaml_values import check_values
 
 __all__ = [
+    "APPROVAL",
+    "ASK_CA",
     "CERTIFICATE",
     "CONNECTION",
+    "DISTRUST",
     "EVENTS",
     "FINALIZED",
     "NAMED",
+    "OPTIONAL_SIGNER",
     "POLICY",
     "QUOTA",
     "RENEWAL",
@@ -62,6 +67,7 @@ __all__ = [
     "REQUESTED",
     "SELECTION",
     "SELECTION_RULES",
+    "SETTLED",
     "SIGNER",
     "SIGNER_REQUIRED_IF",
     "SIGN_IN",
@@ -99,6 +105,7 @@ __all__ = [
     "listed",
     "listed_spec",
     "outcome_of",
+    "read_reasons",
     "read_rules",
     "ready_of",
     "refusal_of",
@@ -113,7 +120,8 @@ __all__ = [
 
 _HOMES = {
     "context": ("Context",),
-    "entry_specs": ("CERTIFICATE", "FINALIZED", "NAMED", "RENEWED", "REQUESTED"),
+    "distrust_options": ("ASK_CA", "DISTRUST", "read_reasons"),
+    "entry_specs": ("CERTIFICATE", "FINALIZED", "NAMED", "RENEWED", "REQUESTED", "SETTLED"),
     "events": ("exported_events", "history", "verified"),
     "expect": ("expectations",),
     "files": ("finished_by",),
@@ -141,8 +149,8 @@ _HOMES = {
     "rule_options": ("POLICY", "read_rules"),
     "run": ("run",),
     "selection": ("SELECTION", "SELECTION_RULES", "Counts", "Selection"),
-    "signer": ("SIGNER", "SIGNER_REQUIRED_IF", "build_signer"),
-    "specs": ("CONNECTION", "EVENTS", "QUOTA", "RENEWAL", "SIGN_IN", "STORE", "UPLOAD", "Spec"),
+    "signer": ("OPTIONAL_SIGNER", "SIGNER", "SIGNER_REQUIRED_IF", "build_signer"),
+    "specs": ("APPROVAL", "CONNECTION", "EVENTS", "QUOTA", "RENEWAL", "SIGN_IN", "STORE", "UPLOAD", "Spec"),
     "store_state": ("STORE_STATE", "bring_about"),
     "yaml_values": ("check_values",),
 }

@@ -14,9 +14,9 @@ from .._clock import utc_now
 from .._enroll.api import BatchOptions, Decided, Item, ItemList, Step, Unusable, predict, run_batch
 from .._errors import ConfigurationError, StoreError
 from .._holder import Actor, holder
-from .._http.api import HttpsTransport, check_files
+from .._http.api import HttpsTransport, Retry, check_files
 from .._models import Outcome
-from .._service.api import Calls, Client, Retry, Throttle
+from .._service.api import Calls, Client, Throttle
 from .._session.api import RefusedLogin, Session, SessionFile, SessionRow, SessionStorage
 from .._signers.api import Signer
 from .._store.api import Chain, Place, SqlitePlace, Store, open_postgresql, open_store, postgresql_place
@@ -93,8 +93,13 @@ class Context:
             self._store = self._opened(self._store_options)
         return self._store
 
+    @functools.cached_property
+    def actor(self) -> Actor:
+        """This process, and the person for whom it works."""
+        return Actor.here(self.params.get("actor"))
+
     def _opened(self, options: StoreOptions) -> Store:
-        actor, read_only = Actor.here(self.params.get("actor")), self.check_mode
+        actor, read_only = self.actor, self.check_mode
         if options.dsn:
             return open_postgresql(options.dsn, options.key, read_only=read_only, actor=actor, warn=self.module.warn)
         return open_store(self._store_path(), read_only=read_only, actor=actor)

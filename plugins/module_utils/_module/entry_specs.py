@@ -53,6 +53,12 @@ RENEWED: Spec = {
     "thumbprint": {"type": "str"},
 }
 
+SETTLED: Spec = {
+    "name": {"type": "str", "required": True},
+    "csr_sha256": {"type": "str"},
+    "thumbprint": {"type": "str"},
+}
+
 FINALIZED: Spec = {
     "name": {"type": "str", "required": True},
     "certificate": {"type": "str"},

@@ -163,9 +163,20 @@ def sign_items(entries: CheckedList | None, names: Names) -> Items[Listed, SignI
     return _items(entries, lambda name, _entry: SignItem(name))
 
 
-def settle_items(entries: CheckedList) -> Items[Listed, SettleItem]:
-    """Return the enrollments that a person settles."""
-    return _items(entries, lambda name, _entry: SettleItem(name))
+def settle_items(entries: CheckedList, state: str) -> Items[Listed, SettleItem]:
+    """Return the enrollments that a person settles.
+
+    An option that says what is meant must not be passed over, so it is refused where it says nothing.
+    """
+
+    def item(name: str, entry: Params) -> SettleItem:
+        if entry["csr_sha256"] and state not in ("approved", "denied"):
+            raise ConfigurationError(f"csr_sha256 has no meaning with state {state}, only with approved and denied")
+        if entry["thumbprint"] and state != "revoked":
+            raise ConfigurationError(f"thumbprint has no meaning with state {state}, only with revoked")
+        return SettleItem(name, entry["csr_sha256"] or None, entry["thumbprint"] or None)
+
+    return _items(entries, item)
 
 
 def finalize_items(entries: CheckedList | None, names: Names) -> Items[Listed, FinalizeItem] | Items[str, FinalizeItem]:

@@ -20,6 +20,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from .._errors import ConfigurationError
 from .._secrets import Secrets
+from .signer_form import taken_apart
 from .specs import SECRETS_OF_ENTRIES
 
 # In a connection string of PostgreSQL: in the URI before the host, in its query, and as keyword and value.
@@ -39,19 +40,33 @@ class MaskedModule(AnsibleModule):
         self._raises = False
         # The options in the play, before the argument spec converts them.
         self.given: dict[str, t.Any] = {}
+        # a mistake that was found before Ansible can report one
+        self.mistake: ConfigurationError | None = None
         super().__init__(**rules)  # type: ignore[no-untyped-call]
         self.hide("")  # adds the secrets of the options to ``secrets``, before other threads use it
 
     def _load_params(self) -> None:
         super()._load_params()  # type: ignore[no-untyped-call]
+        if "signer" in self.params:
+            self._take_signer_apart()
         self.given = dict(self.params)
         # Ansible does not look into the entries of a list without a spec for them.
         self.no_log_values.update(_secrets_of(self.given.get("certificates")))
 
+    def _take_signer_apart(self) -> None:
+        try:
+            self.params = taken_apart(self.params)
+        except ConfigurationError as exc:
+            # Ansible would print a signer that it does not understand, with the secrets in it.
+            self.mistake = exc
+            self.params["signer"] = ""
+
     def hide(self, value: t.Any) -> t.Any:
         """Return a value of JSON types with its secrets masked."""
         proxies = [text for name, text in os.environ.items() if name.lower().endswith("_proxy")]
-        for address in (str(self.params.get("proxy") or ""), *proxies):
+        # Those of the connection, and of the signer.
+        own = [self.params, *(value for value in self.params.values() if isinstance(value, t.Mapping))]
+        for address in (*(str(options.get("proxy") or "") for options in own), *proxies):
             password = proxy_password(address)
             self.no_log_values.update(filter(None, (password, unquote(password))))
         self.no_log_values.update(dsn_passwords(str(self.params.get("store_dsn") or "")))

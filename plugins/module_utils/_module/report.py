@@ -14,6 +14,7 @@ import types
 import typing as t
 
 from .postponed import Postponements
+from .signer_form import signer_name
 
 Entry = t.Mapping[str, t.Any]
 
@@ -23,7 +24,10 @@ _WAITING = {
     "requested": "for {}",
     "signing": "at {}",
     "issued": "to be uploaded",
+    # requested, and people have not approved it yet
+    "unapproved": "for approval",
 }
+_APPROVE = "approve with redtrust_enrollment, state=approved"
 # The values for no signer: the user provides the certificate.
 _NO_SIGNER = ("", "none")
 _DOES = {
@@ -35,6 +39,7 @@ _DOES = {
     "sign": "would be signed",
     "finalize": "would be uploaded",
     "write": "would be written to a file",
+    "wait": "would wait",
 }
 _KINDS = (
     "issued",
@@ -96,9 +101,9 @@ class Report:
     predictions.
     """
 
-    def __init__(self, *, signer: str = "", check_mode: bool = False) -> None:
+    def __init__(self, *, signer: object = "", check_mode: bool = False) -> None:
         self.check_mode = check_mode
-        self._signer = signer
+        self._signer = signer_name(signer)
         # the certificates that were uploaded or written to a file
         self.changed_names: list[str] = []
         self.failed_names: list[str] = []
@@ -141,7 +146,9 @@ class Report:
         kind = _kind(entry)
         self._kinds[kind] = self._kinds.get(kind, 0) + 1
         if kind == "waiting":
-            _grouped(self._waits, entry["state"]).add(str(entry["name"]), entry.get("waiting_since") or "")
+            lacks = entry.get("approval") and entry["approval"]["missing"]
+            group = _grouped(self._waits, "unapproved" if lacks else entry["state"], _approvals(entry) if lacks else "")
+            group.add(str(entry["name"]), entry.get("waiting_since") or "")
         elif kind in self._new and len(self._new[kind]) < _MOST_CHANGED:
             self._new[kind].append(f"{kind}: {_certificate(entry)}")
 
@@ -219,7 +226,10 @@ class Report:
     def _waiting(self, state: str, group: Group) -> str:
         where = _WAITING[state].format(_signer(self._signer))
         since = f"{', the longest' if group.count > 1 else ''} since {group.since}" if group.since else ""
-        return f"waiting {where}{since}: {group.among()}"
+        if state != "unapproved":
+            return f"waiting {where}{since}: {group.among()}"
+        so_far = f" ({group.words})" if group.count == 1 else ""
+        return f"waiting {where}{since}: {group.among()}{so_far}; {_APPROVE}"
 
     def _prediction(self, total: int) -> list[str]:
         """Return the predicted actions and their reasons: for each certificate, or in groups if there are many."""
@@ -232,6 +242,14 @@ class Report:
             lines += [f"{group.words}: {group.among()}" for group in self._predictions.values()]
         lines += self._postponed.lines()
         return lines + [f"failed: {cause}" for cause in self._told_causes()]
+
+
+def _approvals(entry: Entry) -> str:
+    """Return the approvals that a request has, and who cannot give one."""
+    approval = entry["approval"]
+    names = ", ".join(given["by"] for given in approval["given"])
+    words = f"{len(approval['given'])} of {approval['needed']} given{': ' + names if names else ''}"
+    return f"{words}; not by {approval['not_by']}, who asked for the key" if approval["not_by"] else words
 
 
 def is_new(entry: Entry) -> bool:

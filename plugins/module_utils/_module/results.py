@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 import json
 import typing as t
 
 from .._clock import timestamp
-from .._enroll.api import Forecast, RenewalPolicy, attempt, attention, forecast
+from .._enroll.api import Forecast, RenewalPolicy, attempt, attention, counted, forecast, missing
 from .._errors import NotTriedError, RedtrustError, ServiceError, SessionError
-from .._models import PENDING, Enrollment, Outcome, Revision, State
+from .._models import PENDING, Approval, Enrollment, Outcome, Revision, State
 from .._store.api import Chain
 from .._x509.api import csr_pem
 from .events import checkpoint_of
@@ -159,6 +160,8 @@ def to_result(outcome: Outcome) -> dict[str, t.Any]:
     }
     if revision and revision.csr and revision.state in (State.REQUESTED, State.SIGNING):
         entry["csr"] = csr_pem(revision.csr)
+    if revision and revision.approvals_needed and revision.state is State.REQUESTED:
+        entry["approval"] = _approval_facts(revision)
     if revision and revision.state in PENDING:
         entry["waiting_since"] = timestamp(revision.signing_since or revision.created_at)
     if outcome.postponed:
@@ -166,6 +169,25 @@ def to_result(outcome: Outcome) -> dict[str, t.Any]:
     if outcome.error:
         entry.update(msg=str(outcome.error), error=error_facts(outcome.error))
     return {**entry, **outcome.extra}
+
+
+def _approval_facts(request: Revision) -> dict[str, t.Any]:
+    """Return what a request waits for before the signer gets it, and who gave it."""
+    return {
+        "needed": request.approvals_needed,
+        "missing": missing(request),
+        "given": [_given(approval) for approval in counted(request)],
+        "not_by": request.approvals_not_by,
+        "csr_sha256": _sha256(request.csr),
+    }
+
+
+def _given(approval: Approval) -> dict[str, t.Any]:
+    return {"by": approval.by, "at": timestamp(approval.at), "why": approval.why}
+
+
+def _sha256(der: bytes | None) -> str | None:
+    return hashlib.sha256(der).hexdigest() if der else None
 
 
 def enrollment_facts(enrollment: Enrollment, policy: RenewalPolicy, now: dt.datetime) -> dict[str, t.Any]:
@@ -207,6 +229,10 @@ def _revision_facts(revision: Revision) -> dict[str, t.Any]:
         "note": revision.note,
         "failures": revision.failures,
         "retry_at": timestamp(revision.retry_at),
+        "csr_sha256": _sha256(revision.csr),
+        "approvals": [_given(approval) for approval in revision.approvals],
+        "approvals_missing": missing(revision),
+        "revoked_at": timestamp(revision.revoked_at),
         "created_at": timestamp(revision.created_at),
         "updated_at": timestamp(revision.updated_at),
     }

@@ -160,7 +160,7 @@ def facts_of(
     *,
     total: int | None = None,
     elapsed: float = 0.0,
-    signer: str = "",
+    signer: object = "",
     check_mode: bool = False,
     results_all: bool = True,
 ) -> dict[str, t.Any]:

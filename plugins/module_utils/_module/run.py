@@ -101,6 +101,8 @@ def _end(module: MaskedModule, result: Result, *, wants_diff: bool) -> t.NoRetur
 def _result(context: Context, work: t.Callable[[Context], Result]) -> Result:
     """Do the work. An error of the collection becomes a result."""
     try:
+        if context.module.mistake is not None:
+            raise context.module.mistake
         check_values(context.module.given)
         return work(context)
     except RedtrustError as exc:

@@ -110,6 +110,17 @@ RENEWAL: Spec = {
     },
 }
 
+# Who must approve a request before the signer gets it.
+APPROVAL: Spec = {
+    "approval": {
+        "type": "dict",
+        "options": {
+            "approvals": {"type": "int", "default": 1},
+            "four_eyes": {"type": "bool", "default": False},
+        },
+    }
+}
+
 # How many are renewed in a run.
 QUOTA: Spec = {"max_renewals": {"type": "int"}}
 EVENTS = _options(keep_events={"type": "str", "default": "2y"})

@@ -12,7 +12,6 @@ from .client import Client
 from .contract import CONTRACTS, Contract
 from .login_page import ask_login_page
 from .redirect_url import check_redirect_url, is_host_of, landing_address, port_of
-from .retry import Retry
 from .signing import Partner
 from .temporal_token import pasted_token, token_in
 from .throttle import Throttle, Unthrottled
@@ -24,7 +23,6 @@ __all__ = [
     "Client",
     "Contract",
     "Partner",
-    "Retry",
     "Throttle",
     "Unthrottled",
     "ask_login_page",

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import re
 import time
 import typing as t
 
-from .._clock import Sending, ServiceClock, http_date
+from .._clock import Sending, ServiceClock
 from .._errors import AnswerInvalidError, ConfigurationError, NotTriedError, RefusedError, ServiceError
-from .._http.api import HttpRequest, HttpResponse, Transport
+from .._http.api import Breaker, HttpRequest, HttpResponse, Retry, Transport, seconds_to_wait
 from .._printable import brief
 from .._secrets import Secrets
 from .address import Address
 from .answers import Envelope, parse_envelope
 from .contract import Endpoint
 from .refusals import LOOK_AT, is_page, refusal
-from .retry import Breaker, Retry
 from .signing import Partner
 from .throttle import Throttle, Unthrottled
 
@@ -246,14 +244,4 @@ class Calls:
             raise refused
 
     def _retry_after(self, response: HttpResponse) -> float | None:
-        """Read Retry-After in seconds; one that is a date counts from the Date of the answer (RFC 9110, 10.2.3)."""
-        value = response.headers.get("retry-after", "").strip()
-        if not value:
-            return None
-        if re.fullmatch(r"[0-9]{1,12}", value):
-            return float(value)
-        moment = http_date(value)
-        if moment is None:
-            return None
-        told = http_date(response.headers.get("date"))
-        return max(0.0, moment - (self.now().timestamp() if told is None else told))
+        return seconds_to_wait(response.headers, lambda: self.now().timestamp())

@@ -14,13 +14,12 @@ from urllib.parse import urlsplit
 
 from .._error_codes import canonical
 from .._errors import AnswerLostError, ConfigurationError, NotSentError, RefusedError, SessionError
-from .._http.api import HttpResponse
+from .._http.api import Breaker, HttpResponse
 from .._models import CertificateSpec, Finalized, Request, Tokens
 from .answers import Envelope, parse_finalized, parse_request, parse_tokens, what_upload_lacks
 from .calls import Calls
 from .contract import Contract, Endpoint
 from .refusals import LOOK_AT, is_page
-from .retry import Breaker
 from .upload import Upload
 
 

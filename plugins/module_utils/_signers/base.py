@@ -13,6 +13,7 @@ import typing as t
 from .._errors import ConfigurationError, SignerError
 from .._models import DistinguishedName
 from .._rate import Rate
+from .._secrets import Secrets
 from .._x509.api import certificate_facts, csr_public_key_sha256
 
 
@@ -70,8 +71,8 @@ class Signed:
 class Revocation:
     """A certificate to revoke, in DER, with its chain from the issuer upwards.
 
-    ``reason`` is a name of RFC 5280, 5.3.1, as cryptography writes it (``keyCompromise``). ``request_id`` and
-    ``order_number`` are those of the order that the certificate came from, where they are known.
+    ``reason`` is a name of RFC 5280, 5.3.1, as cryptography writes it (``keyCompromise``). ``order_number`` is what the
+    CA called the request that the certificate came from, where it gave such a number.
     """
 
     name: str
@@ -86,12 +87,16 @@ class Signer(abc.ABC):
     """A certificate authority. One object serves several threads at once.
 
     ``warnings`` are about the CA itself, and told once. ``rate`` is how often it may be asked, None for any number.
-    ``lifetime`` is how long the certificates are asked for, None where only the CA knows.
+    ``lifetime`` is how long the certificates are asked for, None where only the CA knows. ``secrets`` are those that
+    are masked in everything that leaves the module: a signer adds its own, and masks the words of the CA with them.
+    ``connections`` is how many requests the run has signed at a time. Both are set before the signer is used.
     """
 
     warnings: tuple[str, ...] = ()
     rate: Rate | None = None
     lifetime: dt.timedelta | None = None
+    secrets: Secrets
+    connections: int = 1
 
     def identity(self) -> str:
         """Return a name of the CA, the same for all signers that ask this CA: they share its rate."""
@@ -136,7 +141,8 @@ class Signer(abc.ABC):
 class SignerKind:
     """A kind of signer, for the modules, the documentation and the reports.
 
-    ``name`` is the value of the option ``signer``, and the name of the option that holds the signer's own options.
+    ``name`` is the type of the signer. The option ``option`` of the modules holds the signer's own options; it has the
+    same name, unless ``own_option`` gives another.
     ``options`` is the argument spec of these. A secret among them, which has ``no_log``, may also come from the
     environment as ``REDTRUST_<SIGNER>_<OPTION>``. ``documentation`` is YAML: the description, the type and the
     suboptions of that option. ``choice`` describes the signer in the documentation, ``in_words`` names it in reports.
@@ -149,6 +155,11 @@ class SignerKind:
     options: t.Mapping[str, t.Mapping[str, t.Any]]
     documentation: str
     build: t.Callable[[t.Mapping[str, t.Any], dt.datetime], Signer]
+    own_option: str = ""
+
+    @property
+    def option(self) -> str:
+        return self.own_option or self.name
 
 
 def _check_key(signed: Signed, order: SigningOrder) -> None:

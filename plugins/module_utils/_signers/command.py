@@ -17,13 +17,23 @@ from pathlib import Path
 from .._clock import utc_now
 from .._errors import ConfigurationError, RedtrustError, SignerError, SignerRejectedError
 from .._printable import printable
-from .._x509.api import chain_warnings, csr_pem, openssl_subject, order_chain, parse_certificates, rfc4514
-from .base import NotYet, Signed, Signer, SignerKind, SigningOrder
+from .._x509.api import (
+    certificate_facts,
+    certificate_pem,
+    chain_warnings,
+    csr_pem,
+    openssl_subject,
+    order_chain,
+    parse_certificates,
+    rfc4514,
+)
+from .base import NotYet, Revocation, Signed, Signer, SignerKind, SigningOrder
 from .process import Completed, run
 
 OPTIONS: t.Mapping[str, t.Mapping[str, t.Any]] = {
     "argv": {"type": "list", "elements": "str", "required": True},
     "timeout": {"type": "float", "default": 60.0},
+    "revoke_argv": {"type": "list", "elements": "str"},
 }
 
 DOCUMENTATION = r"""
@@ -60,6 +70,19 @@ suboptions:
         After that the module kills it, with all processes that it started.
     type: float
     default: 60
+  revoke_argv:
+    description:
+      - The program and its arguments that revoke a certificate, for O(state=revoked) of
+        M(redtrust.certificate_enroll.redtrust_enrollment).
+        Without it nothing can be revoked.
+      - It reads the certificate and its chain as PEM on standard input.
+        Its environment has E(REDTRUST_NAME), E(REDTRUST_REVISION), E(REDTRUST_REASON), which is the reason as in
+        RFC 5280, E(REDTRUST_SERIAL), which is the serial number in hex, and E(REDTRUST_ORDER_NUMBER) if it is known.
+      - Its exit status is 0 if the certificate is revoked, also if it was before, and 77 if the CA refuses it for good.
+        With any other exit status it can be asked again.
+    type: list
+    elements: str
+    version_added: 0.5.0
 """
 
 # sysexits.h
@@ -86,31 +109,28 @@ class CommandSigner(Signer):
       a program that keeps it in mind need not issue twice; another one once a certificate for it was refused)
     - ``REDTRUST_ORDER_NUMBER``: what the CA calls the request, where the program has printed it; not set otherwise
 
+    Another program revokes: it gets the certificate and its chain in PEM, and the reason in ``REDTRUST_REASON``.
+
     No other variable that begins with ``REDTRUST_`` is handed on: these hold the secrets of our own process.
     """
 
-    def __init__(self, argv: t.Sequence[str], *, timeout: float = 60.0) -> None:
-        """Take the program and its arguments; ``timeout`` is in seconds, for one certificate.
+    def __init__(
+        self, argv: t.Sequence[str], *, timeout: float = 60.0, revoke_argv: t.Sequence[str] | None = None
+    ) -> None:
+        """Take the programs and their arguments; ``timeout`` is in seconds, for one certificate.
 
         Raises ConfigurationError when there is no such program.
         """
-        if not argv or not argv[0]:
-            raise ConfigurationError("the command of the signer is empty")
         if not (math.isfinite(timeout) and timeout > 0):
             raise ConfigurationError(f"the timeout of the command must be a number of seconds above 0, not {timeout:g}")
-        if shutil.which(argv[0]) is None:
-            exists = os.sep in argv[0] and Path(argv[0]).exists()
-            problem = (
-                "is not an executable file" if exists else "is not there" if os.sep in argv[0] else "is not on PATH"
-            )
-            raise ConfigurationError(f"the command of the signer, {argv[0]}, {problem}")
-        self._argv = tuple(argv)
+        self._argv = _found(argv, "the command of the signer")
+        self._revoke_argv = _found(revoke_argv, "the command that revokes") if revoke_argv is not None else None
         self._timeout = timeout
 
     @classmethod
     def from_options(cls, options: t.Mapping[str, t.Any], _now: dt.datetime) -> CommandSigner:
-        """Find the program that the options name; raises as the constructor does."""
-        return cls(options["argv"], timeout=options["timeout"])
+        """Find the programs that the options name; raises as the constructor does."""
+        return cls(options["argv"], timeout=options["timeout"], revoke_argv=options.get("revoke_argv"))
 
     def identity(self) -> str:
         """Return a hash of the program and its arguments, which may hold a secret."""
@@ -129,10 +149,19 @@ class CommandSigner(Signer):
         if completed.status == NOT_YET:
             _keep_order_number(completed, order)
             return NotYet(_said(completed))
-        if completed.status == REJECTED:
-            raise SignerRejectedError(f"the CA refused the request: {_reason(completed)}")
-        how = f"exit status {completed.status}" if completed.status > 0 else f"signal {-completed.status}"
-        raise SignerError(f"{self._argv[0]} ended with {how}: {_reason(completed)}")
+        raise _failure(completed, self._argv[0], "the CA refused the request")
+
+    def revoke(self, revocation: Revocation) -> None:
+        if self._revoke_argv is None:
+            raise ConfigurationError(
+                "command.revoke_argv is not set, so this signer cannot revoke: set it to a program that revokes a "
+                "certificate at the CA"
+            )
+        pem = "".join(certificate_pem(der) for der in (revocation.certificate, *revocation.chain))
+        environment = {**_inherited(), **_environment_of(revocation)}
+        completed = run(self._revoke_argv, pem.encode(), environment, timeout=self._timeout, limit=OUTPUT_LIMIT)
+        if completed.status:
+            raise _failure(completed, self._revoke_argv[0], "the CA refused to revoke it")
 
     def _signed(self, completed: Completed, order: SigningOrder) -> Signed:
         now = utc_now()
@@ -148,6 +177,38 @@ def _inherited() -> dict[bytes, bytes]:
     return {name: value for name, value in os.environb.items() if not name.startswith(b"REDTRUST_")}
 
 
+def _found(argv: t.Sequence[str], what: str) -> tuple[str, ...]:
+    """Return a program that is there, with its arguments. Raises ConfigurationError."""
+    if not argv or not argv[0]:
+        raise ConfigurationError(f"{what} is empty")
+    if shutil.which(argv[0]) is None:
+        exists = os.sep in argv[0] and Path(argv[0]).exists()
+        problem = "is not an executable file" if exists else "is not there" if os.sep in argv[0] else "is not on PATH"
+        raise ConfigurationError(f"{what}, {argv[0]}, {problem}")
+    return tuple(argv)
+
+
+def _failure(completed: Completed, program: str, refused: str) -> SignerError:
+    """Return the error for an exit status that is not 0."""
+    if completed.status == REJECTED:
+        return SignerRejectedError(f"{refused}: {_reason(completed)}")
+    how = f"exit status {completed.status}" if completed.status > 0 else f"signal {-completed.status}"
+    return SignerError(f"{program} ended with {how}: {_reason(completed)}")
+
+
+def _environment_of(revocation: Revocation) -> dict[bytes, bytes]:
+    number = revocation.order_number
+    return _variables(
+        {
+            "NAME": revocation.name,
+            **({} if number is None else {"ORDER_NUMBER": number}),
+            "REASON": revocation.reason,
+            "REVISION": str(revocation.revision),
+            "SERIAL": f"{certificate_facts(revocation.certificate).serial_number:X}",
+        }
+    )
+
+
 def _environment(order: SigningOrder) -> dict[bytes, bytes]:
     variables = {
         "DN": rfc4514(order.dn),
@@ -159,6 +220,10 @@ def _environment(order: SigningOrder) -> dict[bytes, bytes]:
         "SUBJECT": openssl_subject(order.dn),
         "SUBJECT_ALT_NAME": _joined(order.subject_alt_name),
     }
+    return _variables(variables)
+
+
+def _variables(variables: t.Mapping[str, str]) -> dict[bytes, bytes]:
     return {f"REDTRUST_{name}".encode(): _encoded(name, value) for name, value in variables.items()}
 
 

@@ -15,6 +15,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ServiceError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     HttpRequest,
     HttpResponse,
@@ -23,7 +24,6 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._servi
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.calls import Calls
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.client import Client
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.contract import CONTRACTS
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
 
 VENDOR_CSR = (Path(__file__).parent / "data" / "vendor-csr.b64").read_text().strip()
 ADDRESS = Address("rt.example.com", 8082, 8083)

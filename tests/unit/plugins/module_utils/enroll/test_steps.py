@@ -45,6 +45,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     StaleRevisionError,
     UnauthorizedError,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     HttpRequest,
     HttpResponse,
@@ -55,8 +56,8 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     Revision,
     State,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import (
+    NotYet,
     SigningOrder,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
@@ -458,6 +459,46 @@ class TestSign:
         assert (pending_of(world).failures, pending_of(world).note) == (1, "down")
         world.sign()
         assert (pending_of(world).failures, pending_of(world).note) == (0, None)
+
+    @pytest.mark.parametrize("failure", [SignerError("no answer"), Dead(), None])
+    def test_an_order_number_is_stored_before_the_signer_goes_on(self, world: World, failure: object) -> None:
+        world.request()
+        world.signer.numbers = ["17"]
+        world.signer.answers = [failure]
+        with contextlib.suppress(Dead):
+            world.sign()
+        assert (pending_of(world).state, pending_of(world).order_number) == ("signing", "17")
+        world.sign()
+        assert [order.order_number for order in world.signer.orders] == [None, "17"]
+        assert (pending_of(world).state, pending_of(world).order_number) == ("issued", "17")
+
+    def test_a_signer_is_told_that_the_ca_may_have_had_the_request(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [SignerError("no answer"), None]
+        for _run in range(3):
+            world.sign()
+        assert [order.again for order in world.signer.orders] == [False, True, True]
+        assert world.states() == ["1.1 issued"]
+
+    def test_a_request_that_did_not_reach_the_ca_is_as_before(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [SignerError("refused to connect", not_sent=True), Dead()]
+        assert kind(world.sign()) is SignerError
+        row = pending_of(world)
+        assert (row.state, row.failures, row.note) == ("requested", 1, "refused to connect")
+        with pytest.raises(Dead):
+            world.sign()
+        world.signer.answers = [SignerError("refused to connect", not_sent=True)]
+        assert kind(world.sign()) is SignerError
+        assert pending_of(world).state == "signing", "the run that died may have sent it"
+        world.now += 2 * DAY
+        world.sign()
+        assert [order.again for order in world.signer.orders] == [False, False, True, True]
+
+    def test_what_the_ca_says_of_the_wait_is_told(self, world: World) -> None:
+        world.request()
+        world.signer.answers = [NotYet("taken under submission")]
+        assert world.sign().reason == "the signer says: not yet (taken under submission)"
 
     def test_check_mode_tells_that_it_will_be_signed(self, world: World) -> None:
         world.request()
@@ -913,6 +954,20 @@ class TestRefused:
         world.sign()
         assert world.finalize().action == "finalize"
         assert world.transport.steps().count("create") == 2
+
+    def test_an_order_number_belongs_to_one_order(self, world: World) -> None:
+        """The CA would give the certificate again that the gate has refused."""
+        world.request()
+        world.signer.numbers = ["17", "18"]
+        world.signer.answers = [None, without_the_name, None]
+        world.sign()
+        assert pending_of(world).order_number == "17"
+        world.sign()
+        assert kind(world.finalize()) is GateError
+        assert pending_of(world).order_number is None
+        world.sign()
+        assert [order.order_number for order in world.signer.orders] == [None, "17", None]
+        assert pending_of(world).order_number == "18"
 
     def test_another_certificate_is_another_order_and_the_same_after_a_death(self, world: World) -> None:
         """For the same order a signer may return the same certificate again."""

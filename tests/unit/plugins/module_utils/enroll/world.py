@@ -23,16 +23,25 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
     CertificateStep,
     FinalizeItem,
     FinalizeStep,
+    Reasons,
     RenewItem,
     RenewStep,
     RequestItem,
     RequestStep,
+    RevokeStep,
     Rules,
+    SettleItem,
     SignItem,
     SignStep,
     Steps,
+    Terms,
+    VerdictStep,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.approval import ApprovalRule
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.renewal import Quota, RenewalPolicy
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.verdict import Verdict
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._holder import Actor
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     HttpRequest,
     HttpResponse,
@@ -44,7 +53,6 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     Outcome,
     Revision,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.throttle import Throttle
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.api import Opened
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.credentials import (
@@ -53,6 +61,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._sessi
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._session.session import Session
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import (
     NotYet,
+    Revocation,
     Signed,
     Signer,
     SigningOrder,
@@ -78,6 +87,7 @@ DAY = dt.timedelta(days=1)
 SPEC = CertificateSpec("www", DistinguishedName((("cn", "www"),)), "CA")
 LONGER = dataclasses.replace(SPEC, key_length=4096)
 MONTH = RenewalPolicy.parse("30d")
+REVOKED = Terms("keyCompromise")
 KEY = ec.generate_private_key(ec.SECP256R1())
 NAME = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "www")])
 
@@ -118,11 +128,23 @@ class FakeSigner(Signer):
     def __init__(self, *answers: object) -> None:
         self.answers = list(answers)
         self.orders: list[SigningOrder] = []
+        self.numbers: list[str] = []
         self.chain: tuple[bytes, ...] = ()
         self.told: tuple[str, ...] = ()
+        self.revoked: list[Revocation] = []
+        # what the CA answers to revocations, None for a success
+        self.refusals: list[Exception | None] = []
+
+    def revoke(self, revocation: Revocation) -> None:
+        refusal = self.refusals.pop(0) if self.refusals else None
+        if refusal is not None:
+            raise refusal
+        self.revoked.append(revocation)
 
     def _sign(self, order: SigningOrder) -> Signed | NotYet:
         self.orders.append(order)
+        if self.numbers and order.order_number is None:
+            order.keep_order_number(self.numbers.pop(0))
         days = 90 if order.revision == 1 else 400
         given = self.answers.pop(0) if self.answers else certificate(order.csr, days)
         given = given(order.csr) if callable(given) else given
@@ -151,10 +173,14 @@ class World:
         self.retry: Retry | None = None
         self.throttle: Throttle | None = None
         self.signer_throttle: Throttle | None = None
+        self.approval: ApprovalRule | None = None
+        # for whom the next run works
+        self.user = "ana"
         self.subject_match: t.Any = "contains"
         self.rules = Rules()
         self.expected: Expectations = STANDARD
         self.tells_why_not = True
+        self.reasons: Reasons | None = None
         self.session_failure: Exception | None = None
         self.writes: list[str] = []
         self.points = 0
@@ -223,15 +249,28 @@ class World:
         return self.run(RequestStep(**self._tools(), register=self.registered.append, rules=self.rules), item)
 
     def renew_step(self, quota: Quota | None = None) -> RenewStep:
-        return RenewStep(**self._tools(), register=self.registered.append, rules=self.rules, quota=quota)
+        return RenewStep(
+            **self._tools(), register=self.registered.append, rules=self.rules, quota=quota, reasons=self.reasons
+        )
 
     def renew(self, item: RenewItem | None = None) -> Outcome:
         return self.run(self.renew_step(), item or RenewItem("www", MONTH))
 
+    def _sign_step(self, store: Store) -> SignStep:
+        return SignStep(store, self.signer, now=lambda: self.now, throttle=self.signer_throttle, approval=self.approval)
+
     def sign(self) -> Outcome:
-        return self.run(
-            SignStep(self.store(), self.signer, now=lambda: self.now, throttle=self.signer_throttle), SignItem("www")
-        )
+        return self.run(self._sign_step(self.store()), SignItem("www"))
+
+    def settle(self, verdict: Verdict, by: str, comment: str | None = None, **item: t.Any) -> Outcome:
+        """Approve or deny, as a person does with a run of the module."""
+        self.user = by
+        step = VerdictStep(self.store(), verdict, by=by, comment=comment, now=lambda: self.now)
+        return self.run(step, SettleItem("www", **item))
+
+    def revoke(self, terms: Terms = REVOKED, **item: t.Any) -> Outcome:
+        step = RevokeStep(self.store(), self.signer, terms, now=lambda: self.now, throttle=self.signer_throttle)
+        return self.run(step, SettleItem("www", **item))
 
     def finalize(self, *given: bytes, subject_match: t.Any = "contains") -> Outcome:
         step = FinalizeStep(**self._tools(), subject_match=subject_match, encoding="der", expected=self.expected)
@@ -241,9 +280,17 @@ class World:
         tools = self._tools()
         steps = Steps(
             RequestStep(**tools, register=self.registered.append, rules=self.rules),
-            RenewStep(**tools, register=self.registered.append, rules=self.rules),
-            SignStep(tools["store"], self.signer, now=tools["now"], throttle=self.signer_throttle),
-            FinalizeStep(**tools, subject_match=self.subject_match, encoding="der", expected=self.expected),
+            RenewStep(**tools, register=self.registered.append, rules=self.rules, reasons=self.reasons),
+            SignStep(
+                tools["store"], self.signer, now=tools["now"], throttle=self.signer_throttle, approval=self.approval
+            ),
+            FinalizeStep(
+                **tools,
+                subject_match=self.subject_match,
+                encoding="der",
+                expected=self.expected,
+                distrust=self.reasons and self.reasons.distrust,
+            ),
         )
         return CertificateStep(tools["store"], steps, now=tools["now"], tells_why_not=self.tells_why_not)
 
@@ -270,7 +317,7 @@ class EndingSession(Session):
 
 class DyingStore(SqliteStore):
     def __init__(self, path: str, world: World) -> None:
-        super().__init__(path)
+        super().__init__(path, actor=Actor("here", 1, None, world.user))
         self._world = world
 
     def put(self, *revisions: Revision, why: str = "") -> tuple[Revision, ...]:

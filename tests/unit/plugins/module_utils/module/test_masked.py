@@ -256,3 +256,22 @@ class TestCrash:
 
     def test_an_end_is_none(self, crash: c.Callable[[BaseException], dict[str, t.Any]]) -> None:
         assert crash(SystemExit(3)) == {}
+
+
+def test_a_signer_that_is_not_understood_is_not_printed(
+    give: c.Callable[..., None], said: Said, logged: list[str]
+) -> None:
+    give(signer={"token": CANARY})
+    with pytest.raises(SystemExit):
+        run.run({"signer": {"type": "raw", "required": True}}, lambda _context: pytest.fail("it is not run"))
+    assert said()["msg"].startswith("signer has no type")
+    assert "canary" not in "".join(logged)
+
+
+def test_the_options_in_a_signer_are_masked_as_the_spec_says(give: c.Callable[..., None], logged: list[str]) -> None:
+    give(signer={"type": "rest", "token": CANARY})
+    options = {"type": "dict", "options": {"token": {"type": "str", "no_log": True}}}
+    module = MaskedModule(argument_spec={"signer": {"type": "raw", "required": True}, "rest": options})
+    assert (module.params["signer"], module.params["rest"]) == ("rest", {"token": CANARY})
+    assert module.hide(CANARY) != CANARY
+    assert "canary" not in "".join(logged)

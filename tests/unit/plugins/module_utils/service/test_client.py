@@ -25,6 +25,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     TlsError,
     UnauthorizedError,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
     HttpRequest,
     HttpResponse,
@@ -36,7 +37,6 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     Tokens,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.client import Client
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.signing import Partner
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
     ANY,

@@ -23,7 +23,11 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     SignerRejectedError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import DistinguishedName
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import NotYet, SigningOrder
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import (
+    NotYet,
+    Revocation,
+    SigningOrder,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.command import CommandSigner
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import (
     certificate_facts,
@@ -299,3 +303,50 @@ def test_a_program_that_cannot_be_started(order: SigningOrder, tmp_path: Path) -
 def test_a_time_limit_that_is_none(timeout: float) -> None:
     with pytest.raises(ConfigurationError, match="above 0"):
         CommandSigner(["true"], timeout=timeout)
+
+
+class TestRevoke:
+    @pytest.fixture
+    def revocation(self, pki: Openssl) -> Revocation:
+        return Revocation("john doe", 3, pki.der("leaf"), (pki.der("ca"),), "keyCompromise", "4711")
+
+    def revoker(self, script: str, timeout: float = 60.0) -> CommandSigner:
+        return CommandSigner(["false"], timeout=timeout, revoke_argv=["/bin/sh", "-c", script])
+
+    def test_what_the_program_gets(
+        self, pki: Openssl, revocation: Revocation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("REDTRUST_PASSWORD", "canary")
+        target = shlex.quote(str(tmp_path))
+        self.revoker(f"cat > {target}/pem; env | grep ^REDTRUST_ | sort > {target}/env").revoke(revocation)
+        serial = f"{certificate_facts(revocation.certificate).serial_number:X}"
+        assert (tmp_path / "env").read_text().splitlines() == [
+            "REDTRUST_NAME=john doe",
+            "REDTRUST_ORDER_NUMBER=4711",
+            "REDTRUST_REASON=keyCompromise",
+            "REDTRUST_REVISION=3",
+            f"REDTRUST_SERIAL={serial}",
+        ]
+        assert (tmp_path / "pem").read_text() == "".join(
+            (pki.folder / f"{name}.crt").read_text() for name in ("leaf", "ca")
+        )
+
+    def test_its_exit_status(self, revocation: Revocation) -> None:
+        self.revoker("exit 0").revoke(revocation)
+        with pytest.raises(SignerRejectedError, match="the CA refused to revoke it: who is that"):
+            self.revoker("echo who is that >&2; exit 77").revoke(revocation)
+        with pytest.raises(SignerError, match="/bin/sh ended with exit status 3: no route") as caught:
+            self.revoker("echo no route >&2; exit 3").revoke(revocation)
+        assert type(caught.value) is SignerError
+        with pytest.raises(SignerError, match=r"did not finish within 0\.5 seconds"):
+            self.revoker("sleep 60", 0.5).revoke(revocation)
+
+    def test_without_a_program(self, revocation: Revocation) -> None:
+        with pytest.raises(ConfigurationError, match=r"command\.revoke_argv is not set"):
+            CommandSigner(["false"]).revoke(revocation)
+
+    def test_a_program_that_is_not_there(self) -> None:
+        with pytest.raises(ConfigurationError, match="the command that revokes, no-such-program-here, is not on PATH"):
+            CommandSigner(["false"], revoke_argv=["no-such-program-here"])
+        with pytest.raises(ConfigurationError, match="the command that revokes is empty"):
+            CommandSigner(["false"], revoke_argv=[])

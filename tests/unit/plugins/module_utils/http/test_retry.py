@@ -21,7 +21,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     TlsError,
     UnauthorizedError,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._service.retry import (
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.retry import (
     Breaker,
     Retry,
     may_repeat,

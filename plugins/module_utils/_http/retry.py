@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import re
 import threading
 import time
 import typing as t
 
+from .._clock import http_date
 from .._errors import AnswerLostError, NotSentError, NotTriedError, RefusedError, ServiceError, TlsError
 
 Value = t.TypeVar("Value")
@@ -39,6 +41,21 @@ def may_repeat(error: ServiceError, *, repeatable: bool, when_busy: bool = False
 def _had_no_answer(error: ServiceError) -> bool:
     """Return whether nothing came back; an answer that settles nothing would only come again."""
     return isinstance(error, AnswerLostError) and error.status is None
+
+
+def seconds_to_wait(headers: t.Mapping[str, str], now: t.Callable[[], float]) -> float | None:
+    """Read Retry-After in seconds; one that is a date counts from the Date of the answer (RFC 9110, 10.2.3).
+
+    ``now`` returns UNIX seconds, for an answer without a Date. Return None where the header says nothing.
+    """
+    value = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,12}", value):
+        return float(value)
+    moment = http_date(value) if value else None
+    if moment is None:
+        return None
+    told = http_date(headers.get("date"))
+    return max(0.0, moment - (now() if told is None else told))
 
 
 class Breaker:
