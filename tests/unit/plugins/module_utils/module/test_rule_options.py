@@ -271,7 +271,7 @@ class TestCount:
         found: list[str] = []
         threads = [
             threading.Thread(
-                target=lambda first=first: found.extend(  # type: ignore[misc]
+                target=lambda first=first: found.extend(
                     self.check(rules, *(f"person-{number}" for number in range(first, 40, 4)))
                 )
             )
