@@ -46,6 +46,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.lists.defaults
   - redtrust.certificate_enroll.renewal
   - redtrust.certificate_enroll.renewal.quota
+  - redtrust.certificate_enroll.policy
   - redtrust.certificate_enroll.renewal.distrust
   - redtrust.certificate_enroll.events
   - redtrust.certificate_enroll.signers
@@ -585,6 +586,7 @@ from ..module_utils._enroll.api import (
     Reasons,
     RenewStep,
     RequestStep,
+    Rules,
     SignStep,
     Steps,
 )
@@ -595,6 +597,7 @@ from ..module_utils._module.api import (
     CERTIFICATE,
     DISTRUST,
     EVENTS,
+    POLICY,
     QUOTA,
     RENEWAL,
     REPLACE,
@@ -611,14 +614,17 @@ from ..module_utils._module.api import (
     Wanted,
     build_signer,
     certificate_items,
+    expectations,
     finished_by,
     listed,
     listed_spec,
     read_reasons,
+    read_rules,
     run,
 )
 from ..module_utils._session.api import Session
 from ..module_utils._signers.api import Signer
+from ..module_utils._x509.api import Expectations
 
 
 def work(context: Context) -> Result:
@@ -626,6 +632,8 @@ def work(context: Context) -> Result:
     params = context.params
     signer = build_signer(params, context.now(), context.module.secrets)
     signer.check(context.now())
+    expected = expectations(params, signer.lifetime)
+    rules = read_rules(params, context.names, signer.lifetime)
     finish = finished_by(context)
     wanted = Wanted.read(params)
     entries = listed(params, CERTIFICATE, context.register)
@@ -645,16 +653,18 @@ def work(context: Context) -> Result:
         context,
         session,
         signer,
-        renewals.quota(),
-        replacing.incidents,
-        reasons,
+        quota=renewals.quota(),
+        rules=rules,
+        expected=expected,
+        incidents=replacing.incidents,
+        reasons=reasons,
         tells_why_not=results.has_unchanged,
     )
     context.batch(step, items, results, finish, replacing)
     replaced = replacing.finish()
     failed = bool(results.report.failed_names)
     result = results.result(
-        warnings=[*signer.warnings, *replaced.warnings, *reasons.warnings()],
+        warnings=[*signer.warnings, *rules.warnings, *replaced.warnings, *reasons.warnings()],
         changed_names=results.report.changed_names,
         failed_names=results.report.failed_names,
         report=[*results.report.lines(results.total), *replaced.lines],
@@ -668,18 +678,29 @@ def _step(
     context: Context,
     session: Session,
     signer: Signer,
+    *,
     quota: Quota,
+    rules: Rules,
+    expected: Expectations,
     incidents: Incidents,
     reasons: Reasons,
-    *,
     tells_why_not: bool,
 ) -> CertificateStep:
     store, client, params, now = context.store, context.client, context.params, context.now
     return CertificateStep(
         store,
         Steps(
-            RequestStep(store, client, session, register=context.register, now=now),
-            RenewStep(store, client, session, register=context.register, now=now, quota=quota, reasons=reasons),
+            RequestStep(store, client, session, register=context.register, now=now, rules=rules),
+            RenewStep(
+                store,
+                client,
+                session,
+                register=context.register,
+                now=now,
+                rules=rules,
+                quota=quota,
+                reasons=reasons,
+            ),
             SignStep(
                 store,
                 signer,
@@ -695,6 +716,7 @@ def _step(
                 subject_match=params["subject_match"],
                 encoding=params["upload_format"],
                 now=now,
+                expected=expected,
                 distrust=reasons.distrust,
             ),
         ),
@@ -732,7 +754,7 @@ def main() -> None:
         "progress_path": {"type": "path"},
     }
     due = {**RENEWAL, **QUOTA, **DISTRUST, **ASK_CA, **REPLACE}
-    spec = {**listed_spec(), **EVENTS, **SIGNER, **APPROVAL, **UPLOAD, **due, **own}
+    spec = {**listed_spec(), **EVENTS, **POLICY, **SIGNER, **APPROVAL, **UPLOAD, **due, **own}
     run(spec, work, required_if=SIGNER_REQUIRED_IF, add_file_common_args=True)
 
 

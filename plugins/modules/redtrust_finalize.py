@@ -281,6 +281,7 @@ from ..module_utils._module.api import (
     Context,
     Result,
     Results,
+    expectations,
     finalize_items,
     finished_by,
     listed,
@@ -300,6 +301,7 @@ def work(context: Context) -> Result:
         subject_match=params["subject_match"],
         encoding=params["upload_format"],
         now=context.now,
+        expected=expectations(params),
     )
     return context.batch(step, items, Results(params["results"]), finished_by(context)).result()
 

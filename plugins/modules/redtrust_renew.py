@@ -32,6 +32,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.lists
   - redtrust.certificate_enroll.renewal
   - redtrust.certificate_enroll.renewal.quota
+  - redtrust.certificate_enroll.policy
   - redtrust.certificate_enroll.renewal.distrust
   - redtrust.certificate_enroll.events
   - redtrust.certificate_enroll.certificates.renewed
@@ -258,6 +259,7 @@ from ..module_utils._enroll.api import RenewStep
 from ..module_utils._module.api import (
     DISTRUST,
     EVENTS,
+    POLICY,
     QUOTA,
     RENEWAL,
     RENEWED,
@@ -269,6 +271,7 @@ from ..module_utils._module.api import (
     listed,
     listed_spec,
     read_reasons,
+    read_rules,
     renew_items,
     run,
 )
@@ -277,6 +280,7 @@ from ..module_utils._module.api import (
 def work(context: Context) -> Result:
     """Request the next revision of each certificate that is due."""
     params = context.params
+    rules = read_rules(params, context.names)
     renewals = Renewals.read(params)
     reasons = read_reasons(context)
     items = renew_items(listed(params, RENEWED, context.register), context.names, params, renewals)
@@ -286,17 +290,18 @@ def work(context: Context) -> Result:
         context.session(),
         register=context.register,
         now=context.now,
+        rules=rules,
         quota=renewals.quota(),
         reasons=reasons,
     )
     results = context.batch(step, items, Results(params["results"]))
-    return results.result(warnings=reasons.warnings())
+    return results.result(warnings=[*rules.warnings, *reasons.warnings()])
 
 
 def main() -> None:
     """Run the module."""
     own: Spec = {"force": {"type": "bool", "default": False}}
-    run({**listed_spec(), **EVENTS, **RENEWAL, **QUOTA, **DISTRUST, **own}, work)
+    run({**listed_spec(), **EVENTS, **RENEWAL, **QUOTA, **DISTRUST, **POLICY, **own}, work)
 
 
 if __name__ == "__main__":

@@ -25,10 +25,12 @@ from .distrust import Distrust
 from .finalize import FinalizeItem, FinalizeStep
 from .forecast import Forecast, forecast
 from .outlook import Outlook, outlook
+from .patterns import Allowed, Lengths, Networks, Patterns
 from .renewal import Quota, RenewalPolicy
 from .replace import Count, Incident, Incidents, Survey, count, is_replaced
 from .request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
 from .revoke import RevokeStep, Terms
+from .rules import Rule, Rules
 from .settle import SettleItem, SettleStep
 from .sign import SignItem, SignStep
 from .step import Decided, Item, Plan, Step
@@ -41,6 +43,7 @@ if t.TYPE_CHECKING:
 
 __all__ = [
     "Adoption",
+    "Allowed",
     "ApprovalRule",
     "AskCa",
     "BatchOptions",
@@ -59,8 +62,11 @@ __all__ = [
     "Incidents",
     "Item",
     "ItemList",
+    "Lengths",
     "Lookups",
+    "Networks",
     "Outlook",
+    "Patterns",
     "Places",
     "Plan",
     "Quota",
@@ -72,6 +78,8 @@ __all__ = [
     "RequestStep",
     "RevocationSources",
     "RevokeStep",
+    "Rule",
+    "Rules",
     "SettleItem",
     "SettleStep",
     "SignItem",

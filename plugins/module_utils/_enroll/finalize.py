@@ -16,6 +16,9 @@ from .._service.api import Client
 from .._session.api import Session
 from .._store.api import Store
 from .._x509.api import (
+    STANDARD,
+    Asked,
+    Expectations,
     SubjectMatch,
     UploadEncoding,
     certificate_facts,
@@ -101,15 +104,20 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         subject_match: SubjectMatch,
         encoding: UploadEncoding,
         now: t.Callable[[], dt.datetime],
+        expected: Expectations = STANDARD,
         distrust: Distrust | None = None,
     ) -> None:
-        """``distrust`` are certificates that are not uploaded any more."""
+        """``expected`` is what is looked at beside key, subject, dates and chain.
+
+        ``distrust`` are certificates that are not uploaded any more.
+        """
         self._store = store
         self._client = client
         self._session = session
         self._subject_match = subject_match
         self._encoding = encoding
         self._now = now
+        self._expected = expected
         self._distrust = distrust or Distrust()
         self._refusals = Refusals()
 
@@ -140,13 +148,13 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
             raise PolicyError("the request has no CSR yet: run redtrust_csr again")
         leaf, chain = order_chain(found, pending.csr, self._now())
         candidate = _Candidate(pending, pending.csr, leaf, chain)
-        refusal = self._refusal(candidate)
-        if refusal is None:
-            warnings = chain_warnings(found, leaf, chain, self._now())
+        checked = self._checked(candidate)
+        if not isinstance(checked, GateError):
+            warnings = (*chain_warnings(found, leaf, chain, self._now()), *checked)
             return _upload(enrollment, candidate, warnings)
         if given and (leaf, chain) != (pending.certificate, pending.chain):
-            raise refusal
-        return self._refuse(enrollment, candidate, refusal)
+            raise checked
+        return self._refuse(enrollment, candidate, checked)
 
     def act(self, plan: Plan[Upload | Refuse], decision: Upload | Refuse) -> Outcome:
         if isinstance(decision, Refuse):
@@ -179,8 +187,8 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         finalized = self._store.put(*rows, why=f"revision {issued.revision} was uploaded{confirmed}")[0]
         return plan.outcome(finalized, reason=plan.reason + confirmed)
 
-    def _refusal(self, candidate: _Candidate) -> GateError | None:
-        """Return why the gate does not let a certificate through; raise where its upload is not to be tried at all."""
+    def _checked(self, candidate: _Candidate) -> tuple[str, ...] | GateError:
+        """Return what the gate says; raise where the upload is not to be tried at all."""
         pending, leaf, now = candidate.pending, candidate.leaf, self._now()
         if pending.upload_started and leaf != pending.certificate:
             raise GateError(
@@ -191,15 +199,24 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
             refuse_waiting(pending, now)
         return self._gate(candidate, candidate.chain, now)
 
-    def _gate(self, candidate: _Candidate, chain: t.Sequence[bytes], now: dt.datetime) -> GateError | None:
-        """Return why the gate does not let a certificate through at that moment."""
-        leaf, csr, dn = candidate.leaf, candidate.csr, candidate.pending.spec.dn
+    def _gate(self, candidate: _Candidate, chain: t.Sequence[bytes], now: dt.datetime) -> tuple[str, ...] | GateError:
+        """Return the warnings of the gate at that moment, or why it does not let a certificate through."""
+        pending, spec = candidate.pending, candidate.pending.spec
         try:
-            check_certificate(leaf, chain, csr, dn, subject_match=self._subject_match, now=now)
+            warnings = check_certificate(
+                candidate.leaf,
+                chain,
+                candidate.csr,
+                spec.dn,
+                subject_match=self._subject_match,
+                now=now,
+                expected=self._expected,
+                asked=Asked(spec.subject_alt_name, pending.signing_since or pending.created_at),
+            )
             self._distrust.check(candidate.as_issued())
         except GateError as exc:
             return exc
-        return None
+        return warnings
 
     def _refuse(self, enrollment: Enrollment, candidate: _Candidate, refusal: GateError) -> Plan[Upload | Refuse]:
         """Plan to write down the refusal of the certificate that the signer left.
@@ -213,7 +230,7 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         if pending.refused:
             raise GateError(f"{refusal}; {when_signed_again(pending, now)}") from refusal
         begin = certificate_facts(candidate.leaf).not_valid_before
-        if begin > now and self._gate(candidate, pending.chain, begin) is None:
+        if begin > now and not isinstance(self._gate(candidate, pending.chain, begin), GateError):
             raise GateError(
                 f"{refusal}; it is uploaded by the first run after that, or run redtrust_csr or redtrust_renew with "
                 "force to have the same request signed again"

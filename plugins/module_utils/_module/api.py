@@ -18,6 +18,7 @@ if t.TYPE_CHECKING:
     from .distrust_options import ASK_CA, DISTRUST, read_reasons
     from .entry_specs import CERTIFICATE, FINALIZED, NAMED, RENEWED, REQUESTED, SETTLED
     from .events import exported_events, history, verified
+    from .expect import expectations
     from .files import finished_by
     from .items import (
         certificate_items,
@@ -40,6 +41,7 @@ if t.TYPE_CHECKING:
     from .results import Result, Results, enrollment_facts, error_facts
     from .role import RoleOutcome, StepResult, facts_of, outcome_of
     from .role_steps import ready_of, refusal_of
+    from .rule_options import POLICY, read_rules
     from .run import run
     from .selection import SELECTION, SELECTION_RULES, Counts, Selection
     from .signer import OPTIONAL_SIGNER, SIGNER, SIGNER_REQUIRED_IF, build_signer
@@ -57,6 +59,7 @@ __all__ = [
     "FINALIZED",
     "NAMED",
     "OPTIONAL_SIGNER",
+    "POLICY",
     "QUOTA",
     "RENEWAL",
     "RENEWED",
@@ -92,6 +95,7 @@ __all__ = [
     "check_values",
     "enrollment_facts",
     "error_facts",
+    "expectations",
     "exported_events",
     "facts_of",
     "finalize_items",
@@ -102,6 +106,7 @@ __all__ = [
     "listed_spec",
     "outcome_of",
     "read_reasons",
+    "read_rules",
     "ready_of",
     "refusal_of",
     "renew_items",
@@ -118,6 +123,7 @@ _HOMES = {
     "distrust_options": ("ASK_CA", "DISTRUST", "read_reasons"),
     "entry_specs": ("CERTIFICATE", "FINALIZED", "NAMED", "RENEWED", "REQUESTED", "SETTLED"),
     "events": ("exported_events", "history", "verified"),
+    "expect": ("expectations",),
     "files": ("finished_by",),
     "items": (
         "certificate_items",
@@ -140,6 +146,7 @@ _HOMES = {
     "results": ("Result", "Results", "enrollment_facts", "error_facts"),
     "role": ("RoleOutcome", "StepResult", "facts_of", "outcome_of"),
     "role_steps": ("ready_of", "refusal_of"),
+    "rule_options": ("POLICY", "read_rules"),
     "run": ("run",),
     "selection": ("SELECTION", "SELECTION_RULES", "Counts", "Selection"),
     "signer": ("OPTIONAL_SIGNER", "SIGNER", "SIGNER_REQUIRED_IF", "build_signer"),

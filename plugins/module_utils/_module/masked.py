@@ -64,7 +64,9 @@ class MaskedModule(AnsibleModule):
     def hide(self, value: t.Any) -> t.Any:
         """Return a value of JSON types with its secrets masked."""
         proxies = [text for name, text in os.environ.items() if name.lower().endswith("_proxy")]
-        for address in (str(self.params.get("proxy") or ""), *proxies):
+        # Those of the connection, and of the signer.
+        own = [self.params, *(value for value in self.params.values() if isinstance(value, t.Mapping))]
+        for address in (*(str(options.get("proxy") or "") for options in own), *proxies):
             password = proxy_password(address)
             self.no_log_values.update(filter(None, (password, unquote(password))))
         self.no_log_values.update(dsn_passwords(str(self.params.get("store_dsn") or "")))

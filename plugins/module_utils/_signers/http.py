@@ -159,6 +159,8 @@ suboptions:
       - How to ask for the certificate by C(${order_number}).
         C(request) and C(answer) are as O(http.request) and O(http.answer).
       - It is used by later runs, and at once where the first answer had a number and no certificate.
+        C(wait) is for how many seconds to go on then, with growing pauses, at most 3600; 0 if it is not set.
+        A worker that waits does nothing else.
     type: dict
     version_added: 0.5.0
   find:
@@ -196,11 +198,20 @@ suboptions:
     version_added: 0.5.0
 """
 
+
+def _as_given(options: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
+    """Return the options of this signer, without a secret in a wrong place."""
+    from .http_literals import check_literals
+
+    check_literals("http", options)
+    return options
+
+
 KIND = preset(
     name="http",
     choice="a CA with a REST interface",
     in_words="the CA",
     options=OPTIONS,
     documentation=DOCUMENTATION,
-    http=lambda options: options,
+    http=_as_given,
 )

@@ -18,11 +18,10 @@ from .._errors import ConfigurationError, SignerError
 from .._http.api import HttpResponse
 from .._secrets import Secrets
 from .http_answer import AnswerRules, Page
-from .http_settings import Credentials, HttpSettings, Login
+from .http_settings import FITS_A_TOKEN, Credentials, HttpSettings, Login
 
 # A token is renewed this long before its end, in seconds, or after nine tenths of a short life.
 _MARGIN = 60.0
-_TOKEN = re.compile(r"[!-~]+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,9 +69,11 @@ class Access:
             return None
         with self._mutex:
             if self._last.number == used.number:
-                if used.number == self._futile:
+                if self._own.login and used.number == self._futile:
                     return None
                 self._last = self._next()
+                if self._last.headers == used.headers:
+                    self._futile = self._last.number
             return self._last if self._last.headers != used.headers else None
 
     def give_up(self, used: Pass) -> None:
@@ -100,10 +101,6 @@ class Access:
 
     def _of_token(self, token: str, number: int, ends: float | None = None) -> Pass:
         self._secrets.add(token)
-        if not _TOKEN.fullmatch(token):
-            raise ConfigurationError(
-                f"{self._settings.at('token')} has a blank, a line break or a character in it that HTTP cannot carry"
-            )
         return Pass({self._own.header: self._own.prefix + token}, number, ends)
 
     def _logged_in(self, login: Login, number: int) -> Pass:
@@ -114,7 +111,7 @@ class Access:
         page = Page(response)
         if 200 <= response.status < 300 or response.status in login.request.accept:
             token = login.token.find(page)
-            if isinstance(token, str) and token.strip():
+            if isinstance(token, str) and FITS_A_TOKEN.fullmatch(token.strip()):
                 return self._of_token(token.strip(), number, self._end(login, page))
             raise SignerError(
                 f"the login at {self._settings.url} was answered without a token (HTTP {response.status}): look at "
@@ -161,6 +158,6 @@ def _token_in(option: str, path: str) -> str:
         raise ConfigurationError(f"{option}: {path} holds no text") from None
     if not token:
         raise ConfigurationError(f"{option}: {path} is empty: what writes the token there has not done so yet")
-    if not _TOKEN.fullmatch(token):
+    if not FITS_A_TOKEN.fullmatch(token):
         raise ConfigurationError(f"{option}: {path} must hold one token on one line")
     return token

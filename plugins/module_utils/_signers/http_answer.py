@@ -17,6 +17,9 @@ from .._x509.api import parse_certificates
 from .http_options import at, mapping_of, statuses_of, text_of
 
 _NUMBER_LENGTH = 1000
+# Of a longer text only the length is told, so there is nothing to mask.
+_READ_FOR_WORDS = 5000
+_LONGEST_WORDS = 500
 _MISSING = object()
 
 
@@ -108,8 +111,9 @@ class Case:
 
 @dataclasses.dataclass(frozen=True)
 class AnswerRules:
-    """How the answer to one request is read."""
+    """How the answer to one request is read. ``option`` is where these rules come from."""
 
+    option: str = "answer"
     certificate: Selector | None = None
     chain: Selector | None = None
     order_number: Selector | None = None
@@ -123,6 +127,7 @@ class AnswerRules:
         names = ("certificate", "chain", "order_number", "reason")
         given = mapping_of(option, value, (*names, "not_yet", "never"))
         return cls(
+            option=option,
             **{name: Selector.parse(at(option, name), given.get(name)) for name in names},
             not_yet=Case.parse(at(option, "not_yet"), given.get("not_yet"), (202,)),
             never=Case.parse(at(option, "never"), given.get("never")),
@@ -148,8 +153,8 @@ class AnswerRules:
         if page.is_html:
             return "a page in HTML"
         found = self.reason.find(page) if self.reason else None
-        text = _as_text(found) if found is not None else page.text
-        return brief(hide((text or "").strip()), 500)
+        text = (_as_text(found) or page.text).strip()
+        return brief(hide(text) if len(text) <= _READ_FOR_WORDS else text, _LONGEST_WORDS)
 
     def _at(self, page: Page, place: Selector | None) -> list[bytes]:
         value = page.response.body if place is None else place.find(page)

@@ -10,7 +10,7 @@ import random
 import time
 import typing as t
 
-from .._errors import AnswerLostError, NotSentError, RefusedError, ServiceError, SignerError
+from .._errors import NotSentError, RefusedError, ServiceError, SignerError, TlsError
 from .._http.api import Breaker, HttpRequest, HttpResponse, HttpsTransport, Retry, Transport, seconds_to_wait
 from .._secrets import Secrets
 from .http_access import Access, Pass
@@ -53,11 +53,11 @@ class Exchange:
         connections: int,
         *,
         transport: Transport | None = None,
-        clocks: Clocks = Clocks(),
+        clocks: Clocks | None = None,
     ) -> None:
         self._settings = settings
         self.secrets = secrets
-        self._clocks = clocks
+        self._clocks = clocks = clocks or Clocks()
         self._transport = transport or HttpsTransport(
             settings.transport, clocks.monotonic, hide=secrets.hide, connections=connections
         )
@@ -65,13 +65,21 @@ class Exchange:
         self._breaker = Breaker()
         self.access = Access(settings, secrets, self._log_in, clocks.monotonic)
 
-    def ask(self, step: str, rules: RequestRules, values: Values, *, after_loss: str = "") -> HttpResponse:
+    def filled(self, step: str, rules: RequestRules, values: Values) -> HttpRequest:
+        """Return a request with its values. Raises ConfigurationError where one is missing."""
+        return rules.filled(step, self._settings.url, values, self._settings.headers)
+
+    def ask(
+        self, step: str, rules: RequestRules, values: Values, *, after_loss: str = "", carries_order: bool = True
+    ) -> HttpResponse:
         """Send a request and return its answer, whatever its status is.
 
-        ``after_loss`` says what the next run does if the answer gets lost. Raises SignerError where no answer came, and
-        ConfigurationError where a value is missing, or a file cannot be used.
+        ``after_loss`` says what the next run does if the answer gets lost; nothing is lost of a request that does not
+        carry the order. Raises SignerError where no answer came, and ConfigurationError where a value is missing, or a
+        file cannot be used.
         """
-        request = rules.filled(step, self._settings.url, values, self._settings.headers)
+        after_loss = after_loss if carries_order else ""
+        request = self.filled(step, rules, values)
         used = self.access.current()
         response = self._sent(request, rules, used, after_loss)
         if response.status in (401, 403) and response.status not in rules.accept:
@@ -91,9 +99,7 @@ class Exchange:
             literal = "".join(part for part in template.parts if isinstance(part, str))
             if len(literal) >= _SHORTEST_SECRET:
                 self.secrets.add(literal)
-        request = login.request.filled(
-            "login", self._settings.url, of_login(self._settings.secrets), self._settings.headers
-        )
+        request = self.filled("login", login.request, of_login(self._settings.secrets))
         return self._sent(request, login.request, Pass(), "")
 
     def _sent(self, request: HttpRequest, rules: RequestRules, used: Pass, after_loss: str) -> HttpResponse:
@@ -123,8 +129,8 @@ class Exchange:
     def _failure(self, error: ServiceError, after_loss: str) -> SignerError:
         """Return the error of a signer about a request that has no answer."""
         error.mask(self.secrets.hide)
+        if isinstance(error, TlsError):
+            return SignerError(str(error), not_sent=True)
         if isinstance(error, NotSentError):
-            return SignerError(f"{error}; look at {self._settings.at('url')} and whether the CA runs", not_sent=True)
-        lost = isinstance(error, AnswerLostError)
-        then = after_loss or ("the next run asks again" if lost else f"look at {self._settings.at('url')}")
-        return SignerError(f"{error}; {then}")
+            return SignerError(f"{error}: look at {self._settings.at('url')} and whether the CA runs", not_sent=True)
+        return SignerError(f"{error}; {after_loss or 'the next run asks again'}", not_sent=not after_loss)

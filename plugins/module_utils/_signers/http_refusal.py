@@ -8,15 +8,20 @@ from __future__ import annotations
 import typing as t
 from urllib.parse import urljoin, urlsplit
 
-from .._errors import SignerError
-from .._http.api import REDIRECTS, HttpResponse
+from .._errors import SignerError, SignerRejectedError
+from .._http.api import REDIRECTS
 from .._printable import brief
-from .http_answer import AnswerRules, Page
-from .http_request import RequestRules
-from .http_settings import HttpSettings
+from .http_answer import Page
+from .http_settings import Asking, HttpSettings
 
 # Refusals that do not say that nothing was done: a time-out, a conflict, a lock, and "too early".
 _DOUBTFUL = (408, 409, 423, 425)
+_WORDS = {
+    401: "the CA does not accept the credentials",
+    403: "the CA does not allow that",
+    429: "the CA has no time now",
+    503: "the CA has no time now",
+}
 
 
 class Refusals:
@@ -26,79 +31,77 @@ class Refusals:
         self._settings = settings
         self._hide = hide
 
-    def where(self, step: str, request: RequestRules) -> str:
+    def where(self, step: str, asking: Asking) -> str:
         """Return how a message begins."""
-        return f"{step} at {self._settings.url} ({request.option})"
+        return f"{step} at {self._settings.url} ({asking.request.option})"
 
-    def error(
-        self,
-        step: str,
-        request: RequestRules,
-        rules: AnswerRules,
-        response: HttpResponse,
-        *,
-        wait: float | None,
-        after_loss: str,
-    ) -> SignerError:
-        """Return the error about a status that is no success; ``wait`` is the pause that the CA asks for."""
-        status = response.status
-        page = Page(response)
-        told = rules.words(page, self._hide)
-        said = f"HTTP {status}" + (f": {told}" if told else "")
-        where = self.where(step, request)
+    def words(self, asking: Asking, page: Page) -> str:
+        """Return what the CA says, fit for a message."""
+        return asking.answer.words(page, self._hide)
+
+    def for_good(self, step: str, asking: Asking, page: Page) -> SignerRejectedError:
+        """Return the error about a request that never gets a certificate."""
+        said = ", ".join(part for part in (f"HTTP {page.response.status}", self.words(asking, page)) if part)
+        return SignerRejectedError(
+            self._hide(f"{self.where(step, asking)}: the CA refused the request for good ({said})")
+        )
+
+    def error(self, step: str, asking: Asking, page: Page, *, wait: float | None, then: str) -> SignerError:
+        """Return the error about a status that is no success.
+
+        ``wait`` is the pause in seconds that the CA asks for; ``then`` says what the next run does.
+        """
+        status = page.response.status
         if status in REDIRECTS:
-            target = _site(self._settings.url, response.headers.get("location", ""))
-            message = (
-                f"{where}: the answer is a redirect to {brief(self._hide(target))} (HTTP {status}), which is not "
-                f"followed: {self._settings.at('url')} must be the address that serves requests"
-            )
-            return SignerError(self._hide(message), not_sent=True)
-        asked = f", asks to wait {wait:.0f} seconds" if wait else ""
-        message = f"{where}: {self._what(status)} ({said}){asked}{self._advice(status, page, request, after_loss)}"
+            return self._redirected(step, asking, page)
+        told = self.words(asking, page)
+        asks = f"; it asks to wait {wait:.0f} seconds" if wait else ""
+        said = f"HTTP {status}" + (f": {told}" if told else "") + asks
+        what = _WORDS.get(status) or ("the CA refused" if status < 500 else "the CA failed")
+        advice = self._advice(asking, page, then)
         not_done = (400 <= status < 500 and status not in _DOUBTFUL) or (status == 503 and wait is not None)
-        busy = wait if status in (429, 503) else None
-        return SignerError(self._hide(message), retry_after=busy, not_sent=not_done)
+        return SignerError(
+            self._hide(f"{self.where(step, asking)}: {what} ({said})" + (f": {advice}" if advice else "")),
+            retry_after=wait if status in (429, 503) else None,
+            not_sent=not_done,
+        )
 
-    def without_certificate(
-        self, step: str, request: RequestRules, rules: AnswerRules, response: HttpResponse, number: str | None
-    ) -> SignerError:
+    def without_certificate(self, step: str, asking: Asking, page: Page, number: str | None = None) -> SignerError:
         """Return the error about a success without a certificate."""
-        page = Page(response)
-        place = rules.certificate.written if rules.certificate else "its body"
-        told = rules.words(page, self._hide) or "it is empty"
+        certificate = asking.answer.certificate
+        place = certificate.written if certificate else "its body"
+        told = self.words(asking, page) or "it is empty"
         if page.is_html:
             advice = f"a proxy or a load balancer may have answered: look at {self._settings.at('url')}"
         elif number:
             advice = f"the CA named the request {number}: set {self._settings.at('poll')} to ask for it"
         else:
-            advice = "look at the options of the answer, and at not_yet if the CA takes its time"
+            advice = f"look at {asking.answer.option}: at certificate, and at not_yet if the CA takes its time"
+        found = f"HTTP {page.response.status} has no certificate at {place} ({told})"
+        return SignerError(self._hide(f"{self.where(step, asking)}: {found}: {advice}"))
+
+    def _redirected(self, step: str, asking: Asking, page: Page) -> SignerError:
+        target = brief(self._hide(_site(self._settings.url, page.response.headers.get("location", ""))))
         return SignerError(
             self._hide(
-                f"{self.where(step, request)}: HTTP {response.status} has no certificate at {place} ({told}): {advice}"
-            )
+                f"{self.where(step, asking)}: the answer redirects to {target} (HTTP {page.response.status}), which is "
+                f"not followed: {self._settings.at('url')} must be the address that serves requests"
+            ),
+            not_sent=True,
         )
 
-    def _what(self, status: int) -> str:
-        if status == 401:
-            return "the CA does not accept the credentials"
-        if status == 403:
-            return "the CA does not allow that"
-        if status in (429, 503):
-            return "the CA has no time now"
-        return "the CA refused" if status < 500 else "the CA failed"
-
-    def _advice(self, status: int, page: Page, request: RequestRules, after_loss: str) -> str:
-        url, own = self._settings.at("url"), self._settings.credentials
-        used = "login" if own.login else "token_path" if own.token_path else "username" if own.username else "token"
-        if status in (401, 403):
-            return f": look at {self._settings.at(used)} and the rights of that account"
+    def _advice(self, asking: Asking, page: Page, then: str) -> str:
+        own, status = self._settings.credentials, page.response.status
         if page.is_html:
-            return f": a proxy or a load balancer may have answered, look at {url}"
+            return f"a proxy or a load balancer may have answered, look at {self._settings.at('url')}"
+        if status in (401, 403):
+            used = next((way for way in ("login", "token_path", "username") if getattr(own, way)), "token")
+            return f"look at {self._settings.at(used)} and the rights of that account"
         if status in (404, 405):
-            return f": look at {url} and {request.option}.path"
+            return f"look at {self._settings.at('url')} and {asking.request.option}.path"
         if 400 <= status < 500 and status != 429:
-            return ""
-        return f"; {after_loss}" if after_loss else ""
+            return f"where {status} is the last word of this CA, put it into {asking.answer.option}.never.status"
+        return then
 
 
 def _site(base: str, location: str) -> str:

@@ -11,7 +11,7 @@ import re
 import typing as t
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
-from .._errors import ConfigurationError
+from .._errors import ConfigurationError, SignerError
 from .._http.api import HttpRequest
 from .http_options import at, mapping_of, statuses_of, text_of, texts_of
 from .http_template import Template, Tree, fill, parse_tree, templates_in
@@ -102,10 +102,8 @@ class RequestRules:
         if self.path.only is None:
             return base + self.path.text(values, lambda value: quote(value, safe=""))
         url = urljoin(f"{base}/", self.path.text(values))
-        if urlsplit(url)[:2] != urlsplit(base)[:2]:
-            raise ConfigurationError(
-                f"{self.path.option}: the CA names an address at another host, which gets nothing from here"
-            )
+        if _origin(url) != _origin(base):
+            raise SignerError(f"{self.path.option}: the address of the CA is at another host, which is not asked")
         return url
 
     def _body(self, values: Values) -> bytes | None:
@@ -115,7 +113,7 @@ class RequestRules:
         if self.kind == "json":
             return json.dumps(filled).encode()
         if self.kind == "form":
-            return urlencode(filled, doseq=True).encode()
+            return urlencode({name: _in_form(value) for name, value in filled.items()}, doseq=True).encode()
         if filled is None:
             raise ConfigurationError(f"{at(self.option, 'body')}: {values.about} has no value for it")
         return filled if isinstance(filled, bytes) else str(filled).encode()
@@ -150,6 +148,16 @@ def parse_headers(option: str, value: object, known: Known) -> dict[str, Templat
     return headers
 
 
+def _origin(url: str) -> tuple[str, str, int] | None:
+    """Return scheme, host and port; None for what is no address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+    except ValueError:
+        return None
+    return (parts.scheme, parts.hostname or "", port) if parts.username is None else None
+
+
 def _path(option: str, value: object, known: Known) -> Template:
     path = Template.parse(option, text_of(option, value) or "", known)
     literal = "".join(part for part in path.parts if isinstance(part, str))
@@ -171,6 +179,10 @@ def _content(option: str, kind: str, value: object, known: Known) -> Tree:
         if isinstance(member, t.Mapping):
             raise ConfigurationError(f"{at(option, name)} must be text, a number or a list of them, not a mapping")
     return parse_tree(option, mapping_of(option, value, None), known)
+
+
+def _in_form(value: t.Any) -> t.Any:
+    return ("true" if value else "false") if isinstance(value, bool) else value
 
 
 def _has_all(template: Template, values: Values) -> bool:

@@ -23,6 +23,8 @@ from .http_values import ORDER_NAMES, REVOCATION_NAMES, problem_of
 Options = t.Mapping[str, t.Any]
 
 TLS_OPTIONS = ("validate_certs", "ca_path", "client_cert", "client_key", "client_key_passphrase", "proxy", "timeout")
+FITS_A_TOKEN = re.compile(r"[!-~]+")
+_BEARER = "Authorization"
 _NEEDS_NUMBER = frozenset(("order_number",))
 
 
@@ -58,7 +60,7 @@ class Credentials:
 
 @dataclasses.dataclass(frozen=True)
 class HttpSettings:
-    """All options. ``name`` is the signer's; ``url`` has no slash at its end; ``retry_timeout`` is in seconds."""
+    """All options. ``name`` is the signer's; ``url`` has no slash at its end; times are in seconds."""
 
     name: str
     url: str
@@ -71,6 +73,7 @@ class HttpSettings:
     prepare: tuple[RequestRules, ...]
     issue: Asking
     poll: Asking | None
+    poll_wait: float
     find: Asking | None
     repeats: bool
     revoke: Asking | None
@@ -91,7 +94,8 @@ class HttpSettings:
             secrets=reader.secrets,
             prepare=reader.prepare(),
             issue=reader.issue(),
-            poll=reader.asking("poll", ORDER_NAMES),
+            poll=reader.asking("poll", ORDER_NAMES, "wait"),
+            poll_wait=reader.poll_wait(),
             find=reader.asking("find", ORDER_NAMES - _NEEDS_NUMBER),
             repeats=reader.choice("lost_answer", ("repeat", "stop")) == "repeat",
             revoke=reader.asking("revoke", REVOCATION_NAMES),
@@ -153,7 +157,9 @@ class _Reader:
         return TransportOptions(**given)
 
     def seconds(self, name: str, default: float, *, least: float) -> float:
-        value = self._options.get(name, default)
+        return self._seconds(name, self._options.get(name, default), least=least)
+
+    def _seconds(self, name: str, value: object, *, least: float) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= 3600:
             raise ConfigurationError(f"{at(self._name, name)} is in seconds, at most 3600, not {value!r}")
         return float(value)
@@ -163,6 +169,10 @@ class _Reader:
             text_of(at(self._name, name), self._options.get(name))
             for name in ("token", "token_path", "username", "password")
         )
+        if token and not FITS_A_TOKEN.fullmatch(token):
+            raise ConfigurationError(
+                f"{at(self._name, 'token')} has a blank, a line break or a letter beyond ASCII in it"
+            )
         login = self._login()
         ways = {"token": token, "token_path": token_path, "username": username, "login": login}
         given = [name for name, value in ways.items() if value]
@@ -171,8 +181,8 @@ class _Reader:
         if bool(username) != bool(password):
             missing = "password" if username else "username"
             raise ConfigurationError(f"{self._name}: username and password go together: {missing} is not set")
-        header = text_of(at(self._name, "token_header"), self._options.get("token_header")) or "Authorization"
-        parse_headers(at(self._name, "token_header"), {header: ""}, str)
+        option = at(self._name, "token_header")
+        (header,) = parse_headers(option, {text_of(option, self._options.get("token_header")) or _BEARER: ""}, str)
         prefix = self._options.get("token_prefix", "Bearer ")
         return Credentials(header, prefix, token, token_path, username, password, login)
 
@@ -193,9 +203,14 @@ class _Reader:
         request = RequestRules.parse(option, self._options["request"], self._known(ORDER_NAMES - _NEEDS_NUMBER))
         return Asking(request, AnswerRules.parse(at(self._name, "answer"), self._options.get("answer")))
 
-    def asking(self, name: str, names: frozenset[str]) -> Asking | None:
+    def poll_wait(self) -> float:
+        given = self._options.get("poll")
+        value = given.get("wait") if isinstance(given, t.Mapping) else None
+        return self._seconds("poll.wait", 0.0 if value is None else value, least=0.0)
+
+    def asking(self, name: str, names: frozenset[str], *more: str) -> Asking | None:
         option = at(self._name, name)
-        given = mapping_of(option, self._options.get(name), ("request", "answer"))
+        given = mapping_of(option, self._options.get(name), ("request", "answer", *more))
         if not given:
             return None
         if "request" not in given:
@@ -221,7 +236,9 @@ class _Reader:
         given = mapping_of(option, self._options.get("login"), ("request", "token", "lifetime"))
         if not given:
             return None
-        request = RequestRules.parse(at(option, "request"), given.get("request"), self._known(frozenset()))
+        if "request" not in given:
+            raise ConfigurationError(f"{at(option, 'request')} is not set: it gets the token")
+        request = RequestRules.parse(at(option, "request"), given["request"], self._known(frozenset()))
         token = Selector.parse(at(option, "token"), given.get("token"))
         if token is None:
             raise ConfigurationError(f"{at(option, 'token')} is not set: it says where in the answer the token is")

@@ -11,14 +11,13 @@ import hashlib
 import threading
 import typing as t
 
-from .._clock import utc_now
-from .._errors import ConfigurationError, RedtrustError, SignerError, SignerRejectedError
-from .._http.api import HttpResponse, Transport, check_files
+from .._errors import ConfigurationError, SignerError
+from .._http.api import Transport, check_files
 from .._secrets import Secrets
-from .._x509.api import chain_warnings, order_chain
 from .base import NotYet, Revocation, Signed, Signer, SigningOrder
-from .http_answer import Page
+from .http_answer import AnswerRules, Page
 from .http_exchange import Clocks, Exchange
+from .http_reading import Reading, Told
 from .http_refusal import Refusals
 from .http_request import RequestRules
 from .http_settings import Asking, HttpSettings
@@ -28,7 +27,10 @@ from .http_values import ORDER_NAMES, Values, of_order, of_revocation, problem_o
 Ask = t.Callable[[t.Mapping[str, t.Any]], Page]
 Finder = t.Callable[[Ask, SigningOrder], t.Iterable[bytes]]
 
-_NOT_FOUND = (404, 410)
+_NOT_FOUND = frozenset((404, 410))
+_AGAIN = "the next run asks again"
+# Pauses between two requests of one poll, in seconds; the last one is repeated.
+_PAUSES = (1.0, 2.0, 4.0, 8.0)
 
 
 class HttpSigner(Signer):
@@ -45,7 +47,7 @@ class HttpSigner(Signer):
         finder: Finder | None = None,
         before: t.Callable[[], None] | None = None,
         transport: Transport | None = None,
-        clocks: Clocks = Clocks(),  # noqa: B008 - it is frozen
+        clocks: Clocks | None = None,
     ) -> None:
         self.settings = settings
         self.lifetime = settings.lifetime
@@ -53,9 +55,9 @@ class HttpSigner(Signer):
         self._finder = finder
         self._before = before
         self._transport = transport
-        self._clocks = clocks
+        self._clocks = clocks or Clocks()
         self._mutex = threading.Lock()
-        self._built: tuple[Exchange, Refusals] | None = None
+        self._built: tuple[Exchange, Reading] | None = None
 
     def identity(self) -> str:
         """Return a hash of the address and the account."""
@@ -64,7 +66,10 @@ class HttpSigner(Signer):
         return hashlib.sha256("\0".join((own.url, *account)).encode("utf-8", "surrogateescape")).hexdigest()
 
     def check(self, _now: dt.datetime) -> None:
-        _check_files(self.settings)
+        try:
+            check_files(self.settings.transport)
+        except ConfigurationError as exc:
+            raise ConfigurationError(self.settings.at(str(exc))) from exc
         self._exchange.access.check()
         if self._before:
             self._before()
@@ -74,13 +79,10 @@ class HttpSigner(Signer):
         if asking is None:
             super().revoke(revocation)
             return
+        then = "revoke it again, which does no harm"
         values = of_revocation(revocation, self.settings.secrets)
-        then = "revoke it again: one that is revoked already is no failure"
         response = self._exchange.ask("revoke", asking.request, values, after_loss=then)
-        if self._is_refused(asking, response):
-            raise SignerRejectedError(self._rejected("revoke", asking, response))
-        if not _succeeded(asking.request, response):
-            raise self._failure("revoke", asking, response, then)
+        self._reading.check("revoke", asking, Page(response), then)
 
     def _sign(self, order: SigningOrder) -> Signed | NotYet:
         if order.order_number and self.settings.poll:
@@ -92,61 +94,87 @@ class HttpSigner(Signer):
             if found is not None:
                 return found
             warnings = self._before_repeating(order)
+        for request in (*self.settings.prepare, self.settings.issue.request):
+            # A missing value is found before anything is sent.
+            self._exchange.filled("sign", request, values)
         for request in self.settings.prepare:
-            self._prepare(request, values)
-        return self._requested(order, values, warnings)
+            response = self._exchange.ask("prepare", request, values, carries_order=False)
+            self._reading.check("prepare", Asking(request, self.settings.issue.answer), Page(response), _AGAIN)
+        answer = self._requested(order, values)
+        if isinstance(answer, Signed):
+            return dataclasses.replace(answer, warnings=(*answer.warnings, *warnings))
+        return answer
 
-    def _requested(self, order: SigningOrder, values: Values, warnings: tuple[str, ...]) -> Signed | NotYet:
-        asking = self.settings.issue
-        response = self._exchange.ask("sign", asking.request, values, after_loss=self._after_loss)
-        result = self._result("sign", asking, response, order)
-        if isinstance(result, str):
-            poll = self.settings.poll
-            if poll is None:
-                raise self._refusals.without_certificate("sign", asking.request, asking.answer, response, result)
-            return self._polled(dataclasses.replace(order, order_number=result), poll)
-        if isinstance(result, Signed):
-            return dataclasses.replace(result, warnings=(*result.warnings, *warnings))
-        return result
+    def _requested(self, order: SigningOrder, values: Values) -> Signed | NotYet:
+        asking, poll, then = self.settings.issue, self.settings.poll, self._after_loss
+        response = self._exchange.ask("sign", asking.request, values, after_loss=then)
+        told = self._reading.told("sign", asking, response, order, then)
+        if not told.certificates and told.number and poll:
+            return self._polled_at_once(dataclasses.replace(order, order_number=told.number), poll)
+        return self._answer("sign", asking, told, order)
+
+    def _polled_at_once(self, order: SigningOrder, poll: Asking) -> Signed | NotYet:
+        """Ask for a certificate right after it was ordered, for as long as ``poll.wait`` says."""
+        end = self._clocks.monotonic() + self.settings.poll_wait
+        pauses = iter(_PAUSES)
+        pause = 0.0
+        while True:
+            try:
+                answer = self._polled(order, poll)
+            except ConfigurationError as exc:
+                # The CA has the order by now, so this is no order that never left.
+                raise SignerError(str(exc)) from exc
+            pause = next(pauses, pause)
+            if isinstance(answer, Signed) or self._clocks.monotonic() + pause >= end:
+                return answer
+            self._clocks.sleep(pause)
 
     def _polled(self, order: SigningOrder, poll: Asking) -> Signed | NotYet:
-        then = "the next run asks again"
-        response = self._exchange.ask("poll", poll.request, self._values(order), after_loss=then)
-        result = self._result("poll", poll, response, order, then)
-        if isinstance(result, str):
-            raise self._refusals.without_certificate("poll", poll.request, poll.answer, response, None)
-        return result
+        response = self._exchange.ask("poll", poll.request, self._values(order), after_loss=_AGAIN)
+        return self._answer("poll", poll, self._reading.told("poll", poll, response, order, _AGAIN), order)
+
+    def _answer(self, step: str, asking: Asking, told: Told, order: SigningOrder) -> Signed | NotYet:
+        if told.certificates:
+            return self._reading.signed(step, asking, told.certificates, order)
+        if told.waits:
+            return NotYet(told.why)
+        number = None if step == "poll" else told.number
+        raise self._reading.refusals.without_certificate(step, asking, told.page, number)
 
     def _looked_for(self, order: SigningOrder, values: Values) -> Signed | NotYet | None:
         """Look for the certificate of a request whose answer was lost; None where the CA has none."""
         if self._finder:
-            found = list(self._finder(self._asker(values), order))
-            return self._signed("find", found, order) if found else None
-        asking = self.settings.find
+            return self._reading.signed_if_found(list(self._finder(self._asker(values), order)), order)
+        asking, poll = self.settings.find, self.settings.poll
         if asking is None:
             return None
         then = "the next run looks again"
         response = self._exchange.ask("find", asking.request, values, after_loss=then)
-        if response.status in _NOT_FOUND:
+        if response.status in _NOT_FOUND - asking.request.accept:
             return None
-        page = Page(response)
-        if _succeeded(asking.request, response) and not asking.answer.not_yet.has_value(page):
-            certificates = asking.answer.certificates(page)
-            if certificates:
-                return self._signed("find", certificates, order)
-            if response.status not in asking.answer.not_yet.statuses and not asking.answer.number(page):
-                return None
-        result = self._result("find", asking, response, order, then)
-        if isinstance(result, str):
-            poll = self.settings.poll
-            return self._polled(dataclasses.replace(order, order_number=result), poll) if poll else None
-        return result
+        told = self._reading.told("find", asking, response, order, then)
+        if told.certificates:
+            return self._reading.signed_if_found(told.certificates, order)
+        if told.number and poll:
+            return self._polled(dataclasses.replace(order, order_number=told.number), poll)
+        return NotYet(told.why) if told.waits else None
+
+    def _asker(self, values: Values) -> Ask:
+        def ask(given: t.Mapping[str, t.Any]) -> Page:
+            known = self.settings.secrets
+            request = RequestRules.parse("find", given, lambda name: problem_of(name, ORDER_NAMES, known))
+            page = Page(self._exchange.ask("find", request, values))
+            if page.response.status not in _NOT_FOUND:
+                self._reading.check("find", Asking(request, AnswerRules()), page, "the next run looks again")
+            return page
+
+        return ask
 
     def _before_repeating(self, order: SigningOrder) -> tuple[str, ...]:
         """Return warnings about a request that is sent again. Raises SignerError where it must not be."""
-        if self._finder or self.settings.find or self.settings.issue.request.has_id:
+        request, option = self.settings.issue.request, self.settings.at("lost_answer")
+        if self._looks or request.has_id:
             return ()
-        option = self.settings.at("lost_answer")
         if not self.settings.repeats:
             raise SignerError(
                 f"{order.name}, revision {order.revision}: the CA at {self.settings.url} may have had this request "
@@ -154,97 +182,24 @@ class HttpSigner(Signer):
                 f"redtrust_finalize, or set {option} to repeat"
             )
         warning = (
-            f"the CA at {self.settings.url} was asked again, and may have had this request before, so it may have "
-            f"issued two certificates: put ${{request_id}} into {self.settings.issue.request.option} if the CA knows "
-            f"repetitions by an id, or set {self.settings.at('find')}"
+            f"{order.name}, revision {order.revision}: the CA at {self.settings.url} may have had this request before, "
+            "and got it again, so it may have issued two certificates: look there for another one and have it revoked "
+            f"(if the CA knows repetitions by an id, put ${{request_id}} into {request.option}; if it can be searched, "
+            f"set {self.settings.at('find')})"
         )
         return (warning,)
-
-    def _prepare(self, request: RequestRules, values: Values) -> None:
-        asking = Asking(request, self.settings.issue.answer)
-        response = self._exchange.ask("prepare", request, values)
-        if self._is_refused(asking, response) and not _succeeded(request, response):
-            raise SignerRejectedError(self._rejected("prepare", asking, response))
-        if not _succeeded(request, response):
-            raise self._failure("prepare", asking, response, "")
-
-    def _result(
-        self, step: str, asking: Asking, response: HttpResponse, order: SigningOrder, then: str = ""
-    ) -> Signed | NotYet | str:
-        """Read an answer; return the number of the order where there is nothing else."""
-        rules, page = asking.answer, Page(response)
-        if self._is_refused(asking, response):
-            raise SignerRejectedError(self._rejected(step, asking, response))
-        said = rules.not_yet.has_value(page)
-        waits = said or response.status in rules.not_yet.statuses
-        if not waits and not _succeeded(asking.request, response):
-            raise self._failure(step, asking, response, then or self._after_loss)
-        number = self._kept_number(step, asking, page, order)
-        certificates = [] if said else rules.certificates(page)
-        if certificates:
-            return self._signed(step, certificates, order)
-        if number and step != "poll" and self.settings.poll:
-            return number
-        if waits:
-            return NotYet(rules.words(page, self._secrets.hide) if rules.reason else "")
-        if number and step != "poll":
-            return number
-        raise self._refusals.without_certificate(step, asking.request, rules, response, None)
-
-    def _kept_number(self, step: str, asking: Asking, page: Page, order: SigningOrder) -> str | None:
-        try:
-            number = asking.answer.number(page)
-        except ValueError as exc:
-            where = self._refusals.where(step, asking.request)
-            raise SignerError(f"{where}: the CA's number of the order must be {exc}") from None
-        if number and number != order.order_number:
-            order.keep_order_number(number)
-        return number
-
-    def _signed(self, step: str, certificates: list[bytes], order: SigningOrder) -> Signed:
-        now = utc_now()
-        try:
-            certificate, chain = order_chain(certificates, order.csr, now)
-            return Signed(certificate, chain, chain_warnings(certificates, certificate, chain, now))
-        except RedtrustError as exc:
-            raise SignerError(f"{step} at {self.settings.url}: the answer is not for this request: {exc}") from exc
-
-    def _asker(self, values: Values) -> Ask:
-        def ask(request: t.Mapping[str, t.Any]) -> Page:
-            secrets = self.settings.secrets
-            rules = RequestRules.parse("find", request, lambda name: problem_of(name, ORDER_NAMES, secrets))
-            response = self._exchange.ask("find", rules, values)
-            if not _succeeded(rules, response) and response.status not in _NOT_FOUND:
-                raise self._failure("find", Asking(rules, self.settings.issue.answer), response, "")
-            return Page(response)
-
-        return ask
-
-    def _is_refused(self, asking: Asking, response: HttpResponse) -> bool:
-        never = asking.answer.never
-        return response.status in never.statuses or never.has_value(Page(response))
-
-    def _rejected(self, step: str, asking: Asking, response: HttpResponse) -> str:
-        words = asking.answer.words(Page(response), self._secrets.hide) or f"HTTP {response.status}"
-        return f"{self._refusals.where(step, asking.request)}: the CA refused the request for good: {words}"
-
-    def _failure(self, step: str, asking: Asking, response: HttpResponse, then: str) -> SignerError:
-        return self._refusals.error(
-            step,
-            asking.request,
-            asking.answer,
-            response,
-            wait=self._exchange.wait_of(response),
-            after_loss=then,
-        )
 
     def _values(self, order: SigningOrder) -> Values:
         return of_order(order, self.lifetime, self.settings.secrets)
 
     @property
+    def _looks(self) -> bool:
+        return self._finder is not None or self.settings.find is not None
+
+    @property
     def _after_loss(self) -> str:
         """What the next run does about a request that may have been carried out."""
-        if self._finder or self.settings.find:
+        if self._looks:
             return "the next run looks for its certificate at the CA first"
         if self.settings.issue.request.has_id:
             return "the next run asks again, with the same id of the request"
@@ -253,39 +208,20 @@ class HttpSigner(Signer):
         return f"the next run does not ask again ({self.settings.at('lost_answer')} is stop): look at the CA"
 
     @property
-    def _secrets(self) -> Secrets:
-        return self._exchange.secrets
-
-    @property
     def _exchange(self) -> Exchange:
-        return self._parts[0]
+        return self._parts()[0]
 
     @property
-    def _refusals(self) -> Refusals:
-        return self._parts[1]
+    def _reading(self) -> Reading:
+        return self._parts()[1]
 
-    @property
-    def _parts(self) -> tuple[Exchange, Refusals]:
+    def _parts(self) -> tuple[Exchange, Reading]:
+        """Return the connections and the reader, made at first use: only then ``secrets`` are those of the module."""
         with self._mutex:
             if self._built is None:
-                self._built = self._build()
+                own, secrets = self.settings, self.secrets
+                for secret in own.known_secrets():
+                    secrets.add(secret)
+                exchange = Exchange(own, secrets, self.connections, transport=self._transport, clocks=self._clocks)
+                self._built = exchange, Reading(Refusals(own, secrets.hide), exchange.wait_of)
             return self._built
-
-    def _build(self) -> tuple[Exchange, Refusals]:
-        """Connect with the first request: only then the secrets of the module are known here."""
-        own = self.settings
-        for secret in own.known_secrets():
-            self.secrets.add(secret)
-        exchange = Exchange(own, self.secrets, self.connections, transport=self._transport, clocks=self._clocks)
-        return exchange, Refusals(own, self.secrets.hide)
-
-
-def _check_files(settings: HttpSettings) -> None:
-    try:
-        check_files(settings.transport)
-    except ConfigurationError as exc:
-        raise ConfigurationError(f"{settings.name}.{exc}") from exc
-
-
-def _succeeded(request: RequestRules, response: HttpResponse) -> bool:
-    return 200 <= response.status < 300 or response.status in request.accept

@@ -72,7 +72,9 @@ REST_DOCUMENTATION = r"""
     version_added: 0.5.0
   proxy:
     description:
-      - URL of an HTTP proxy, as O(proxy) has it.
+      - URL of an HTTP proxy, for example V(http://proxy.example.com:3128) or
+        V(http://user:password@proxy.example.com:3128).
+        Write characters of the user or password that are special in a URL as V(%2F) and the like.
       - The default comes from E(HTTPS_PROXY) and E(NO_PROXY).
     type: str
     version_added: 0.5.0
@@ -110,11 +112,13 @@ def preset(
 ) -> SignerKind:
     """Return the kind of signer for a CA.
 
-    ``options`` and ``documentation`` are those of the CA; the ones for the connection are added. ``documentation`` ends
-    with the suboptions. ``http`` returns options of the signer http, and raises ConfigurationError; those for the
-    connection are handed on unless it returns others. ``finder`` looks for the certificate of a request whose answer
-    was lost: it returns certificates in DER, its chain may be among them, or nothing where the CA has none. ``before``
-    raises ConfigurationError where the CA would sign no request at all, and no key should be made for one.
+    ``options`` and ``documentation`` are those of the CA; those for the connection are added. ``documentation`` ends
+    with its type, or with the suboptions. ``http`` returns options of the signer http, and raises ConfigurationError;
+    those for the connection are handed on unless it returns others.
+
+    ``finder`` looks for the certificate of a request whose answer was lost: it returns certificates in DER, its chain
+    may be among them, or nothing where the CA has none. ``before`` raises ConfigurationError where the CA would sign no
+    request at all, so that no key is made for one.
     """
 
     def build(given: Options, _now: dt.datetime) -> Signer:
@@ -145,5 +149,5 @@ def _with_suboptions(documentation: str, first: str) -> str:
     """Return the documentation with more suboptions before its own."""
     head, found, own = documentation.partition("\nsuboptions:\n")
     if not found:
-        head, own = documentation.rstrip() + "\ntype: dict", ""
+        head, own = documentation.rstrip(), ""
     return f"{head}\nsuboptions:\n{first.strip(chr(10))}\n{own}"

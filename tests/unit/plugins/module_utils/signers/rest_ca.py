@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import DistinguishedName
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import SigningOrder
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.http_exchange import Clocks
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.http_settings import HttpSettings
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.http_signer import HttpSigner
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import (
@@ -29,7 +30,7 @@ REQUEST = {"path": "/sign", "json": {"csr": "${csr_pem}"}}
 Answer = t.Union[bytes, c.Callable[[Seen], bytes]]  # noqa: UP007
 
 
-def said(body: object = None, status: str = "200 OK", **headers: str) -> bytes:
+def said(body: object = None, status: str = "200 OK", **headers: t.Any) -> bytes:
     """Return an answer with JSON."""
     return reply(json.dumps(body).encode(), status, Content_Type="application/json", **headers)
 
@@ -49,10 +50,18 @@ class Script:
         connection.sendall(answer(seen) if callable(answer) else answer)
 
 
-def signer(server: Loopback, ca: str, **options: t.Any) -> HttpSigner:
-    """Return a signer that asks a server, and sends each request once unless ``retry_timeout`` says otherwise."""
+def signer(server: Loopback, ca: str, *, clock: list[float] | None = None, **options: t.Any) -> HttpSigner:
+    """Return a signer that asks a server, and sends each request once unless ``retry_timeout`` says otherwise.
+
+    With ``clock`` time passes in pauses alone, which are collected there.
+    """
     given = {"url": server.url("").rstrip("/"), "ca_path": ca, "request": REQUEST, "retry_timeout": 0, **options}
-    return HttpSigner(HttpSettings.read("http", given))
+    return HttpSigner(HttpSettings.read("http", given), clocks=None if clock is None else pausing(clock))
+
+
+def pausing(pauses: list[float]) -> Clocks:
+    """Return clocks by which only pauses take time. The jitter is as long as it may be."""
+    return Clocks(monotonic=lambda: sum(pauses), sleep=pauses.append, jitter=lambda _least, most: most)
 
 
 def order(csr: bytes, **changes: t.Any) -> SigningOrder:

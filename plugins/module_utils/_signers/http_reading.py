@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read what the answer of a CA says about one request, and keep the number that it gives."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .._clock import utc_now
+from .._errors import GateError, RedtrustError, SignerError
+from .._http.api import HttpResponse
+from .._x509.api import chain_warnings, order_chain
+from .base import Signed, SigningOrder
+from .http_answer import Page
+from .http_refusal import Refusals
+from .http_settings import Asking
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """What an answer says that is no failure: certificates in DER, a number, or that it takes time, and ``why``."""
+
+    page: Page
+    certificates: tuple[bytes, ...] = ()
+    number: str | None = None
+    waits: bool = False
+    why: str = ""
+
+
+class Reading:
+    """Reads the answers of one CA. ``wait_of`` returns the pause in seconds that an answer asks for."""
+
+    def __init__(self, refusals: Refusals, wait_of: t.Callable[[HttpResponse], float | None]) -> None:
+        self.refusals = refusals
+        self._wait_of = wait_of
+
+    def told(self, step: str, asking: Asking, response: HttpResponse, order: SigningOrder, then: str) -> Told:
+        """Read an answer to a request. ``then`` says what the next run does after a failure.
+
+        Raises SignerRejectedError and SignerError.
+        """
+        rules, page = asking.answer, Page(response)
+        self.check(step, asking, page, then, waits=rules.not_yet)
+        number = self._number(step, asking, page, order)
+        says_wait = rules.not_yet.has_value(page)
+        certificates = () if says_wait else tuple(rules.certificates(page))
+        waits = not certificates and (says_wait or response.status in rules.not_yet.statuses)
+        why = self.refusals.words(asking, page) if waits and rules.reason else ""
+        return Told(page, certificates, number, waits, why)
+
+    def check(self, step: str, asking: Asking, page: Page, then: str, *, waits: t.Any = None) -> None:
+        """Raise SignerRejectedError and SignerError where an answer is neither a success nor ``waits``."""
+        status, never = page.response.status, asking.answer.never
+        if status in never.statuses or never.has_value(page):
+            raise self.refusals.for_good(step, asking, page)
+        if 200 <= status < 300 or status in asking.request.accept:
+            return
+        if waits is None or not (status in waits.statuses or waits.has_value(page)):
+            raise self.refusals.error(step, asking, page, wait=self._wait_of(page.response), then=then)
+
+    def signed(self, step: str, asking: Asking, certificates: t.Sequence[bytes], order: SigningOrder) -> Signed:
+        """Return the certificate of the request with its chain. Raises SignerError where it is not there."""
+        now = utc_now()
+        try:
+            certificate, chain = order_chain(certificates, order.csr, now)
+            return Signed(certificate, chain, chain_warnings(certificates, certificate, chain, now))
+        except RedtrustError as exc:
+            where = self.refusals.where(step, asking)
+            raise SignerError(f"{where}: the certificate in the answer is not for this request: {exc}") from exc
+
+    def signed_if_found(self, certificates: t.Sequence[bytes], order: SigningOrder) -> Signed | None:
+        """Return the certificate of the request with its chain, None where it is not among these."""
+        now = utc_now()
+        try:
+            certificate, chain = order_chain(certificates, order.csr, now)
+        except GateError:
+            return None
+        return Signed(certificate, chain, chain_warnings(certificates, certificate, chain, now))
+
+    def _number(self, step: str, asking: Asking, page: Page, order: SigningOrder) -> str | None:
+        try:
+            number = asking.answer.number(page)
+        except ValueError as exc:
+            where = self.refusals.where(step, asking)
+            raise SignerError(f"{where}: what is at {asking.answer.option}.order_number must be {exc}") from None
+        if number and number != order.order_number:
+            order.keep_order_number(number)
+        return number
