@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import collections
 import collections.abc as c
+import datetime as dt
 import typing as t
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.signer import build_signer
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.signer_form import taken_apart
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._secrets import Secrets
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import SIGNERS, Signer
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import (
     ONE_PASS,
     Launcher,
@@ -46,11 +51,25 @@ class Desk(Site):
         """Have these certificates in use, in one pass; no name waits after a failure."""
         return self.start_enrolling(*entries, fault=fault, **options).wait()
 
+    def have(self, *entries: dict[str, t.Any], **options: t.Any) -> Ran:
+        """Have these certificates in use, and fail with all that was said where one is not."""
+        ran = self.enroll(*entries, **options)
+        assert ran.status == 0, ran
+        return ran
+
     def start_enrolling(self, *entries: dict[str, t.Any], fault: Fault | None = None, **options: t.Any) -> Running:
         """Begin to do so."""
         self.let_waiting_end()
         own = {"certificates": entries, "results": "all", "directory": str(self.certificates), "signer": self.signer}
         return self.start(ONE_PASS, fault, **{**own, **options})
+
+    def built_signer(self) -> Signer:
+        """Return the signer as a module builds it."""
+        params = taken_apart({"signer": self.signer, "workers": 1})
+        kind = SIGNERS[params["signer"]]
+        defaults = {name: rules.get("default") for name, rules in kind.options.items()}
+        params[kind.name] = {**defaults, **params[kind.name]}
+        return build_signer(params, dt.datetime.now(tz=dt.timezone.utc), Secrets())
 
     def in_use(self) -> list[x509.Certificate]:
         """Return the certificates that the server has in use."""

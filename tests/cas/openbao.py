@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from .servers import PATIENCE_SECONDS, Server, Tls, program
+from .servers import PATIENCE_SECONDS, Server, Tls, free_port, program, until
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "cas.md"
 
@@ -33,7 +33,13 @@ class OpenBao(Server):
             "tls_cert_file": str(tls.certificate_path),
             "tls_key_file": str(tls.key_path),
         }
-        settings = {"storage": {"file": {"path": str(directory / "data")}}, "listener": {"tcp": tcp}}
+        raft = {"path": str(directory / "data"), "node_id": "one", "performance_multiplier": "1"}
+        settings = {
+            "storage": {"raft": raft},
+            "listener": {"tcp": tcp},
+            "api_addr": self.url,
+            "cluster_addr": f"https://127.0.0.1:{free_port()}",
+        }
         self._configuration.write_text(json.dumps(settings), encoding="utf-8")
         self._unseal_key = ""
         self.token = ""
@@ -48,7 +54,16 @@ class OpenBao(Server):
             shares = {"secret_shares": 1, "secret_threshold": 1}
             made = self.ask("PUT", "sys/init", shares)
             self._unseal_key, self.token = made["keys"][0], made["root_token"]
+        self.unseal()
+
+    def unseal(self) -> None:
+        """Unseal the server, and wait until it serves requests."""
         self.ask("PUT", "sys/unseal", {"key": self._unseal_key})
+        until(self._is_active, lambda: self.log.read_text(encoding="utf-8", errors="replace"))
+
+    def _is_active(self) -> bool:
+        health = self.http.get(f"{self.url}/v1/sys/health", timeout=PATIENCE_SECONDS, verify=self.http.verify)
+        return health.status_code == 200
 
     def ask(self, method: str, path: str, body: object = None, *, namespace: str = "", token: str = "") -> t.Any:
         """Send a request as root, and return its answer; fail for an error."""
@@ -98,10 +113,20 @@ class OpenBao(Server):
 
     def is_revoked(self, certificate: x509.Certificate, mount: str = "pki") -> bool:
         """Return whether the CA's records say that this certificate is revoked."""
+        return bool(self.ask("GET", f"{mount}/cert/{self.serial(certificate)}")["data"]["revocation_time"])
+
+    @staticmethod
+    def serial(certificate: x509.Certificate) -> str:
+        """Return the serial number as this CA writes it."""
         digits = f"{certificate.serial_number:x}"
-        digits = digits.zfill(len(digits) + len(digits) % 2)
-        serial = ":".join(re.findall("..", digits))
-        return bool(self.ask("GET", f"{mount}/cert/{serial}")["data"]["revocation_time"])
+        return ":".join(re.findall("..", digits.zfill(len(digits) + len(digits) % 2)))
+
+    def approle(self, role: str, *, namespace: str = "") -> dict[str, str]:
+        """Return the options for the login of an AppRole, with a new secret."""
+        path = f"auth/approle/role/{role}"
+        role_id = self.ask("GET", f"{path}/role-id", namespace=namespace)["data"]["role_id"]
+        secret_id = self.ask("POST", f"{path}/secret-id", {}, namespace=namespace)["data"]["secret_id"]
+        return {"role_id": role_id, "secret_id": secret_id}
 
 
 def commands_of(heading: str) -> str:

@@ -25,8 +25,8 @@ def test_it_issues_and_renews_with_the_subject_of_the_order(openssl_ca: OpenSslC
     desk = new_desk("command", **openssl_ca.options())
     dn = (("c", "ES"), ("o", "Example, S.L."), ("ou", "a/b"), ("ou", "c+d"), ("serialNumber", "IDCES-1"), ("cn", "Añá"))
     names = ["DNS:www.example.com", "email:ana@example.com"]
-    assert desk.enroll(entry("ana", *dn, subject_alt_name=names)).status == 0
-    assert desk.enroll(entry("ana", *dn, subject_alt_name=names), force=True).status == 0
+    desk.have(entry("ana", *dn, subject_alt_name=names))
+    desk.have(entry("ana", *dn, subject_alt_name=names), force=True)
     (ana,) = desk.in_use()
     assert subject(ana) == [
         ("C", "ES"), ("O", "Example, S.L."), ("OU", "a/b"), ("OU", "c+d"), ("2.5.4.5", "IDCES-1"), ("CN", "Añá")
@@ -39,7 +39,7 @@ def test_it_issues_and_renews_with_the_subject_of_the_order(openssl_ca: OpenSslC
 
 def test_it_takes_a_csr_with_an_empty_subject_and_sha1(openssl_ca: OpenSslCa, new_desk: NewDesk) -> None:
     desk = new_desk("command", **openssl_ca.options())
-    assert desk.enroll(entry("ana", provider=LEGACY, key_type="RSA", key_length=2048)).status == 0
+    desk.have(entry("ana", provider=LEGACY, key_type="RSA", key_length=2048))
     assert [subject(one) for one in desk.in_use()] == [[("CN", "ana"), ("O", "Example"), ("C", "ES")]]
 
 
@@ -48,7 +48,7 @@ def test_each_request_has_one_certificate_after_a_kill(openssl_ca: OpenSslCa, ne
     desk = new_desk("command", **openssl_ca.options())
     entries = [entry(f"kill-{number}") for number in range(4)]
     assert desk.enroll(*entries, fault=Fault(point, "kill", skip=1)).status == -9
-    assert desk.enroll(*entries).status == 0
+    desk.have(*entries)
     assert desk.signed_for(openssl_ca.certificates()) == [1, 1, 1, 1]
     assert len(desk.in_use()) == 4
 
@@ -65,7 +65,7 @@ def test_a_killed_run_leaves_openssl_to_finish_and_the_next_one_takes_its_certif
     until((openssl_ca.directory / ".lock").exists, lambda: "the script was not started")
     running.kill()
     assert running.wait().status == -9
-    assert desk.enroll(entry("ana")).status == 0
+    desk.have(entry("ana"))
     assert desk.signed_for(openssl_ca.certificates()) == [1]
 
 
