@@ -128,3 +128,118 @@ options:
     type: int
     version_added: 0.5.0
 """
+
+    DISTRUST = r"""
+options:
+  distrusted:
+    description:
+      - Certificates that are not trusted any more.
+        The certificate in use is renewed at once if it meets all criteria of one entry, or if a CA in its chain does.
+      - It is renewed whether it is due or not.
+        C(renew_before), even V(never), windows, freezes and limits of renewals do not hold it back.
+        A wait after failures does, and so does a rejection by the CA.
+      - If the new certificate is distrusted again, it is not renewed again in each run, but after a day, and then after
+        twice as long each time, at most 32 days.
+        A warning says so.
+        M(redtrust.certificate_enroll.redtrust_certificate) does not upload such a certificate at all, and has the same
+        request signed again later.
+      - O(ignore:replace) of M(redtrust.certificate_enroll.redtrust_certificate) is for a single night, with progress
+        and a deadline.
+        This option is for each run from now on.
+    type: list
+    elements: dict
+    version_added: 0.5.0
+    suboptions:
+      issuer:
+        description:
+          - The name of the CA in its certificates.
+            It is a whole distinguished name such as V(CN=Example CA,O=Example,C=ES), in any order, as
+            C(openssl x509 -noout -issuer) prints it; or a common name alone, such as V(Example CA).
+        type: str
+      issuer_path:
+        description:
+          - Path of the certificate of the CA (PEM, DER or PKCS#7), on the machine that runs the module.
+            Only certificates that its key has issued are distrusted, not those of another key of a CA with the same
+            name.
+        type: path
+      serial_numbers:
+        description:
+          - Serial numbers of certificates, in hex, with or without colons.
+            Quote them in YAML.
+            Together with a CA, only those of that CA are distrusted.
+        type: list
+        elements: str
+      serial_numbers_file:
+        description:
+          - Path of a file with serial numbers, one a line, instead of O(distrusted[].serial_numbers).
+            Blank lines and lines that begin with C(#) are left out.
+        type: path
+      issued_before:
+        description:
+          - The time (ISO 8601, in UTC unless it has an offset) before which a certificate was issued.
+            It counts when the certificate was signed.
+            Of an adopted certificate the beginning of its validity counts.
+          - It is for a CA that is trusted again for the certificates that it has issued since then.
+        type: str
+  check_revocation:
+    description:
+      - Whether to ask the CA for each certificate that is not due if it was revoked, by OCSP, by its revocation list,
+        or by both in this order.
+        The first one that tells counts.
+        By default nobody is asked.
+      - A certificate that is revoked is renewed at once, as with O(distrusted).
+        One that is on hold (C(certificateHold)) is not, since the CA may take that back.
+      - An answer must be signed by the CA, or by a responder that the CA has named for OCSP, and must not be too old.
+        Where no such answer can be had, nothing is renewed, and a warning says that it is not known whether the
+        certificates are revoked.
+      - A revocation list is fetched once in a run.
+        OCSP needs a request for each certificate, up to C(workers) at a time.
+    type: list
+    elements: str
+    choices: [ocsp, crl]
+    default: []
+    version_added: 0.5.0
+  revocation:
+    description:
+      - Where and how to ask with O(check_revocation).
+        By default the certificate says where.
+    type: dict
+    version_added: 0.5.0
+    suboptions:
+      ocsp_url:
+        description: Address of the OCSP responder, for all certificates.
+        type: str
+      crl_urls:
+        description: Addresses of revocation lists, for all certificates.
+        type: list
+        elements: str
+      crl_paths:
+        description:
+          - Paths of files with revocation lists (DER or PEM), on the machine that runs the module, for a network from
+            which the CA cannot be reached.
+            With it the places in the certificates are not used.
+        type: list
+        elements: path
+      issuer_paths:
+        description:
+          - Paths of certificates of CAs (PEM, DER or PKCS#7), one in each file, for certificates whose chain is not in
+            the store.
+            Answers can only be checked with the certificate of the CA.
+        type: list
+        elements: path
+      proxy:
+        description:
+          - Address of the proxy.
+            The default comes from E(HTTP_PROXY), E(HTTPS_PROXY) and E(NO_PROXY).
+        type: str
+      timeout:
+        description: How many seconds one request may take.
+        type: float
+        default: 10
+      time_limit:
+        description:
+          - How many seconds of one run may pass with the questions.
+            After that the certificates that are left count as not known.
+        type: float
+        default: 600
+"""

@@ -12,16 +12,16 @@ from ..module_utils._signers.api import SIGNERS, SignerKind
 
 
 def _own_option(kind: SignerKind) -> str:
-    return f"{kind.name}:\n{textwrap.indent(kind.documentation.strip(), '  ')}\n"
+    return f"{kind.option}:\n{textwrap.indent(kind.documentation.strip(), '  ')}\n"
 
 
 def _choice(*, required: bool) -> str:
-    meanings = " ".join(f"V({kind.name}) is {kind.choice} (see O({kind.name}))." for kind in SIGNERS.values())
+    meanings = " ".join(f"V({kind.name}) is {kind.choice} (see O({kind.option}))." for kind in SIGNERS.values())
     return f"""signer:
   description:
     - The signer of the requests. {meanings}
     - It is a dict with its C(type) and the options of that type, as in the examples.
-      It may also be the type alone, with its options in the option of the same name.
+      It may also be the type alone, with its options in the option that is named here.
     - The type C(approval) waits until somebody approves the request, and has the C(signer) that it waits for in it.
       Its other members are those of O(approval).
   type: raw

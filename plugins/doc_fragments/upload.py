@@ -20,6 +20,76 @@ options:
     type: str
     choices: [contains, equals, ignore]
     default: contains
+  expect:
+    description:
+      - What a certificate must be, beside what is always checked.
+        A certificate that is otherwise is refused, or uploaded with a warning.
+      - The guide C(docs/policy.md) of the collection has an example.
+    type: dict
+    version_added: 0.5.0
+    suboptions:
+      lifetime:
+        description:
+          - How long a certificate lives, such as V(90d), in years of 365 days, weeks, days, hours, minutes and seconds,
+            in that order.
+            The time by which the CA dates a certificate back does not count.
+          - The default is the validity that the signer asks the CA for, where the module has a signer and knows it.
+        type: str
+      lifetime_tolerance:
+        description:
+          - By how much a certificate may live longer or shorter.
+            The default is a day, or a tenth of the lifetime if that is less.
+        type: str
+      on_lifetime:
+        description:
+          - What becomes of a certificate that lives longer or shorter.
+            The default is V(refuse) if O(expect.lifetime) is set, and V(warn) if only the signer tells the lifetime.
+        type: str
+        choices: [refuse, warn, ignore]
+      key_usage:
+        description:
+          - The key usages, named as community.crypto does, such as V(digitalSignature).
+            By default they are not checked.
+          - A certificate without this extension has none of them.
+        type: list
+        elements: str
+      on_key_usage:
+        description: What becomes of a certificate with other key usages.
+        type: str
+        choices: [refuse, warn, ignore]
+        default: refuse
+      extended_key_usage:
+        description:
+          - The extended key usages, named as community.crypto does, such as V(clientAuth), or dotted object
+            identifiers.
+            By default they are not checked.
+        type: list
+        elements: str
+      on_extended_key_usage:
+        description: What becomes of a certificate with other extended key usages.
+        type: str
+        choices: [refuse, warn, ignore]
+        default: refuse
+      usage_match:
+        description:
+          - How the usages of a certificate must match O(expect.key_usage) and O(expect.extended_key_usage).
+            With V(contains) it has all of them and may have more, with V(equals) it has no others.
+        type: str
+        choices: [contains, equals]
+        default: contains
+      subject_alt_name_match:
+        description:
+          - How the subject alternative names of a certificate must match the C(subject_alt_name) of its request.
+            With V(contains) it has all of them and may have more, with V(equals) it has no others.
+            With V(equals) a certificate has none if its request has none.
+        type: str
+        choices: [contains, equals]
+        default: contains
+      on_subject_alt_name:
+        description: What becomes of a certificate with other subject alternative names.
+        type: str
+        choices: [refuse, warn, ignore]
+        default: warn
   upload_format:
     description:
       - The format of the upload.

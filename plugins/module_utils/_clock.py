@@ -90,6 +90,14 @@ def parse_duration(option: str, text: str, *, instead: str = "") -> dt.timedelta
     return duration
 
 
+def span(duration: dt.timedelta) -> str:
+    """Return a duration in words, in the largest unit of which it has at least two."""
+    for unit, seconds in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if duration.total_seconds() >= 2 * seconds:
+            return f"{duration.total_seconds() / seconds:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{duration.total_seconds():.0f} seconds"
+
+
 @functools.lru_cache(16)
 def http_date(text: str | None) -> float | None:
     """Read a date of HTTP in UNIX seconds; return None for anything else.

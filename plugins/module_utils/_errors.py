@@ -18,7 +18,8 @@ RedtrustError                   everything this collection raises on purpose
 |  `- SignerRejectedError       the certificate authority refused this request for good
 +- GateError                    a certificate must not be uploaded for this request
 +- PolicyError                  the enrollment is in a state in which nothing may be done without a person
-|  `- BackingOffError           it failed again and again, and is not tried before a certain time
+|  +- BackingOffError           it failed again and again, and is not tried before a certain time
+|  `- DeniedError               a rule of the policy does not allow the request; no key was made
 +- StoreError                   the store cannot be used as asked
 |  +- StaleRevisionError        another run changed the revision first; nothing was written
 |  `- LeaseHeldError            another run is working on it and did not finish in time
@@ -199,6 +200,22 @@ class PolicyError(RedtrustError):
 
 class BackingOffError(PolicyError):
     """It failed again and again, and is not tried before a certain time."""
+
+
+class DeniedError(PolicyError):
+    """A rule of the policy does not allow the request; nothing was sent, and no key was made.
+
+    ``rule`` is its name, None where no rule is about the request. ``denied`` has a mapping for each field: ``field``,
+    what was ``found`` and what is ``allowed``, in words.
+    """
+
+    def __init__(self, message: str, *, rule: str | None, denied: t.Sequence[t.Mapping[str, str]]) -> None:
+        super().__init__(message)
+        self.rule = rule
+        self.denied = tuple(denied)
+
+    def details(self) -> dict[str, t.Any]:
+        return {"rule": self.rule, "denied": [dict(one) for one in self.denied]}
 
 
 class StoreError(RedtrustError):

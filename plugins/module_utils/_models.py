@@ -257,8 +257,9 @@ class Revision:
     ``retry_at`` the next attempt is not made. A request code is kept until the certificate is finalized. A certificate
     that the gate refused stays until the signer has given another one. ``order_number`` is the CA's name for it.
     ``approvals_needed`` is how many approvals are wanted for it, by the last run that wanted any. ``approvals_not_by``
-    is who must not give one. ``revoked_at`` is when the CA was told to revoke the certificate. ``stored_as`` is the
-    state of the row in the store, None if it has none.
+    is who must not give one. ``revoked_at`` is when the CA was told to revoke the certificate. ``renewed_because`` is
+    ``distrusted`` or ``revoked`` where it was asked for since the one before was so. ``stored_as`` is the state of the
+    row in the store, None if it has none.
     """
 
     service: str
@@ -288,6 +289,7 @@ class Revision:
     approvals_needed: int = 0
     revoked_at: dt.datetime | None = None
     approvals_not_by: str | None = None
+    renewed_because: str | None = None
     created_at: dt.datetime | None = None
     updated_at: dt.datetime | None = None
     stored_as: State | None = dataclasses.field(default=None, compare=False, repr=False)

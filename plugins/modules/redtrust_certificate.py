@@ -46,6 +46,8 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.lists.defaults
   - redtrust.certificate_enroll.renewal
   - redtrust.certificate_enroll.renewal.quota
+  - redtrust.certificate_enroll.policy
+  - redtrust.certificate_enroll.renewal.distrust
   - redtrust.certificate_enroll.events
   - redtrust.certificate_enroll.signers
   - redtrust.certificate_enroll.approval
@@ -170,6 +172,16 @@ options:
             The module says how many certificates will miss it, and why.
             A later task with the same incident may change it.
         type: str
+  ask_ca:
+    description:
+      - Whether to ask the CA of the signer, for each certificate that is not due, whether it wants it to be renewed
+        now.
+        A signer that cannot ask says nothing; V(acme) asks for the renewal information of RFC 9773.
+      - What the CA wants is like the date on which a certificate is due.
+        Windows, freezes and O(max_renewals) hold, O(renew_before=never) does not.
+    type: bool
+    default: false
+    version_added: 0.5.0
   end_session:
     description:
       - Whether to end the session after the work on the list, at the server and on disk.
@@ -258,6 +270,18 @@ EXAMPLES = r"""
       deadline: 24h
   check_mode: true
   register: rehearsal
+
+- name: Replace what is left of an old CA, and what its successor has revoked, in each run from now on
+  redtrust.certificate_enroll.redtrust_certificate:
+    host: redtrust.example.com
+    signer:
+      type: command
+      argv: [/usr/local/bin/ask-our-new-ca]
+    distrusted:
+      - issuer_path: /etc/pki/ca/old.pem
+      - issuer: CN=Example CA,O=Example
+        serial_numbers: ["0A:1B:2C"]
+    check_revocation: [ocsp, crl]
 """
 
 RETURN = r"""
@@ -559,16 +583,21 @@ from ..module_utils._enroll.api import (
     FinalizeStep,
     Incidents,
     Quota,
+    Reasons,
     RenewStep,
     RequestStep,
+    Rules,
     SignStep,
     Steps,
 )
 from ..module_utils._errors import RedtrustError
 from ..module_utils._module.api import (
     APPROVAL,
+    ASK_CA,
     CERTIFICATE,
+    DISTRUST,
     EVENTS,
+    POLICY,
     QUOTA,
     RENEWAL,
     REPLACE,
@@ -585,13 +614,17 @@ from ..module_utils._module.api import (
     Wanted,
     build_signer,
     certificate_items,
+    expectations,
     finished_by,
     listed,
     listed_spec,
+    read_reasons,
+    read_rules,
     run,
 )
 from ..module_utils._session.api import Session
 from ..module_utils._signers.api import Signer
+from ..module_utils._x509.api import Expectations
 
 
 def work(context: Context) -> Result:
@@ -599,10 +632,13 @@ def work(context: Context) -> Result:
     params = context.params
     signer = build_signer(params, context.now(), context.module.secrets)
     signer.check(context.now())
+    expected = expectations(params, signer.lifetime)
+    rules = read_rules(params, context.names, signer.lifetime)
     finish = finished_by(context)
     wanted = Wanted.read(params)
     entries = listed(params, CERTIFICATE, context.register)
     renewals = Renewals.read(params)
+    reasons = read_reasons(context, signer.why_due)
     items = certificate_items(entries, context.names, params, renewals)
     session = context.session()
     results = Results(
@@ -613,12 +649,22 @@ def work(context: Context) -> Result:
         diffs=context.wants_diff,
     )
     replacing = Replacing(context, wanted)
-    step = _step(context, session, signer, renewals.quota(), replacing.incidents, tells_why_not=results.has_unchanged)
+    step = _step(
+        context,
+        session,
+        signer,
+        quota=renewals.quota(),
+        rules=rules,
+        expected=expected,
+        incidents=replacing.incidents,
+        reasons=reasons,
+        tells_why_not=results.has_unchanged,
+    )
     context.batch(step, items, results, finish, replacing)
     replaced = replacing.finish()
     failed = bool(results.report.failed_names)
     result = results.result(
-        warnings=[*signer.warnings, *replaced.warnings],
+        warnings=[*signer.warnings, *rules.warnings, *replaced.warnings, *reasons.warnings()],
         changed_names=results.report.changed_names,
         failed_names=results.report.failed_names,
         report=[*results.report.lines(results.total), *replaced.lines],
@@ -629,14 +675,32 @@ def work(context: Context) -> Result:
 
 
 def _step(
-    context: Context, session: Session, signer: Signer, quota: Quota, incidents: Incidents, *, tells_why_not: bool
+    context: Context,
+    session: Session,
+    signer: Signer,
+    *,
+    quota: Quota,
+    rules: Rules,
+    expected: Expectations,
+    incidents: Incidents,
+    reasons: Reasons,
+    tells_why_not: bool,
 ) -> CertificateStep:
     store, client, params, now = context.store, context.client, context.params, context.now
     return CertificateStep(
         store,
         Steps(
-            RequestStep(store, client, session, register=context.register, now=now),
-            RenewStep(store, client, session, register=context.register, now=now, quota=quota),
+            RequestStep(store, client, session, register=context.register, now=now, rules=rules),
+            RenewStep(
+                store,
+                client,
+                session,
+                register=context.register,
+                now=now,
+                rules=rules,
+                quota=quota,
+                reasons=reasons,
+            ),
             SignStep(
                 store,
                 signer,
@@ -652,6 +716,8 @@ def _step(
                 subject_match=params["subject_match"],
                 encoding=params["upload_format"],
                 now=now,
+                expected=expected,
+                distrust=reasons.distrust,
             ),
         ),
         now=now,
@@ -687,7 +753,8 @@ def main() -> None:
         "end_session": {"type": "str", "choices": ["always", "failure", "never"], "default": "never"},
         "progress_path": {"type": "path"},
     }
-    spec = {**listed_spec(), **EVENTS, **SIGNER, **APPROVAL, **UPLOAD, **RENEWAL, **QUOTA, **REPLACE, **own}
+    due = {**RENEWAL, **QUOTA, **DISTRUST, **ASK_CA, **REPLACE}
+    spec = {**listed_spec(), **EVENTS, **POLICY, **SIGNER, **APPROVAL, **UPLOAD, **due, **own}
     run(spec, work, required_if=SIGNER_REQUIRED_IF, add_file_common_args=True)
 
 

@@ -37,6 +37,7 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.batch
   - redtrust.certificate_enroll.lists
   - redtrust.certificate_enroll.lists.defaults
+  - redtrust.certificate_enroll.policy
   - redtrust.certificate_enroll.certificates.requested
 options:
   certificates:
@@ -247,12 +248,14 @@ checkpoint:
 
 from ..module_utils._enroll.api import RequestStep
 from ..module_utils._module.api import (
+    POLICY,
     REQUESTED,
     Context,
     Result,
     Results,
     listed,
     listed_spec,
+    read_rules,
     request_items,
     required,
     run,
@@ -262,14 +265,17 @@ from ..module_utils._module.api import (
 def work(context: Context) -> Result:
     """Request the missing certificates."""
     params = context.params
+    rules = read_rules(params, context.names)
     items = request_items(required(listed(params, REQUESTED, context.register)))
-    step = RequestStep(context.store, context.client, context.session(), register=context.register, now=context.now)
-    return context.batch(step, items, Results(params["results"])).result()
+    step = RequestStep(
+        context.store, context.client, context.session(), register=context.register, now=context.now, rules=rules
+    )
+    return context.batch(step, items, Results(params["results"])).result(warnings=rules.warnings)
 
 
 def main() -> None:
     """Run the module."""
-    run({**listed_spec(), "certificate_defaults": {"type": "dict", "default": {}}}, work)
+    run({**listed_spec(), **POLICY, "certificate_defaults": {"type": "dict", "default": {}}}, work)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,8 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.lists
   - redtrust.certificate_enroll.renewal
   - redtrust.certificate_enroll.renewal.quota
+  - redtrust.certificate_enroll.policy
+  - redtrust.certificate_enroll.renewal.distrust
   - redtrust.certificate_enroll.events
   - redtrust.certificate_enroll.certificates.renewed
 options:
@@ -62,6 +64,13 @@ EXAMPLES = r"""
     username: enroll
     password: "{{ redtrust_password }}"
     renew_before: 50%
+
+- name: Renew also what the old CA has issued, and what was revoked, whether it is due or not
+  redtrust.certificate_enroll.redtrust_renew:
+    host: redtrust.example.com
+    distrusted:
+      - issuer_path: /etc/pki/ca/old.pem
+    check_revocation: [ocsp, crl]
 
 - name: Adopt a certificate that was issued by hand, and renew it when it is due
   redtrust.certificate_enroll.redtrust_renew:
@@ -248,7 +257,9 @@ checkpoint:
 
 from ..module_utils._enroll.api import RenewStep
 from ..module_utils._module.api import (
+    DISTRUST,
     EVENTS,
+    POLICY,
     QUOTA,
     RENEWAL,
     RENEWED,
@@ -259,6 +270,8 @@ from ..module_utils._module.api import (
     Spec,
     listed,
     listed_spec,
+    read_reasons,
+    read_rules,
     renew_items,
     run,
 )
@@ -267,7 +280,9 @@ from ..module_utils._module.api import (
 def work(context: Context) -> Result:
     """Request the next revision of each certificate that is due."""
     params = context.params
+    rules = read_rules(params, context.names)
     renewals = Renewals.read(params)
+    reasons = read_reasons(context)
     items = renew_items(listed(params, RENEWED, context.register), context.names, params, renewals)
     step = RenewStep(
         context.store,
@@ -275,15 +290,18 @@ def work(context: Context) -> Result:
         context.session(),
         register=context.register,
         now=context.now,
+        rules=rules,
         quota=renewals.quota(),
+        reasons=reasons,
     )
-    return context.batch(step, items, Results(params["results"])).result()
+    results = context.batch(step, items, Results(params["results"]))
+    return results.result(warnings=[*rules.warnings, *reasons.warnings()])
 
 
 def main() -> None:
     """Run the module."""
     own: Spec = {"force": {"type": "bool", "default": False}}
-    run({**listed_spec(), **EVENTS, **RENEWAL, **QUOTA, **own}, work)
+    run({**listed_spec(), **EVENTS, **RENEWAL, **QUOTA, **DISTRUST, **POLICY, **own}, work)
 
 
 if __name__ == "__main__":

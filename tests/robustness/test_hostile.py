@@ -27,11 +27,11 @@ from hypothesis import strategies as st
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import RedtrustError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http import connection as _connection
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.options import (
+    MAX_ANSWER_BYTES,
     TransportOptions,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.retry import Retry
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
-    MAX_ANSWER_BYTES,
     MAX_HEAD_BYTES,
     READ_AHEAD,
     HttpsTransport,

@@ -11,6 +11,9 @@ items act, and under the lease for those.
 
 from __future__ import annotations
 
+import importlib
+import typing as t
+
 from .approval import ApprovalRule, counted, missing
 from .attempt import attempt
 from .attention import attention
@@ -18,21 +21,31 @@ from .batch import BatchOptions, ItemList, Told, Unusable, predict, run_batch
 from .calendar import Calendar, Freeze, Window, instant
 from .certificate import CertificateItem, CertificateStep, Steps
 from .criteria import Criteria
+from .distrust import Distrust
 from .finalize import FinalizeItem, FinalizeStep
 from .forecast import Forecast, forecast
 from .outlook import Outlook, outlook
+from .patterns import Allowed, Lengths, Networks, Patterns
 from .renewal import Quota, RenewalPolicy
 from .replace import Count, Incident, Incidents, Survey, count, is_replaced
 from .request import Adoption, RenewItem, RenewStep, RequestItem, RequestStep
 from .revoke import RevokeStep, Terms
+from .rules import Rule, Rules
 from .settle import SettleItem, SettleStep
 from .sign import SignItem, SignStep
 from .step import Decided, Item, Plan, Step
+from .urgent import AskCa, Lookups, Reasons
 from .verdict import VerdictStep
+
+# imported where it is used first: few runs look for revocations
+if t.TYPE_CHECKING:
+    from .revocation import Places, RevocationSources
 
 __all__ = [
     "Adoption",
+    "Allowed",
     "ApprovalRule",
+    "AskCa",
     "BatchOptions",
     "Calendar",
     "CertificateItem",
@@ -40,6 +53,7 @@ __all__ = [
     "Count",
     "Criteria",
     "Decided",
+    "Distrust",
     "FinalizeItem",
     "FinalizeStep",
     "Forecast",
@@ -48,15 +62,24 @@ __all__ = [
     "Incidents",
     "Item",
     "ItemList",
+    "Lengths",
+    "Lookups",
+    "Networks",
     "Outlook",
+    "Patterns",
+    "Places",
     "Plan",
     "Quota",
+    "Reasons",
     "RenewItem",
     "RenewStep",
     "RenewalPolicy",
     "RequestItem",
     "RequestStep",
+    "RevocationSources",
     "RevokeStep",
+    "Rule",
+    "Rules",
     "SettleItem",
     "SettleStep",
     "SignItem",
@@ -81,3 +104,9 @@ __all__ = [
     "predict",
     "run_batch",
 ]
+
+
+def __getattr__(name: str) -> t.Any:
+    if name not in ("Places", "RevocationSources"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(".revocation", __package__), name)

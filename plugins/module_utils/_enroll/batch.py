@@ -285,8 +285,10 @@ def _plans(
     store: Store,
     options: BatchOptions,
 ) -> t.Iterator[Planned[Decided]]:
-    names = [item.name for _position, item in items]
-    for (position, item), found in zip(items, store.enrollments(options.service, names)):
+    enrollments = list(store.enrollments(options.service, [item.name for _position, item in items]))
+    known = [(item, found) for (_position, item), found in zip(items, enrollments) if not isinstance(item, Unusable)]
+    step.look_up(known)
+    for (position, item), found in zip(items, enrollments):
         yield position, item, _plan(step, item, found, options.hide)
 
 

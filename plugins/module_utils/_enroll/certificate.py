@@ -80,13 +80,16 @@ class CertificateStep(Step[CertificateItem, Way]):
 
     @property
     def why_down(self) -> str:
-        return self._steps.sign.why_down
+        return self._steps.sign.why_down or self._steps.finalize.why_down
+
+    def look_up(self, found: t.Sequence[tuple[CertificateItem, Enrollment]]) -> None:
+        self._steps.renew.look_up([(item.renewal, one) for item, one in found if not self._incidents.why(one)])
 
     def plan(self, item: CertificateItem, enrollment: Enrollment) -> Plan[Way]:
         because = self._incidents.why(enrollment) or why_revoked(enrollment)
         if because:
             item = dataclasses.replace(item, renewal=dataclasses.replace(item.renewal, because=because))
-        elif self._is_settled(item, enrollment):
+        elif not self._steps.renew.acts_on(enrollment) and self._is_settled(item, enrollment):
             return Plan(enrollment, "none", "in use as asked for, and not due", expected=enrollment.current)
         asked = self._asked(item, enrollment)
         if asked.decision is not None or enrollment.pending is None:
@@ -129,7 +132,8 @@ class CertificateStep(Step[CertificateItem, Way]):
         asked = self._steps.request.plan(RequestItem(item.spec, item.renewal.force), enrollment)
         if asked.decision is not None or enrollment.pending is not None:
             return asked
-        if item.renewal.policy.renew_before.never and not item.renewal.because:
+        never = item.renewal.policy.renew_before.never and not item.renewal.because
+        if never and not self._steps.renew.acts_on(enrollment):
             return asked
         return self._steps.renew.plan(item.renewal, enrollment)
 

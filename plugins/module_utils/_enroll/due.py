@@ -9,7 +9,7 @@ import dataclasses
 import datetime as dt
 import re
 
-from .._clock import parse_duration
+from .._clock import parse_duration, span
 
 _BEGINNING = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
 _MONTH = dt.timedelta(days=30)
@@ -116,11 +116,3 @@ def validity(begins: dt.datetime | None, ends: dt.datetime, since: dt.datetime) 
 
 def _third(life: dt.timedelta) -> str:
     return f"a third of its life of {span(life)} before its end"
-
-
-def span(duration: dt.timedelta) -> str:
-    """Return a duration in words, in the largest unit of which it has at least two."""
-    for unit, seconds in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if duration.total_seconds() >= 2 * seconds:
-            return f"{duration.total_seconds() / seconds:.1f}".removesuffix(".0") + f" {unit}"
-    return f"{duration.total_seconds():.0f} seconds"

@@ -16,6 +16,9 @@ from .._service.api import Client
 from .._session.api import Session
 from .._store.api import Store
 from .._x509.api import (
+    STANDARD,
+    Asked,
+    Expectations,
     SubjectMatch,
     UploadEncoding,
     certificate_facts,
@@ -27,6 +30,7 @@ from .._x509.api import (
 )
 from .approval import missing, waits_for
 from .backoff import after_failure, after_refusal, refuse_waiting, when_signed_again
+from .distrust import Distrust, Refusals
 from .step import Plan, Step
 
 
@@ -65,6 +69,7 @@ class Refuse:
 
     sent_back: Revision
     error: GateError
+    is_distrusted: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +80,12 @@ class _Candidate:
     csr: bytes
     leaf: bytes
     chain: tuple[bytes, ...]
+
+    def as_issued(self) -> Revision:
+        """Return the request with this certificate."""
+        return dataclasses.replace(
+            self.pending, certificate=self.leaf, chain=self.chain, thumbprint=thumbprint(self.leaf)
+        )
 
 
 class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
@@ -93,13 +104,26 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         subject_match: SubjectMatch,
         encoding: UploadEncoding,
         now: t.Callable[[], dt.datetime],
+        expected: Expectations = STANDARD,
+        distrust: Distrust | None = None,
     ) -> None:
+        """``expected`` is what is looked at beside key, subject, dates and chain.
+
+        ``distrust`` are certificates that are not uploaded any more.
+        """
         self._store = store
         self._client = client
         self._session = session
         self._subject_match = subject_match
         self._encoding = encoding
         self._now = now
+        self._expected = expected
+        self._distrust = distrust or Distrust()
+        self._refusals = Refusals()
+
+    @property
+    def why_down(self) -> str:
+        return self._refusals.why_down
 
     def may_wait(self) -> bool:
         """Return whether an upload may have to wait before it is sent."""
@@ -124,18 +148,21 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
             raise PolicyError("the request has no CSR yet: run redtrust_csr again")
         leaf, chain = order_chain(found, pending.csr, self._now())
         candidate = _Candidate(pending, pending.csr, leaf, chain)
-        refusal = self._refusal(candidate)
-        if refusal is None:
-            warnings = chain_warnings(found, leaf, chain, self._now())
+        checked = self._checked(candidate)
+        if not isinstance(checked, GateError):
+            warnings = (*chain_warnings(found, leaf, chain, self._now()), *checked)
             return _upload(enrollment, candidate, warnings)
         if given and (leaf, chain) != (pending.certificate, pending.chain):
-            raise refusal
-        return self._refuse(enrollment, candidate, refusal)
+            raise checked
+        return self._refuse(enrollment, candidate, checked)
 
     def act(self, plan: Plan[Upload | Refuse], decision: Upload | Refuse) -> Outcome:
         if isinstance(decision, Refuse):
             self._store.put(decision.sent_back)
+            if decision.is_distrusted:
+                self._refusals.count(decision.error)
             raise decision.error
+        self._refusals.count(None)
         # Check mode opens the store without its key and sees no request code, so planning cannot look for one.
         if decision.issued.request_code is None:
             raise PolicyError(
@@ -160,8 +187,8 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         finalized = self._store.put(*rows, why=f"revision {issued.revision} was uploaded{confirmed}")[0]
         return plan.outcome(finalized, reason=plan.reason + confirmed)
 
-    def _refusal(self, candidate: _Candidate) -> GateError | None:
-        """Return why the gate does not let a certificate through; raise where its upload is not to be tried at all."""
+    def _checked(self, candidate: _Candidate) -> tuple[str, ...] | GateError:
+        """Return what the gate says; raise where the upload is not to be tried at all."""
         pending, leaf, now = candidate.pending, candidate.leaf, self._now()
         if pending.upload_started and leaf != pending.certificate:
             raise GateError(
@@ -172,14 +199,24 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
             refuse_waiting(pending, now)
         return self._gate(candidate, candidate.chain, now)
 
-    def _gate(self, candidate: _Candidate, chain: t.Sequence[bytes], now: dt.datetime) -> GateError | None:
-        """Return why the gate does not let a certificate through at that moment."""
-        leaf, csr, dn = candidate.leaf, candidate.csr, candidate.pending.spec.dn
+    def _gate(self, candidate: _Candidate, chain: t.Sequence[bytes], now: dt.datetime) -> tuple[str, ...] | GateError:
+        """Return the warnings of the gate at that moment, or why it does not let a certificate through."""
+        pending, spec = candidate.pending, candidate.pending.spec
         try:
-            check_certificate(leaf, chain, csr, dn, subject_match=self._subject_match, now=now)
+            warnings = check_certificate(
+                candidate.leaf,
+                chain,
+                candidate.csr,
+                spec.dn,
+                subject_match=self._subject_match,
+                now=now,
+                expected=self._expected,
+                asked=Asked(spec.subject_alt_name, pending.signing_since or pending.created_at),
+            )
+            self._distrust.check(candidate.as_issued())
         except GateError as exc:
             return exc
-        return None
+        return warnings
 
     def _refuse(self, enrollment: Enrollment, candidate: _Candidate, refusal: GateError) -> Plan[Upload | Refuse]:
         """Plan to write down the refusal of the certificate that the signer left.
@@ -193,7 +230,7 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         if pending.refused:
             raise GateError(f"{refusal}; {when_signed_again(pending, now)}") from refusal
         begin = certificate_facts(candidate.leaf).not_valid_before
-        if begin > now and self._gate(candidate, pending.chain, begin) is None:
+        if begin > now and not isinstance(self._gate(candidate, pending.chain, begin), GateError):
             raise GateError(
                 f"{refusal}; it is uploaded by the first run after that, or run redtrust_csr or redtrust_renew with "
                 "force to have the same request signed again"
@@ -201,7 +238,8 @@ class FinalizeStep(Step[FinalizeItem, t.Union[Upload, Refuse]]):
         refused = after_refusal(pending, refusal, now)
         error = GateError(f"{refusal}; {when_signed_again(refused, now)}")
         reason = "the gate refused its certificate"
-        return Plan(enrollment, "none", reason, Refuse(refused, error), error=error)
+        is_distrusted = bool(self._distrust.why(candidate.as_issued()))
+        return Plan(enrollment, "none", reason, Refuse(refused, error, is_distrusted), error=error)
 
     def _send(self, decision: Upload, issued: Revision, code: str) -> Finalized:
         """Send csr/finalize; write a failure down."""

@@ -24,6 +24,7 @@ class Decision:
     ``asks_for`` is the content of a new request to the service. ``gives_up`` is the pending revision that makes room
     for it, ``resumes`` one that waits no longer; both are as they are to be stored. ``warnings`` are for a person.
     ``is_due`` says that a certificate is renewed for no other reason, ``postponed`` that one that is due is left.
+    ``renewed_because`` is to be noted in the new revision.
     """
 
     action: Action
@@ -34,6 +35,7 @@ class Decision:
     warnings: tuple[str, ...] = ()
     is_due: bool = False
     postponed: Postponed | None = None
+    renewed_because: str | None = None
 
 
 def decide_issue(spec: CertificateSpec, enrollment: Enrollment, now: dt.datetime, *, force: bool = False) -> Decision:
@@ -67,11 +69,13 @@ def decide_renewal(
     *,
     force: bool = False,
     because: str = "",
+    wish: str = "",
 ) -> Decision:
     """Decide whether to renew the current certificate of an enrollment.
 
-    ``because`` is a reason to renew it whether it is due or not; a wait after failures holds all the same. Raises
-    PolicyError when there is nothing to renew, or when a person has to look first.
+    ``because`` is a reason to renew it whether it is due or not; a wait after failures holds all the same. ``wish`` is
+    why the CA wants it to be renewed, so that it is due. Raises PolicyError when there is nothing to renew, or when a
+    person has to look first.
     """
     pending, current = enrollment.pending, enrollment.current
     if pending is not None:
@@ -82,7 +86,7 @@ def decide_renewal(
     if because and not force:
         decision = Decision("renew", because, asks_for=current.spec)
     else:
-        decision = _decide_due(current, policy, now, force=force)
+        decision = _decide_due(current, policy, now, force=force, wish=wish)
     if decision.asks_for is not None and not force:
         _refuse_early(enrollment, current.spec, now)
     return decision
@@ -108,20 +112,32 @@ def is_settled(spec: CertificateSpec | None, enrollment: Enrollment, policy: Ren
     return policy.renew_before.never or not policy.is_due(current, now)
 
 
-def _decide_due(current: Revision, policy: RenewalPolicy, now: dt.datetime, *, force: bool) -> Decision:
+def _decide_due(current: Revision, policy: RenewalPolicy, now: dt.datetime, *, force: bool, wish: str = "") -> Decision:
     if force:
         return Decision("renew", "asked for with force", asks_for=current.spec)
+    valid = _validity(current, now)
     if policy.renew_before.never:
-        return Decision("none", f"renew_before is never; {_validity(current, now)}")
+        if wish:
+            return _when_open(current, policy, now, wish)
+        return Decision("none", f"renew_before is never; {valid}")
     due = policy.due(current)
     if due is None:
         return Decision("renew", "when its certificate ends is not known", asks_for=current.spec, is_due=True)
-    when, valid = f"{to_the_minute(due.at)} ({due.rule})", _validity(current, now)
+    when = f"{to_the_minute(due.at)} ({due.rule})"
     warnings = (due.warning,) if due.warning else ()
-    if due.at > now:
-        return Decision("none", f"due from {when}; {valid}", warnings=warnings)
-    closed = policy.closed(current, now)
-    reason = f"due since {when}; {closed.words}; {valid}" if closed else f"due since {when}; {valid}"
+    if due.at <= now:
+        return _when_open(current, policy, now, f"due since {when}", warnings)
+    if wish:
+        return _when_open(current, policy, now, wish, warnings)
+    return Decision("none", f"due from {when}; {valid}", warnings=warnings)
+
+
+def _when_open(
+    current: Revision, policy: RenewalPolicy, now: dt.datetime, why: str, warnings: tuple[str, ...] = ()
+) -> Decision:
+    """Decide about a certificate that is due: it is renewed unless a window or a freeze keeps it."""
+    closed, valid = policy.closed(current, now), _validity(current, now)
+    reason = f"{why}; {closed.words}; {valid}" if closed else f"{why}; {valid}"
     if closed and not closed.gives_way:
         return Decision("none", reason, warnings=warnings, postponed=Postponed(closed.option, closed.opens))
     return Decision("renew", reason, asks_for=current.spec, warnings=warnings, is_due=True)

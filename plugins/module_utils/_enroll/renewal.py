@@ -9,10 +9,10 @@ import dataclasses
 import datetime as dt
 import threading
 
-from .._clock import to_the_minute
+from .._clock import span, to_the_minute
 from .._models import Revision
 from .calendar import Calendar
-from .due import Due, RenewBefore, in_use_since, span, validity
+from .due import Due, RenewBefore, in_use_since, validity
 from .jitter import EPOCH, Draw, Jitter, Terms, own_moment
 
 # Without renew_before, and without renew_jitter.

@@ -10,7 +10,7 @@ import datetime as dt
 import functools
 import typing as t
 
-from .._errors import RedtrustError, ServiceError
+from .._errors import DeniedError, RedtrustError, ServiceError
 from .._models import CertificateSpec, Enrollment, Outcome, Revision, State
 from .._service.api import Client
 from .._session.api import Session
@@ -20,7 +20,9 @@ from .._x509.api import dn_warnings
 from .backoff import after_failure
 from .policy import Decision, decide_issue, decide_renewal, within_quota
 from .renewal import Quota, RenewalPolicy
+from .rules import NO_RULES, Rules
 from .step import Item, Plan, Step
+from .urgent import Reasons
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,12 +101,15 @@ class _AskingStep(Step[Item, t.Union[Keep, Ask]]):
         *,
         register: t.Callable[[str], None],
         now: t.Callable[[], dt.datetime],
+        rules: Rules = NO_RULES,
     ) -> None:
+        """``rules`` say what may be requested."""
         self._store = store
         self._client = client
         self._session = session
         self._register = register
         self._now = now
+        self._rules = rules
 
     def act(self, plan: Plan[Keep | Ask], decision: Keep | Ask) -> Outcome:
         if isinstance(decision, Keep):
@@ -152,6 +157,7 @@ class _AskingStep(Step[Item, t.Union[Keep, Ask]]):
         self._client.check(spec)
         check_subject_alt_name(spec.subject_alt_name)
         intent = _without(enrollment, decided.gives_up).next_revision(spec)
+        intent = dataclasses.replace(intent, renewed_because=decided.renewed_because)
         return Plan(
             enrollment,
             decided.action,
@@ -166,7 +172,10 @@ class RequestStep(_AskingStep[RequestItem]):
     """Request a certificate that is missing or differs from its spec; resume a request that is on its way."""
 
     def plan(self, item: RequestItem, enrollment: Enrollment) -> Plan[Keep | Ask]:
-        return self._planned(enrollment, decide_issue(item.spec, enrollment, self._now(), force=item.force))
+        decided = decide_issue(item.spec, enrollment, self._now(), force=item.force)
+        if decided.asks_for is not None:
+            self._rules.check(decided.asks_for)
+        return self._planned(enrollment, decided)
 
 
 class RenewStep(_AskingStep[RenewItem]):
@@ -180,11 +189,23 @@ class RenewStep(_AskingStep[RenewItem]):
         *,
         register: t.Callable[[str], None],
         now: t.Callable[[], dt.datetime],
+        rules: Rules = NO_RULES,
         quota: Quota | None = None,
+        reasons: Reasons | None = None,
     ) -> None:
-        """``quota`` bounds the renewals that are begun because they are due."""
-        super().__init__(store, client, session, register=register, now=now)
+        """``quota`` bounds the renewals that are begun because they are due; ``reasons`` are others to renew."""
+        super().__init__(store, client, session, register=register, now=now, rules=rules)
         self._quota = quota or Quota()
+        self._reasons = reasons or Reasons(now=now)
+
+    def look_up(self, found: t.Sequence[tuple[RenewItem, Enrollment]]) -> None:
+        if self._reasons.asks:
+            asked = (enrollment.current for item, enrollment in found if self._is_asked_about(item, enrollment))
+            self._reasons.look_up([current for current in asked if current is not None])
+
+    def acts_on(self, enrollment: Enrollment) -> bool:
+        """Return whether there is a reason to renew the certificate in use although it is not due."""
+        return self._reasons.of(enrollment).acts
 
     def plan(self, item: RenewItem, enrollment: Enrollment) -> Plan[Keep | Ask]:
         is_known = enrollment.current or enrollment.pending
@@ -205,13 +226,38 @@ class RenewStep(_AskingStep[RenewItem]):
         )
 
     def _decided(self, item: RenewItem, enrollment: Enrollment) -> Decision:
-        now = self._now()
-        decided = decide_renewal(enrollment, item.policy, now, force=item.force, because=item.because)
+        now, reason = self._now(), self._reasons.of(enrollment)
+        because = item.because or reason.because
+        decided = decide_renewal(enrollment, item.policy, now, force=item.force, because=because, wish=reason.wish)
+        if decided.asks_for is not None:
+            self._check_rules(decided.asks_for)
         decided = within_quota(decided, enrollment, item.policy, self._quota, now)
         if decided.asks_for is None:
-            return decided
+            told = f"{decided.reason}; {reason.why_not}" if reason.why_not else decided.reason
+            return dataclasses.replace(decided, reason=told)
         spec = dataclasses.replace(decided.asks_for, request_code=item.request_code)
-        return dataclasses.replace(decided, asks_for=spec)
+        return dataclasses.replace(decided, asks_for=spec, renewed_because=reason.renewed_because)
+
+    def _is_asked_about(self, item: RenewItem, enrollment: Enrollment) -> bool:
+        """Return whether the CA is asked about the certificate in use: not if it is renewed in any case."""
+        current = enrollment.current
+        if current is None or enrollment.pending is not None or item.force or item.because:
+            return False
+        if self._reasons.distrust.why(current):
+            return False
+        now, policy = self._now(), item.policy
+        if self._quota.most is not None or policy.renew_before.never or not policy.is_due(current, now):
+            return True
+        closed = policy.closed(current, now)
+        return closed is not None and not closed.gives_way
+
+    def _check_rules(self, spec: CertificateSpec) -> None:
+        """Raise DeniedError unless the rules allow the renewal. One that is denied leaves its place to another."""
+        try:
+            self._rules.check(spec)
+        except DeniedError:
+            self._quota.give_back(spec.name)
+            raise
 
 
 def _adopted(enrollment: Enrollment, adoption: Adoption) -> Revision:

@@ -72,6 +72,9 @@ class Step(abc.ABC, t.Generic[Item, Decided]):
         """Why this step would fail for any other item as well, so that none is tried; empty while that is not so."""
         return ""
 
+    def look_up(self, found: t.Sequence[tuple[Item, Enrollment]], /) -> None:
+        """Ask others what the plans need to know, for many items at once, before they are planned. Raise no error."""
+
     @abc.abstractmethod
     def plan(self, item: Item, enrollment: Enrollment, /) -> Plan[Decided]:
         """Return the plan for an item; change nothing. Raise a RedtrustError where nothing can be done."""

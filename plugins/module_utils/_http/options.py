@@ -15,10 +15,17 @@ from .._errors import ConfigurationError
 if t.TYPE_CHECKING:
     import ssl
 
+# The largest answers are a CSR with its envelope, and a certificate with its chain: a few KiB.
+MAX_ANSWER_BYTES = 1024 * 1024
+
 
 @dataclasses.dataclass(frozen=True)
 class TransportOptions:
-    """How to reach a server. ``timeout`` is in seconds, for one request and its whole answer."""
+    """How to reach a server. ``timeout`` is in seconds, for one request and its whole answer.
+
+    ``plain_http`` allows http to any host, for what is signed by itself and no secret, such as a revocation list.
+    ``largest`` is how many bytes the body of an answer may have.
+    """
 
     validate_certs: bool = True
     ca_path: str | None = None
@@ -27,6 +34,8 @@ class TransportOptions:
     client_key_passphrase: str | None = dataclasses.field(default=None, repr=False)
     proxy: str | None = dataclasses.field(default=None, repr=False)
     timeout: float = 30.0
+    plain_http: bool = False
+    largest: int = MAX_ANSWER_BYTES
 
     def context(self, ca_path: str | None) -> ssl.SSLContext:
         """Return the rules for TLS, with these CA certificates. Raises ConfigurationError."""

@@ -1,7 +1,11 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connections without TLS, to this machine only: an agent or a sidecar that speaks TLS to the server by itself."""
+"""Connections without TLS.
+
+They lead to this machine only, as to an agent or a sidecar that speaks TLS to the server by itself. What is signed by
+itself may come from any host.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,8 @@ except ImportError:  # told by REQUESTS_IMPORT_ERROR
 class PlainConnection(HTTPConnection):
     """One connection to this machine; it reports its progress to the bounds of the exchange that runs on it."""
 
+    anywhere = False
+
     def send(self, data: t.Any) -> None:
         running.bounds.started = True
         with reading_on():
@@ -33,8 +39,10 @@ class PlainConnection(HTTPConnection):
         return super().getresponse()
 
     def _new_conn(self) -> socket.socket:
-        """Connect to this machine, whatever the name resolves to."""
         found = addresses_of(self._dns_host, self.port or 80)
+        if self.anywhere:
+            return connected(found)
+        # whatever the name resolves to
         here = [address for address in found if ipaddress.ip_address(address[4][0].partition("%")[0]).is_loopback]
         if found and not here:
             raise OSError("plain http is spoken with this machine only, and this is the name of another one")
@@ -45,3 +53,15 @@ class PlainPool(HTTPConnectionPool):
     """The connections to one port of this machine."""
 
     ConnectionCls = PlainConnection
+
+
+class _AnyPlainConnection(PlainConnection):
+    """One connection to any host."""
+
+    anywhere = True
+
+
+class AnyPlainPool(HTTPConnectionPool):
+    """The connections to one host, or to a proxy."""
+
+    ConnectionCls = _AnyPlainConnection

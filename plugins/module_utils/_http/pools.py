@@ -12,11 +12,11 @@ import typing as t
 
 from .connection import Connection, Resumable, bounded
 from .options import TransportOptions, is_this_machine
-from .plain import PlainPool
+from .plain import AnyPlainPool, PlainPool
 
 try:
     import urllib3
-    from urllib3.connectionpool import HTTPSConnectionPool
+    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 except ImportError:  # told by REQUESTS_IMPORT_ERROR
     HTTPSConnectionPool = object  # type: ignore[assignment,misc]
 
@@ -59,25 +59,29 @@ class Pools:
             "ssl_context": bounded(options.context(self._trusted), resuming=True),
         }
         self._plain = urllib3.PoolManager(num_pools=_HOSTS, maxsize=connections)
-        self._plain.pool_classes_by_scheme = {"http": PlainPool}
+        self._plain.pool_classes_by_scheme = {"http": AnyPlainPool if options.plain_http else PlainPool}
         self._mutex = threading.Lock()
         self._managers: dict[str | None, urllib3.PoolManager] = {}
         # A service has few URLs, and they are slow to read.
         self.to = functools.lru_cache(16)(self._to)
 
-    def _to(self, url: str, proxy: str | None) -> tuple[Pool | PlainPool, str]:
-        """Return the pool for a URL, and the path and query to ask it for. Raises urllib3's errors."""
+    def _to(self, url: str, proxy: str | None) -> tuple[HTTPConnectionPool, str]:
+        """Return the pool for a URL, and what to ask it for. Raises urllib3's errors.
+
+        A proxy for plain http gets the whole URL.
+        """
         parts = urllib3.util.parse_url(url)
-        if parts.scheme == "http" and is_this_machine(parts.host or ""):
-            plain = self._plain.connection_from_host(parts.host, parts.port, "http")
-            return t.cast("PlainPool", plain), parts.request_uri
-        if parts.scheme != "https":
+        is_plain = parts.scheme == "http"
+        if is_plain and proxy is None and (self._options.plain_http or is_this_machine(parts.host or "")):
+            return self._plain.connection_from_host(parts.host, parts.port, "http"), parts.request_uri
+        if parts.scheme != "https" and not (is_plain and self._options.plain_http):
             raise urllib3.exceptions.LocationParseError("only https is spoken")
         with self._mutex:
             if proxy not in self._managers:
                 self._managers[proxy] = self._manager(proxy)
             manager = self._managers[proxy]
-        return t.cast("Pool", manager.connection_from_host(parts.host, parts.port, "https")), parts.request_uri
+        pool = manager.connection_from_host(parts.host, parts.port, parts.scheme)
+        return pool, url if is_plain else parts.request_uri
 
     def _manager(self, proxy: str | None) -> urllib3.PoolManager:
         manager: urllib3.PoolManager
@@ -85,7 +89,7 @@ class Pools:
             manager = urllib3.PoolManager(**self._rules)
         else:
             manager = self._proxy_manager(proxy if "://" in proxy else f"http://{proxy}")
-        manager.pool_classes_by_scheme = {"https": Pool}
+        manager.pool_classes_by_scheme = {"https": Pool, "http": AnyPlainPool}
         return manager
 
     def _proxy_manager(self, address: str) -> urllib3.ProxyManager:

@@ -17,8 +17,6 @@ from .turns import Turns
 if t.TYPE_CHECKING:
     from .wire import Wire
 
-# The largest answers are a CSR with its envelope, and a certificate with its chain: a few KiB.
-MAX_ANSWER_BYTES = 1024 * 1024
 MAX_HEAD_BYTES = 64 * 1024
 # The library reads ahead of the line that it wants, by so many bytes.
 READ_AHEAD = 8192
@@ -80,7 +78,7 @@ class HttpsTransport:
     A request takes the connection that was given back last. Where all are busy it waits, and its time limit begins
     when it has one. A caller that signs requests takes its ``turn`` before it signs.
 
-    Plain http is spoken with this machine only, without a proxy.
+    Plain http is spoken with this machine only, without a proxy, unless the options allow it.
     A redirect is returned like any other answer, so nothing is ever sent elsewhere. Of the environment only the proxies
     count: a .netrc, REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE change nothing. ``hide`` masks the secrets in the words of
     the other end.

@@ -18,14 +18,15 @@ import os
 import re
 import sys
 import typing as t
+from urllib.parse import urlsplit
 
 from .. import _fault_points
 from .._errors import AnswerInvalidError, AnswerLostError, NotSentError
 from .connection import Bounds, TooLargeError, running
 from .failures import PROXY_ADVICE, explained, is_proxy
-from .options import TransportOptions
+from .options import TransportOptions, is_this_machine
 from .pools import Pools
-from .transport import MAX_ANSWER_BYTES, MAX_HEAD_BYTES, READ_AHEAD, HttpRequest, HttpResponse
+from .transport import MAX_HEAD_BYTES, READ_AHEAD, HttpRequest, HttpResponse
 
 try:
     import urllib3
@@ -52,7 +53,7 @@ class Wire:
         self._clock = clock
         self._hide = hide
         self._pools = Pools(options, connections)
-        self._asks_environment = _may_name_proxy()
+        self._asks_environment = _may_name_proxy(plain=options.plain_http)
         self._once = urllib3.Retry(False, redirect=False)
 
     def send(self, request: HttpRequest) -> HttpResponse:
@@ -76,11 +77,12 @@ class Wire:
     def _exchanged(self, request: HttpRequest, body: _Body, proxy: str | None) -> HttpResponse:
         """Send a request and read its answer. Raises errors of the library."""
         pool, target = self._pools.to(request.url, proxy)
+        for_proxy = pool.proxy_headers if proxy and request.url.startswith("http:") else {}
         answer = pool.request(
             request.verb,
             target,
             body=body if request.body is not None else None,
-            headers={**_HEADERS, **_length(request, body), **request.headers},
+            headers={**_HEADERS, **_length(request, body), **for_proxy, **request.headers},
             retries=self._once,
             redirect=False,
             assert_same_host=False,
@@ -89,9 +91,9 @@ class Wire:
             decode_content=False,
         )
         try:
-            running.bounds.allow(MAX_ANSWER_BYTES + MAX_HEAD_BYTES)
+            running.bounds.allow(self._options.largest + MAX_HEAD_BYTES)
             headers = {name.lower(): value for name, value in answer.headers.itermerged()}
-            content = _read(request, answer)
+            content = _read(request, answer, self._options.largest)
             return HttpResponse(answer.status, headers, content, _cookies(request, answer, headers))
         finally:
             # One that was not read to its end takes its connection with it.
@@ -100,7 +102,9 @@ class Wire:
 
     def _proxy(self, request: HttpRequest) -> str | None:
         """Return the address of the proxy, None without one; raises NotSentError when it is malformed."""
-        if request.url.startswith("http:"):
+        if request.url.startswith("http:") and (
+            not self._options.plain_http or is_this_machine(urlsplit(request.url).hostname or "")
+        ):
             return None
         chosen = self._options.proxy
         if not chosen and self._asks_environment:
@@ -143,9 +147,10 @@ def _length(request: HttpRequest, body: _Body) -> dict[str, str]:
     return {"Content-Length": str(len(body))} if request.body is not None or request.verb != "GET" else {}
 
 
-def _may_name_proxy() -> bool:
-    """Return whether the environment may name a proxy for https; macOS has them in its own settings as well."""
-    return sys.platform == "darwin" or any(name.lower() in ("https_proxy", "all_proxy") for name in os.environ)
+def _may_name_proxy(*, plain: bool) -> bool:
+    """Return whether the environment may name a proxy; macOS has them in its own settings as well."""
+    names = ("https_proxy", "all_proxy", *(["http_proxy"] if plain else []))
+    return sys.platform == "darwin" or any(name.lower() in names for name in os.environ)
 
 
 def _proxy_of_environment(url: str) -> str | None:
@@ -173,7 +178,7 @@ def _check_headers(request: HttpRequest) -> None:
             )
 
 
-def _read(request: HttpRequest, answer: t.Any) -> bytes:
+def _read(request: HttpRequest, answer: t.Any, largest: int) -> bytes:
     """Read the body as it comes; it is never unpacked, so it cannot swell."""
     if answer.status < 200:
         # The final answer may still come. The next request must not take it for its own.
@@ -183,8 +188,8 @@ def _read(request: HttpRequest, answer: t.Any) -> bytes:
     content = bytearray()
     while piece := answer.read(READ_AHEAD, decode_content=False):
         content += piece
-        if len(content) > MAX_ANSWER_BYTES:
-            words = f"the answer is larger than {MAX_ANSWER_BYTES} bytes"
+        if len(content) > largest:
+            words = f"the answer is larger than {largest} bytes"
             raise AnswerInvalidError(words, status=answer.status, **request.where)
     # Not every version of urllib3 compares the two.
     announced = answer.headers.get("Content-Length", "")

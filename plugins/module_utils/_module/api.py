@@ -15,8 +15,10 @@ import typing as t
 # for tools, and for Ansible, which packs the files that a module imports
 if t.TYPE_CHECKING:
     from .context import Context
+    from .distrust_options import ASK_CA, DISTRUST, read_reasons
     from .entry_specs import CERTIFICATE, FINALIZED, NAMED, RENEWED, REQUESTED, SETTLED
     from .events import exported_events, history, verified
+    from .expect import expectations
     from .files import finished_by
     from .items import (
         certificate_items,
@@ -39,6 +41,7 @@ if t.TYPE_CHECKING:
     from .results import Result, Results, enrollment_facts, error_facts
     from .role import RoleOutcome, StepResult, facts_of, outcome_of
     from .role_steps import ready_of, refusal_of
+    from .rule_options import POLICY, read_rules
     from .run import run
     from .selection import SELECTION, SELECTION_RULES, Counts, Selection
     from .signer import OPTIONAL_SIGNER, SIGNER, SIGNER_REQUIRED_IF, build_signer
@@ -48,12 +51,15 @@ if t.TYPE_CHECKING:
 
 __all__ = [
     "APPROVAL",
+    "ASK_CA",
     "CERTIFICATE",
     "CONNECTION",
+    "DISTRUST",
     "EVENTS",
     "FINALIZED",
     "NAMED",
     "OPTIONAL_SIGNER",
+    "POLICY",
     "QUOTA",
     "RENEWAL",
     "RENEWED",
@@ -89,6 +95,7 @@ __all__ = [
     "check_values",
     "enrollment_facts",
     "error_facts",
+    "expectations",
     "exported_events",
     "facts_of",
     "finalize_items",
@@ -98,6 +105,8 @@ __all__ = [
     "listed",
     "listed_spec",
     "outcome_of",
+    "read_reasons",
+    "read_rules",
     "ready_of",
     "refusal_of",
     "renew_items",
@@ -111,8 +120,10 @@ __all__ = [
 
 _HOMES = {
     "context": ("Context",),
+    "distrust_options": ("ASK_CA", "DISTRUST", "read_reasons"),
     "entry_specs": ("CERTIFICATE", "FINALIZED", "NAMED", "RENEWED", "REQUESTED", "SETTLED"),
     "events": ("exported_events", "history", "verified"),
+    "expect": ("expectations",),
     "files": ("finished_by",),
     "items": (
         "certificate_items",
@@ -135,6 +146,7 @@ _HOMES = {
     "results": ("Result", "Results", "enrollment_facts", "error_facts"),
     "role": ("RoleOutcome", "StepResult", "facts_of", "outcome_of"),
     "role_steps": ("ready_of", "refusal_of"),
+    "rule_options": ("POLICY", "read_rules"),
     "run": ("run",),
     "selection": ("SELECTION", "SELECTION_RULES", "Counts", "Selection"),
     "signer": ("OPTIONAL_SIGNER", "SIGNER", "SIGNER_REQUIRED_IF", "build_signer"),

@@ -47,8 +47,8 @@ def format_of(path: str) -> str:
     return "csv" if delimiter_of(line) else "yaml"
 
 
-def rows(path: str, form: str, spec: Spec) -> t.Iterator[tuple[int, object]]:
-    """Return the entries with the lines in which they begin.
+def rows(path: str, form: str, spec: Spec, key: str = "certificates") -> t.Iterator[tuple[int, object]]:
+    """Return the entries with the lines in which they begin; ``key`` is that of the list in a mapping.
 
     Raises ConfigurationError if the file cannot be read or is not in this format.
     """
@@ -59,13 +59,13 @@ def rows(path: str, form: str, spec: Spec) -> t.Iterator[tuple[int, object]]:
         if form == "yaml":
             from .list_yaml import yaml_rows  # PyYAML takes a while to import
 
-            yield from yaml_rows(path, file)
+            yield from yaml_rows(path, file, key)
         elif form == "csv":
             yield from csv_rows(path, file, spec)
         elif form == "jsonl":
             yield from json_line_rows(path, file)
         else:
-            yield from json_rows(path, file)
+            yield from json_rows(path, file, key)
 
 
 @contextlib.contextmanager

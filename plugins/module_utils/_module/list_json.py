@@ -11,9 +11,7 @@ import typing as t
 
 from .._errors import ConfigurationError
 
-SHAPE = "the file must be a list, or a mapping with the one key certificates, whose value is a list"
-
-_OPENING = re.compile(r'[ \t\r\n]*(\{[ \t\r\n]*"certificates"[ \t\r\n]*:[ \t\r\n]*)?\[[ \t\r\n]*')
+_BLANK = r"[ \t\r\n]*"
 _BETWEEN = re.compile(r"[ \t\r\n]*(,|(?=\]))[ \t\r\n]*")
 _END = re.compile(r"\][ \t\r\n]*")
 _END_IN_MAPPING = re.compile(r"\][ \t\r\n]*\}[ \t\r\n]*")
@@ -33,6 +31,11 @@ class _Mappings:
             keys = [key for key, _value in pairs]
             raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)} is there twice")
         return found
+
+
+def shape(key: str) -> str:
+    """Return what a file with a list is, in words."""
+    return f"the file must be a list, or a mapping with the one key {key}, whose value is a list"
 
 
 def is_entry(line: str) -> bool:
@@ -56,13 +59,16 @@ def json_line_rows(path: str, file: t.Iterable[str]) -> t.Iterator[tuple[int, ob
         yield line, entry
 
 
-def json_rows(path: str, file: t.TextIO) -> t.Iterator[tuple[int, object]]:
-    """Return the entries with the lines in which they begin. Raises ConfigurationError."""
+def json_rows(path: str, file: t.TextIO, key: str) -> t.Iterator[tuple[int, object]]:
+    """Return the entries with the lines in which they begin; ``key`` is that of the list in a mapping.
+
+    Raises ConfigurationError.
+    """
     decoder = json.JSONDecoder(object_pairs_hook=_Mappings())
     text = file.read()
-    opening = _OPENING.match(text)
+    opening = re.match(rf'{_BLANK}(\{{{_BLANK}"{key}"{_BLANK}:{_BLANK})?\[{_BLANK}', text)
     if not opening:
-        raise _unfit(path, text)
+        raise _unfit(path, text, key)
     line, counted, position = 1, 0, opening.end()
     more = not text.startswith("]", position)
     while more:
@@ -74,19 +80,19 @@ def json_rows(path: str, file: t.TextIO) -> t.Iterator[tuple[int, object]]:
         yield line, entry
         between = _BETWEEN.match(text, position)
         if not between:
-            raise _unfit(path, text)
+            raise _unfit(path, text, key)
         position, more = between.end(), bool(between[1])
     if not (_END_IN_MAPPING if opening[1] else _END).fullmatch(text, position):
-        raise _unfit(path, text)
+        raise _unfit(path, text, key)
 
 
-def _unfit(path: str, text: str) -> ConfigurationError:
+def _unfit(path: str, text: str, key: str) -> ConfigurationError:
     """Say what is wrong with a text outside of its entries."""
     try:
         json.loads(text)
     except ValueError as exc:
         return _broken(path, exc, 1)
-    return ConfigurationError(f"{path}: {SHAPE}")
+    return ConfigurationError(f"{path}: {shape(key)}")
 
 
 def _broken(path: str, error: ValueError, line: int) -> ConfigurationError:

@@ -14,7 +14,7 @@ import sys
 import typing as t
 
 from .._errors import ConfigurationError
-from .list_json import SHAPE
+from .list_json import shape
 
 try:
     import yaml
@@ -29,14 +29,17 @@ _TAGS = {f"{_PREFIX}{name}" for name in ("bool", "float", "int", "map", "null", 
 _KEYS = (str, int, float, dt.date, type(None))
 
 
-def yaml_rows(path: str, file: t.TextIO) -> t.Iterator[tuple[int, object]]:
-    """Return the entries with the lines in which they begin. Raises ConfigurationError."""
+def yaml_rows(path: str, file: t.TextIO, key: str) -> t.Iterator[tuple[int, object]]:
+    """Return the entries with the lines in which they begin; ``key`` is that of the list in a mapping.
+
+    Raises ConfigurationError.
+    """
     if not HAS_YAML:
         raise ConfigurationError(
             f"{path}: there is no PyYAML for {sys.executable} on this host: install it, or give the list as JSON Lines"
         )
     try:
-        yield from _Reader(path, getattr(yaml, "CSafeLoader", yaml.SafeLoader)(file)).rows()
+        yield from _Reader(path, getattr(yaml, "CSafeLoader", yaml.SafeLoader)(file)).rows(key)
     except yaml.MarkedYAMLError as exc:
         line, begun = (mark.line + 1 if mark else 1 for mark in (exc.problem_mark, exc.context_mark))
         within = f", {exc.context} that begins in line {begun}" if exc.context_mark and begun < line else ""
@@ -64,7 +67,7 @@ class _Reader:
             yaml.AliasEvent: self._alias,
         }
 
-    def rows(self) -> t.Iterator[tuple[int, object]]:
+    def rows(self, wanted: str) -> t.Iterator[tuple[int, object]]:
         """Return the entries with their lines. Raises ConfigurationError."""
         self._next()  # the beginning of the stream
         self._next()  # the beginning of the document, or the end of an empty stream
@@ -72,9 +75,9 @@ class _Reader:
         within = isinstance(event, yaml.MappingStartEvent)
         if within:
             key = self._next()
-            event = self._next() if isinstance(key, yaml.ScalarEvent) and key.value == "certificates" else None
+            event = self._next() if isinstance(key, yaml.ScalarEvent) and key.value == wanted else None
         if not isinstance(event, yaml.SequenceStartEvent):
-            raise ConfigurationError(f"{self._path}: {SHAPE}")
+            raise ConfigurationError(f"{self._path}: {shape(wanted)}")
         while True:
             event = self._next()
             if isinstance(event, yaml.SequenceEndEvent):
@@ -83,7 +86,7 @@ class _Reader:
         for end in (yaml.MappingEndEvent, yaml.DocumentEndEvent, yaml.StreamEndEvent)[0 if within else 1 :]:
             event = self._next()
             if not isinstance(event, end):
-                raise self._error(event, SHAPE)
+                raise self._error(event, shape(wanted))
 
     def _value(self, event: t.Any) -> t.Any:
         value = self._builders[type(event)](event)

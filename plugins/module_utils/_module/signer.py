@@ -28,12 +28,12 @@ def _own_options(kind: SignerKind) -> Spec:
 
 SIGNER: Spec = {
     "signer": {"type": "raw", "required": True},
-    **{name: {"type": "dict", "options": _own_options(kind)} for name, kind in SIGNERS.items()},
+    **{kind.option: {"type": "dict", "options": _own_options(kind)} for kind in SIGNERS.values()},
 }
 # For a module that only sometimes needs a signer.
 OPTIONAL_SIGNER: Spec = {**SIGNER, "signer": {"type": "raw"}}
 # The form of AnsibleModule's required_if: the chosen signer needs its options.
-SIGNER_REQUIRED_IF = [("signer", name, [name]) for name in SIGNERS]
+SIGNER_REQUIRED_IF = [("signer", name, [kind.option]) for name, kind in SIGNERS.items()]
 
 
 def build_signer(params: t.Mapping[str, t.Any], now: dt.datetime, secrets: Secrets) -> Signer:
@@ -42,7 +42,7 @@ def build_signer(params: t.Mapping[str, t.Any], now: dt.datetime, secrets: Secre
     if not isinstance(name, str) or name not in SIGNERS:
         raise ConfigurationError(f"the type of the signer must be one of {', '.join(SIGNERS)}, not {name!r}")
     kind = SIGNERS[name]
-    options = params[kind.name]
+    options = params[kind.option]
     rate = parse_rate(f"{kind.name}.rate", options["rate"], options["burst"])
     signer = kind.build(options, now)
     signer.rate, signer.secrets, signer.connections = rate, secrets, params["workers"]

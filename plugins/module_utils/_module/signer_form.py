@@ -15,6 +15,8 @@ from .._errors import ConfigurationError
 
 # A wrapper: its other members are the option of that name, and ``signer`` in it is the signer that it wraps.
 APPROVAL = "approval"
+# Types whose option has another name, since a module has another option of that name: ``SignerKind.option``.
+OTHER_OPTIONS = {"directory": "directory_signer"}
 
 
 def taken_apart(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -34,9 +36,10 @@ def taken_apart(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
                 raise ConfigurationError("signer of the type approval has no signer in it: say which one it waits for")
         else:
             taken["signer"] = name
-        if form and taken.get(name):
-            raise ConfigurationError(f"the options of the signer are in signer and in {name}: give them once")
-        taken[name] = form or taken.get(name) or {}
+        option = OTHER_OPTIONS.get(name, name)
+        if form and taken.get(option):
+            raise ConfigurationError(f"the options of the signer are in signer and in {option}: give them once")
+        taken[option] = form or taken.get(option) or {}
     return taken
 
 

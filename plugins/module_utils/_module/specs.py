@@ -125,9 +125,26 @@ APPROVAL: Spec = {
 QUOTA: Spec = {"max_renewals": {"type": "int"}}
 EVENTS = _options(keep_events={"type": "str", "default": "2y"})
 
+MISMATCH = ("refuse", "warn", "ignore")
+
+# What is expected of a certificate beside its key, its subject and its dates.
+EXPECT: Spec = {
+    "lifetime": {"type": "str"},
+    "lifetime_tolerance": {"type": "str"},
+    "on_lifetime": {"type": "str", "choices": list(MISMATCH)},
+    "key_usage": {"type": "list", "elements": "str", "no_log": False},
+    "on_key_usage": {"type": "str", "choices": list(MISMATCH), "default": "refuse", "no_log": False},
+    "extended_key_usage": {"type": "list", "elements": "str", "no_log": False},
+    "on_extended_key_usage": {"type": "str", "choices": list(MISMATCH), "default": "refuse", "no_log": False},
+    "usage_match": {"type": "str", "choices": ["contains", "equals"], "default": "contains"},
+    "subject_alt_name_match": {"type": "str", "choices": ["contains", "equals"], "default": "contains"},
+    "on_subject_alt_name": {"type": "str", "choices": list(MISMATCH), "default": "warn"},
+}
+
 # How a certificate is checked and uploaded, and where its files are written.
 UPLOAD: Spec = {
     "subject_match": {"type": "str", "choices": ["contains", "equals", "ignore"], "default": "contains"},
+    "expect": {"type": "dict", "options": EXPECT},
     "upload_format": {"type": "str", "choices": ["der", "pkcs7", "pem"], "default": "der"},
     "directory": {"type": "path"},
     "backup": {"type": "bool", "default": False},

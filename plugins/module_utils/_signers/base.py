@@ -141,7 +141,8 @@ class Signer(abc.ABC):
 class SignerKind:
     """A kind of signer, for the modules, the documentation and the reports.
 
-    ``name`` is the value of the option ``signer``, and the name of the option that holds the signer's own options.
+    ``name`` is the type of the signer. The option ``option`` of the modules holds the signer's own options; it has the
+    same name, unless ``own_option`` gives another.
     ``options`` is the argument spec of these. A secret among them, which has ``no_log``, may also come from the
     environment as ``REDTRUST_<SIGNER>_<OPTION>``. ``documentation`` is YAML: the description, the type and the
     suboptions of that option. ``choice`` describes the signer in the documentation, ``in_words`` names it in reports.
@@ -154,6 +155,11 @@ class SignerKind:
     options: t.Mapping[str, t.Mapping[str, t.Any]]
     documentation: str
     build: t.Callable[[t.Mapping[str, t.Any], dt.datetime], Signer]
+    own_option: str = ""
+
+    @property
+    def option(self) -> str:
+        return self.own_option or self.name
 
 
 def _check_key(signed: Signed, order: SigningOrder) -> None:

@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from .._errors import ConfigurationError
+from .._x509.api import EXTENDED_KEY_USAGES, KEY_USAGES, usage_key
 
 try:
     from cryptography import x509
@@ -17,50 +18,29 @@ try:
 except ImportError:
     pass  # told by CRYPTOGRAPHY_IMPORT_ERROR
 
-# Keys are in lower case without spaces: "digitalSignature" and "Digital Signature" are the same.
-_KEY_USAGES = {
-    "digitalsignature": "digital_signature",
-    "nonrepudiation": "content_commitment",
-    "contentcommitment": "content_commitment",
-    "keyencipherment": "key_encipherment",
-    "dataencipherment": "data_encipherment",
-    "keyagreement": "key_agreement",
-    "encipheronly": "encipher_only",
-    "decipheronly": "decipher_only",
-}
-_CA_KEY_USAGES = {"keycertsign", "certificatesign", "crlsign"}
-_PKIX = "1.3.6.1.5.5.7.3"
-_EXTENDED_KEY_USAGES = {
-    "anyextendedkeyusage": "2.5.29.37.0",
-    "serverauth": f"{_PKIX}.1",
-    "tlswebserverauthentication": f"{_PKIX}.1",
-    "clientauth": f"{_PKIX}.2",
-    "tlswebclientauthentication": f"{_PKIX}.2",
-    "codesigning": f"{_PKIX}.3",
-    "emailprotection": f"{_PKIX}.4",
-    "e-mailprotection": f"{_PKIX}.4",
-    "timestamping": f"{_PKIX}.8",
-    "ocspsigning": f"{_PKIX}.9",
-    "ipsecendsystem": f"{_PKIX}.5",
-    "ipsectunnel": f"{_PKIX}.6",
-    "ipsecuser": f"{_PKIX}.7",
-    "documentsigning": f"{_PKIX}.36",
-    "mssmartcardlogin": "1.3.6.1.4.1.311.20.2.2",
-    "msdocumentsigning": "1.3.6.1.4.1.311.10.3.12",
-    "pkinitclientauth": "1.3.6.1.5.2.3.4",
+# The bits of a key usage that may be set in these certificates, as cryptography names them; the others are for CAs.
+_FLAGS = {
+    0: "digital_signature",
+    1: "content_commitment",
+    2: "key_encipherment",
+    3: "data_encipherment",
+    4: "key_agreement",
+    7: "encipher_only",
+    8: "decipher_only",
 }
 
 
 def key_usage(names: t.Sequence[str]) -> x509.KeyUsage:
     """Return the extension; raises ConfigurationError for a name that is not known or that only a CA may have."""
-    flags = dict.fromkeys(_KEY_USAGES.values(), False)
+    flags = dict.fromkeys(_FLAGS.values(), False)
     for name in names:
-        key = _key(name)
-        if key in _CA_KEY_USAGES:
+        bit = KEY_USAGES.get(usage_key(name))
+        if bit is None:
+            known = ", ".join(key for key, bit in KEY_USAGES.items() if bit in _FLAGS)
+            raise ConfigurationError(f"key_usage {name!r} is not known: use some of {known}")
+        if bit not in _FLAGS:
             raise ConfigurationError(f"key_usage {name!r} is for CAs, and these certificates are none")
-        if key not in _KEY_USAGES:
-            raise ConfigurationError(f"key_usage {name!r} is not known: use some of {', '.join(_KEY_USAGES)}")
-        flags[_KEY_USAGES[key]] = True
+        flags[_FLAGS[bit]] = True
     if (flags["encipher_only"] or flags["decipher_only"]) and not flags["key_agreement"]:
         raise ConfigurationError("key_usage encipherOnly and decipherOnly have no meaning without keyAgreement")
     return x509.KeyUsage(key_cert_sign=False, crl_sign=False, **flags)
@@ -73,14 +53,10 @@ def extended_key_usage(names: t.Sequence[str]) -> x509.ExtendedKeyUsage:
 
 def _purpose(name: str) -> x509.ObjectIdentifier:
     try:
-        return x509.ObjectIdentifier(_EXTENDED_KEY_USAGES.get(_key(name), name))
+        return x509.ObjectIdentifier(EXTENDED_KEY_USAGES.get(usage_key(name), name))
     except ValueError as exc:
-        known = ", ".join(_EXTENDED_KEY_USAGES)
+        known = ", ".join(EXTENDED_KEY_USAGES)
         raise ConfigurationError(f"extended_key_usage {name!r} is neither a dotted OID nor one of {known}") from exc
-
-
-def _key(name: str) -> str:
-    return name.replace(" ", "").lower()
 
 
 def subject_alternative_name(names: t.Sequence[str]) -> x509.SubjectAlternativeName:

@@ -9,7 +9,7 @@ import dataclasses
 import typing as t
 
 from .._clock import utc_now
-from .._errors import GateError, RedtrustError, SignerError
+from .._errors import ConfigurationError, GateError, SignerError
 from .._http.api import HttpResponse
 from .._x509.api import chain_warnings, order_chain
 from .base import Signed, SigningOrder
@@ -30,11 +30,24 @@ class Told:
 
 
 class Reading:
-    """Reads the answers of one CA. ``wait_of`` returns the pause in seconds that an answer asks for."""
+    """Reads the answers of one CA. ``wait_of`` returns the pause in seconds that an answer asks for.
 
-    def __init__(self, refusals: Refusals, wait_of: t.Callable[[HttpResponse], float | None]) -> None:
+    ``issuers`` returns the certificates of the CA in DER where an answer has only the new one. ``notes`` returns
+    warnings about a certificate.
+    """
+
+    def __init__(
+        self,
+        refusals: Refusals,
+        wait_of: t.Callable[[HttpResponse], float | None],
+        *,
+        issuers: t.Callable[[SigningOrder], t.Iterable[bytes]],
+        notes: t.Callable[[SigningOrder, bytes], t.Iterable[str]],
+    ) -> None:
         self.refusals = refusals
         self._wait_of = wait_of
+        self._issuers = issuers
+        self._notes = notes
 
     def told(self, step: str, asking: Asking, response: HttpResponse, order: SigningOrder, then: str) -> Told:
         """Read an answer to a request. ``then`` says what the next run does after a failure.
@@ -62,22 +75,25 @@ class Reading:
 
     def signed(self, step: str, asking: Asking, certificates: t.Sequence[bytes], order: SigningOrder) -> Signed:
         """Return the certificate of the request with its chain. Raises SignerError where it is not there."""
-        now = utc_now()
         try:
-            certificate, chain = order_chain(certificates, order.csr, now)
-            return Signed(certificate, chain, chain_warnings(certificates, certificate, chain, now))
-        except RedtrustError as exc:
+            return self._ordered(certificates, order)
+        except (GateError, ConfigurationError) as exc:
             where = self.refusals.where(step, asking)
             raise SignerError(f"{where}: the certificate in the answer is not for this request: {exc}") from exc
 
     def signed_if_found(self, certificates: t.Sequence[bytes], order: SigningOrder) -> Signed | None:
         """Return the certificate of the request with its chain, None where it is not among these."""
-        now = utc_now()
         try:
-            certificate, chain = order_chain(certificates, order.csr, now)
-        except GateError:
+            return self._ordered(certificates, order)
+        except (GateError, ConfigurationError):
             return None
-        return Signed(certificate, chain, chain_warnings(certificates, certificate, chain, now))
+
+    def _ordered(self, certificates: t.Sequence[bytes], order: SigningOrder) -> Signed:
+        now = utc_now()
+        issuers = self._issuers(order) if len(certificates) == 1 else ()
+        certificate, chain = order_chain([*certificates, *issuers], order.csr, now)
+        warnings = chain_warnings([*certificates, *chain], certificate, chain, now)
+        return Signed(certificate, chain, (*warnings, *self._notes(order, certificate)))
 
     def _number(self, step: str, asking: Asking, page: Page, order: SigningOrder) -> str | None:
         try:

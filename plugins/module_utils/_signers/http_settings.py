@@ -78,11 +78,15 @@ class HttpSettings:
     repeats: bool
     revoke: Asking | None
     lifetime: dt.timedelta | None
+    own: bool = False
 
     @classmethod
-    def read(cls, name: str, options: Options) -> HttpSettings:
-        """Read the options; those that are None or missing have their defaults. Raises ConfigurationError."""
-        reader = _Reader(name, {key: value for key, value in options.items() if value is not None})
+    def read(cls, name: str, options: Options, *, own: bool = False) -> HttpSettings:
+        """Read the options; those that are None or missing have their defaults. Raises ConfigurationError.
+
+        ``own`` tells that the code of a preset gives the values of placeholders such as ``${own.subject}``.
+        """
+        reader = _Reader(name, {key: value for key, value in options.items() if value is not None}, own)
         return cls(
             name=name,
             url=reader.url(),
@@ -100,6 +104,7 @@ class HttpSettings:
             repeats=reader.choice("lost_answer", ("repeat", "stop")) == "repeat",
             revoke=reader.asking("revoke", REVOCATION_NAMES),
             lifetime=reader.lifetime(),
+            own=own,
         )
 
     def known_secrets(self) -> t.Iterator[str | None]:
@@ -122,8 +127,9 @@ class HttpSettings:
 class _Reader:
     """Reads the options of one signer."""
 
-    def __init__(self, name: str, options: Options) -> None:
+    def __init__(self, name: str, options: Options, own: bool) -> None:
         self._name = name
+        self._own = own
         self._options = options
         self.secrets = texts_of(at(name, "secrets"), options.get("secrets"))
 
@@ -245,4 +251,4 @@ class _Reader:
         return Login(request, token, Selector.parse(at(option, "lifetime"), given.get("lifetime")))
 
     def _known(self, names: frozenset[str]) -> t.Callable[[str], str | None]:
-        return lambda name: problem_of(name, names, self.secrets)
+        return lambda name: problem_of(name, names, self.secrets, own=self._own)

@@ -22,6 +22,7 @@ from .http_refusal import Refusals
 from .http_request import RequestRules
 from .http_settings import Asking, HttpSettings
 from .http_values import ORDER_NAMES, Values, of_order, of_revocation, problem_of
+from .preset import PresetCode
 
 # A request as data, as the option ``request`` takes it; its answer.
 Ask = t.Callable[[t.Mapping[str, t.Any]], Page]
@@ -37,7 +38,8 @@ class HttpSigner(Signer):
     """Asks a CA over HTTP, as ``settings`` describe it.
 
     ``finder`` looks for the certificate of a request whose answer was lost, and returns certificates in DER, nothing
-    where there is none. ``before`` raises ConfigurationError where the CA would sign no request.
+    where there is none. ``before`` raises ConfigurationError where the CA would sign no request. ``code`` is what a
+    preset does beside its data.
     """
 
     def __init__(
@@ -46,13 +48,15 @@ class HttpSigner(Signer):
         *,
         finder: Finder | None = None,
         before: t.Callable[[], None] | None = None,
+        code: PresetCode | None = None,
         transport: Transport | None = None,
         clocks: Clocks | None = None,
     ) -> None:
         self.settings = settings
         self.lifetime = settings.lifetime
         self.secrets = Secrets()
-        self._finder = finder
+        self._code = code or PresetCode()
+        self._finder = self._code.find if self._code.searches else finder
         self._before = before
         self._transport = transport
         self._clocks = clocks or Clocks()
@@ -75,12 +79,15 @@ class HttpSigner(Signer):
             self._before()
 
     def revoke(self, revocation: Revocation) -> None:
+        values = of_revocation(revocation, self.settings.secrets)
+        if self._code.revokes:
+            self._code.revoke(self._asker("revoke", values), revocation)
+            return
         asking = self.settings.revoke
         if asking is None:
             super().revoke(revocation)
             return
         then = "revoke it again, which does no harm"
-        values = of_revocation(revocation, self.settings.secrets)
         response = self._exchange.ask("revoke", asking.request, values, after_loss=then)
         self._reading.check("revoke", asking, Page(response), then)
 
@@ -144,7 +151,8 @@ class HttpSigner(Signer):
     def _looked_for(self, order: SigningOrder, values: Values) -> Signed | NotYet | None:
         """Look for the certificate of a request whose answer was lost; None where the CA has none."""
         if self._finder:
-            return self._reading.signed_if_found(list(self._finder(self._asker(values), order)), order)
+            found = list(self._finder(self._asker("find", values), order))
+            return self._reading.signed_if_found(found, order)
         asking, poll = self.settings.find, self.settings.poll
         if asking is None:
             return None
@@ -159,13 +167,15 @@ class HttpSigner(Signer):
             return self._polled(dataclasses.replace(order, order_number=told.number), poll)
         return NotYet(told.why) if told.waits else None
 
-    def _asker(self, values: Values) -> Ask:
+    def _asker(self, step: str, values: Values) -> Ask:
         def ask(given: t.Mapping[str, t.Any]) -> Page:
-            known = self.settings.secrets
-            request = RequestRules.parse("find", given, lambda name: problem_of(name, ORDER_NAMES, known))
-            page = Page(self._exchange.ask("find", request, values))
+            own = self.settings
+            request = RequestRules.parse(
+                own.at(step), given, lambda name: problem_of(name, ORDER_NAMES, own.secrets, own=own.own)
+            )
+            page = Page(self._exchange.ask(step, request, values))
             if page.response.status not in _NOT_FOUND:
-                self._reading.check("find", Asking(request, AnswerRules()), page, "the next run looks again")
+                self._reading.check(step, Asking(request, AnswerRules()), page, "the next run looks again")
             return page
 
         return ask
@@ -190,7 +200,10 @@ class HttpSigner(Signer):
         return (warning,)
 
     def _values(self, order: SigningOrder) -> Values:
-        return of_order(order, self.lifetime, self.settings.secrets)
+        return of_order(order, self.lifetime, self.settings.secrets, self._code.values(order))
+
+    def _issuers(self, order: SigningOrder) -> t.Iterable[bytes]:
+        return self._code.issuers(self._asker("issuers", self._values(order)))
 
     @property
     def _looks(self) -> bool:
@@ -223,5 +236,10 @@ class HttpSigner(Signer):
                 for secret in own.known_secrets():
                     secrets.add(secret)
                 exchange = Exchange(own, secrets, self.connections, transport=self._transport, clocks=self._clocks)
-                self._built = exchange, Reading(Refusals(own, secrets.hide), exchange.wait_of)
+                self._built = (
+                    exchange,
+                    Reading(
+                        Refusals(own, secrets.hide), exchange.wait_of, issuers=self._issuers, notes=self._code.notes
+                    ),
+                )
             return self._built

@@ -62,17 +62,20 @@ class Values:
         makers: t.Mapping[str, t.Callable[[], t.Any]],
         secrets: t.Mapping[str, str],
         dn: DistinguishedName | None = None,
+        own: t.Mapping[str, t.Any] | None = None,
     ) -> None:
         self.about = about
         self._makers = makers
         self._secrets = secrets
         self._dn = dn
+        self._own = own or {}
 
     def get(self, name: str) -> t.Any:
         """Return the value, None where there is none. An empty list is none."""
         kind, _dot, rest = name.partition(".")
         if rest:
-            value: t.Any = self._secrets.get(rest) if kind == "secret" else self._attribute(rest)
+            kinds = {"secret": self._secrets.get, "own": self._own.get}
+            value: t.Any = kinds.get(kind, self._attribute)(rest)
         else:
             value = self._makers[name]() if name in self._makers else None
         return None if value == [] else value
@@ -82,9 +85,14 @@ class Values:
         return "+".join(found) or None
 
 
-def problem_of(name: str, names: t.Container[str], secrets: t.Container[str]) -> str | None:
-    """Return what is wrong with the name of a placeholder; None where it is fine."""
+def problem_of(name: str, names: t.Container[str], secrets: t.Container[str], *, own: bool = False) -> str | None:
+    """Return what is wrong with the name of a placeholder; None where it is fine.
+
+    ``own`` tells that the code of a preset gives the values of ``own.NAME``.
+    """
     kind, _dot, rest = name.partition(".")
+    if own and kind == "own" and rest:
+        return None
     if kind == "secret" and rest:
         return None if rest in secrets else "is not in the option secrets"
     if kind == "dn" and rest and "dn" in names:
@@ -102,7 +110,12 @@ def of_login(secrets: t.Mapping[str, str]) -> Values:
     return Values("the login", {}, secrets)
 
 
-def of_order(order: SigningOrder, lifetime: dt.timedelta | None, secrets: t.Mapping[str, str]) -> Values:
+def of_order(
+    order: SigningOrder,
+    lifetime: dt.timedelta | None,
+    secrets: t.Mapping[str, str],
+    own: t.Mapping[str, t.Any] | None = None,
+) -> Values:
     """Return the values for a request. They are the same each time the same request is signed."""
     number = order.order_number
     digest = hashlib.sha256(order.request_id.encode()).digest()
@@ -118,13 +131,18 @@ def of_order(order: SigningOrder, lifetime: dt.timedelta | None, secrets: t.Mapp
         "order_number": lambda: number,
         "request_id": lambda: order.request_id,
         "request_uuid": lambda: _uuid(digest),
-        "request_number": lambda: int.from_bytes(digest[:20], "big") >> 2,
+        "request_number": lambda: request_number(order.request_id),
         "not_before": lambda: timestamp(order.since),
         "not_after": lambda: lifetime and timestamp(order.since + lifetime),
     }
     makers.update({name: _names_of(order, kind) for name, kind in _SAN_KINDS.items()})
     makers.update({f"validity_{unit}": _length(lifetime, size) for unit, size in _SECONDS.items()})
-    return Values(f"{order.name}, revision {order.revision},", makers, secrets, order.dn)
+    return Values(f"{order.name}, revision {order.revision},", makers, secrets, order.dn, own)
+
+
+def request_number(request_id: str) -> int:
+    """Return a number for a request: positive, with at most 158 bits, so that it can be a serial number."""
+    return int.from_bytes(hashlib.sha256(request_id.encode()).digest()[:20], "big") >> 2 or 1
 
 
 def of_revocation(revocation: Revocation, secrets: t.Mapping[str, str]) -> Values:

@@ -36,5 +36,5 @@ DOCUMENTATION = r"""
 
 def limited(kind: SignerKind) -> SignerKind:
     """Return a kind of signer with these options."""
-    documentation = kind.documentation.rstrip() + DOCUMENTATION.replace("SIGNER", kind.name)
+    documentation = kind.documentation.rstrip() + DOCUMENTATION.replace("SIGNER", kind.option)
     return dataclasses.replace(kind, options={**kind.options, **OPTIONS}, documentation=documentation)

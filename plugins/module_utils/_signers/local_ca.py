@@ -162,6 +162,7 @@ class LocalCa(Signer):
         self._authority = load_authority(certificate_path, private_key_path, passphrase, chain_path, now)
         self.warnings = self._authority.warnings
         self._profile = profile or Profile()
+        self.lifetime = self._profile.validity
         self._certificate = load_certificate(self._authority.certificate)
         self._serial_key = self._authority.serial_key()
         self._identifier = self._authority.key_identifier()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import typing as t
 
-from .base import Signer, SignerKind, SigningOrder
+from .base import Revocation, Signer, SignerKind, SigningOrder
 
 Options = t.Mapping[str, t.Any]
 # Sends a request that is written as the option ``request`` of http, with credentials and retries, and returns its
@@ -99,6 +99,39 @@ REST_DOCUMENTATION = r"""
 """
 
 
+class PresetCode:
+    """What a preset does in code where data cannot say it. One object serves all threads of a signer.
+
+    ``searches`` tells that ``find`` looks for the certificate of a request whose answer was lost, ``revokes`` that
+    ``revoke`` has a certificate revoked, rather than the option of that name.
+    """
+
+    searches: bool = False
+    revokes: bool = False
+
+    def values(self, _order: SigningOrder) -> t.Mapping[str, t.Any]:
+        """Return the values of placeholders such as ``${own.subject}``; None leaves a member out.
+
+        Raises ConfigurationError where the order can never be put into a certificate of this CA.
+        """
+        return {}
+
+    def find(self, _ask: Ask, _order: SigningOrder) -> t.Iterable[bytes]:
+        """Return the certificate of a request in DER, its chain may be among them; nothing where the CA has none."""
+        return ()
+
+    def issuers(self, _ask: Ask) -> t.Iterable[bytes]:
+        """Return the certificates of the CA in DER, for a CA whose answer has only the new certificate."""
+        return ()
+
+    def revoke(self, ask: Ask, revocation: Revocation) -> None:
+        """Have a certificate revoked. Raises SignerError."""
+
+    def notes(self, _order: SigningOrder, _certificate: bytes) -> t.Iterable[str]:
+        """Return warnings about a certificate, which is in DER."""
+        return ()
+
+
 def preset(
     *,
     name: str,
@@ -109,6 +142,7 @@ def preset(
     http: t.Callable[[Options], t.Mapping[str, t.Any]],
     finder: Finder | None = None,
     before: t.Callable[[Options], None] | None = None,
+    code: t.Callable[[Options], PresetCode] | None = None,
 ) -> SignerKind:
     """Return the kind of signer for a CA.
 
@@ -118,7 +152,7 @@ def preset(
 
     ``finder`` looks for the certificate of a request whose answer was lost: it returns certificates in DER, its chain
     may be among them, or nothing where the CA has none. ``before`` raises ConfigurationError where the CA would sign no
-    request at all, so that no key is made for one.
+    request at all, so that no key is made for one. ``code`` makes the object for all that needs more code.
     """
 
     def build(given: Options, _now: dt.datetime) -> Signer:
@@ -127,11 +161,12 @@ def preset(
         from .http_signer import HttpSigner
 
         common = {option: given.get(option) for option in REST_OPTIONS}
-        settings = HttpSettings.read(name, {**common, **http(given)})
+        settings = HttpSettings.read(name, {**common, **http(given)}, own=code is not None)
         return HttpSigner(
             settings,
             finder=None if finder is None else lambda ask, order: finder(given, ask, order),
             before=None if before is None else lambda: before(given),
+            code=code(given) if code else None,
         )
 
     rest = REST_DOCUMENTATION.replace("SIGNER", name).replace("VARIABLE", name.upper())

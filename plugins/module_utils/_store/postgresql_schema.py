@@ -25,7 +25,7 @@ TABLES: t.Mapping[str, str] = {
         not_valid_after TEXT, certificate_id TEXT, adopted BIGINT NOT NULL, upload_started BIGINT NOT NULL,
         note TEXT, signing_since TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
         failures BIGINT NOT NULL, retry_at TEXT, checksum BYTEA, nonce TEXT, order_number TEXT, approvals TEXT,
-        approvals_needed BIGINT, revoked_at TEXT, approvals_not_by TEXT,
+        approvals_needed BIGINT, revoked_at TEXT, approvals_not_by TEXT, renewed_because TEXT,
         PRIMARY KEY (service, name, revision, attempt)
     """,
     "leases": "key TEXT NOT NULL, holder TEXT NOT NULL, expires_at TEXT NOT NULL, PRIMARY KEY (key)",
@@ -65,6 +65,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE revisions ADD COLUMN approvals_needed BIGINT",
         'ALTER TABLE revisions ADD COLUMN revoked_at TEXT COLLATE "C"',
         'ALTER TABLE revisions ADD COLUMN approvals_not_by TEXT COLLATE "C"',
+        'ALTER TABLE revisions ADD COLUMN renewed_because TEXT COLLATE "C"',
     ),
 )
 

@@ -47,7 +47,15 @@ FIRST_COLUMNS = (
     "updated_at",
 )
 # A column that is added later is empty in the rows that are there, and comes last.
-COLUMNS = (*FIRST_COLUMNS, "order_number", "approvals", "approvals_needed", "revoked_at", "approvals_not_by")
+COLUMNS = (
+    *FIRST_COLUMNS,
+    "order_number",
+    "approvals",
+    "approvals_needed",
+    "revoked_at",
+    "approvals_not_by",
+    "renewed_because",
+)
 # The checksum is over all the others, as they are stored: SQLite does not see a bit that flips inside a value.
 STORED = (*COLUMNS, "checksum")
 # The nonce tells which put has written a row.

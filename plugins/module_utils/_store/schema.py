@@ -154,6 +154,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         "ALTER TABLE revisions ADD COLUMN approvals_needed INTEGER",
         "ALTER TABLE revisions ADD COLUMN revoked_at TEXT",
         "ALTER TABLE revisions ADD COLUMN approvals_not_by TEXT",
+        "ALTER TABLE revisions ADD COLUMN renewed_because TEXT",
     ),
 )
 

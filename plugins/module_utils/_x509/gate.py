@@ -15,6 +15,7 @@ from .attributes import attribute_named
 from .certificates import CertificateFacts, certificate_facts
 from .chain import check_chain
 from .csr import csr_public_key_sha256
+from .expectations import NOTHING_ASKED, STANDARD, Asked, Expectations
 from .issued import check_dates
 from .x500 import folded, shown
 
@@ -29,8 +30,10 @@ def check_certificate(
     *,
     subject_match: SubjectMatch,
     now: dt.datetime,
-) -> None:
-    """Raise GateError, with both sides in its message, unless the certificate fits the request.
+    expected: Expectations = STANDARD,
+    asked: Asked = NOTHING_ASKED,
+) -> tuple[str, ...]:
+    """Raise GateError, with both sides in its message, unless the certificate fits the request; return warnings.
 
     The certificate must have the key of the CSR and be valid now. Its subject must have every requested attribute as
     often as requested (``contains``), or exactly these in this order (``equals``). ``ignore`` skips this check. A chain
@@ -39,6 +42,8 @@ def check_certificate(
 
     Attributes are compared by OID. Values are compared by the rules of RFC 5280, 7.1, and RFC 4518: case, width and
     composition of characters, and the amount of white space make no difference.
+
+    ``expected`` is compared last, with what ``asked`` says of the request. Some of it is only warned of.
     """
     try:
         facts = certificate_facts(certificate)
@@ -46,6 +51,7 @@ def check_certificate(
         _check_subject(facts.subject, dn, subject_match)
         check_dates(certificate, now)
         check_chain(certificate, chain, now)
+        return expected.check(certificate, asked)
     except ConfigurationError as exc:
         raise GateError(str(exc)) from exc
 

@@ -94,6 +94,7 @@ class CertificateRequest:
 
     der: bytes
     signed: bytes
+    has_subject: bool
     spki: bytes
     shell: x509.CertificateSigningRequest
 
@@ -148,9 +149,10 @@ def load_csr(der: bytes) -> CertificateRequest:
         content, *rest = _signed_parts(der)
         version, subject, spki, *attributes = content.children()  # RFC 2986, 4.1
         X500Name.read(subject)
+        has_subject = bool(subject.content)
         with quietly():
             shell = x509.load_der_x509_csr(_shell((version, _EMPTY, spki, *attributes), rest))
-        return CertificateRequest(der, content.encoded, spki.encoded, shell)
+        return CertificateRequest(der, content.encoded, has_subject, spki.encoded, shell)
     except UNREADABLE as exc:
         raise ConfigurationError(f"{len(der)} bytes are not a PKCS#10 certificate request in DER: {exc}") from exc
 

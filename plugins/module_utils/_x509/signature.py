@@ -37,33 +37,42 @@ def check_signature(signed: Certificate | CertificateRequest, by: Certificate | 
 
     Raises UncheckableError if this machine does not support the algorithm or the key.
     """
+    check_signed(signed.shell, signed.signed, by or signed)
+
+
+def check_signed(shell: t.Any, content: bytes, by: Certificate | CertificateRequest) -> None:
+    """Raise InvalidSignature unless the key of ``by`` signed the content. See ``check_signature``.
+
+    ``shell`` is an object of ``cryptography`` with the signature and its algorithm.
+    """
     try:
-        _verify(signed, (by or signed).public_key())
+        _verify(shell, content, by.public_key())
     except UNREADABLE as exc:
-        oid = signed.shell.signature_algorithm_oid.dotted_string
+        oid = shell.signature_algorithm_oid.dotted_string
         raise UncheckableError(f"(algorithm {oid}) cannot be checked on this machine: {exc}") from exc
 
 
-def _verify(signed: Certificate | CertificateRequest, key: t.Any) -> None:
-    signature, content = signed.shell.signature, signed.signed
+def _verify(shell: t.Any, content: bytes, key: t.Any) -> None:
+    signature = shell.signature
     if not isinstance(key, (rsa.RSAPublicKey, ec.EllipticCurvePublicKey, dsa.DSAPublicKey)):
         if not hasattr(key, "verify"):
             raise UnsupportedAlgorithm("the key is of a kind that does not sign")
         key.verify(signature, content)  # Ed25519, Ed448, and kinds of later releases
         return
-    digest = signed.shell.signature_hash_algorithm
+    digest = shell.signature_hash_algorithm
     if digest is None:
         raise UnsupportedAlgorithm("the hash is not known")
     if isinstance(key, rsa.RSAPublicKey):
-        key.verify(signature, content, _rsa_padding(signed), digest)
+        key.verify(signature, content, _rsa_padding(shell), digest)
     elif isinstance(key, ec.EllipticCurvePublicKey):
         key.verify(signature, content, ec.ECDSA(digest))
     else:
         key.verify(signature, content, digest)
 
 
-def _rsa_padding(signed: Certificate | CertificateRequest) -> padding.AsymmetricPadding:
-    parameters = getattr(signed.shell, "signature_algorithm_parameters", None)  # of a request since cryptography 42
+def _rsa_padding(shell: t.Any) -> padding.AsymmetricPadding:
+    # of a request and a revocation list since cryptography 42, of an answer of OCSP never
+    parameters = getattr(shell, "signature_algorithm_parameters", None)
     return parameters if isinstance(parameters, padding.PSS) else padding.PKCS1v15()
 
 

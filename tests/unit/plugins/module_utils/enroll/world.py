@@ -23,11 +23,13 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
     CertificateStep,
     FinalizeItem,
     FinalizeStep,
+    Reasons,
     RenewItem,
     RenewStep,
     RequestItem,
     RequestStep,
     RevokeStep,
+    Rules,
     SettleItem,
     SignItem,
     SignStep,
@@ -66,7 +68,11 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signe
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import thumbprint
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import (
+    STANDARD,
+    Expectations,
+    thumbprint,
+)
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.enroll.told import run
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.scripted import (
     AnsweringTransport,
@@ -171,7 +177,10 @@ class World:
         # for whom the next run works
         self.user = "ana"
         self.subject_match: t.Any = "contains"
+        self.rules = Rules()
+        self.expected: Expectations = STANDARD
         self.tells_why_not = True
+        self.reasons: Reasons | None = None
         self.session_failure: Exception | None = None
         self.writes: list[str] = []
         self.points = 0
@@ -237,10 +246,12 @@ class World:
 
     def request(self, spec: CertificateSpec = SPEC, *, force: bool = False) -> Outcome:
         item = RequestItem(spec, force=True) if force else RequestItem(spec)
-        return self.run(RequestStep(**self._tools(), register=self.registered.append), item)
+        return self.run(RequestStep(**self._tools(), register=self.registered.append, rules=self.rules), item)
 
     def renew_step(self, quota: Quota | None = None) -> RenewStep:
-        return RenewStep(**self._tools(), register=self.registered.append, quota=quota)
+        return RenewStep(
+            **self._tools(), register=self.registered.append, rules=self.rules, quota=quota, reasons=self.reasons
+        )
 
     def renew(self, item: RenewItem | None = None) -> Outcome:
         return self.run(self.renew_step(), item or RenewItem("www", MONTH))
@@ -262,18 +273,24 @@ class World:
         return self.run(step, SettleItem("www", **item))
 
     def finalize(self, *given: bytes, subject_match: t.Any = "contains") -> Outcome:
-        step = FinalizeStep(**self._tools(), subject_match=subject_match, encoding="der")
+        step = FinalizeStep(**self._tools(), subject_match=subject_match, encoding="der", expected=self.expected)
         return self.run(step, FinalizeItem("www", lambda: given))
 
     def certificate_step(self) -> CertificateStep:
         tools = self._tools()
         steps = Steps(
-            RequestStep(**tools, register=self.registered.append),
-            RenewStep(**tools, register=self.registered.append),
+            RequestStep(**tools, register=self.registered.append, rules=self.rules),
+            RenewStep(**tools, register=self.registered.append, rules=self.rules, reasons=self.reasons),
             SignStep(
                 tools["store"], self.signer, now=tools["now"], throttle=self.signer_throttle, approval=self.approval
             ),
-            FinalizeStep(**tools, subject_match=self.subject_match, encoding="der"),
+            FinalizeStep(
+                **tools,
+                subject_match=self.subject_match,
+                encoding="der",
+                expected=self.expected,
+                distrust=self.reasons and self.reasons.distrust,
+            ),
         )
         return CertificateStep(tools["store"], steps, now=tools["now"], tells_why_not=self.tells_why_not)
 

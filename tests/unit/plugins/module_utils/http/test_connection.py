@@ -24,11 +24,11 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     TlsError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.options import (
+    MAX_ANSWER_BYTES,
     TransportOptions,
     check_files,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.transport import (
-    MAX_ANSWER_BYTES,
     MAX_HEAD_BYTES,
     READ_AHEAD,
     HttpRequest,

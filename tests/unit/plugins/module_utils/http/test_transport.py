@@ -24,8 +24,8 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     NotSentError,
     TlsError,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http import transport as _transport
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._http.options import (
+    MAX_ANSWER_BYTES,
     TransportOptions,
     check_files,
 )
@@ -59,7 +59,10 @@ def transport(files: Files) -> HttpsTransport:
 
 
 def request(
-    url: str, body: t.Mapping[str, t.Any] | t.Literal["standard"] | None = "standard", verb: str = "PUT", **headers: str
+    url: str,
+    body: t.Mapping[str, t.Any] | bytes | t.Literal["standard"] | None = "standard",
+    verb: str = "PUT",
+    **headers: str,
 ) -> HttpRequest:
     return HttpRequest("create", verb, url, headers, BODY if body == "standard" else body)
 
@@ -342,13 +345,13 @@ class TestTheAnswerWasLost:
 
 class TestAnswersThatAreNotTaken:
     def test_a_huge_body(self, server: Loopback, transport: HttpsTransport) -> None:
-        server.answer(reply(b"x" * (_transport.MAX_ANSWER_BYTES + 1)))
+        server.answer(reply(b"x" * (MAX_ANSWER_BYTES + 1)))
         with pytest.raises(AnswerInvalidError, match="larger than 1048576 bytes"):
             transport.send(request(server.url()))
 
     def test_the_largest_body(self, server: Loopback, transport: HttpsTransport) -> None:
-        server.answer(reply(b"x" * _transport.MAX_ANSWER_BYTES))
-        assert len(transport.send(request(server.url())).body) == _transport.MAX_ANSWER_BYTES
+        server.answer(reply(b"x" * MAX_ANSWER_BYTES))
+        assert len(transport.send(request(server.url())).body) == MAX_ANSWER_BYTES
 
     @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "deflate", "br"])
     def test_a_compressed_body(self, server: Loopback, transport: HttpsTransport, encoding: str) -> None:
@@ -410,3 +413,53 @@ class TestFiles:
     def test_those_that_are_there_are_fine(self, files: Files) -> None:
         check_files(TransportOptions())
         check_files(TransportOptions(ca_path=files.ca, client_cert=files.elsewhere, client_key=files.elsewhere))
+
+
+class TestPlainHttp:
+    """Only what is signed by itself comes from other hosts without TLS."""
+
+    OPTIONS = TransportOptions(timeout=10.0, plain_http=True)
+
+    def test_without_leave_it_is_spoken_with_this_machine_alone(self, start: t.Callable[..., Loopback]) -> None:
+        proxy = start(None)
+        options = TransportOptions(timeout=10.0, proxy=f"http://127.0.0.1:{proxy.port}")
+        with pytest.raises(NotSentError, match="only https is spoken"):
+            HttpsTransport(options).send(request("http://ca.invalid/ocsp", None, "GET"))
+        assert proxy.seen == []
+
+    def test_a_proxy_gets_the_whole_url_and_its_password(self, start: t.Callable[..., Loopback]) -> None:
+        proxy = start(None)
+        proxy.answer(reply(b"signed"))
+        options = dataclasses.replace(self.OPTIONS, proxy=f"http://someone:canary@127.0.0.1:{proxy.port}")
+        answer = HttpsTransport(options).send(request("http://ca.invalid/a%2Fb?c", None, "GET"))
+        assert answer.body == b"signed"
+        (seen,) = proxy.seen
+        assert (seen.verb, seen.path) == ("GET", "http://ca.invalid/a%2Fb?c")
+        assert seen.headers["proxy-authorization"].startswith("Basic ")
+        assert seen.headers["host"] == "ca.invalid"
+
+    def test_the_proxy_of_the_environment(
+        self, start: t.Callable[..., Loopback], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        proxy = start(None)
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        HttpsTransport(self.OPTIONS).send(request("http://ca.invalid/crl", None, "GET"))
+        assert [seen.path for seen in proxy.seen] == ["http://ca.invalid/crl"]
+
+    def test_this_machine_is_reached_without_a_proxy(
+        self, start: t.Callable[..., Loopback], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        proxy, here = start(None), start(None)
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        HttpsTransport(self.OPTIONS).send(request(f"http://127.0.0.1:{here.port}/crl", b"raw", "POST"))
+        assert [(seen.path, seen.body) for seen in here.seen] == [("/crl", b"raw")]
+        assert proxy.seen == []
+
+    def test_an_answer_may_be_larger_where_the_options_say_so(self, start: t.Callable[..., Loopback]) -> None:
+        server = start(None)
+        server.answer(reply(b"x" * (MAX_ANSWER_BYTES + 9)))
+        options = dataclasses.replace(self.OPTIONS, largest=MAX_ANSWER_BYTES + 9)
+        url = f"http://127.0.0.1:{server.port}/crl"
+        assert len(HttpsTransport(options).send(request(url, None, "GET")).body) == MAX_ANSWER_BYTES + 9
+        with pytest.raises(AnswerInvalidError, match="larger than"):
+            HttpsTransport(self.OPTIONS).send(request(url, None, "GET"))

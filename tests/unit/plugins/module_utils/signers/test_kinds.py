@@ -16,6 +16,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._modul
     SIGNER,
     Report,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.signer_form import OTHER_OPTIONS
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import SIGNERS
 
 ROLES = Path(__file__).resolve().parents[5] / "roles"
@@ -38,24 +39,26 @@ def role_options(role: str) -> dict[str, t.Any]:
 
 
 def test_the_documentation_has_each_signer() -> None:
-    assert list(documented()) == ["signer", *SIGNERS] == list(SIGNER)
+    assert list(documented()) == ["signer", *(kind.option for kind in SIGNERS.values())] == list(SIGNER)
+    assert {kind.name: kind.option for kind in SIGNERS.values() if kind.option != kind.name} == OTHER_OPTIONS
     assert facts(documented(), *FACTS) == facts(SIGNER, *FACTS)
     for name, kind in SIGNERS.items():
-        assert f"V({name}) is {kind.choice} (see O({name}))." in documented()["signer"]["description"][0]
+        assert f"V({name}) is {kind.choice} (see O({kind.option}))." in documented()["signer"]["description"][0]
 
 
 @pytest.mark.parametrize("name", SIGNERS)
 def test_the_documentation_of_a_signer_says_what_its_options_are(name: str) -> None:
-    said = documented()[name]["suboptions"]
+    said = documented()[SIGNERS[name].option]["suboptions"]
     assert facts(said, *FACTS, "default") == facts(SIGNERS[name].options, *FACTS, "default")
     assert all(option["description"] for option in said.values())
 
 
 @pytest.mark.parametrize("name", SIGNERS)
 def test_a_secret_of_a_signer_may_come_from_the_environment(name: str) -> None:
-    for option, rules in SIGNER[name]["options"].items():
+    own = SIGNERS[name].option
+    for option, rules in SIGNER[own]["options"].items():
         variable = f"REDTRUST_{name}_{option}".upper()
-        words = " ".join(map(str, documented()[name]["suboptions"][option]["description"]))
+        words = " ".join(map(str, documented()[own]["suboptions"][option]["description"]))
         assert (variable in str(rules.get("fallback"))) == (f"E({variable})" in words) == bool(rules.get("no_log"))
 
 
