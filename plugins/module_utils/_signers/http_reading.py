@@ -9,7 +9,7 @@ import dataclasses
 import typing as t
 
 from .._clock import utc_now
-from .._errors import GateError, SignerError
+from .._errors import ConfigurationError, GateError, SignerError
 from .._http.api import HttpResponse
 from .._x509.api import chain_warnings, order_chain
 from .base import Signed, SigningOrder
