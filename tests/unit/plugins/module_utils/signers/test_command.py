@@ -26,6 +26,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import (
     NotYet,
     Revocation,
+    Signed,
     SigningOrder,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.command import CommandSigner
