@@ -12,12 +12,23 @@ from __future__ import annotations
 
 import typing as t
 
-from . import acme, command, directory, http, local_ca, openbao
+from . import acme, adcs, command, directory, ejbca, http, local_ca, openbao, step_ca
 from .base import NotYet, Revocation, Signed, Signer, SignerKind, SigningOrder
 from .extensions import check_subject_alt_name
 from .limited import limited
 
-_KINDS = (local_ca.KIND, command.KIND, http.KIND, openbao.KIND, openbao.VAULT, directory.KIND, acme.KIND)
+_KINDS = (
+    local_ca.KIND,
+    command.KIND,
+    http.KIND,
+    openbao.KIND,
+    openbao.VAULT,
+    step_ca.KIND,
+    ejbca.KIND,
+    adcs.KIND,
+    directory.KIND,
+    acme.KIND,
+)
 SIGNERS: t.Mapping[str, SignerKind] = {kind.name: limited(kind) for kind in _KINDS}
 
 __all__ = [

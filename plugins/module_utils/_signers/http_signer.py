@@ -84,7 +84,7 @@ class HttpSigner(Signer):
             super().revoke(revocation)
             return
         then = "revoke it again, which does no harm"
-        values = of_revocation(revocation, self.settings.secrets)
+        values = of_revocation(revocation, self.settings.secrets, self._code.revocation_values(revocation))
         response = self._exchange.ask("revoke", asking.request, values, after_loss=then)
         self._reading.check("revoke", asking, Page(response), then)
 

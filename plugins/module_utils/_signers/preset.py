@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import typing as t
 
-from .base import Signer, SignerKind, SigningOrder
+from .base import Revocation, Signer, SignerKind, SigningOrder
 
 Options = t.Mapping[str, t.Any]
 # Sends a request that is written as the option ``request`` of http, with credentials and retries, and returns its
@@ -114,6 +114,10 @@ class PresetCode:
         """
         return {}
 
+    def revocation_values(self, _revocation: Revocation) -> t.Mapping[str, t.Any]:
+        """Return the values of such placeholders in the request that revokes."""
+        return {}
+
     def find(self, _ask: Ask, _order: SigningOrder) -> t.Iterable[bytes]:
         """Return the certificate of a request in DER, its chain may be among them; nothing where the CA has none."""
         return ()
@@ -143,7 +147,8 @@ def preset(
 
     ``options`` and ``documentation`` are those of the CA; those for the connection are added. ``documentation`` ends
     with its type, or with the suboptions. ``http`` returns options of the signer http, and raises ConfigurationError;
-    those for the connection are handed on unless it returns others.
+    those for the connection are handed on unless it returns others. It may also return ``advice``, the next step in
+    words for an HTTP status that refuses.
 
     ``finder`` looks for the certificate of a request whose answer was lost: it returns certificates in DER, its chain
     may be among them, or nothing where the CA has none. ``before`` raises ConfigurationError where the CA would sign no
