@@ -7,7 +7,7 @@
 PYTHON ?= python3
 CHECK := .venv/bin/python tests/tools/check.py
 
-.PHONY: help demo test quick format lint unit robustness browser sanity package integration matrix soak mutation benchmark clean
+.PHONY: help demo test quick format lint unit robustness browser cas sanity package integration matrix soak mutation benchmark clean
 
 help:
 	@echo "make demo         run the demo: issue and renew certificates, then run it again without a change"
@@ -20,6 +20,7 @@ help:
 	@echo "make unit         part of make test: the tests that need no playbook"
 	@echo "make robustness   part of make test: kill, pause and disconnect the modules and playbooks"
 	@echo "make browser      part of make test: sign in with a real browser, if chromium is installed"
+	@echo "make cas          part of make test: have real CAs sign, those that are installed"
 	@echo "make sanity       part of make test: ansible-test sanity"
 	@echo "make package      part of make test: build the artifact, and check it with Galaxy's importer"
 	@echo "make integration  part of make test: playbooks against the sandbox"
@@ -54,6 +55,9 @@ robustness: .venv/ready
 
 browser: .venv/ready
 	@$(CHECK) browser
+
+cas: .venv/ready
+	@$(CHECK) cas
 
 sanity: .venv/ready
 	@$(CHECK) sanity

@@ -8,7 +8,8 @@ The serial number of a certificate comes from the id of its request. So the CA's
 has its certificate already, and this program keeps nothing beside it. It leaves the serial file of the CA alone.
 
 The folder of the CA has openssl.cnf, index.txt, newcerts/ and, for the chain, ca.pem. With ``--approval`` a request
-waits in a folder until somebody makes a file beside it: ``<number>.approved`` or ``<number>.denied``.
+waits in a folder until somebody makes a file beside it: ``<number>.approved`` or ``<number>.denied``. With
+``--revoke`` the program revokes the certificate on standard input.
 """
 
 from __future__ import annotations
@@ -40,23 +41,28 @@ def main() -> None:
     parser.add_argument("--days", default="365")
     parser.add_argument("--approval", type=Path, help="a folder in which requests wait for a person")
     parser.add_argument("openssl", nargs="*", help="more options of openssl ca, after --")
+    parser.add_argument("--revoke", action="store_true", help="revoke the certificate on standard input")
     given = parser.parse_args()
-    csr = sys.stdin.read()
+    given.folder = given.folder.resolve()
+    with (given.folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        (revoke if given.revoke else issue)(given, sys.stdin.read())
+
+
+def issue(given: argparse.Namespace, csr: str) -> None:
+    """Print the certificate of a request and its chain; have it signed first if the CA has none."""
     # 160 bits at most, and positive
     serial = "01" + os.environ["REDTRUST_REQUEST_ID"][:38].upper()
-    folder = given.folder.resolve()
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        status = recorded(folder, serial)
-        if status == "R":
-            end(NEVER, f"certificate {serial} of this request was revoked")
-        if not status:
-            if given.approval:
-                wait_for_approval(given.approval, serial[2:14], csr)
-            sign(folder, serial, csr, given)
-        print((folder / "newcerts" / f"{serial}.pem").read_text(encoding="ascii"))
-    if (folder / "ca.pem").exists():
-        print((folder / "ca.pem").read_text(encoding="ascii"))
+    status = recorded(given.folder, serial)
+    if status == "R":
+        end(NEVER, f"certificate {serial} of this request was revoked")
+    if not status:
+        if given.approval:
+            wait_for_approval(given.approval, serial[2:14], csr)
+        sign(given, serial, csr)
+    for path in (given.folder / "newcerts" / f"{serial}.pem", given.folder / "ca.pem"):
+        if path.exists():
+            print(path.read_text(encoding="ascii"))
 
 
 def recorded(folder: Path, serial: str) -> str:
@@ -69,45 +75,61 @@ def recorded(folder: Path, serial: str) -> str:
         return next((line[0] for line in index if line.split("\t")[3] == serial), "")
 
 
-def sign(folder: Path, serial: str, csr: str, given: argparse.Namespace) -> None:
-    """Have openssl ca sign, with its own configuration and a serial number of ours."""
-    with tempfile.TemporaryDirectory() as directory:
-        files = {"serial": serial, "csr.pem": csr, "openssl.cnf": configuration(folder, directory, given)}
-        for name, text in files.items():
-            Path(directory, name).write_text(f"{text}\n", encoding="utf-8")
-        subject = os.environ["REDTRUST_SUBJECT"]
-        paths = ["-config", f"{directory}/openssl.cnf", "-in", f"{directory}/csr.pem", "-out", f"{directory}/out.pem"]
-        command = ["openssl", "ca", "-name", given.section, "-batch", "-notext", "-utf8", "-preserveDN"]
-        done = subprocess.run(
-            [*command, "-subj", subject, "-days", given.days, *paths, *given.openssl],
-            check=False,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-        )
-    if done.returncode:
-        refusal = REFUSAL.search(done.stdout)
-        end(NEVER if refusal else 1, refusal[0] if refusal else done.stdout)
-    if recorded(folder, serial) != "V":
-        end(1, f"openssl ca signed without serial number {serial}: openssl.cnf must not set rand_serial")
-
-
-def configuration(folder: Path, directory: str, given: argparse.Namespace) -> str:
-    """Return a configuration that is the CA's, apart from the places and the subject alternative name."""
+def sign(given: argparse.Namespace, serial: str, csr: str) -> None:
+    """Have openssl ca sign, with a serial number of ours."""
     names = os.environ.get("REDTRUST_SUBJECT_ALT_NAME", "")
     if not PLAIN.fullmatch(names):
         end(1, f"{names!r} has characters that this program does not hand on")
+    subject = ["-utf8", "-subj", os.environ["REDTRUST_SUBJECT"], "-preserveDN"]
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory, "serial").write_text(f"{serial}\n", encoding="ascii")
+        Path(directory, "csr.pem").write_text(csr, encoding="ascii")
+        paths = ["-in", f"{directory}/csr.pem", "-out", f"{directory}/out.pem"]
+        run(given, directory, names, [*subject, "-batch", "-notext", "-days", given.days, *paths, *given.openssl])
+    if recorded(given.folder, serial) != "V":
+        end(1, f"openssl ca signed without serial number {serial}: openssl.cnf must not set rand_serial")
+
+
+def revoke(given: argparse.Namespace, certificate: str) -> None:
+    """Have openssl ca revoke a certificate, unless it is revoked already."""
+    serial = os.environ["REDTRUST_SERIAL"].upper()
+    if recorded(given.folder, serial.zfill(len(serial) + len(serial) % 2)) == "R":
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory, "certificate.pem").write_text(certificate, encoding="ascii")
+        reason = ["-crl_reason", os.environ["REDTRUST_REASON"]]
+        run(given, directory, "", ["-revoke", f"{directory}/certificate.pem", *reason, *given.openssl])
+
+
+def run(given: argparse.Namespace, directory: str, names: str, options: list[str]) -> None:
+    """Run openssl ca with the configuration of the CA; end as the signer command asks for if it fails."""
+    path = Path(directory, "openssl.cnf")
+    path.write_text(configuration(given.folder, directory, given.section, names), encoding="utf-8")
+    done = subprocess.run(
+        ["openssl", "ca", "-config", str(path), "-name", given.section, *options],
+        check=False,
+        cwd=given.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    )
+    if done.returncode:
+        refusal = REFUSAL.search(done.stdout)
+        end(NEVER if refusal else 1, refusal[0] if refusal else done.stdout)
+
+
+def configuration(folder: Path, directory: str, ca_section: str, names: str) -> str:
+    """Return a configuration that is the CA's, apart from the places and the subject alternative name."""
     places = {"database": folder / "index.txt", "new_certs_dir": folder / "newcerts", "serial": f"{directory}/serial"}
-    lines = [f".include {folder}/openssl.cnf", f"[ {given.section} ]"]
+    lines = [f".include {folder}/openssl.cnf", f"[ {ca_section} ]"]
     lines += [f"{name} = {value}" for name, value in places.items()]
     if names:
         own = (folder / "openssl.cnf").read_text(encoding="utf-8")
         section = re.search(r"^\s*x509_extensions\s*=\s*(\w+)", own, re.MULTILINE)
         lines += [f"[ {section[1]} ]" if section else "x509_extensions = names\n[ names ]", f"subjectAltName = {names}"]
-    return "\n".join(lines)
+    return "\n".join([*lines, ""])
 
 
 def wait_for_approval(folder: Path, number: str, csr: str) -> None:

@@ -57,8 +57,9 @@ options:
           - Patterns for the subject alternative names, by kind (C(DNS), C(IP), C(email) or C(URI)).
             A kind that is not listed is denied, so that without this field a request must not have such names.
           - Those of C(IP) are addresses, or networks such as V(192.0.2.0/24).
-          - In an C(email), C(*) does not stand for C(@), and in an C(URI) it does not stand for C(/ ? # @) and the
-            backslash, but C(**) does.
+          - In an C(email), C(*) does not stand for C(@).
+            In a C(URI) it does not stand for C(@), a slash, a backslash, a question mark or a hash sign, but C(**)
+            does.
         type: dict
       wildcards:
         description: Whether a C(cn) or a C(DNS) name may have a C(*) in it.

@@ -23,7 +23,6 @@ extends_documentation_fragment:
   - redtrust.certificate_enroll.store
   - redtrust.certificate_enroll.batch
   - redtrust.certificate_enroll.signers.optional
-  - redtrust.certificate_enroll.approval
 options:
   certificates:
     description: The enrollments to settle.
@@ -119,6 +118,21 @@ options:
         otherwise.
     type: bool
     version_added: 0.5.0
+  approval:
+    description:
+      - Has no effect in this module.
+        So O(signer) can be the same here as in the tasks that sign, with its approval.
+    type: dict
+    version_added: 0.5.0
+    suboptions:
+      approvals:
+        description: How many different people must approve each request.
+        type: int
+        default: 1
+      four_eyes:
+        description: Whether they must be others than the person whose run asked for the key.
+        type: bool
+        default: false
 seealso:
   - module: redtrust.certificate_enroll.redtrust_enrollment_info
 """
@@ -370,7 +384,7 @@ def _step(context: Context) -> Step[SettleItem, t.Any]:
 
 def _revoke_step(context: Context) -> RevokeStep:
     params, reason = context.params, context.params["reason"]
-    signer = build_signer(params, context.now())
+    signer = build_signer(params, context.now(), context.module.secrets)
     renew = reason not in _NEEDED_NO_MORE if params["renew"] is None else params["renew"]
     return RevokeStep(
         context.store,

@@ -17,6 +17,7 @@ description:
     here if your own tasks reach the CA.
   - The certificate must have the key of the request, its subject must match the request (see O(subject_match)), and it
     must be valid now.
+    With O(expect) it must also live as long, and have the usages and the names, that are expected.
     If there is a chain, each certificate of the chain must be a CA, be valid now and have signed the one below.
   - The module refuses a certificate of the signer that does not pass, and gives the reason.
     Its request stays valid, and M(redtrust.certificate_enroll.redtrust_sign) hands it to the signer again in a later

@@ -69,6 +69,34 @@ def cfssl(tmp_path_factory: pytest.TempPathFactory, tls: Tls) -> t.Iterator[Cfss
         server.stop()
 
 
+@pytest.fixture(scope="session")
+def cfssl_without_records(tmp_path_factory: pytest.TempPathFactory, tls: Tls) -> t.Iterator[Cfssl]:
+    """Run cfssl without a database: it signs the same request again with the same serial number."""
+    from .cfssl import Cfssl
+
+    server = Cfssl(tmp_path_factory.mktemp("cfssl"), tls, records=False)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def new_cfssl(tmp_path: Path, tls: Tls, dsn: str) -> t.Iterator[Cfssl]:
+    """Run a later cfssl, if there is one, with a database."""
+    from .cfssl import NewCfssl
+
+    directory = tmp_path / "cfssl"
+    directory.mkdir()
+    server = NewCfssl(directory, tls, dsn)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
 @pytest.fixture
 def openssl_ca(tmp_path: Path) -> OpenSslCa:
     """Make a folder for openssl ca."""

@@ -33,7 +33,8 @@ class OpenSslCa:
 
     def options(self, *more: str) -> dict[str, t.Any]:
         """Return the options of the signer."""
-        return {"argv": [sys.executable, str(SCRIPT), str(self.directory), *more]}
+        argv = [sys.executable, str(SCRIPT), str(self.directory)]
+        return {"argv": [*argv, *more], "revoke_argv": [*argv, "--revoke"]}
 
     def index(self) -> list[tuple[str, str]]:
         """Return status and serial number of each line of index.txt."""

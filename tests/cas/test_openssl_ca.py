@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import Revocation
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.launcher import Fault
 
 from .desk import LEGACY, entry, subject
@@ -95,3 +97,14 @@ def test_a_request_waits_for_a_person(openssl_ca: OpenSslCa, new_desk: NewDesk, 
     assert "bob left the company" in ran.entries["bob"]["msg"]
     assert {row["name"]: row["state"] for row in desk.revisions()} == {"ana": "finalized", "bob": "rejected"}
     assert desk.signed_for(openssl_ca.certificates()) == [0, 1]
+
+
+def test_it_revokes(openssl_ca: OpenSslCa, new_desk: NewDesk) -> None:
+    desk = new_desk("command", **openssl_ca.options())
+    desk.have(entry("ana"))
+    (ana,) = desk.in_use()
+    signer = desk.built_signer()
+    for _time in range(2):
+        signer.revoke(Revocation("ana", 1, ana.public_bytes(Encoding.DER), reason="keyCompromise"))
+    assert [status for status, _serial in openssl_ca.index()] == ["R"]
+    assert "keyCompromise" in (openssl_ca.directory / "index.txt").read_text(encoding="ascii")

@@ -261,7 +261,7 @@ class _Serving:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 asked.append(self.path)
-                own = f"https://127.0.0.1:{self.server.server_address[1]}"
+                own = f"https://{self.headers['Host']}"
                 content = json.dumps({"renewalInfo": f"{own}/renewal"} if self.path == "/dir" else told).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(content)))

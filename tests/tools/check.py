@@ -150,6 +150,11 @@ def browser(shop: Workshop) -> None:
     tests(shop, "-rs", "tests/browser")
 
 
+def cas(shop: Workshop) -> None:
+    """Have certificates signed by the real CAs that this machine has; the tests of a CA share its server."""
+    tests(shop, "-rs", "--dist", "loadfile", "tests/cas")
+
+
 def tests(shop: Workshop, *arguments: str) -> None:
     """Run tests in the checkout itself, on all processor cores. The error includes the names of failed tests."""
     try:
@@ -244,6 +249,7 @@ CHECKS = (
     Check("unit", "unit tests", unit),
     Check("robustness", "robustness tests", robustness),
     Check("browser", "tests in a browser", browser),
+    Check("cas", "tests with real CAs", cas),
     Check("sanity", "ansible-test sanity", sanity),
     Check("sanity", "a planted fault is found", sanity_guard),
     Check("package", "artifact", package),

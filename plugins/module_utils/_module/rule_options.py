@@ -247,6 +247,7 @@ _READ: t.Mapping[str, t.Callable[[str, t.Any], t.Any]] = {
     "max_lifetime": _duration,
     "max_certificates": _count,
 }
+FIELDS = tuple(_READ)
 _WANTED = {
     "names": "list the names of the entries that the rule is about, such as [person-*]",
     "dn": 'list the attributes and values that may be requested, or {"*": ["*"]} for any',

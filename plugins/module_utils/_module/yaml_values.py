@@ -15,7 +15,7 @@ import re
 import typing as t
 
 from .._errors import ConfigurationError
-from .entry_specs import FINALIZED, RENEWED, REQUESTED
+from .entry_specs import FINALIZED, RENEWED, REQUESTED, SETTLED
 
 if t.TYPE_CHECKING:
     from .specs import Spec
@@ -57,7 +57,7 @@ class Texts:
                 yield from () if is_text(value) else _within(place + option, value)
 
 
-_ENTRY = Texts({**REQUESTED, **RENEWED, **FINALIZED})
+_ENTRY = Texts({**REQUESTED, **RENEWED, **FINALIZED, **SETTLED})
 
 
 def check_values(params: t.Mapping[str, t.Any]) -> None:

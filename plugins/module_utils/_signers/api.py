@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import acme, adcs, command, directory, ejbca, http, local_ca, openbao, step_ca
+from . import acme, adcs, cfssl, command, directory, ejbca, http, local_ca, openbao, step_ca
 from .base import NotYet, Revocation, Signed, Signer, SignerKind, SigningOrder
 from .extensions import check_subject_alt_name
 from .limited import limited
@@ -23,6 +23,7 @@ _KINDS = (
     http.KIND,
     openbao.KIND,
     openbao.VAULT,
+    cfssl.KIND,
     step_ca.KIND,
     ejbca.KIND,
     adcs.KIND,

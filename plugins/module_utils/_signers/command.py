@@ -72,12 +72,12 @@ suboptions:
     default: 60
   revoke_argv:
     description:
-      - The program and its arguments that revoke a certificate, for O(state=revoked) of
+      - The program and its arguments that revoke a certificate, for C(state=revoked) of
         M(redtrust.certificate_enroll.redtrust_enrollment).
         Without it nothing can be revoked.
       - It reads the certificate and its chain as PEM on standard input.
-        Its environment has E(REDTRUST_NAME), E(REDTRUST_REVISION), E(REDTRUST_REASON), which is the reason as in
-        RFC 5280, E(REDTRUST_SERIAL), which is the serial number in hex, and E(REDTRUST_ORDER_NUMBER) if it is known.
+        Its environment has E(REDTRUST_NAME), E(REDTRUST_REVISION), E(REDTRUST_REASON), which is the reason as in RFC
+        5280, E(REDTRUST_SERIAL), which is the serial number in hex, and E(REDTRUST_ORDER_NUMBER) if it is known.
       - Its exit status is 0 if the certificate is revoked, also if it was before, and 77 if the CA refuses it for good.
         With any other exit status it can be asked again.
     type: list

@@ -110,4 +110,5 @@ class RequestFolder:
 
 
 def _hidden(path: Path) -> Path:
-    return path.with_name(f".{path.name}")
+    """Return the name under which a file is prepared. Not every program that looks for ``*.csr`` skips the dot."""
+    return path.with_name(f".{path.name}.prepared")

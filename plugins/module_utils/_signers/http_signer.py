@@ -79,12 +79,15 @@ class HttpSigner(Signer):
             self._before()
 
     def revoke(self, revocation: Revocation) -> None:
+        values = of_revocation(revocation, self.settings.secrets, self._code.revocation_values(revocation))
+        if self._code.revokes:
+            self._code.revoke(self._asker("revoke", values), revocation)
+            return
         asking = self.settings.revoke
         if asking is None:
             super().revoke(revocation)
             return
         then = "revoke it again, which does no harm"
-        values = of_revocation(revocation, self.settings.secrets, self._code.revocation_values(revocation))
         response = self._exchange.ask("revoke", asking.request, values, after_loss=then)
         self._reading.check("revoke", asking, Page(response), then)
 

@@ -102,10 +102,12 @@ REST_DOCUMENTATION = r"""
 class PresetCode:
     """What a preset does in code where data cannot say it. One object serves all threads of a signer.
 
-    ``searches`` tells that ``find`` looks for the certificate of a request whose answer was lost.
+    ``searches`` tells that ``find`` looks for the certificate of a request whose answer was lost, ``revokes`` that
+    ``revoke`` has a certificate revoked, rather than the option of that name.
     """
 
     searches: bool = False
+    revokes: bool = False
 
     def values(self, _order: SigningOrder) -> t.Mapping[str, t.Any]:
         """Return the values of placeholders such as ``${own.subject}``; None leaves a member out.
@@ -125,6 +127,9 @@ class PresetCode:
     def issuers(self, _ask: Ask) -> t.Iterable[bytes]:
         """Return the certificates of the CA in DER, for a CA whose answer has only the new certificate."""
         return ()
+
+    def revoke(self, ask: Ask, revocation: Revocation) -> None:
+        """Have a certificate revoked. Raises SignerError."""
 
     def notes(self, _order: SigningOrder, _certificate: bytes) -> t.Iterable[str]:
         """Return warnings about a certificate, which is in DER."""

@@ -133,9 +133,9 @@ def _code(options: Options) -> PresetCode:
 
 
 _REFUSED = (
-    "either the token is not accepted (look at step_ca.provisioner, key_path and audience, and at the clocks), or the CA "
-    "has had a token for this request before: then its answer was lost, and step_ca.lost_answer repeat has it signed "
-    "once more"
+    "either the token is not accepted (look at step_ca.provisioner, key_path and audience, and at the clocks), or the "
+    "CA has had a token for this request before: then its answer was lost, and step_ca.lost_answer repeat has it "
+    "signed once more"
 )
 
 KIND = preset(

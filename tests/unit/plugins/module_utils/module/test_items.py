@@ -29,6 +29,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._modul
     NAMED,
     RENEWED,
     REQUESTED,
+    SETTLED,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.items import (
     CheckedList,
@@ -77,7 +78,7 @@ def only(found: t.Iterable[t.Any]) -> t.Any:
 class TestNames:
     @pytest.mark.parametrize("name", ["a", "www.example.com", "Jos\u00e9 P\u00e9rez", "*", "a" * 200, "-", "a..b"])
     def test_fit_for_a_file(self, name: str, tmp_path: Path) -> None:
-        assert only(settle_items(entries(NAMED, {"name": name}))).name == name
+        assert only(settle_items(entries(SETTLED, {"name": name}), "abandoned")).name == name
         (tmp_path / f"{name}.pem").touch()
 
     @pytest.mark.parametrize("name", [" a", "a ", ".a", "..", "a/b", "a\\b", "a\nb", "a\x00", "a" * 201, "a\x7fb"])
@@ -256,3 +257,22 @@ class TestItems:
         found = list(certificate_items(None, lambda: ["a", "b"], *renewing(force=True)))
         assert [item.name for item in found] == ["a", "b"]
         assert all(isinstance(item, CertificateItem) and item.spec is None and item.renewal.force for item in found)
+
+
+class TestSettled:
+    def test_what_was_looked_at(self) -> None:
+        seen = {"name": "a", "csr_sha256": "00ff", "thumbprint": ""}
+        item = only(settle_items(entries(SETTLED, seen), "approved"))
+        assert (item.name, item.csr_sha256, item.thumbprint) == ("a", "00ff", None)
+        item = only(settle_items(entries(SETTLED, {"name": "a", "thumbprint": "AB"}), "revoked"))
+        assert (item.csr_sha256, item.thumbprint) == (None, "AB")
+
+    @pytest.mark.parametrize(
+        ("option", "states"),
+        [("csr_sha256", ("abandoned", "accepted", "revoked")), ("thumbprint", ("abandoned", "approved", "denied"))],
+    )
+    def test_an_option_that_would_be_passed_over(self, option: str, states: tuple[str, ...]) -> None:
+        for state in states:
+            item = only(settle_items(entries(SETTLED, {"name": "a", option: "AB"}), state))
+            assert isinstance(item, Unusable)
+            assert f"{option} has no meaning with state {state}" in str(item.error)

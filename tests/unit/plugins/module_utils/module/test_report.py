@@ -288,3 +288,30 @@ class TestReport:
     )
     def test_what_is_new(self, action: str, changes: dict[str, t.Any], expected: bool) -> None:
         assert is_new(entry(**{"action": action, "changed": True, **changes})) is expected
+
+
+class TestApproval:
+    def waits(self, name: str, *by: str, not_by: str | None = None, missing: int = 1) -> Entry:
+        given = [{"by": one, "at": "2026-06-01T00:00:00Z", "why": ""} for one in by]
+        approval = {"needed": 2, "missing": missing, "given": given, "not_by": not_by, "csr_sha256": "00"}
+        return entry(name, state="requested", action="wait", approval=approval, waiting_since="2026-06-01T00:00:00Z")
+
+    def test_one_that_waits_for_people(self) -> None:
+        lines = summary([self.waits("www", "ben", not_by="ana")], 1, signer="command")
+        so_far = "1 of 2 given: ben; not by ana, who asked for the key"
+        waits = f"waiting for approval since 2026-06-01T00:00:00Z: www ({so_far})"
+        assert lines == [
+            "1 certificate: 0 unchanged, 1 waiting, 0 failed",
+            f"{waits}; approve with redtrust_enrollment, state=approved",
+        ]
+
+    def test_several(self) -> None:
+        lines = summary([self.waits("a"), self.waits("b", "ben")], 2)
+        assert lines[1] == (
+            "waiting for approval, the longest since 2026-06-01T00:00:00Z: a, b; "
+            "approve with redtrust_enrollment, state=approved"
+        )
+
+    def test_one_that_is_approved_waits_for_the_signer(self) -> None:
+        lines = summary([self.waits("www", "ben", "eva", missing=0)], 1, signer="command")
+        assert lines[1] == "waiting for the command that signs since 2026-06-01T00:00:00Z: www"

@@ -15,7 +15,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
 
+from ansible_collections.redtrust.certificate_enroll.plugins.doc_fragments import policy
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.api import Rules
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     ConfigurationError,
@@ -25,6 +27,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
     CertificateSpec,
     DistinguishedName,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module import rule_options
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.rule_options import read_rules
 
 DAY = dt.timedelta(days=1)
@@ -268,7 +271,7 @@ class TestCount:
         found: list[str] = []
         threads = [
             threading.Thread(
-                target=lambda first=first: found.extend(  # type: ignore[misc]
+                target=lambda first=first: found.extend(
                     self.check(rules, *(f"person-{number}" for number in range(first, 40, 4)))
                 )
             )
@@ -443,3 +446,43 @@ class TestFile:
 
     def test_an_empty_path_is_none(self) -> None:
         read(policy_file="").check(GOOD)
+
+
+class TestGuide:
+    """docs/policy.md, and the example that it shows."""
+
+    DOCS = Path(__file__).resolve().parents[5] / "docs"
+    GUIDE = " ".join((DOCS / "policy.md").read_text("utf-8").split())
+    EXAMPLE = DOCS / "examples" / "policy.yml"
+
+    def test_it_shows_the_example(self) -> None:
+        rules = self.EXAMPLE.read_text("utf-8").partition("denied.\n")[2]
+        assert rules.startswith("policy:\n")
+        assert " ".join(rules.split()) in self.GUIDE
+
+    def test_the_example_does_what_the_guide_says(self) -> None:
+        rules = read(policy_file=str(self.EXAMPLE), lifetime=90 * DAY)
+        person = CertificateSpec(
+            "person-eva",
+            DistinguishedName((("cn", "Eva"), ("serialNumber", "IDCES-1"), ("o", "Example S.A."))),
+            "CA_DEMO",
+        )
+        rules.check(person)
+        evil = DistinguishedName((*person.dn.attributes[:2], ("o", "Evil")))
+        assert f"person-eva: {denied(rules, dataclasses.replace(person, dn=evil))}" in self.GUIDE
+        server = dataclasses.replace(person, name="server-1", dn=DistinguishedName((("cn", "*.example.com"),)))
+        assert {one["field"] for one in facts(rules, server)} == {"dn.cn", "key_length"}
+
+    def test_it_describes_each_field(self) -> None:
+        assert [field for field in rule_options.FIELDS if f"| `{field}` | " not in self.GUIDE] == []
+
+    def test_the_fragment_describes_each_field(self) -> None:
+        documented = yaml.safe_load(policy.ModuleDocFragment.DOCUMENTATION)["options"]
+        assert documented.keys() == rule_options.POLICY.keys()
+        assert list(documented["policy"]["suboptions"]) == list(rule_options.FIELDS)
+
+
+def facts(rules: Rules, spec: CertificateSpec) -> tuple[t.Mapping[str, str], ...]:
+    with pytest.raises(DeniedError) as caught:
+        rules.check(spec)
+    return caught.value.denied

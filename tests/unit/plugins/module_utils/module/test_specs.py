@@ -18,6 +18,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.doc_fragments impor
     events,
     renewal,
     store,
+    upload,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.entry_specs import REQUESTED
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.specs import (
@@ -28,6 +29,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._modul
     RENEWAL,
     SECRETS,
     STORE,
+    UPLOAD,
     Spec,
 )
 
@@ -80,6 +82,9 @@ class TestDocumentation:
         fragment = renewal.ModuleDocFragment
         for text, spec in ((fragment.DOCUMENTATION, RENEWAL), (fragment.QUOTA, QUOTA)):
             assert facts(yaml.safe_load(text)["options"], "suboptions") == facts(spec, "options")
+
+    def test_the_fragment_of_the_upload_says_what_its_spec_says(self) -> None:
+        assert facts(documented(upload), "suboptions") == facts(UPLOAD, "options")
 
     @pytest.mark.parametrize("name", COMMON)
     def test_each_option_names_its_variable(self, name: str) -> None:

@@ -149,7 +149,7 @@ def test_text_passes_however_it_is_nested(value: object) -> None:
 
 def test_each_option_of_text_is_looked_at() -> None:
     """List the texts of an entry that the check leaves out, with the other check of each."""
-    specs = (entry_specs.REQUESTED, entry_specs.RENEWED, entry_specs.FINALIZED, entry_specs.NAMED)
+    specs = (entry_specs.REQUESTED, entry_specs.RENEWED, entry_specs.FINALIZED, entry_specs.NAMED, entry_specs.SETTLED)
     texts = {name for spec in specs for name, rule in spec.items() if rule["type"] in ("str", "raw", "dict")}
     texts |= {name for spec in specs for name, rule in spec.items() if rule.get("elements") == "str"}
     entry_texts = yaml_values._ENTRY
