@@ -121,8 +121,8 @@ class Signer(abc.ABC):
         where this signer cannot revoke.
         """
         raise ConfigurationError(
-            f"{revocation.name}: this signer cannot revoke certificates; revoke it at the CA, and name its serial number "
-            "in the option distrusted of the tasks that renew, which then replace it"
+            f"{revocation.name}: this signer cannot revoke certificates; revoke it at the CA, and name its serial "
+            "number in the option distrusted of the tasks that renew, which then replace it"
         )
 
     def why_due(self, _certificate: bytes, _chain: t.Sequence[bytes], _now: dt.datetime) -> str:
