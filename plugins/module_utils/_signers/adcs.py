@@ -80,6 +80,10 @@ suboptions:
 """
 
 
+# A page about one request has it in a table, with tabs or markup between.
+_SAID = r"Disposition message:(?:\s|<[^>]*>|&nbsp;)*"
+
+
 def _http(options: Options) -> dict[str, t.Any]:
     form = {
         "Mode": "newreq",
@@ -106,9 +110,9 @@ def _http(options: Options) -> dict[str, t.Any]:
         "poll": {
             "request": {"path": "/certnew.p7b?ReqID=${order_number}&Enc=bin"},
             "answer": {
-                "reason": r"regex:Disposition message:[^\t]+\t\t([^\r\n]+)",
+                "reason": f"regex:{_SAID}([^\r\n<]+)",
                 "not_yet": {"when": {"regex:(Taken Under Submission)": ["Taken Under Submission"]}},
-                "never": {"when": {r"regex:Disposition message:[^\t]+\t\t(Denied)": ["Denied"]}},
+                "never": {"when": {f"regex:{_SAID}(Denied)": ["Denied"]}},
             },
         },
         "lost_answer": options["lost_answer"],

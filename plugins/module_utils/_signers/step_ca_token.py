@@ -97,7 +97,7 @@ class ProvisionerKey:
         """Raises ConfigurationError for a key that step-ca does not know."""
         self._key = key
         self._algorithm, self._public = _described(key)
-        self._id = key_id or _thumbprint(self._public)
+        self._id = key_id or thumbprint(self._public)
 
     @classmethod
     def read(cls, path: str, passphrase: str | None, key_id: str | None) -> ProvisionerKey:
@@ -165,7 +165,8 @@ def _of_jwk(written: t.Mapping[str, str]) -> t.Any:
     return rsa.RSAPrivateNumbers(*(_number(written[name]) for name in names), public).private_key()
 
 
-def _thumbprint(public: t.Mapping[str, str]) -> str:
+def thumbprint(public: t.Mapping[str, str]) -> str:
+    """Return the thumbprint of the public members of a key (RFC 7638)."""
     text = json.dumps(public, sort_keys=True, separators=(",", ":"))
     return _base64url(hashlib.sha256(text.encode()).digest())
 
