@@ -43,7 +43,7 @@ description:
     The module refuses a CSR without a DNS name or an address, one whose common name is neither, and one that lacks a
     name of C(subject_alt_name).
   - The CA writes the subject as it likes, usually with the common name alone or empty.
-    So set O(subject_match=ignore), unless the O(subject_match=contains) of a DN with a common name alone fits.
+    So set C(subject_match=ignore), unless the C(subject_match=contains) of a DN with a common name alone fits.
   - The URL of an order is kept as its order number.
     A run that follows one that was killed goes on with the same order, so the CA issues one certificate for each
     request.

@@ -34,8 +34,8 @@ description:
   - A file C(ID.rejected) says that there will never be a certificate, and its text says why.
   - Files whose names begin with a dot, or end in C(.part), C(.partial), C(.filepart), C(.tmp) or C(~) are not looked
     at.
-    Symbolic links, files that are larger than 1 MiB and files without a certificate are left alone, and a warning or
-    an error names them.
+    Symbolic links, files that are larger than 1 MiB and files without a certificate are left alone, and a warning or an
+    error names them.
   - When an answer is taken, its files and those of the request are moved to the folder C(ID) in
     O(directory_signer.done_path).
     A run that ends before the certificate is in the store does not lose it, since the next run looks there as well.
