@@ -28,6 +28,12 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
 # Three parts in base64url. Other secrets with two dots, such as a connection string, have parts that are no secrets.
 _JWT = re.compile(r"[A-Za-z0-9_-]+=*(\.[A-Za-z0-9_-]*=*){2}")
 
+# Names of members of a request whose values are secrets; not such as token_type, whose value is the name of a kind.
+_SECRET_NAME = re.compile(
+    r"passw|passphrase|secret|token|credential|api.?key|^key$|^pin$|authori[sz]ation|cookie", re.IGNORECASE
+)
+_NO_SECRET_NAME = re.compile(r"(type|name|path|url|uri|accessor|usage|ttl)$", re.IGNORECASE)
+
 
 class Secrets:
     """The secrets of one process. Usable from several threads."""
@@ -93,6 +99,27 @@ class Secrets:
                     yield start, start + length
         for form in tuple(self._short):
             yield from (found.span() for found in re.finditer(re.escape(form), text))
+
+
+def secret_members(value: t.Any, at: str = "") -> c.Iterator[tuple[str, str]]:
+    """Return the place and the value of each member of JSON types that looks like a secret, by its name.
+
+    A value with a placeholder such as ``${secret.pin}`` is none. ``at`` is the place of ``value``.
+    """
+    if isinstance(value, c.Mapping):
+        for name, member in value.items():
+            place = f"{at}.{name}"
+            if isinstance(member, (str, int)) and _is_secret(str(name), str(member)):
+                yield place, str(member)
+            yield from secret_members(member, place)
+    elif isinstance(value, (list, tuple)):
+        for number, member in enumerate(value):
+            yield from secret_members(member, f"{at}[{number}]")
+
+
+def _is_secret(name: str, value: str) -> bool:
+    named = _SECRET_NAME.search(name) and not _NO_SECRET_NAME.search(name)
+    return bool(named) and value != "" and "${" not in value
 
 
 def forms_of(secret: str | bytes) -> set[str]:

@@ -124,7 +124,9 @@ def test_a_name_that_the_profile_does_not_allow_is_refused(cfssl: Cfssl, new_des
     desk = new_desk(**options(cfssl, profile="strict", auth_key=None))
     ran = desk.enroll(entry("ana", ("cn", "ana.example.org")), entry("bob", ("cn", "bob.example.com")))
     assert (ran.entries["ana"]["failed"], ran.entries["bob"]["failed"]) == (True, False)
-    assert ran.entries["ana"]["msg"].endswith("for good: Request does not match policy whitelist")
+    assert ran.entries["ana"]["msg"].endswith(
+        "refused the request for good (HTTP 400, Request does not match policy whitelist)"
+    )
     assert {row["name"]: row["state"] for row in desk.revisions()} == {"ana": "rejected", "bob": "finalized"}
 
 

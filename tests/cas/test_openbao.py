@@ -173,7 +173,7 @@ def test_a_name_that_the_role_does_not_allow_is_rejected(openbao: OpenBao, new_d
     desk = new_desk(**options(openbao, role="strict"))
     ran = desk.enroll(entry("ana", ("cn", "ana.example.org")), entry("bob", ("cn", "example.com")))
     assert ran.entries["ana"]["msg"].endswith(
-        "refused the request for good: common name ana.example.org not allowed by this role"
+        "refused the request for good (HTTP 400, common name ana.example.org not allowed by this role)"
     )
     assert {row["name"]: row["state"] for row in desk.revisions()} == {"ana": "rejected", "bob": "finalized"}
 

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 from ansible.module_utils.basic import AnsibleModule
 
 from .._errors import ConfigurationError
-from .._secrets import Secrets
+from .._secrets import Secrets, secret_members
 from .signer_form import taken_apart
 from .specs import SECRETS_OF_ENTRIES
 
@@ -52,6 +52,8 @@ class MaskedModule(AnsibleModule):
         self.given = dict(self.params)
         # Ansible does not look into the entries of a list without a spec for them.
         self.no_log_values.update(_secrets_of(self.given.get("certificates")))
+        # A signer refuses a secret that is written into a request; until then it is in Ansible's log of the options.
+        self.no_log_values.update(_written_out(self.given.get(str(self.given.get("signer")))))
 
     def _take_signer_apart(self) -> None:
         try:
@@ -70,6 +72,7 @@ class MaskedModule(AnsibleModule):
             password = proxy_password(address)
             self.no_log_values.update(filter(None, (password, unquote(password))))
         self.no_log_values.update(dsn_passwords(str(self.params.get("store_dsn") or "")))
+        self.no_log_values.update(_members_of_secrets(self.argument_spec, self.params))
         self.no_log_values.update(filter(None, (os.environ.get("PGPASSWORD"),)))
         for secret in self.no_log_values:
             self.secrets.add(secret)
@@ -109,6 +112,30 @@ def _secrets_of(entries: object) -> t.Iterator[str]:
         for name in SECRETS_OF_ENTRIES if isinstance(entry, dict) else ():
             if entry.get(name):
                 yield str(entry[name])
+
+
+def _members_of_secrets(spec: t.Mapping[str, t.Any], params: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    """Yield the values in the dicts that are secret. Ansible knows such a dict that came as text as a whole only."""
+    for name, rules in spec.items():
+        value = params.get(name)
+        if isinstance(value, t.Mapping):
+            if rules.get("no_log"):
+                yield from (str(member) for member in value.values() if member)
+            else:
+                yield from _members_of_secrets(rules.get("options") or {}, value)
+
+
+def _written_out(value: object) -> t.Iterator[str]:
+    """Yield what looks like a secret in the headers and bodies of the requests of a signer."""
+    if isinstance(value, t.Mapping):
+        for name, member in value.items():
+            if name in ("headers", "json", "form"):
+                yield from (secret for _place, secret in secret_members(member))
+            else:
+                yield from _written_out(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _written_out(member)
 
 
 def proxy_password(address: str) -> str:

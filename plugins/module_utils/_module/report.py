@@ -39,7 +39,7 @@ _DOES = {
     "sign": "would be signed",
     "finalize": "would be uploaded",
     "write": "would be written to a file",
-    "wait": "would wait",
+    "wait": "would be held",
 }
 _KINDS = (
     "issued",

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import acme, cfssl, command, directory, http, local_ca, openbao
+from . import acme, adcs, cfssl, command, directory, ejbca, http, local_ca, openbao, step_ca
 from .base import NotYet, Revocation, Signed, Signer, SignerKind, SigningOrder
 from .extensions import check_subject_alt_name
 from .limited import limited
@@ -24,6 +24,9 @@ _KINDS = (
     openbao.KIND,
     openbao.VAULT,
     cfssl.KIND,
+    step_ca.KIND,
+    ejbca.KIND,
+    adcs.KIND,
     directory.KIND,
     acme.KIND,
 )

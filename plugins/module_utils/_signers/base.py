@@ -135,7 +135,10 @@ class Signer(abc.ABC):
         Raises SignerError when that did not work, SignerRejectedError when the CA refuses it, and ConfigurationError
         where this signer cannot revoke.
         """
-        raise ConfigurationError(f"{revocation.name}: this signer cannot revoke certificates; revoke it at the CA")
+        raise ConfigurationError(
+            f"{revocation.name}: this signer cannot revoke certificates; revoke it at the CA, and name its serial "
+            "number in the option distrusted of the tasks that renew, which then replace it"
+        )
 
     def why_due(self, _certificate: bytes, _chain: t.Sequence[bytes], _now: dt.datetime) -> str:
         """Return why the CA wants a certificate in use to be renewed now; empty if it does not say so.

@@ -27,8 +27,7 @@ type: dict
 suboptions:
   profile:
     description:
-      - Name of the signing profile.
-        cfssl signs with its default profile if it has none of that name.
+      - Name of the signing profile. cfssl signs with its default profile if it has none of that name.
       - The default is the default profile.
     type: str
     version_added: 0.5.0

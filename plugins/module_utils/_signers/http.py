@@ -119,7 +119,7 @@ suboptions:
       - C(headers) are header fields of this request alone.
       - The body is C(json) (any JSON), C(form) (names and values) or C(body) (text).
         C(content_type) replaces the media type that fits it.
-      - C(accept) lists statuses that are as good as 200.
+      - C(accept) lists statuses that are as good as 200, or has C(status) and C(when) as C(not_yet) of O(http.answer).
       - Each text may have placeholders such as C(${csr_pem}).
         C($$) is a dollar sign.
       - C(csr_pem), C(csr_base64) (DER in base64 on one line), C(csr_der) (only as a whole body).

@@ -150,9 +150,9 @@ class AnswerRules:
 
     def words(self, page: Page, hide: t.Callable[[str], str]) -> str:
         """Return what the CA says, fit for a message."""
-        if page.is_html:
-            return "a page in HTML"
         found = self.reason.find(page) if self.reason else None
+        if page.is_html and not found:
+            return "a page in HTML"
         text = (_as_text(found) or page.text).strip()
         return brief(hide(text) if len(text) <= _READ_FOR_WORDS else text, _LONGEST_WORDS)
 

@@ -5,17 +5,10 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from .._errors import ConfigurationError
-from .http_options import at
-
-_SECRET = re.compile(
-    r"passw|passphrase|secret|token|credential|api.?key|^key$|^pin$|authori[sz]ation|cookie", re.IGNORECASE
-)
-# Such as token_type, whose value is the name of a kind.
-_NO_SECRET = re.compile(r"(type|name|path|url|uri|accessor|usage|ttl)$", re.IGNORECASE)
+from .._secrets import secret_members
 
 
 def check_literals(name: str, options: t.Mapping[str, t.Any]) -> None:
@@ -23,31 +16,24 @@ def check_literals(name: str, options: t.Mapping[str, t.Any]) -> None:
 
     ``name`` is that of the signer. The value is not in the message.
     """
+    for option, value in _places(options):
+        for place, _secret in secret_members(value, f"{name}.{option}"):
+            raise ConfigurationError(
+                f"{place} looks like a secret, and would be printed with -v: put it into the option secrets, and write "
+                "the placeholder ${secret.NAME} here"
+            )
+
+
+def _places(options: t.Mapping[str, t.Any]) -> t.Iterator[tuple[str, t.Any]]:
+    """Return the headers and bodies of all requests."""
+    yield "headers", options.get("headers")
     requests: dict[str, t.Any] = {"request": options.get("request")}
-    for place, request in enumerate(options.get("prepare") or ()):
-        requests[f"prepare[{place}]"] = request
+    prepare = options.get("prepare")
+    for number, request in enumerate(prepare if isinstance(prepare, (list, tuple)) else ()):
+        requests[f"prepare[{number}]"] = request
     for option in ("login", "poll", "find", "revoke"):
         given = options.get(option)
         requests[f"{option}.request"] = given.get("request") if isinstance(given, t.Mapping) else None
-    _check(at(name, "headers"), options.get("headers"))
     for option, request in requests.items():
         for part in ("headers", "json", "form"):
-            _check(f"{name}.{option}.{part}", request.get(part) if isinstance(request, t.Mapping) else None)
-
-
-def _check(option: str, value: t.Any) -> None:
-    if isinstance(value, t.Mapping):
-        for name, member in value.items():
-            if _is_secret(str(name)) and isinstance(member, (str, int)) and "${" not in str(member) and member != "":
-                raise ConfigurationError(
-                    f"{at(option, str(name))} looks like a secret, and would be printed with -v: put it into the "
-                    "option secrets, and write the placeholder ${secret.NAME} here"
-                )
-            _check(at(option, str(name)), member)
-    elif isinstance(value, (list, tuple)):
-        for place, member in enumerate(value):
-            _check(f"{option}[{place}]", member)
-
-
-def _is_secret(name: str) -> bool:
-    return bool(_SECRET.search(name)) and not _NO_SECRET.search(name)
+            yield f"{option}.{part}", request.get(part) if isinstance(request, t.Mapping) else None

@@ -68,7 +68,8 @@ class Reading:
         status, never = page.response.status, asking.answer.never
         if status in never.statuses or never.has_value(page):
             raise self.refusals.for_good(step, asking, page)
-        if 200 <= status < 300 or status in asking.request.accept:
+        request = asking.request
+        if 200 <= status < 300 or status in request.accept or request.accepts_when.has_value(page):
             return
         if waits is None or not (status in waits.statuses or waits.has_value(page)):
             raise self.refusals.error(step, asking, page, wait=self._wait_of(page.response), then=then)

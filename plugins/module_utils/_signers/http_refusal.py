@@ -92,6 +92,8 @@ class Refusals:
 
     def _advice(self, asking: Asking, page: Page, then: str) -> str:
         own, status = self._settings.credentials, page.response.status
+        if status in self._settings.advice:
+            return self._settings.advice[status]
         if page.is_html:
             return f"a proxy or a load balancer may have answered, look at {self._settings.at('url')}"
         if status in (401, 403):

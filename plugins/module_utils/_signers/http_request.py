@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from .._errors import ConfigurationError, SignerError
 from .._http.api import HttpRequest
+from .http_answer import Case
 from .http_options import at, mapping_of, statuses_of, text_of, texts_of
 from .http_template import Template, Tree, fill, parse_tree, templates_in
 from .http_values import Values
@@ -43,6 +44,7 @@ class RequestRules:
     content: Tree
     content_type: str | None
     accept: frozenset[int]
+    accepts_when: Case = dataclasses.field(default_factory=Case)
 
     @classmethod
     def parse(cls, option: str, value: object, known: Known) -> RequestRules:
@@ -66,7 +68,7 @@ class RequestRules:
             kind=kind,
             content=_content(at(option, kind), kind, given[kind], known) if kind else None,
             content_type=content_type,
-            accept=statuses_of(at(option, "accept"), given.get("accept")),
+            **_accepted(at(option, "accept"), given.get("accept")),
         )
         rules._check_places()
         return rules
@@ -132,6 +134,14 @@ class RequestRules:
                     f"{template.option}: ${{dn}} is a list, which only a member of json can be: use ${{dn_rfc4514}}, "
                     "${dn_openssl} or single attributes such as ${dn.cn}"
                 )
+
+
+def _accepted(option: str, value: object) -> dict[str, t.Any]:
+    """Read the answers that are as good as 200: statuses, or a mapping of these and of values at places."""
+    if not isinstance(value, t.Mapping):
+        return {"accept": statuses_of(option, value)}
+    case = Case.parse(option, value)
+    return {"accept": case.statuses, "accepts_when": case}
 
 
 def parse_headers(option: str, value: object, known: Known) -> dict[str, Template]:

@@ -79,6 +79,7 @@ class HttpSettings:
     revoke: Asking | None
     lifetime: dt.timedelta | None
     own: bool = False
+    advice: t.Mapping[int, str] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def read(cls, name: str, options: Options, *, own: bool = False) -> HttpSettings:
@@ -105,6 +106,7 @@ class HttpSettings:
             revoke=reader.asking("revoke", REVOCATION_NAMES),
             lifetime=reader.lifetime(),
             own=own,
+            advice=options.get("advice") or {},
         )
 
     def known_secrets(self) -> t.Iterator[str | None]:

@@ -79,7 +79,7 @@ class HttpSigner(Signer):
             self._before()
 
     def revoke(self, revocation: Revocation) -> None:
-        values = of_revocation(revocation, self.settings.secrets)
+        values = of_revocation(revocation, self.settings.secrets, self._code.revocation_values(revocation))
         if self._code.revokes:
             self._code.revoke(self._asker("revoke", values), revocation)
             return

@@ -132,7 +132,9 @@ def request_number(request_id: str) -> int:
     return int.from_bytes(hashlib.sha256(request_id.encode()).digest()[:20], "big") >> 2 or 1
 
 
-def of_revocation(revocation: Revocation, secrets: t.Mapping[str, str]) -> Values:
+def of_revocation(
+    revocation: Revocation, secrets: t.Mapping[str, str], own: t.Mapping[str, t.Any] | None = None
+) -> Values:
     """Return the values for a revocation."""
     der, reason = revocation.certificate, revocation.reason
     makers: dict[str, t.Callable[[], t.Any]] = {
@@ -150,7 +152,7 @@ def of_revocation(revocation: Revocation, secrets: t.Mapping[str, str]) -> Value
         "authority_key_id": lambda: _hex(authority_key_identifier(load_certificate(der))),
         "issuer_rfc4514": lambda: rfc4514(load_certificate(der).issuer.dn()),
     }
-    return Values(f"{revocation.name}, revision {revocation.revision},", makers, secrets)
+    return Values(f"{revocation.name}, revision {revocation.revision},", makers, secrets, own=own)
 
 
 def _is_same(one: str, other: str) -> bool:

@@ -40,7 +40,7 @@ suboptions:
         The request sets CN, serialNumber and UID of the subject and the subject alternative names.
         O, OU, C, ST, L, street and postalCode are those of the role.
         The role needs C(use_csr_common_name=false) and C(use_csr_sans=false).
-      ENDPOINT_CEL
+      - ENDPOINT_CEL
       - V(sign_verbatim) copies subject and extensions of the CSR.
         It is of use only for CSRs that have a subject.
     type: str
@@ -107,8 +107,7 @@ suboptions:
   lost_answer:
     description:
       - What to do with a request whose answer was lost, so that the CA may have signed it.
-      SEARCH
-        A role with C(no_store=true) needs another value.
+      - SEARCH
       - V(stop) fails until a person has looked.
       - V(repeat) sends it again, so that the CA may issue two certificates for it.
     type: str
@@ -127,11 +126,13 @@ _SEARCH = """
         request again where there is none.
         It takes a few seconds for a mount with 100,000 certificates.
         The certificates must begin at most a day before the request.
+        A role with C(no_store=true) needs another value.
 """
 _VAULT_SEARCH = """
       - V(search) looks for its certificate among those of the mount, by public key, and sends the request again where
         there is none.
         Vault lists serial numbers alone, so a run that has to search reads each certificate of the mount once.
+        A role with C(no_store=true) needs another value.
 """
 
 
@@ -150,8 +151,8 @@ def _kind(name: str, title: str, endpoints: t.Sequence[str], *, lists_details: b
         return OpenBaoCode(options, lists_details=lists_details)
 
     words = {
-        "      ENDPOINT_CEL\n": _CEL[1:] if "cel" in endpoints else "",
-        "      SEARCH\n": (_SEARCH if lists_details else _VAULT_SEARCH)[1:],
+        "      - ENDPOINT_CEL\n": _CEL[1:] if "cel" in endpoints else "",
+        "      - SEARCH\n": (_SEARCH if lists_details else _VAULT_SEARCH)[1:],
         "CHOICES": ", ".join(endpoints),
         "PRODUCT": title,
         "SIGNER": name,

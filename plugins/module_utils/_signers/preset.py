@@ -116,6 +116,10 @@ class PresetCode:
         """
         return {}
 
+    def revocation_values(self, _revocation: Revocation) -> t.Mapping[str, t.Any]:
+        """Return the values of such placeholders in the request that revokes."""
+        return {}
+
     def find(self, _ask: Ask, _order: SigningOrder) -> t.Iterable[bytes]:
         """Return the certificate of a request in DER, its chain may be among them; nothing where the CA has none."""
         return ()
@@ -148,7 +152,8 @@ def preset(
 
     ``options`` and ``documentation`` are those of the CA; those for the connection are added. ``documentation`` ends
     with its type, or with the suboptions. ``http`` returns options of the signer http, and raises ConfigurationError;
-    those for the connection are handed on unless it returns others.
+    those for the connection are handed on unless it returns others. It may also return ``advice``, the next step in
+    words for an HTTP status that refuses.
 
     ``finder`` looks for the certificate of a request whose answer was lost: it returns certificates in DER, its chain
     may be among them, or nothing where the CA has none. ``before`` raises ConfigurationError where the CA would sign no

@@ -12,6 +12,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.api import CertificateItem, RenewItem
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.approval import (
     ApprovalRule,
     counted,
@@ -31,9 +32,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_u
     MONTH,
     NOW,
     SPEC,
-    CertificateItem,
     Dead,
-    RenewItem,
     World,
     certificate,
     kind,
@@ -195,7 +194,7 @@ class TestHeld:
             died = False
             for user, act in (
                 ("ana", world.certificate),
-                ("ben", lambda world=world: world.settle("approved", "ben")),  # type: ignore[misc]
+                ("ben", lambda world=world: world.settle("approved", "ben")),
                 ("ana", world.certificate),
             ):
                 world.user = user

@@ -289,7 +289,7 @@ class World:
                 subject_match=self.subject_match,
                 encoding="der",
                 expected=self.expected,
-                distrust=self.reasons and self.reasons.distrust,
+                distrust=self.reasons.distrust if self.reasons else None,
             ),
         )
         return CertificateStep(tools["store"], steps, now=tools["now"], tells_why_not=self.tells_why_not)

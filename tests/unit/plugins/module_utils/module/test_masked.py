@@ -275,3 +275,45 @@ def test_the_options_in_a_signer_are_masked_as_the_spec_says(give: c.Callable[..
     assert (module.params["signer"], module.params["rest"]) == ("rest", {"token": CANARY})
     assert module.hide(CANARY) != CANARY
     assert "canary" not in "".join(logged)
+
+
+REST: dict[str, t.Any] = {
+    "type": "dict",
+    "options": {
+        "secrets": {"type": "dict", "no_log": True},
+        "request": {"type": "dict"},
+        "prepare": {"type": "list", "elements": "dict"},
+        "proxy": {"type": "str"},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"secrets": {"pin": "canary-1"}},
+        {"secrets": '{"pin": "canary-1"}'},
+        {"secrets": "pin=canary-1"},
+        {"request": {"json": {"a": [{"client_secret": "canary-1"}]}}},
+        {"request": {"headers": {"X-Api-Key": "canary-1"}}},
+        {"prepare": [{"form": {"pin": "canary-1"}}]},
+        {"proxy": "http://u:canary-1@proxy:3128"},
+    ],
+)
+def test_a_secret_of_a_signer_is_masked_in_each_form_that_the_option_takes(
+    give: c.Callable[..., None], said: Said, logged: list[str], options: dict[str, t.Any]
+) -> None:
+    """It would be in the result of the task, and in the system log."""
+    give(signer={"type": "rest", **options})
+    module = MaskedModule(argument_spec={"signer": {"type": "raw", "required": True}, "rest": REST})
+    end(lambda: module.exit_json(text="shown, but not canary-1"))
+    assert said()["text"] == "shown, but not ********"
+    assert "canary" not in "".join(logged)
+
+
+def test_what_is_no_secret_of_a_signer_is_shown(give: c.Callable[..., None], logged: list[str]) -> None:
+    give(
+        signer={"type": "rest", "request": {"form": {"grant_type": "shown-1", "pin": "${secret.pin}", "n": "shown-2"}}}
+    )
+    module = MaskedModule(argument_spec={"signer": {"type": "raw", "required": True}, "rest": REST})
+    assert module.hide("shown-1 shown-2 ${secret.pin}") == "shown-1 shown-2 ${secret.pin}"

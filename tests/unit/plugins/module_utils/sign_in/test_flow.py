@@ -168,7 +168,7 @@ class Desk:
 
     def exchanged(self) -> list[str]:
         bodies = [request.body for request in self.transport.requests if request.step == "exchange"]
-        return [body["temporalToken"] for body in bodies if body]
+        return [body["temporalToken"] for body in bodies if isinstance(body, dict)]
 
 
 @pytest.fixture(autouse=True)

@@ -26,6 +26,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import (
     NotYet,
     Revocation,
+    Signed,
     SigningOrder,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.command import CommandSigner
@@ -94,7 +95,7 @@ def test_openssl_ca(openssl: Openssl, vendor_csr: str, order: SigningOrder) -> N
     )
     order = dataclasses.replace(order, csr=parse_csr(vendor_csr))
     signed = signer.sign(order)
-    assert signed is not None
+    assert isinstance(signed, Signed)
     assert signed.chain == (openssl.der("root"),)
     facts = certificate_facts(signed.certificate)
     assert facts.subject == DN
@@ -111,14 +112,14 @@ def test_the_chain_may_come_in_any_order_and_form(pki: Openssl, order: SigningOr
     pki("crl2pkcs7", "-nocrl", "-certfile", "all.pem", "-outform", "DER", "-out", "all.p7b")
     for name in ("all.pem", "all.p7b"):
         signed = CommandSigner(["cat", str(pki.folder / name)]).sign(order)
-        assert signed is not None
+        assert isinstance(signed, Signed)
         assert (signed.certificate, signed.chain) == (pki.der("leaf"), (pki.der("ca"), pki.der("root")))
 
 
 def test_what_is_not_on_the_path_is_left_out_and_named(pki: Openssl, order: SigningOrder) -> None:
     folder = shlex.quote(str(pki.folder))
     signed = shell(f"cd {folder} && cat other.crt leaf.crt ca.crt").sign(order)
-    assert signed is not None
+    assert isinstance(signed, Signed)
     assert (signed.certificate, signed.chain) == (pki.der("leaf"), (pki.der("ca"),))
     (warning,) = signed.warnings
     assert certificate_facts(pki.der("other")).thumbprint in warning

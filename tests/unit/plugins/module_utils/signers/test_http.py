@@ -35,7 +35,7 @@ if t.TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("no_proxies")
 
-JSON_ANSWER = {"certificate": "/data/certificate", "chain": "/data/ca_chain"}
+JSON_ANSWER: dict[str, t.Any] = {"certificate": "/data/certificate", "chain": "/data/ca_chain"}
 
 
 class TestCertificates:
@@ -269,7 +269,7 @@ class TestRevoke:
 
 
 def test_signers_of_one_ca_share_its_rate(server: Loopback, files: Files) -> None:
-    basic = {"username": "ana", "password": "one"}
+    basic: dict[str, t.Any] = {"username": "ana", "password": "one"}
     asking = signer(server, files.ca, **basic)
     assert asking.identity() == signer(server, files.ca, **{**basic, "password": "two"}, validity="3d").identity()
     others = [signer(server, files.ca), signer(server, files.ca, url="https://ca.example.com", **basic)]

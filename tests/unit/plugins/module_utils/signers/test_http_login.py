@@ -68,7 +68,7 @@ class TestWays:
     def test_a_token(self, server: Loopback, files: Files, pki: Openssl, pem: dict[str, str]) -> None:
         server.answer(reply(pem["leaf"].encode()))
         signer(server, files.ca, token="canary").sign(order(pki.csr("leaf")))
-        options = {"token": "canary", "token_header": "x-vault-token", "token_prefix": ""}
+        options: dict[str, t.Any] = {"token": "canary", "token_header": "x-vault-token", "token_prefix": ""}
         signer(server, files.ca, **options).sign(order(pki.csr("leaf")))
         assert server.seen[0].headers["authorization"] == "Bearer canary"
         assert server.seen[1].headers["x-vault-token"] == "canary"
@@ -98,7 +98,7 @@ class TestWays:
     ) -> None:
         asking = start(server_context(files.server, client_ca=files.ca))
         asking.answer(reply(pem["leaf"].encode()))
-        given = {"client_cert": files.elsewhere, "client_key": files.elsewhere}
+        given: dict[str, t.Any] = {"client_cert": files.elsewhere, "client_key": files.elsewhere}
         assert isinstance(signer(asking, files.ca, **given).sign(order(pki.csr("leaf"))), Signed)
         with pytest.raises(SignerError, match="wants a client certificate: set client_cert"):
             signer(asking, files.ca).sign(order(pki.csr("leaf")))

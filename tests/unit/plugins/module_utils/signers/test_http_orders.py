@@ -30,8 +30,8 @@ if t.TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("no_proxies")
 
-NUMBERED = {"certificate": "/certificate", "order_number": "/id", "reason": "/status"}
-POLL = {
+NUMBERED: dict[str, t.Any] = {"certificate": "/certificate", "order_number": "/id", "reason": "/status"}
+POLL: dict[str, t.Any] = {
     "request": {"path": "/orders/${order_number}"},
     "answer": {**NUMBERED, "not_yet": {"when": {"/status": ["pending"]}}},
 }

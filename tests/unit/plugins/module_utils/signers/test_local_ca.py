@@ -22,7 +22,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     SignerRejectedError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import DistinguishedName
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import SigningOrder
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import Signed, SigningOrder
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.local_ca import LocalCa
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.profile import Profile
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.api import (
@@ -73,7 +73,7 @@ class Ca:
 
     def certificate(self, signer: LocalCa, order: SigningOrder) -> bytes:
         signed = signer.sign(order)
-        assert signed is not None
+        assert isinstance(signed, Signed)
         return signed.certificate
 
 
@@ -105,7 +105,7 @@ def test_what_it_signs_passes_openssl_and_the_gate(ca: Ca, csr: bytes, name: str
     ca = Ca(ca.openssl, name)
     order = ca.order(csr)
     signed = ca.signer().sign(order)
-    assert signed is not None
+    assert isinstance(signed, Signed)
     assert signed.chain == (ca.openssl.der(name),)
     (ca.openssl.folder / f"by-{name}.crt").write_text(certificate_pem(signed.certificate))
     moment = str(int(ca.now.timestamp()))
@@ -262,7 +262,7 @@ def test_orders_that_fit_no_certificate(ca: Ca, csr: bytes, changes: dict[str, t
 )
 def test_files_in_every_form(ca: Ca, csr: bytes, changes: Files) -> None:
     signed = ca.signer(changes=changes).sign(ca.order(csr))
-    assert signed is not None
+    assert isinstance(signed, Signed)
     assert signed.chain == (ca.openssl.der("ca"),)
 
 
@@ -271,7 +271,7 @@ def test_files_in_every_form(ca: Ca, csr: bytes, changes: Files) -> None:
 )
 def test_the_chain_is_what_the_files_hold(ca: Ca, csr: bytes, changes: Files) -> None:
     signed = ca.signer(changes=changes).sign(ca.order(csr))
-    assert signed is not None
+    assert isinstance(signed, Signed)
     assert signed.chain == (ca.openssl.der("ca"), ca.openssl.der("root"))
 
 
@@ -352,7 +352,7 @@ class TestFilesOfCas:
     def signed(self, signer: LocalCa) -> tuple[bytes, tuple[bytes, ...]]:
         csr = self.HOLDER.csr()
         signed = signer.sign(SigningOrder("5eed", "john", 1, csr, DN, since=made.NOW))
-        assert signed is not None
+        assert isinstance(signed, Signed)
         check_certificate(signed.certificate, signed.chain, csr, DN, subject_match="equals", now=made.NOW)
         return signed.certificate, signed.chain
 
