@@ -63,6 +63,13 @@ class Desk(Site):
         own = {"certificates": entries, "results": "all", "directory": str(self.certificates), "signer": self.signer}
         return self.start(ONE_PASS, fault, **{**own, **options})
 
+    def revoke(self, name: str, reason: str, **options: t.Any) -> Ran:
+        """Have the CA revoke the certificate in use, and fail with all that was said where it does not."""
+        own = {"state": "revoked", "certificates": [{"name": name}], "reason": reason, "signer": self.signer}
+        ran = self.run("redtrust_enrollment", **{**own, **options})
+        assert ran.status == 0, ran
+        return ran
+
     def built_signer(self) -> Signer:
         """Return the signer as a module builds it."""
         params = taken_apart({"signer": self.signer, "workers": 1})

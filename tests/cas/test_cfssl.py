@@ -30,8 +30,8 @@ def options(cfssl: Cfssl, **others: t.Any) -> dict[str, t.Any]:
 
 def test_it_issues_and_renews_with_the_subject_of_the_order(cfssl: Cfssl, new_desk: NewDesk) -> None:
     desk = new_desk(**options(cfssl))
-    dn = (("cn", "Añá"), ("ou", "a"), ("ou", "b, c"), ("o", "Example, S.L."), ("serialNumber", "ID-1"))
-    dn = (*dn, ("l", "Madrid"), ("st", "Aragón"), ("c", "ES"))
+    dn = [("cn", "Añá"), ("ou", "a"), ("OU", "b, c"), ("o", "Example, S.L."), ("serialNumber", "ID-1")]
+    dn += [("l", "Madrid"), ("st", "Aragón"), ("c", "ES")]
     names = ["DNS:www.example.com", "email:ana@example.com", "IP:192.0.2.1"]
     desk.have(entry("ana", *dn, subject_alt_name=names))
     desk.have(entry("ana", *dn, subject_alt_name=names), force=True)
@@ -147,10 +147,10 @@ def test_it_revokes(cfssl: Cfssl, new_desk: NewDesk) -> None:
     desk.have(entry("ana"))
     (ana,) = desk.in_use()
     before = cfssl.statuses().count("revoked")
-    signer = desk.built_signer()
-    for _time in range(2):
-        signer.revoke(Revocation("ana", 1, ana.public_bytes(Encoding.DER), reason="superseded"))
+    assert desk.revoke("ana", "keyCompromise").changed
+    desk.built_signer().revoke(Revocation("ana", 1, ana.public_bytes(Encoding.DER)))
     assert cfssl.statuses().count("revoked") == before + 1
+    assert desk.have(entry("ana")).entries["ana"]["action"] == "renew"
 
 
 @pytest.mark.parametrize("point", ["sign before", "sign after"])

@@ -10,11 +10,13 @@ import threading
 import typing as t
 
 from .._clock import parse_timestamp
-from .._errors import ConfigurationError
+from .._errors import ConfigurationError, SignerError
+from .._printable import brief
 from .._x509.api import (
     certificate_facts,
     csr_public_key_sha256,
     find_attribute,
+    folded,
     load_csr,
     parse_certificates,
 )
@@ -77,10 +79,9 @@ class OpenBaoCode(PresetCode):
 
     def issuers(self, ask: Ask) -> t.Iterable[bytes]:
         """Return the certificates of all issuers of the mount, which are few."""
-        listed = ask({"path": f"{self._path}/issuers?list=true"}).json()
         found: list[bytes] = []
-        for issuer in _strings(_data(listed).get("keys")):
-            chain = _data(ask({"path": f"{self._path}/issuer/{issuer}/json"}).json()).get("ca_chain")
+        for issuer in _strings(self._data(ask, "issuers?list=true").get("keys")):
+            chain = self._data(ask, f"issuer/{issuer}/json").get("ca_chain")
             found += [der for pem in _strings(chain) for der in parse_certificates(pem)]
         return found
 
@@ -99,17 +100,16 @@ class OpenBaoCode(PresetCode):
 
     def _with_details(self, ask: Ask, order: SigningOrder) -> list[str]:
         """Return the serial numbers of the certificates that may be the one, by CN and time."""
-        names = {value for name, value in order.dn.attributes if _name(name) == "cn"}
+        names = {folded(value) for name, value in order.dn.attributes if _name(name) == "cn"} or {""}
         since = order.since - _EARLIER
         found: list[str] = []
         after = ""
         while True:
-            path = f"{self._path}/certs/detailed?list=true&limit={_PAGE}&after={after}"
-            data = _data(ask({"path": path}).json())
+            data = self._data(ask, f"certs/detailed?list=true&limit={_PAGE}&after={after}")
             serials = _strings(data.get("keys"))
             for serial in serials:
-                details = data.get("key_info", {}).get(serial, {})
-                is_named = self._endpoint == "sign_verbatim" or details.get("common_name", "") in (names or {""})
+                details = data["key_info"][serial]
+                is_named = self._endpoint == "sign_verbatim" or folded(details["common_name"]) in names
                 if is_named and parse_timestamp(details["not_before"]) >= since:
                     found.append(serial)
             if len(serials) < _PAGE:
@@ -118,7 +118,7 @@ class OpenBaoCode(PresetCode):
             after = serials[-1].replace(":", "-")
 
     def _without_details(self, ask: Ask, _order: SigningOrder) -> list[str]:
-        return _strings(_data(ask({"path": f"{self._path}/certs?list=true"}).json()).get("keys"))
+        return _strings(self._data(ask, "certs?list=true").get("keys"))
 
     def _key(self, ask: Ask, serial: str) -> str | None:
         found = self._certificate(ask, serial)
@@ -126,9 +126,21 @@ class OpenBaoCode(PresetCode):
 
     def _certificate(self, ask: Ask, serial: str) -> list[bytes]:
         """Return a certificate, nothing if it is revoked or was removed meanwhile."""
-        data = _data(ask({"path": f"{self._path}/cert/{serial}"}).json())
+        data = self._data(ask, f"cert/{serial}")
         pem = data.get("certificate")
         return parse_certificates(pem)[:1] if pem and not data.get("revocation_time") else []
+
+    def _data(self, ask: Ask, place: str) -> dict[str, t.Any]:
+        """Return the data of an answer; empty for a list or a certificate that the mount does not have."""
+        answer = ask({"path": f"{self._path}/{place}"}).json()
+        told = answer if isinstance(answer, dict) else {}
+        if isinstance(told.get("data"), dict):
+            return t.cast("dict[str, t.Any]", told["data"])
+        if told.get("errors") == []:
+            return {}
+        # a path that this server does not have, or another server
+        words = brief(str(told["errors"][0])) if told.get("errors") else "no answer of this API"
+        raise SignerError(f"the certificates of {self._path} cannot be searched: {place.partition('?')[0]}: {words}")
 
 
 def _name(attribute: str) -> str:
@@ -147,12 +159,6 @@ def _joined(names: list[str] | None) -> str | None:
         if "," in name:
             raise ConfigurationError(f"subject_alt_name {name!r} cannot be handed to the CA: it has a comma in it")
     return ",".join(names) if names else None
-
-
-def _data(answer: t.Any) -> dict[str, t.Any]:
-    """Return the data of an answer; empty where it has none."""
-    data = answer.get("data") if isinstance(answer, dict) else None
-    return data if isinstance(data, dict) else {}
 
 
 def _strings(value: t.Any) -> list[str]:

@@ -43,7 +43,7 @@ from .load import (
 )
 from .names import dn_warnings, name_from_dn, openssl_subject, rfc4514
 from .usages import EXTENDED_KEY_USAGES, KEY_USAGES, key_usage_named, purpose_named, usage_key
-from .x500 import X500Name
+from .x500 import X500Name, folded
 
 # imported where they are used first: few runs look for revocations
 if t.TYPE_CHECKING:
@@ -90,6 +90,7 @@ __all__ = [
     "dn_warnings",
     "encode_upload",
     "find_attribute",
+    "folded",
     "issuer_and_serial",
     "issuer_named",
     "key_usage_named",

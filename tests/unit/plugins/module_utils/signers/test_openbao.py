@@ -241,6 +241,7 @@ class TestSearch:
         self, server: Loopback, files: Files, pki: Openssl, mount: Mount
     ) -> None:
         mount.details["4a:01"]["common_name"] = "Another"
+        mount.details["4a:02"]["common_name"] = "JOSÉ  Pérez"
         mount.details["4b:01"]["not_before"] = "2026-11-22T10:29:59Z"
         built("openbao", server, files).sign(order(pki.csr("leaf"), dn=DN, again=True))
         assert set(mount.read) == {"4a:02"}
@@ -288,6 +289,21 @@ class TestSearch:
             built("openbao", server, files).sign(order(pki.csr("leaf"), dn=DN, again=True))
         assert {seen.path.partition("?")[0] for seen in server.seen} == {"/v1/pki/certs/detailed"}
         assert not raised.value.not_sent
+
+    @pytest.mark.parametrize(
+        ("words", "told"),
+        [
+            ("1 error occurred: unsupported path", "certs/detailed: 1 error occurred: unsupported path"),
+            (None, "certs/detailed: no answer of this API"),
+        ],
+    )
+    def test_a_server_without_that_list_gets_no_second_request(
+        self, server: Loopback, files: Files, pki: Openssl, words: str | None, told: str
+    ) -> None:
+        Script(server, said({"errors": [words]} if words else "<html>", "404 Not Found"))
+        with pytest.raises(SignerError, match=f"the certificates of /v1/pki cannot be searched: {told}"):
+            built("openbao", server, files).sign(order(pki.csr("leaf"), dn=DN, again=True))
+        assert len(server.seen) == 1
 
     def test_stop_sends_nothing(self, server: Loopback, files: Files, pki: Openssl, answer: bytes) -> None:
         Script(server, answer)
