@@ -12,7 +12,9 @@ import re
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
+import typing as t
 from pathlib import Path
 
 import cores
@@ -238,6 +240,11 @@ def integration(shop: Workshop) -> None:
     shop.run([*shop.tool("ansible-test"), "integration", "--venv", "--requirements", "--color", "no"])
 
 
+# These keep one processor core busy.
+BESIDE = ("sanity", "package", "integration")
+# A line of the summary: seconds, name, problem.
+SUMMED_UP = re.compile(r"^(?:ok|FAILED) +([0-9.]+) s  ([^:\n]*)(?:: (.*))?$", re.MULTILINE)
+
 CHECKS = (
     Check("lint", "ruff", ruff),
     Check("lint", "mypy", mypy),
@@ -280,9 +287,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("groups", nargs="*", choices=[*groups, []], metavar="GROUP", help=", ".join(groups))
     wanted = parser.parse_args().groups
-    checks = [check for check in (*CHECKS, *OTHER_CHECKS) if check.group in wanted] if wanted else CHECKS
+    if not wanted:
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+            return summary(run_all(output))
+    checks = [check for check in (*CHECKS, *OTHER_CHECKS) if check.group in wanted]
     with workshop.opened(Path(sys.prefix), workshop.find_pythons()) as shop:
         return summary([attempt(check, shop) for check in checks])
+
+
+def run_all(output: t.TextIO) -> list[Outcome]:
+    """Run the checks of ``make test``, those of ``BESIDE`` in a process of their own. Print its output at the end."""
+    print(f"==> {', '.join(BESIDE)} run beside the others, and are shown after them", flush=True)
+    command = [sys.executable, __file__, *BESIDE]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT) as process:
+        with workshop.opened(Path(sys.prefix), workshop.find_pythons()) as shop:
+            outcomes = [attempt(check, shop) for check in CHECKS if check.group not in BESIDE]
+        status = process.wait()
+    output.seek(0)
+    text = output.read()
+    print(text, flush=True)
+    found = [Outcome(name, problem, float(seconds)) for seconds, name, problem in SUMMED_UP.findall(text)]
+    if status not in (0, 1) or len(found) != sum(check.group in BESIDE for check in CHECKS):
+        found.append(Outcome(", ".join(BESIDE), f"ended with status {status}", 0.0))
+    return [*outcomes, *found]
 
 
 def attempt(check: Check, shop: Workshop) -> Outcome:

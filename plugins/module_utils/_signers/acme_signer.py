@@ -26,7 +26,7 @@ from .acme_network import AcmeNetwork, failure, problems
 from .acme_order import OrderRun, Patience
 from .acme_proof import Prover
 from .acme_renewal import certificate_id, has_ended, why_due
-from .base import NotYet, Revocation, Signed, Signer, SigningOrder
+from .base import REVOCATION_REASONS, NotYet, Revocation, Signed, Signer, SigningOrder
 
 try:
     from acme import messages
@@ -35,18 +35,6 @@ try:
 except ImportError:
     pass  # told by ``acme``
 
-_REASONS = {
-    "unspecified": 0,
-    "keyCompromise": 1,
-    "cACompromise": 2,
-    "affiliationChanged": 3,
-    "superseded": 4,
-    "cessationOfOperation": 5,
-    "certificateHold": 6,
-    "removeFromCRL": 8,
-    "privilegeWithdrawn": 9,
-    "aACompromise": 10,
-}
 _NOT_FOUND = 404
 
 
@@ -135,7 +123,7 @@ class AcmeSigner(Signer):
     def revoke(self, revocation: Revocation) -> None:
         client, network = self._opened()
         try:
-            reason = _REASONS[revocation.reason]
+            reason = REVOCATION_REASONS[revocation.reason]
         except KeyError:
             raise ConfigurationError(f"{revocation.reason} is no reason for a revocation at an ACME CA") from None
         with _explained(network, f"the revocation of {revocation.name}, revision {revocation.revision}"):

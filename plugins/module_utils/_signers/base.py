@@ -67,6 +67,21 @@ class Signed:
     warnings: tuple[str, ...] = ()
 
 
+# RFC 5280, 5.3.1
+REVOCATION_REASONS = {
+    "unspecified": 0,
+    "keyCompromise": 1,
+    "cACompromise": 2,
+    "affiliationChanged": 3,
+    "superseded": 4,
+    "cessationOfOperation": 5,
+    "certificateHold": 6,
+    "removeFromCRL": 8,
+    "privilegeWithdrawn": 9,
+    "aACompromise": 10,
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Revocation:
     """A certificate to revoke, in DER, with its chain from the issuer upwards.

@@ -99,7 +99,8 @@ class CfsslCode(PresetCode):
         with self._lock:
             if self._issuers is None:
                 page = ask({"path": f"{_API}/info", "json": self._profile(), "accept": _ANY})
-                self._issuers = parse_certificates(_result(page).get("certificate") or "")[:1]
+                pem = _result(page).get("certificate")
+                self._issuers = parse_certificates(pem)[:1] if pem else []
             return self._issuers
 
     def notes(self, order: SigningOrder, certificate: bytes) -> t.Iterable[str]:

@@ -173,9 +173,14 @@ class HttpSigner(Signer):
             request = RequestRules.parse(
                 own.at(step), given, lambda name: problem_of(name, ORDER_NAMES, own.secrets, own=own.own)
             )
-            page = Page(self._exchange.ask(step, request, values))
-            if page.response.status not in _NOT_FOUND:
-                self._reading.check(step, Asking(request, AnswerRules()), page, "the next run looks again")
+            asking = Asking(request, AnswerRules(reason=own.issue.answer.reason))
+            try:
+                page = Page(self._exchange.ask(step, request, values))
+                if page.response.status not in _NOT_FOUND:
+                    self._reading.check(step, asking, page, "the next run looks again")
+            except SignerError as exc:
+                # That this question was not sent does not mean that the CA never had the request.
+                raise SignerError(str(exc), retry_after=exc.retry_after) from exc
             return page
 
         return ask

@@ -24,7 +24,7 @@ from .._x509.api import (
     rfc4514,
     thumbprint,
 )
-from .base import Revocation, SigningOrder
+from .base import REVOCATION_REASONS, Revocation, SigningOrder
 
 _SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 _OF_BOTH = "name revision order_number"
@@ -38,19 +38,6 @@ REVOCATION_NAMES = frozenset(
     "certificate_base64 authority_key_id issuer_rfc4514".split()
 )
 _SAN_KINDS = {"san_dns": "DNS", "san_ip": "IP", "san_email": "email", "san_uri": "URI"}
-# RFC 5280, 5.3.1
-_REASONS = {
-    "unspecified": 0,
-    "keyCompromise": 1,
-    "cACompromise": 2,
-    "affiliationChanged": 3,
-    "superseded": 4,
-    "cessationOfOperation": 5,
-    "certificateHold": 6,
-    "removeFromCRL": 8,
-    "privilegeWithdrawn": 9,
-    "aACompromise": 10,
-}
 
 
 class Values:
@@ -159,7 +146,7 @@ def of_revocation(
         "serial_decimal": lambda: str(certificate_facts(der).serial_number),
         "reason": lambda: reason,
         "reason_upper": lambda: re.sub(r"(?<=[a-z])(?=[A-Z])", "_", reason).upper(),
-        "reason_code": lambda: _REASONS.get(reason),
+        "reason_code": lambda: REVOCATION_REASONS.get(reason),
         "certificate_pem": lambda: certificate_pem(der),
         "certificate_base64": lambda: base64.b64encode(der).decode(),
         "authority_key_id": lambda: _hex(authority_key_identifier(load_certificate(der))),

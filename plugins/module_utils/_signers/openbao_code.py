@@ -127,7 +127,8 @@ class OpenBaoCode(PresetCode):
     def _certificate(self, ask: Ask, serial: str) -> list[bytes]:
         """Return a certificate, nothing if it is revoked or was removed meanwhile."""
         data = _data(ask({"path": f"{self._path}/cert/{serial}"}).json())
-        return [] if data.get("revocation_time") else parse_certificates(data.get("certificate") or "")[:1]
+        pem = data.get("certificate")
+        return parse_certificates(pem)[:1] if pem and not data.get("revocation_time") else []
 
 
 def _name(attribute: str) -> str:
