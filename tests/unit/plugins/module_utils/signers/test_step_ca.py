@@ -246,11 +246,11 @@ class TestKey:
         public = {"n": own.public_numbers.n, "e": own.public_numbers.e}
         edwards = ed25519.Ed25519PrivateKey.generate()
         raw = edwards.private_bytes_raw()
-        written = [
-            {"kty": "RSA", **{name: encoded(number) for name, number in (numbers | public).items()}},
-            {"kty": "OKP", "crv": "Ed25519", "d": base64.urlsafe_b64encode(raw).rstrip(b"=").decode()},
-        ]
-        for jwk, algorithm in zip(written, ("RS256", "EdDSA")):
+        written = {
+            "RS256": {"kty": "RSA", **{name: encoded(number) for name, number in (numbers | public).items()}},
+            "EdDSA": {"kty": "OKP", "crv": "Ed25519", "d": base64.urlsafe_b64encode(raw).rstrip(b"=").decode()},
+        }
+        for algorithm, jwk in written.items():
             path = tmp_path / "key.json"
             path.write_text(json.dumps(jwk))
             token = ProvisionerKey.read(str(path), None, None).signed({})
