@@ -16,13 +16,10 @@ from .._secrets import Secrets
 from .http_access import Access, Pass
 from .http_request import RequestRules
 from .http_settings import HttpSettings, Login
-from .http_template import templates_in
 from .http_values import Values, of_login
 
 # Statuses after which a whole answer may be asked for again.
 _BUSY = (429, 502, 503, 504)
-# A shorter text in the body of a login may be a word of every message, such as the name of a grant.
-_SHORTEST_SECRET = 8
 
 
 class _BusyError(RefusedError):
@@ -95,10 +92,6 @@ class Exchange:
         return seconds_to_wait(response.headers, self._clocks.now)
 
     def _log_in(self, login: Login) -> HttpResponse:
-        for template in templates_in(login.request.content):
-            literal = "".join(part for part in template.parts if isinstance(part, str))
-            if len(literal) >= _SHORTEST_SECRET:
-                self.secrets.add(literal)
         request = self.filled("login", login.request, of_login(self._settings.secrets))
         return self._sent(request, login.request, Pass(), "")
 

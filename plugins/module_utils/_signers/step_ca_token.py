@@ -160,9 +160,11 @@ def _of_jwk(written: t.Mapping[str, str]) -> t.Any:
         return ec.derive_private_key(_number(written["d"]), curves[written["crv"]])
     if written["kty"] == "OKP" and written["crv"] == "Ed25519":
         return ed25519.Ed25519PrivateKey.from_private_bytes(_decoded(written["d"]))
-    names = ("p", "q", "d", "dp", "dq", "qi")
+    first, second, private, by_first, by_second, inverse = (
+        _number(written[name]) for name in ("p", "q", "d", "dp", "dq", "qi")
+    )
     public = rsa.RSAPublicNumbers(_number(written["e"]), _number(written["n"]))
-    return rsa.RSAPrivateNumbers(*(_number(written[name]) for name in names), public).private_key()
+    return rsa.RSAPrivateNumbers(first, second, private, by_first, by_second, inverse, public).private_key()
 
 
 def thumbprint(public: t.Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import datetime as dt
 import re
 import typing as t
@@ -65,10 +66,11 @@ class RevocationList:
 
     def _revoked(self, place: int) -> Revoked:
         entry = self._list[place]
-        try:
-            reason = entry.extensions.get_extension_for_class(x509.CRLReason).value.reason.value
-        except (*UNREADABLE, x509.ExtensionNotFound):
-            reason = ""
+        reason = ""
+        with contextlib.suppress(*UNREADABLE):
+            for extension in entry.extensions:
+                if isinstance(extension.value, x509.CRLReason):
+                    reason = extension.value.reason.value
         return Revoked(utc_of(entry, "revocation_date"), reason)
 
     def _check_issuer(self, issuer: bytes) -> None:

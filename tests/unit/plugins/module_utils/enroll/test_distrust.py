@@ -210,8 +210,8 @@ class TestInVain:
 
     def test_a_certificate_that_is_due_does_not_wait(self, world: World) -> None:
         first, world.reasons = used(1, state=State.SUPERSEDED), distrusted()
-        ends = {"not_valid_before": NOW - 40 * DAY, "not_valid_after": NOW + DAY}
-        current = used(2, days_ago=0.5, renewed_because="distrusted", **ends)
+        begins, ends = NOW - 40 * DAY, NOW + DAY
+        current = used(2, days_ago=0.5, renewed_because="distrusted", not_valid_before=begins, not_valid_after=ends)
         enrollment, step = Enrollment("svc", "www", (first, current)), world.renew_step()
         assert step.plan(RenewItem("www", RenewalPolicy.parse("12h")), enrollment).action == "none"
         plan = step.plan(RenewItem("www", RenewalPolicy.parse("1d6h")), enrollment)

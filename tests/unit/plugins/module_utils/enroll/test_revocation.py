@@ -98,9 +98,14 @@ class Now:
 
 def used(certificate: x509.Certificate = GOOD, name: str = "www", **fields: t.Any) -> Revision:
     facts = certificate_facts(der(certificate))
-    given = {"certificate": der(certificate), "chain": (CA.der,), "created_at": NOW - 9 * DAY, **fields}
-    ends = {"not_valid_before": facts.not_valid_before, "not_valid_after": facts.not_valid_after}
-    return Revision("svc", name, 1, 1, State.FINALIZED, SPEC, thumbprint=facts.thumbprint, **ends, **given)
+    given: dict[str, t.Any] = {
+        "certificate": der(certificate),
+        "chain": (CA.der,),
+        "created_at": NOW - 9 * DAY,
+        **fields,
+    }
+    given |= {"not_valid_before": facts.not_valid_before, "not_valid_after": facts.not_valid_after}
+    return Revision("svc", name, 1, 1, State.FINALIZED, SPEC, thumbprint=facts.thumbprint, **given)
 
 
 def enrolled(*revisions: Revision) -> Enrollment:
@@ -302,9 +307,9 @@ class TestRun:
         self.issued(world)
         for action in ("renew", "none", "none"):
             CA.revoke(self.in_use(world))
-            world.reasons = asking(Net(), "crl")
+            world.reasons = reasons = asking(Net(), "crl")
             assert world.certificate().action == action
-        assert "renewed in vain" in next(iter(world.reasons.warnings()))
+        assert "renewed in vain" in next(iter(reasons.warnings()))
 
     @pytest.mark.parametrize(
         ("item", "quota", "asks"),

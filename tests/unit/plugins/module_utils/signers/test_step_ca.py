@@ -63,6 +63,11 @@ def ca(server: Loopback, files: Files, key_path: str) -> t.Callable[..., Signer]
     return lambda **options: signer("step_ca", server, files.ca, **{**given, **options})
 
 
+def encoded(number: int) -> str:
+    content = number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
 def part(token: str, place: int) -> t.Any:
     text = token.split(".")[place]
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
@@ -233,6 +238,28 @@ class TestKey:
         path.write_text(json.dumps(written))
         assert json.loads(part(ProvisionerKey.read(str(path), None, None).signed({}), 0))["kid"] == "1"
         assert json.loads(part(ProvisionerKey.read(str(path), None, "2").signed({}), 0))["kid"] == "2"
+
+    def test_jwks_of_other_kinds(self, tmp_path: Path) -> None:
+        made = rsa.generate_private_key(65537, 2048)
+        own = made.private_numbers()
+        numbers = {"p": own.p, "q": own.q, "d": own.d, "dp": own.dmp1, "dq": own.dmq1, "qi": own.iqmp}
+        public = {"n": own.public_numbers.n, "e": own.public_numbers.e}
+        edwards = ed25519.Ed25519PrivateKey.generate()
+        raw = edwards.private_bytes_raw()
+        written = {
+            "RS256": {"kty": "RSA", **{name: encoded(number) for name, number in (numbers | public).items()}},
+            "EdDSA": {"kty": "OKP", "crv": "Ed25519", "d": base64.urlsafe_b64encode(raw).rstrip(b"=").decode()},
+        }
+        for algorithm, jwk in written.items():
+            path = tmp_path / "key.json"
+            path.write_text(json.dumps(jwk))
+            token = ProvisionerKey.read(str(path), None, None).signed({})
+            assert json.loads(part(token, 0))["alg"] == algorithm
+            content, signature = token.rpartition(".")[0].encode(), part(token, 2)
+            if algorithm == "EdDSA":
+                edwards.public_key().verify(signature, content)
+            else:
+                made.public_key().verify(signature, content, padding.PKCS1v15(), hashes.SHA256())
 
     @pytest.mark.parametrize("content", [b"", b"{}", b'{"kty": "oct", "k": "AA"}', b"-----BEGIN PRIVATE KEY-----\n"])
     def test_what_is_no_key(self, tmp_path: Path, content: bytes) -> None:
