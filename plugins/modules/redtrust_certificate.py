@@ -633,7 +633,7 @@ def work(context: Context) -> Result:
     signer = build_signer(params, context.now(), context.module.secrets)
     signer.check(context.now())
     expected = expectations(params, signer.lifetime)
-    rules = read_rules(params, context.names, signer.lifetime)
+    rules = read_rules(params, context.names, signer.lifetime, signer.check_spec)
     finish = finished_by(context)
     wanted = Wanted.read(params)
     entries = listed(params, CERTIFICATE, context.register)

@@ -10,7 +10,7 @@ import datetime as dt
 import functools
 import typing as t
 
-from .._errors import DeniedError, RedtrustError, ServiceError
+from .._errors import ConfigurationError, DeniedError, RedtrustError, ServiceError
 from .._models import CertificateSpec, Enrollment, Outcome, Revision, State
 from .._service.api import Client
 from .._session.api import Session
@@ -252,10 +252,10 @@ class RenewStep(_AskingStep[RenewItem]):
         return closed is not None and not closed.gives_way
 
     def _check_rules(self, spec: CertificateSpec) -> None:
-        """Raise DeniedError unless the rules allow the renewal. One that is denied leaves its place to another."""
+        """Raise what the rules raise unless they allow the renewal. It then leaves its place to another."""
         try:
             self._rules.check(spec)
-        except DeniedError:
+        except (ConfigurationError, DeniedError):
             self._quota.give_back(spec.name)
             raise
 

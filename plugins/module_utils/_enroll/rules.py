@@ -122,7 +122,8 @@ class Rules:
     """A policy: its rules, in order. Without a rule there is no policy, and all is allowed. For several threads.
 
     ``lifetime`` is how long the signer asks for certificates, None if it is not known. ``names`` returns the names of
-    all enrollments that have or await a certificate.
+    all enrollments that have or await a certificate. ``accepts`` raises ConfigurationError where the CA can issue no
+    such certificate.
     """
 
     def __init__(
@@ -131,9 +132,11 @@ class Rules:
         *,
         lifetime: dt.timedelta | None = None,
         names: t.Callable[[], t.Iterable[str]] = tuple,
+        accepts: t.Callable[[CertificateSpec], None] = lambda _spec: None,
         clock: t.Callable[[], float] = time.monotonic,
     ) -> None:
         self._rules = tuple(rules)
+        self._accepts = accepts
         self._lifetime = lifetime
         self._bounded = {rule.name for rule in self._rules if rule.max_certificates is not None}
         self._count = RuleCount(self._bounded_rule_of, names, clock)
@@ -151,7 +154,8 @@ class Rules:
         return (said,)
 
     def check(self, spec: CertificateSpec) -> None:
-        """Raise DeniedError unless the policy allows a request."""
+        """Raise DeniedError unless the policy allows a request, and ConfigurationError if the CA cannot issue it."""
+        self._accepts(spec)
         if not self._rules:
             return
         rule = self._rule_of(spec.name)

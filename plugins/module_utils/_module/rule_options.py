@@ -16,6 +16,7 @@ import unicodedata
 from .._clock import parse_duration
 from .._enroll.api import Allowed, Lengths, Networks, Patterns, Rule, Rules
 from .._errors import ConfigurationError
+from .._models import CertificateSpec
 from .._x509.api import ALTERNATIVE_NAMES, attribute_named
 from .entries import shown, unknown
 from .list_formats import format_of, rows
@@ -38,18 +39,23 @@ _OTHERS = "*"
 _QUOTE = "quote it in YAML"
 
 
-def read_rules(params: Params, names: t.Callable[[], t.Iterable[str]], lifetime: dt.timedelta | None = None) -> Rules:
+def read_rules(
+    params: Params,
+    names: t.Callable[[], t.Iterable[str]],
+    lifetime: dt.timedelta | None = None,
+    accepts: t.Callable[[CertificateSpec], None] = lambda _spec: None,
+) -> Rules:
     """Return the rules of the task. Raises ConfigurationError.
 
-    ``names`` and ``lifetime`` are those of ``Rules``.
+    ``names``, ``lifetime`` and ``accepts`` are those of ``Rules``.
     """
     given, path = params["policy"], params["policy_file"] or None
     if given is not None and path is not None:
         raise ConfigurationError("policy and policy_file (or REDTRUST_POLICY_FILE) are both set: give one of them")
     if given is None and path is None:
-        return Rules()
+        return Rules(accepts=accepts)
     rules = _rules(enumerate(given), "policy[{}]") if path is None else _of_file(file_path("policy_file", path))
-    return Rules(rules, names=names, lifetime=lifetime)
+    return Rules(rules, names=names, lifetime=lifetime, accepts=accepts)
 
 
 def _of_file(path: str) -> tuple[Rule, ...]:

@@ -11,7 +11,7 @@ import datetime as dt
 import typing as t
 
 from .._errors import ConfigurationError, SignerError
-from .._models import DistinguishedName
+from .._models import CertificateSpec, DistinguishedName
 from .._rate import Rate
 from .._secrets import Secrets
 from .._x509.api import certificate_facts, csr_public_key_sha256
@@ -149,6 +149,9 @@ class Signer(abc.ABC):
 
     def check(self, now: dt.datetime) -> None:  # noqa: B027 - most signers know nothing beforehand
         """Raise ConfigurationError where no request of now could be signed, as far as that is known beforehand."""
+
+    def check_spec(self, spec: CertificateSpec) -> None:  # noqa: B027 - most signers know nothing beforehand
+        """Raise ConfigurationError where no certificate of this CA can be as it is asked for: no key is made then."""
 
     @abc.abstractmethod
     def _sign(self, order: SigningOrder) -> Signed | NotYet:

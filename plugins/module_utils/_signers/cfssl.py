@@ -21,7 +21,7 @@ _DOCUMENTATION = r"""
 description:
   - The CA for O(signer=cfssl), a C(cfssl serve) or C(multirootca).
   - The subject has CN and serialNumber of the request, and its C, ST, L, O and OU.
-    A request with another attribute fails before it is sent.
+    A request with another attribute is not sent, and M(redtrust.certificate_enroll.redtrust_certificate) makes no key.
   - The validity is that of the profile.
 type: dict
 suboptions:

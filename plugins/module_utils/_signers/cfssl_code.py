@@ -13,6 +13,7 @@ import threading
 import typing as t
 
 from .._errors import ConfigurationError, SignerError
+from .._models import CertificateSpec, DistinguishedName
 from .._printable import brief
 from .._x509.api import (
     certificate_facts,
@@ -81,7 +82,7 @@ class CfsslCode(PresetCode):
             "certificate_request": csr_pem(order.csr),
             # an empty list, so that the names in the CSR do not count
             "hosts": [name.partition(":")[2] for name in order.subject_alt_name],
-            "subject": _subject(order),
+            "subject": _subject(f"{order.name}, revision {order.revision}", order.dn),
             **self._profile(),
         }
         if self.searches:
@@ -93,6 +94,9 @@ class CfsslCode(PresetCode):
             "request": base64.b64encode(encoded).decode(),
             "token": base64.b64encode(token).decode(),
         }
+
+    def check_spec(self, spec: CertificateSpec) -> None:
+        _subject(spec.name, spec.dn)
 
     def issuers(self, ask: Ask) -> t.Iterable[bytes]:
         """Return the certificate of the CA; nothing where the server does not say it."""
@@ -172,11 +176,11 @@ def _identifiers(*issuers: bytes) -> t.Iterator[str]:
     yield ""
 
 
-def _subject(order: SigningOrder) -> dict[str, t.Any]:
+def _subject(about: str, dn: DistinguishedName) -> dict[str, t.Any]:
     """Return the subject as cfssl takes it. Raises ConfigurationError where it cannot."""
     subject: dict[str, t.Any] = {"names": []}
     members = {"cn": "CN", "serialNumber": "SerialNumber"}
-    for attribute, value in order.dn.attributes:
+    for attribute, value in dn.attributes:
         known = find_attribute(attribute)
         name = known.name if known else attribute
         if name in _NAMES:
@@ -184,8 +188,8 @@ def _subject(order: SigningOrder) -> dict[str, t.Any]:
         elif name not in members or members[name] in subject:
             what = f"more than one {name}" if name in members else name
             raise ConfigurationError(
-                f"{order.name}, revision {order.revision}: cfssl cannot issue a subject with {what}, only with "
-                f"one cn, one serialNumber, and {', '.join(_NAMES)}"
+                f"{about}: cfssl cannot issue a subject with {what}, only with one cn, one serialNumber, and "
+                f"{', '.join(_NAMES)}"
             )
         else:
             subject[members[name]] = value

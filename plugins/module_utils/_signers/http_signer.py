@@ -13,6 +13,7 @@ import typing as t
 
 from .._errors import ConfigurationError, SignerError
 from .._http.api import Transport, check_files
+from .._models import CertificateSpec
 from .._secrets import Secrets
 from .base import NotYet, Revocation, Signed, Signer, SigningOrder
 from .http_answer import AnswerRules, Page
@@ -77,6 +78,9 @@ class HttpSigner(Signer):
         self._exchange.access.check()
         if self._before:
             self._before()
+
+    def check_spec(self, spec: CertificateSpec) -> None:
+        self._code.check_spec(spec)
 
     def revoke(self, revocation: Revocation) -> None:
         values = of_revocation(revocation, self.settings.secrets, self._code.revocation_values(revocation))

@@ -29,7 +29,8 @@ _DOCUMENTATION = r"""
 description:
   - The CA for O(signer=SIGNER), a mount of the PKI secrets engine of PRODUCT.
   - What becomes of the distinguished name depends on O(SIGNER.endpoint).
-    The request fails before it is sent where an attribute can never be in the certificate.
+    Where an attribute can never be in the certificate, the request is not sent, and
+    M(redtrust.certificate_enroll.redtrust_certificate) makes no key.
   - A request whose answer was lost is looked for at the CA before it is sent again, see O(SIGNER.lost_answer).
 type: dict
 suboptions:

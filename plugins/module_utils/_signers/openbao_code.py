@@ -11,6 +11,7 @@ import typing as t
 
 from .._clock import parse_timestamp
 from .._errors import ConfigurationError, SignerError
+from .._models import CertificateSpec
 from .._printable import brief
 from .._x509.api import (
     certificate_facts,
@@ -55,8 +56,7 @@ class OpenBaoCode(PresetCode):
                 )
             return {}
         dn = [(_name(attribute), value) for attribute, value in order.dn.attributes]
-        found = {name: [value for other, value in dn if other == name] for name, _value in dn}
-        self._check_subject(order, found)
+        found = self._subject(f"{order.name}, revision {order.revision}", dn)
         first = {name: values[0] for name, values in found.items() if name in _ONCE}
         return {
             "dn": [{"attribute": name, "value": value} for name, value in dn],
@@ -68,14 +68,21 @@ class OpenBaoCode(PresetCode):
             "uri_sans": _names(order, "URI"),
         }
 
-    def _check_subject(self, order: SigningOrder, found: t.Mapping[str, t.Sequence[str]]) -> None:
+    def check_spec(self, spec: CertificateSpec) -> None:
+        if self._endpoint in _ALLOWED:
+            self._subject(spec.name, [(_name(attribute), value) for attribute, value in spec.dn.attributes])
+
+    def _subject(self, about: str, dn: t.Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+        """Return the values of each attribute. Raises ConfigurationError where no role can issue them."""
+        found = {name: [value for other, value in dn if other == name] for name, _value in dn}
         allowed = _ALLOWED[self._endpoint]
-        about = f"{order.name}, revision {order.revision}: the endpoint {self._endpoint} cannot issue a subject with"
+        refusal = f"{about}: the endpoint {self._endpoint} cannot issue a subject with"
         for name, values in found.items():
             if name not in allowed:
-                raise ConfigurationError(f"{about} {name}, only with {', '.join(allowed)}")
+                raise ConfigurationError(f"{refusal} {name}, only with {', '.join(allowed)}")
             if name in _ONCE and len(values) > 1:
-                raise ConfigurationError(f"{about} {len(values)} of {name}")
+                raise ConfigurationError(f"{refusal} {len(values)} of {name}")
+        return found
 
     def issuers(self, ask: Ask) -> t.Iterable[bytes]:
         """Return the certificates of all issuers of the mount, which are few."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import typing as t
 
+from .._models import CertificateSpec
 from .base import Revocation, Signer, SignerKind, SigningOrder
 
 Options = t.Mapping[str, t.Any]
@@ -119,6 +120,9 @@ class PresetCode:
     def revocation_values(self, _revocation: Revocation) -> t.Mapping[str, t.Any]:
         """Return the values of such placeholders in the request that revokes."""
         return {}
+
+    def check_spec(self, spec: CertificateSpec) -> None:
+        """Raise ConfigurationError where no certificate of this CA can be as it is asked for: no key is made then."""
 
     def find(self, _ask: Ask, _order: SigningOrder) -> t.Iterable[bytes]:
         """Return the certificate of a request in DER, its chain may be among them; nothing where the CA has none."""
