@@ -177,13 +177,17 @@ class SignerError(RedtrustError):
     """The signer did not give a certificate; asking again may help.
 
     ``retry_after`` is set where the CA wants to be left alone for so many seconds: no run asks it before. ``not_sent``
-    tells that the CA provably did not get the request.
+    tells that the CA provably did not get the request, ``concerns_all`` that every other request would end in the same
+    way.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None, not_sent: bool = False) -> None:
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, not_sent: bool = False, concerns_all: bool = False
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.not_sent = not_sent
+        self.concerns_all = concerns_all
 
 
 class SignerRejectedError(SignerError):

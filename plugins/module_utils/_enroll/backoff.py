@@ -56,7 +56,7 @@ def after_failure(revision: Revision, error: RedtrustError, now: dt.datetime, *,
     if isinstance(error, RefusedError):
         of_all = error.status in _NOT_ITS_OWN or error.concerns_all or (error.foreign and error.not_done)
         counts = not of_all and not (repeatable and (error.status or 0) >= 500)
-    if isinstance(error, SignerError) and error.retry_after:
+    if isinstance(error, SignerError) and (error.retry_after or error.concerns_all):
         counts = False
     if not counts:
         return dataclasses.replace(revision, note=str(error))

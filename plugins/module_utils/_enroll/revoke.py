@@ -13,14 +13,14 @@ import typing as t
 
 from .. import _fault_points
 from .._clock import to_the_minute
-from .._errors import ConfigurationError, NotTriedError, PolicyError, RedtrustError, SignerError, SignerRejectedError
+from .._errors import ConfigurationError, NotTriedError, PolicyError, RedtrustError, SignerError
 from .._models import Enrollment, Outcome, Revision, State
 from .._service.api import Throttle, Unthrottled
 from .._signers.api import Revocation, Signer
 from .._store.api import Store
 from .._x509.api import normalize_thumbprint
+from .ca_down import Failures
 from .settle import SettleItem
-from .sign import MOST_FAILURES
 from .step import Plan, Step
 
 Which = t.Literal["current", "superseded", "all"]
@@ -77,13 +77,11 @@ class RevokeStep(Step[SettleItem, tuple[Revision, ...]]):
         self._turn: t.ContextManager[object] = (
             threading.BoundedSemaphore(at_once) if at_once else contextlib.nullcontext()
         )
-        self._lock = threading.Lock()
-        self._failed_in_a_row = 0
-        self._why_down = ""
+        self._failures = Failures()
 
     @property
     def why_down(self) -> str:
-        return self._why_down
+        return self._failures.why_down
 
     def plan(self, item: SettleItem, enrollment: Enrollment) -> Plan[tuple[Revision, ...]]:
         if not enrollment.revisions:
@@ -167,7 +165,7 @@ class RevokeStep(Step[SettleItem, tuple[Revision, ...]]):
             return
         why = self._throttle.admit()
         if why:
-            self._why_down = self._why_down or why
+            self._failures.leave_alone(why)
             raise NotTriedError(f"not revoked, since {why}", step="revoke", url=row.service)
         try:
             with self._turn:
@@ -178,17 +176,9 @@ class RevokeStep(Step[SettleItem, tuple[Revision, ...]]):
         except SignerError as exc:
             if exc.retry_after:
                 self._throttle.block(exc.retry_after, str(exc))
-            self._count(exc)
+            self._failures.count(exc)
             raise
-        self._count(None)
-
-    def _count(self, failure: SignerError | None) -> None:
-        """Count failures in a row, by which a CA that is down is told from one certificate that it refuses."""
-        is_of_all = failure is not None and not isinstance(failure, SignerRejectedError)
-        with self._lock:
-            self._failed_in_a_row = self._failed_in_a_row + 1 if is_of_all else 0
-            if self._failed_in_a_row >= MOST_FAILURES and not self._why_down:
-                self._why_down = f"the signer failed {MOST_FAILURES} times in a row, the last time: {failure}"
+        self._failures.count(None)
 
     def _revoked(self, row: Revision, now: dt.datetime) -> Revision:
         """Return the row of a certificate that the CA has revoked."""

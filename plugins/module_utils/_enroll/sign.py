@@ -21,10 +21,8 @@ from .._store.api import Store
 from .._x509.api import certificate_facts
 from .approval import ApprovalRule, missing, under, waits_for
 from .backoff import after_failure, refuse_waiting
+from .ca_down import Failures
 from .step import Plan, Step
-
-# So many failures in a row, of any certificates, mean that the signer fails for all of them.
-MOST_FAILURES = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,9 +107,7 @@ class SignStep(Step[SignItem, t.Union[Sign, Hold]]):
         self._turn: t.ContextManager[object] = (
             threading.BoundedSemaphore(at_once) if at_once else contextlib.nullcontext()
         )
-        self._lock = threading.Lock()
-        self._failed_in_a_row = 0
-        self._why_down = ""
+        self._failures = Failures()
 
     @property
     def why_down(self) -> str:
@@ -119,7 +115,7 @@ class SignStep(Step[SignItem, t.Union[Sign, Hold]]):
 
         A CA that is down fails for each certificate, and each would get a key in vain before that.
         """
-        return self._why_down
+        return self._failures.why_down
 
     @property
     def approval(self) -> ApprovalRule | None:
@@ -206,14 +202,14 @@ class SignStep(Step[SignItem, t.Union[Sign, Hold]]):
                 signed = self._signer.sign(self._order(order, at_signer))
                 _fault_points.reach("sign after")
         except SignerRejectedError as exc:
-            self._count(None)
+            self._failures.count(None)
             self._store.put(at_signer.row.moved(State.REJECTED, note=str(exc)))
             raise
         except SignerError as exc:
             if exc.retry_after:
                 self._throttle.block(exc.retry_after, str(exc))
             else:
-                self._count(exc)
+                self._failures.count(exc)
             unsent = order.unsent if exc.not_sent and at_signer.row is order.signing else None
             self._store.put(after_failure(unsent or at_signer.row, exc, self._now()))
             raise
@@ -222,7 +218,7 @@ class SignStep(Step[SignItem, t.Union[Sign, Hold]]):
             if at_signer.row is order.signing:
                 self._take_back(order)
             raise
-        self._count(None)
+        self._failures.count(None)
         return signed
 
     def _order(self, order: AtSigner, at_signer: _Row) -> SigningOrder:
@@ -245,8 +241,7 @@ class SignStep(Step[SignItem, t.Union[Sign, Hold]]):
         why = self._throttle.admit()
         if not why:
             return
-        with self._lock:
-            self._why_down = self._why_down or why
+        self._failures.leave_alone(why)
         self._take_back(order)
         raise NotTriedError(f"not signed, since {why}", step="sign", url=order.signing.service)
 
@@ -254,13 +249,6 @@ class SignStep(Step[SignItem, t.Union[Sign, Hold]]):
         """Write down that the signer never had a request."""
         if order.unsent is not None:
             self._store.put(order.unsent)
-
-    def _count(self, failure: SignerError | None) -> None:
-        """Count failures in a row. The words are those of the first time: later ones would be another cause."""
-        with self._lock:
-            self._failed_in_a_row = self._failed_in_a_row + 1 if failure else 0
-            if self._failed_in_a_row >= MOST_FAILURES and not self._why_down:
-                self._why_down = f"the signer failed {MOST_FAILURES} times in a row, the last time: {failure}"
 
 
 def waiting(plan: Plan[t.Any], answer: Answer, *, changed: bool) -> Outcome:

@@ -10,7 +10,8 @@ import re
 import typing as t
 
 from .._errors import ConfigurationError
-from .._x509.api import UNREADABLE
+from .._models import CertificateSpec
+from .._x509.api import UNREADABLE, find_attribute
 from .base import SigningOrder
 
 try:  # noqa: SIM105
@@ -20,6 +21,7 @@ except ImportError:
 
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _DNS_NAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})+")
+_COMMON_NAME = "2.5.4.3"
 _RULE = "an ACME CA certifies the names that the CSR itself has, and no others (RFC 8555, 7.4)"
 
 
@@ -43,6 +45,17 @@ def identifiers(order: SigningOrder) -> tuple[tuple[str, str], ...]:
         if _identifier(name) not in found or kind.upper() not in ("DNS", "IP"):
             raise ConfigurationError(f"subject_alt_name has {wanted}, which the CSR does not have: {_RULE}")
     return tuple(found)
+
+
+def check_spec(spec: CertificateSpec) -> None:
+    """Raise ConfigurationError where no CSR for a request could have the names that ACME needs."""
+    for attribute, value in spec.dn.attributes:
+        known = find_attribute(attribute)
+        if known and known.oid == _COMMON_NAME and not _DNS_NAME.fullmatch(value) and _address(value) is None:
+            raise ConfigurationError(f"{spec.name}: the common name {value!r} is no DNS name: {_RULE}")
+    for name in spec.subject_alt_name:
+        if name.partition(":")[0].upper() not in ("DNS", "IP"):
+            raise ConfigurationError(f"{spec.name}: subject_alt_name has {name}, which is no DNS name: {_RULE}")
 
 
 def _names_in(csr: bytes) -> tuple[list[str], list[tuple[str, str]]]:

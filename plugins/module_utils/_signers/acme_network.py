@@ -120,7 +120,8 @@ def _response(method: str, url: str, answer: HttpResponse) -> requests.Response:
 def failure(exc: Exception, network: AcmeNetwork, doing: str) -> SignerError:
     """Return the failure of the signer for an error of the library or the transport; ``doing`` is for the message."""
     if isinstance(exc, ServiceError):
-        return SignerError(f"{doing}: {exc}", retry_after=exc.retry_after, not_sent=isinstance(exc, NotSentError))
+        left = not isinstance(exc, NotSentError)
+        return SignerError(f"{doing}: {exc}", retry_after=exc.retry_after, not_sent=not left, concerns_all=not left)
     if isinstance(exc, messages.Error):
         return refusal(exc, doing, network.retry_after())
     response = exc.args[0] if isinstance(exc, errors.ClientError) and exc.args else None

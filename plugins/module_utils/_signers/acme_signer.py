@@ -18,10 +18,11 @@ from urllib.parse import urlsplit
 from .._clock import utc_now
 from .._errors import ConfigurationError, GateError, SignerError
 from .._http.api import HttpsTransport, Transport, TransportOptions, check_files, is_this_machine
+from .._models import CertificateSpec
 from .._secrets import Secrets
 from .._x509.api import chain_warnings, order_chain, parse_certificates
 from .acme_account import Account, check_key_file, make_key, read_key
-from .acme_names import identifiers
+from .acme_names import check_spec, identifiers
 from .acme_network import AcmeNetwork, failure, problems
 from .acme_order import OrderRun, Patience
 from .acme_proof import Prover
@@ -110,6 +111,9 @@ class AcmeSigner(Signer):
 
     def check(self, _now: dt.datetime) -> None:
         check_key_file(self._key_path)
+
+    def check_spec(self, spec: CertificateSpec) -> None:
+        check_spec(spec)
 
     def _sign(self, order: SigningOrder) -> Signed | NotYet:
         names = identifiers(order)

@@ -9,6 +9,7 @@ import re
 import typing as t
 
 from .._errors import ConfigurationError
+from .._models import CertificateSpec
 from .._x509.api import load_csr
 from .base import SigningOrder
 from .preset import Options, PresetCode
@@ -36,16 +37,20 @@ class AdcsCode(PresetCode):
             )
         lines = [f"CertificateTemplate:{self._options['template']}"] if self._options["template"] else []
         if order.subject_alt_name:
-            lines.append(f"san:{'&'.join(self._names(order, about))}")
+            lines.append(f"san:{'&'.join(self._names(order.subject_alt_name, about))}")
         return {"attributes": "\r\n".join([*lines, f"RedtrustRequest:{order.request_id}"])}
 
-    def _names(self, order: SigningOrder, about: str) -> t.Iterator[str]:
+    def check_spec(self, spec: CertificateSpec) -> None:
+        if spec.subject_alt_name:
+            tuple(self._names(spec.subject_alt_name, spec.name))
+
+    def _names(self, names: t.Sequence[str], about: str) -> t.Iterator[str]:
         if not self._options["san_attribute"]:
             raise ConfigurationError(
                 f"{about}: subject_alt_name cannot be handed to AD CS, unless adcs.san_attribute is set and the CA has "
                 "EDITF_ATTRIBUTESUBJECTALTNAME2"
             )
-        for written in order.subject_alt_name:
+        for written in names:
             kind, _colon, value = written.partition(":")
             if kind not in _KINDS or re.search(r"[&\r\n]", value):
                 raise ConfigurationError(f"{about}: subject_alt_name {written!r} cannot be handed to AD CS")

@@ -89,7 +89,8 @@ class DirectorySigner(Signer):
             return self._looked_up(order)
         except OSError as exc:
             words = f"{exc.filename or self._answers}: {exc.strerror}; the folders of the signer must be usable"
-            raise SignerError(words, not_sent=not (order.again or order.order_number)) from exc
+            unsent = not (order.again or order.order_number)
+            raise SignerError(words, not_sent=unsent, concerns_all=True) from exc
         finally:
             self.warnings = self._incoming.warnings()
 

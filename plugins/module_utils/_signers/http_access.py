@@ -117,11 +117,14 @@ class Access:
                 f"the login at {self._settings.url} was answered without a token (HTTP {response.status}): look at "
                 f"{option}.token",
                 not_sent=True,
+                concerns_all=True,
             )
         words = AnswerRules().words(page, self._secrets.hide)
         said = f"HTTP {response.status}" + (f": {words}" if words else "")
         failure = SignerError(
-            f"the login at {self._settings.url} failed ({said}): look at {option} and its credentials", not_sent=True
+            f"the login at {self._settings.url} failed ({said}): look at {option} and its credentials",
+            not_sent=True,
+            concerns_all=True,
         )
         if 400 <= response.status < 500 and response.status not in (408, 429):
             self._refused = failure

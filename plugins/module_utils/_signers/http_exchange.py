@@ -123,7 +123,8 @@ class Exchange:
         """Return the error of a signer about a request that has no answer."""
         error.mask(self.secrets.hide)
         if isinstance(error, TlsError):
-            return SignerError(str(error), not_sent=True)
+            return SignerError(str(error), not_sent=True, concerns_all=True)
         if isinstance(error, NotSentError):
-            return SignerError(f"{error}: look at {self._settings.at('url')} and whether the CA runs", not_sent=True)
+            advice = f"look at {self._settings.at('url')} and whether the CA runs"
+            return SignerError(f"{error}: {advice}", not_sent=True, concerns_all=True)
         return SignerError(f"{error}; {after_loss or 'the next run asks again'}", not_sent=not after_loss)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .._clock import utc_now
 from .._errors import ConfigurationError
+from .._models import CertificateSpec, DistinguishedName
 from .._x509.api import certificate_facts, find_attribute
 from .base import Revocation, SigningOrder
 from .preset import Options, PresetCode
@@ -48,7 +49,7 @@ class StepCaCode(PresetCode):
         """Return the token for a request."""
         repeats = order.again and self._options["lost_answer"] == "repeat"
         number = f"{order.request_id}-{utc_now():%Y%m%d%H%M%S%f}" if repeats else order.request_id
-        subject = self._common_name(order)
+        subject = self._common_name(f"{order.name}, revision {order.revision}", order.dn)
         claims: dict[str, t.Any] = {"sans": [name.partition(":")[2] for name in order.subject_alt_name] or [subject]}
         if self._options["subject"] == "template":
             claims["redtrust"] = {"name": order.name, "revision": order.revision, "dn": _dn(order)}
@@ -59,12 +60,14 @@ class StepCaCode(PresetCode):
         serial = str(certificate_facts(revocation.certificate).serial_number)
         return {"token": self._token("revoke", serial, f"{serial}-{utc_now():%Y%m%d%H%M%S%f}", {})}
 
-    def _common_name(self, order: SigningOrder) -> str:
+    def check_spec(self, spec: CertificateSpec) -> None:
+        self._common_name(spec.name, spec.dn)
+
+    def _common_name(self, about: str, dn: DistinguishedName) -> str:
         """Return the subject of the token. Raises ConfigurationError where the CA cannot put the name into it."""
-        found = [(_oid(attribute), attribute, value) for attribute, value in order.dn.attributes]
+        found = [(_oid(attribute), attribute, value) for attribute, value in dn.attributes]
         names = [value for oid, _attribute, value in found if oid == _COMMON_NAME]
         others = [attribute for oid, attribute, _value in found if oid != _COMMON_NAME]
-        about = f"{order.name}, revision {order.revision}"
         if not names:
             raise ConfigurationError(f"{about}: step-ca needs a cn in the dn, which is the subject of its token")
         if self._options["subject"] == "common_name" and (others or len(names) > 1):

@@ -22,7 +22,10 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enrol
     SignItem,
     SignStep,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.sign import MOST_FAILURES
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.ca_down import (
+    MOST_FAILURES,
+    MOST_OF_ALL,
+)
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import (
     BackingOffError,
     ConfigurationError,
@@ -308,6 +311,18 @@ class TestASignerThatIsDown:
         again = self.run(world, world.certificate_step(), self.items())
         assert {outcome.error for outcome in again} == {None}
         assert world.transport.steps().count("create") == 60, "the keys that were made are used"
+
+    def test_fewer_failures_are_enough_where_they_are_not_about_one_certificate(self, world: World) -> None:
+        world.signer.answers = [SignerError("nothing listens there", not_sent=True, concerns_all=True)] * 100
+        outcomes = self.run(world, world.certificate_step(), self.items())
+        asked = world.transport.steps().count("create")
+        assert MOST_OF_ALL <= asked <= MOST_OF_ALL + 3
+        assert collections.Counter(map(kind, outcomes)) == {SignerError: asked, NotTriedError: 60 - asked}
+        for _run in range(3):
+            self.run(world, world.certificate_step(), self.items())
+        world.signer.answers = []
+        again = self.run(world, world.certificate_step(), self.items())
+        assert {outcome.error for outcome in again} == {None}, "none waits for what was not its own failure"
 
     def test_one_that_signs_in_between_is_not_down(self, world: World) -> None:
         some = [SignerError("not this one")] * (MOST_FAILURES - 1)
