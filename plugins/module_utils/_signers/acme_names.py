@@ -60,6 +60,7 @@ def check_spec(spec: CertificateSpec) -> None:
 
 def _names_in(csr: bytes) -> tuple[list[str], list[tuple[str, str]]]:
     """Return the common names of a CSR, and the names in its subjectAltName."""
+    common_names: list[str] = []
     try:
         request = x509.load_der_x509_csr(csr)
         common_names = [str(one.value) for one in request.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]

@@ -190,7 +190,8 @@ class _Reader:
             missing = "password" if username else "username"
             raise ConfigurationError(f"{self._name}: username and password go together: {missing} is not set")
         option = at(self._name, "token_header")
-        (header,) = parse_headers(option, {text_of(option, self._options.get("token_header")) or _BEARER: ""}, str)
+        headers = parse_headers(option, {text_of(option, self._options.get("token_header")) or _BEARER: ""}, str)
+        header = next(iter(headers))
         prefix = self._options.get("token_prefix", "Bearer ")
         return Credentials(header, prefix, token, token_path, username, password, login)
 

@@ -275,9 +275,9 @@ class TestRun:
         """Have the world's CA be one that tells of revocations."""
 
         def sign(csr: bytes) -> bytes:
-            return der(
-                CA.issue("www", key=t.cast("ec.EllipticCurvePublicKey", x509.load_der_x509_csr(csr).public_key()))
-            )
+            key = x509.load_der_x509_csr(csr).public_key()
+            assert isinstance(key, ec.EllipticCurvePublicKey)
+            return der(CA.issue("www", key=key))
 
         world.signer.chain = (CA.der,)
         world.signer.answers = [sign, sign, sign]

@@ -358,7 +358,7 @@ def test_an_order_that_fails(desk: Desk, code: str, kind: type[SignerError]) -> 
     desk.ca._finalize = failing  # type: ignore[method-assign]
     with pytest.raises(SignerError, match=rf"order/1 failed: the CA says {code}: no") as caught:
         desk.sign()
-    assert type(caught.value) is kind
+    assert caught.value.__class__ is kind
 
 
 @needs_acme

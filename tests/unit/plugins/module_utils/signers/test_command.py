@@ -338,7 +338,7 @@ class TestRevoke:
             self.revoker("echo who is that >&2; exit 77").revoke(revocation)
         with pytest.raises(SignerError, match="/bin/sh ended with exit status 3: no route") as caught:
             self.revoker("echo no route >&2; exit 3").revoke(revocation)
-        assert type(caught.value) is SignerError
+        assert caught.value.__class__ is SignerError
         with pytest.raises(SignerError, match=r"did not finish within 0\.5 seconds"):
             self.revoker("sleep 60", 0.5).revoke(revocation)
 

@@ -77,7 +77,10 @@ class Desk:
 
     def signer(self, **options: t.Any) -> DirectorySigner:
         """Return the signer of another run."""
-        clock = lambda: time.time() + self.later  # noqa: E731
+
+        def clock() -> float:
+            return time.time() + self.later
+
         return DirectorySigner(self.requests, self.answers, clock=clock, sleep=self.slept.append, **options)
 
     def sign(self, signer: DirectorySigner | None = None, **changes: t.Any) -> Signed | NotYet:

@@ -153,7 +153,7 @@ class TestFailures:
         Script(server, answers(name, status))
         with pytest.raises(SignerError, match=words) as caught:
             ca().sign(order(pki))
-        assert type(caught.value) is kind
+        assert caught.value.__class__ is kind
         assert paths(server) == [ENTITY]
 
     @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ class Mount:
         connection.sendall(self._answer(seen))
 
     def _answer(self, seen: Seen) -> bytes:
-        _, _version, _mount, what, *rest = seen.path.partition("?")[0].split("/")
+        _root, _version, _mount, what, *rest = seen.path.partition("?")[0].split("/")
         if what == "sign":
             self.read.append("signed")
             return self.answer
