@@ -65,14 +65,17 @@ class Desk(Site):
 
     def revoke(self, name: str, reason: str, **options: t.Any) -> Ran:
         """Have the CA revoke the certificate in use, and fail with all that was said where it does not."""
-        own = {"state": "revoked", "certificates": [{"name": name}], "reason": reason, "signer": self.signer}
-        ran = self.run("redtrust_enrollment", **{**own, **options})
+        ran = self.run("redtrust_enrollment", **{**self.revocation(name, reason), **options})
         assert ran.status == 0, ran
         return ran
 
+    def revocation(self, name: str, reason: str) -> dict[str, t.Any]:
+        """Return the options of the module that has the CA revoke the certificate in use."""
+        return {"state": "revoked", "certificates": [{"name": name}], "reason": reason, "signer": self.signer}
+
     def built_signer(self) -> Signer:
         """Return the signer as a module builds it."""
-        params = taken_apart({"signer": self.signer, "workers": 1})
+        params = taken_apart({"signer": self.signer, "workers": 1}, SIGNERS)
         kind = SIGNERS[params["signer"]]
         defaults = {name: rules.get("default") for name, rules in kind.options.items()}
         params[kind.name] = {**defaults, **params[kind.name]}

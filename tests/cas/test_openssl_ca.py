@@ -107,3 +107,18 @@ def test_it_revokes(openssl_ca: OpenSslCa, new_desk: NewDesk) -> None:
     desk.built_signer().revoke(Revocation("ana", 1, ana.public_bytes(Encoding.DER)))
     assert [status for status, _serial in openssl_ca.index()] == ["R"]
     assert "keyCompromise" in (openssl_ca.directory / "index.txt").read_text(encoding="ascii")
+
+
+@pytest.mark.parametrize(("point", "status"), [("revoke before", "V"), ("revoke after", "R")])
+def test_a_revocation_that_is_cut_off_is_made_good(
+    openssl_ca: OpenSslCa, new_desk: NewDesk, point: str, status: str
+) -> None:
+    desk = new_desk("command", **openssl_ca.options())
+    desk.have(entry("ana"))
+    cut_off = desk.start("redtrust_enrollment", Fault(point, "kill"), **desk.revocation("ana", "superseded")).wait()
+    assert cut_off.status == -9
+    assert [found for found, _serial in openssl_ca.index()] == [status]
+    assert [row["revoked_at"] for row in desk.revisions()] == [None]
+    assert desk.revoke("ana", "superseded").changed
+    assert [found for found, _serial in openssl_ca.index()] == ["R"]
+    assert [row["revoked_at"] is None for row in desk.revisions()] == [False]

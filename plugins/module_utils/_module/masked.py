@@ -11,6 +11,7 @@ warnings.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import re
 import typing as t
@@ -47,7 +48,7 @@ class MaskedModule(AnsibleModule):
 
     def _load_params(self) -> None:
         super()._load_params()  # type: ignore[no-untyped-call]
-        if "signer" in self.params:
+        if "signer" in self.params and "signer" in self.argument_spec:
             self._take_signer_apart()
         self.given = dict(self.params)
         # Ansible does not look into the entries of a list without a spec for them.
@@ -56,8 +57,10 @@ class MaskedModule(AnsibleModule):
         self.no_log_values.update(_written_out(self.given.get(str(self.given.get("signer")))))
 
     def _take_signer_apart(self) -> None:
+        # Only a module with this option needs the signers, and has them packed.
+        signers = importlib.import_module(".._signers.api", __package__)
         try:
-            self.params = taken_apart(self.params)
+            self.params = taken_apart(self.params, signers.SIGNERS)
         except ConfigurationError as exc:
             # Ansible would print a signer that it does not understand, with the secrets in it.
             self.mistake = exc

@@ -60,6 +60,13 @@ def _of_signer(settings: t.Mapping[str, t.Any]) -> str:
     role, signer = settings["role"], settings["signer"]
     if signer in _NO_SIGNER:
         return ""
+    # the signers import much, and most roles have no signer to check here
+    from .._signers.api import SIGNERS
+
+    if signer not in SIGNERS:
+        return (
+            f"{role}_signer is {signer!r}, which is no type of signer: it must be one of {', '.join(SIGNERS)}, or none"
+        )
     if not settings["signer_options"]:
         return f"{role}_signer is {signer}, and {role}_{signer} is not set"
     others = [f"{role}_{name}" for name in ("tasks_file", "answers_directory") if settings[name]]

@@ -15,6 +15,7 @@ from .._errors import ConfigurationError
 from .._rate import parse_rate
 from .._secrets import Secrets
 from .._signers.api import SIGNERS, Signer, SignerKind
+from .signer_form import no_such_type
 from .specs import Spec, option
 
 
@@ -40,7 +41,7 @@ def build_signer(params: t.Mapping[str, t.Any], now: dt.datetime, secrets: Secre
     """Build the chosen signer; ``secrets`` are those of the module. Raises ConfigurationError."""
     name = params["signer"]
     if not isinstance(name, str) or name not in SIGNERS:
-        raise ConfigurationError(f"the type of the signer must be one of {', '.join(SIGNERS)}, not {name!r}")
+        raise ConfigurationError(no_such_type(name, SIGNERS))
     kind = SIGNERS[name]
     options = params[kind.option]
     rate = parse_rate(f"{kind.name}.rate", options["rate"], options["burst"])

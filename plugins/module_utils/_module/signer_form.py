@@ -19,10 +19,11 @@ APPROVAL = "approval"
 OTHER_OPTIONS = {"directory": "directory_signer"}
 
 
-def taken_apart(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def taken_apart(params: t.Mapping[str, t.Any], types: t.Collection[str]) -> dict[str, t.Any]:
     """Return the options of a module with ``signer`` as a name, and the options of the signer under that name.
 
-    Raises ConfigurationError, without a value in its message, since it may be a secret.
+    ``types`` are the names of all signers. Raises ConfigurationError, without the value of an option in its message,
+    since it may be a secret.
     """
     taken = dict(params)
     while isinstance(taken.get("signer"), t.Mapping):
@@ -34,13 +35,20 @@ def taken_apart(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
             taken["signer"] = form.pop("signer", None)
             if not taken["signer"]:
                 raise ConfigurationError("signer of the type approval has no signer in it: say which one it waits for")
-        else:
+        elif name in types:
             taken["signer"] = name
+        else:
+            raise ConfigurationError(no_such_type(name, types))
         option = OTHER_OPTIONS.get(name, name)
         if form and taken.get(option):
             raise ConfigurationError(f"the options of the signer are in signer and in {option}: give them once")
         taken[option] = form or taken.get(option) or {}
     return taken
+
+
+def no_such_type(name: object, types: t.Iterable[str]) -> str:
+    """Return the sentence about a type of signer that does not exist."""
+    return f"the type of the signer must be one of {', '.join(types)}, not {name!r}"
 
 
 def signer_name(signer: object) -> str:

@@ -269,10 +269,10 @@ def test_a_signer_that_is_not_understood_is_not_printed(
 
 
 def test_the_options_in_a_signer_are_masked_as_the_spec_says(give: c.Callable[..., None], logged: list[str]) -> None:
-    give(signer={"type": "rest", "token": CANARY})
+    give(signer={"type": "http", "token": CANARY})
     options = {"type": "dict", "options": {"token": {"type": "str", "no_log": True}}}
-    module = MaskedModule(argument_spec={"signer": {"type": "raw", "required": True}, "rest": options})
-    assert (module.params["signer"], module.params["rest"]) == ("rest", {"token": CANARY})
+    module = MaskedModule(argument_spec={"signer": {"type": "raw", "required": True}, "http": options})
+    assert (module.params["signer"], module.params["http"]) == ("http", {"token": CANARY})
     assert module.hide(CANARY) != CANARY
     assert "canary" not in "".join(logged)
 
@@ -304,8 +304,8 @@ def test_a_secret_of_a_signer_is_masked_in_each_form_that_the_option_takes(
     give: c.Callable[..., None], said: Said, logged: list[str], options: dict[str, t.Any]
 ) -> None:
     """It would be in the result of the task, and in the system log."""
-    give(signer={"type": "rest", **options})
-    module = MaskedModule(argument_spec={"signer": {"type": "raw", "required": True}, "rest": REST})
+    give(signer={"type": "http", **options})
+    module = MaskedModule(argument_spec={"signer": {"type": "raw", "required": True}, "http": REST})
     end(lambda: module.exit_json(text="shown, but not canary-1"))
     assert said()["text"] == "shown, but not ********"
     assert "canary" not in "".join(logged)
@@ -313,7 +313,7 @@ def test_a_secret_of_a_signer_is_masked_in_each_form_that_the_option_takes(
 
 def test_what_is_no_secret_of_a_signer_is_shown(give: c.Callable[..., None], logged: list[str]) -> None:
     give(
-        signer={"type": "rest", "request": {"form": {"grant_type": "shown-1", "pin": "${secret.pin}", "n": "shown-2"}}}
+        signer={"type": "http", "request": {"form": {"grant_type": "shown-1", "pin": "${secret.pin}", "n": "shown-2"}}}
     )
-    module = MaskedModule(argument_spec={"signer": {"type": "raw", "required": True}, "rest": REST})
+    module = MaskedModule(argument_spec={"signer": {"type": "raw", "required": True}, "http": REST})
     assert module.hide("shown-1 shown-2 ${secret.pin}") == "shown-1 shown-2 ${secret.pin}"

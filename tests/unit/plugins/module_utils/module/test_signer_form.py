@@ -17,6 +17,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._modul
     taken_apart,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._secrets import Secrets
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import SIGNERS
 
 COMMAND = {"argv": ["true"]}
 
@@ -40,7 +41,7 @@ COMMAND = {"argv": ["true"]}
     ],
 )
 def test_a_dict_means_the_same_as_a_name_with_an_option(given: dict[str, t.Any], taken: dict[str, t.Any]) -> None:
-    assert taken_apart(given) == taken
+    assert taken_apart(given, SIGNERS) == taken
 
 
 @pytest.mark.parametrize(
@@ -57,15 +58,16 @@ def test_a_dict_means_the_same_as_a_name_with_an_option(given: dict[str, t.Any],
 )
 def test_a_mistake_is_told_without_a_value(given: dict[str, t.Any], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem) as told:
-        taken_apart(given)
+        taken_apart(given, SIGNERS)
     assert "hunter2" not in str(told.value)
 
 
 def test_a_type_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"the type of the signer must be one of local_ca, command.*, not 'vualt'"
-    ):
-        build_signer(taken_apart({"signer": {"type": "vualt", "token": "hunter2"}}), utc_now(), Secrets())
+    words = r"the type of the signer must be one of local_ca, command.*, not 'vualt'"
+    with pytest.raises(ConfigurationError, match=words):
+        taken_apart({"signer": {"type": "vualt", "token": "hunter2"}}, SIGNERS)
+    with pytest.raises(ConfigurationError, match=words):
+        build_signer({"signer": "vualt"}, utc_now(), Secrets())
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def example(number: int, server: Loopback, files: Files, tmp_path: Path, **chang
     """Build the signer of an example, with the address and the files of this machine."""
     written = EXAMPLES[number]
     task = written[0]["redtrust.certificate_enroll.redtrust_certificate"] if isinstance(written, list) else written
-    params = taken_apart(task)
+    params = taken_apart(task, SIGNERS)
     given = {name: "canary" if "{{" in str(value) else value for name, value in params[params["signer"]].items()}
     given.update({"secrets": {"client": "canary"}} if "secrets" in given else {})
     path = given["url"].split("/", 3)[3:]
