@@ -200,8 +200,12 @@ def test_a_name_that_the_ca_forbids(new_names: t.Callable[..., Names]) -> None:
 def test_a_csr_without_names_is_not_sent(new_desk: NewDesk, new_pebble: NewPebble, tmp_path: Path) -> None:
     pebble = new_pebble()
     desk = new_desk("acme", **pebble.options(tmp_path / "account.pem"))
-    ran = desk.enroll(entry("ana", provider=LEGACY, key_type="RSA", key_length=2048))
-    assert "the CSR has no DNS name" in ran.entries["ana"]["msg"]
+    ran = desk.enroll(entry("www", ("cn", "www.example.com"), provider=LEGACY, key_type="RSA", key_length=2048))
+    assert "the CSR has no DNS name" in ran.entries["www"]["msg"]
+    assert (
+        "the common name 'Ana Garcia' is no DNS name" in desk.enroll(entry("Ana Garcia")).entries["Ana Garcia"]["msg"]
+    )
+    assert [row["name"] for row in desk.revisions()] == ["www"], "no key is made for a person"
     assert pebble.orders() == 0
     assert not (tmp_path / "account.pem").exists()
 

@@ -330,11 +330,12 @@ def test_what_cannot_come_to_a_good_end_is_refused_before_a_key_is_made(stage: S
     stage.issued(["a"])
     ca, nowhere = stage.site.local_ca, str(stage.site.certificates / "none")
     signs = {"signer": "local_ca", "local_ca": ca}
+    rest = {"type": "http", "url": "https://ca.invalid"}
     attempts: dict[str, dict[str, t.Any]] = {
         f"nothing says what signs: {stage.role}_signer is not set": {"singer": "local_ca"},
         f"{stage.role}_signer is 'loca_ca', which is no type of signer: it must be one of": {"signer": "loca_ca"},
         f"{stage.role}_signer is 'hhtp', which is no type of signer": {"signer": {"type": "hhtp", "token": "secret"}},
-        "http.token is not set": {"signer": {"type": "http", "url": "https://ca.invalid", "request": {"path": "/"}}},
+        "http.request.body: ${crs_pem} is not a placeholder": {"signer": {**rest, "request": {"body": "${crs_pem}"}}},
         f"{stage.role}_local_ca is not set": {"signer": "local_ca"},
         "is not on PATH": {"signer": "command", "command": {"argv": ["no-such-program"]}},
         "cannot be read": {"signer": "local_ca", "local_ca": {**ca, "private_key_path": nowhere}},
