@@ -124,7 +124,7 @@ def test_a_wrong_credential_fails_once_and_leaves_the_request_as_it_was(openbao:
     desk.signer.pop("token")
     desk.signer.update(openbao.approle("redtrust"), secret_id="a wrong secret")
     ran = desk.enroll(*map(entry, names), workers=1)
-    assert "look at openbao.login and its credentials" in ran.entries[names[0]]["msg"]
+    assert "look at the credentials of openbao" in ran.entries[names[0]]["msg"]
     assert {row["state"] for row in desk.revisions()} == {"requested"}
     desk.signer.update(openbao.approle("redtrust"))
     desk.have(*map(entry, names))

@@ -64,5 +64,5 @@ def test_a_play_shows_no_secret_when_the_ca_refuses_it(openbao: OpenBao, new_des
     own = {"url": openbao.url, "ca_path": str(openbao.tls.ca_path), **openbao.approle("redtrust")}
     variables["issue_signer"].update(own, secret_id="a wrong secret, not for eyes")
     run = played(desk, tmp_path / "play", variables)
-    assert "look at openbao.login and its credentials" in run.said()
+    assert "look at the credentials of openbao" in run.said()
     assert "not for eyes" not in run.said()

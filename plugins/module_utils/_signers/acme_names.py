@@ -52,10 +52,10 @@ def check_spec(spec: CertificateSpec) -> None:
     for attribute, value in spec.dn.attributes:
         known = find_attribute(attribute)
         if known and known.oid == _COMMON_NAME and not _DNS_NAME.fullmatch(value) and _address(value) is None:
-            raise ConfigurationError(f"{spec.name}: the common name {value!r} is no DNS name: {_RULE}")
+            raise ConfigurationError(f"the common name {value!r} is no DNS name: {_RULE}")
     for name in spec.subject_alt_name:
         if name.partition(":")[0].upper() not in ("DNS", "IP"):
-            raise ConfigurationError(f"{spec.name}: subject_alt_name has {name}, which is no DNS name: {_RULE}")
+            raise ConfigurationError(f"subject_alt_name has {name}, which is no DNS name: {_RULE}")
 
 
 def _names_in(csr: bytes) -> tuple[list[str], list[tuple[str, str]]]:

@@ -29,29 +29,28 @@ class AdcsCode(PresetCode):
 
     def values(self, order: SigningOrder) -> t.Mapping[str, t.Any]:
         """Return the attributes of a request. Raises ConfigurationError where the CA could not do it."""
-        about = f"{order.name}, revision {order.revision}"
         if self._options["subject"] == "csr" and not load_csr(order.csr).has_subject:
             raise ConfigurationError(
-                f"{about}: the CSR has no subject, and the web enrollment of AD CS has no other place for one: use "
+                "the CSR has no subject, and the web enrollment of AD CS has no other place for one: use "
                 "another signer, or set adcs.subject to template where the CA builds the subject from the directory"
             )
         lines = [f"CertificateTemplate:{self._options['template']}"] if self._options["template"] else []
         if order.subject_alt_name:
-            lines.append(f"san:{'&'.join(self._names(order.subject_alt_name, about))}")
+            lines.append(f"san:{'&'.join(self._names(order.subject_alt_name))}")
         return {"attributes": "\r\n".join([*lines, f"RedtrustRequest:{order.request_id}"])}
 
     def check_spec(self, spec: CertificateSpec) -> None:
         if spec.subject_alt_name:
-            tuple(self._names(spec.subject_alt_name, spec.name))
+            tuple(self._names(spec.subject_alt_name))
 
-    def _names(self, names: t.Sequence[str], about: str) -> t.Iterator[str]:
+    def _names(self, names: t.Sequence[str]) -> t.Iterator[str]:
         if not self._options["san_attribute"]:
             raise ConfigurationError(
-                f"{about}: subject_alt_name cannot be handed to AD CS, unless adcs.san_attribute is set and the CA has "
+                "subject_alt_name cannot be handed to AD CS, unless adcs.san_attribute is set and the CA has "
                 "EDITF_ATTRIBUTESUBJECTALTNAME2"
             )
         for written in names:
             kind, _colon, value = written.partition(":")
             if kind not in _KINDS or re.search(r"[&\r\n]", value):
-                raise ConfigurationError(f"{about}: subject_alt_name {written!r} cannot be handed to AD CS")
+                raise ConfigurationError(f"subject_alt_name {written!r} cannot be handed to AD CS")
             yield f"{_KINDS[kind]}={value}"

@@ -82,7 +82,7 @@ class CfsslCode(PresetCode):
             "certificate_request": csr_pem(order.csr),
             # an empty list, so that the names in the CSR do not count
             "hosts": [name.partition(":")[2] for name in order.subject_alt_name],
-            "subject": _subject(f"{order.name}, revision {order.revision}", order.dn),
+            "subject": _subject(order.dn),
             **self._profile(),
         }
         if self.searches:
@@ -96,7 +96,7 @@ class CfsslCode(PresetCode):
         }
 
     def check_spec(self, spec: CertificateSpec) -> None:
-        _subject(spec.name, spec.dn)
+        _subject(spec.dn)
 
     def issuers(self, ask: Ask) -> t.Iterable[bytes]:
         """Return the certificate of the CA; nothing where the server does not say it."""
@@ -176,7 +176,7 @@ def _identifiers(*issuers: bytes) -> t.Iterator[str]:
     yield ""
 
 
-def _subject(about: str, dn: DistinguishedName) -> dict[str, t.Any]:
+def _subject(dn: DistinguishedName) -> dict[str, t.Any]:
     """Return the subject as cfssl takes it. Raises ConfigurationError where it cannot."""
     subject: dict[str, t.Any] = {"names": []}
     members = {"cn": "CN", "serialNumber": "SerialNumber"}
@@ -188,8 +188,7 @@ def _subject(about: str, dn: DistinguishedName) -> dict[str, t.Any]:
         elif name not in members or members[name] in subject:
             what = f"more than one {name}" if name in members else name
             raise ConfigurationError(
-                f"{about}: cfssl cannot issue a subject with {what}, only with one cn, one serialNumber, and "
-                f"{', '.join(_NAMES)}"
+                f"cfssl cannot issue a subject with {what}, only with one cn, one serialNumber, and {', '.join(_NAMES)}"
             )
         else:
             subject[members[name]] = value

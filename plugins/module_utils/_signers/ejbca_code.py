@@ -77,19 +77,18 @@ class EjbcaCode(PresetCode):
     def values(self, order: SigningOrder) -> t.Mapping[str, t.Any]:
         """Return the end entity of a request."""
         digest = hmac.new(self._secret, order.request_id.encode(), hashlib.sha256).digest()
-        about = f"{order.name}, revision {order.revision}"
         return {
             "username": self._username(order),
             "password": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
-            "subject": ",".join(_attribute(about, *pair) for pair in order.dn.attributes),
-            "names": ", ".join(_name(about, name) for name in order.subject_alt_name) or None,
+            "subject": ",".join(_attribute(*pair) for pair in order.dn.attributes),
+            "names": ", ".join(_name(name) for name in order.subject_alt_name) or None,
         }
 
     def check_spec(self, spec: CertificateSpec) -> None:
         for pair in spec.dn.attributes:
-            _attribute(spec.name, *pair)
+            _attribute(*pair)
         for name in spec.subject_alt_name:
-            _name(spec.name, name)
+            _name(name)
 
     def revocation_values(self, revocation: Revocation) -> t.Mapping[str, t.Any]:
         """Return the reason as EJBCA names it."""
@@ -114,23 +113,22 @@ class EjbcaCode(PresetCode):
         return f"{self._prefix}{order.request_id}"
 
 
-def _attribute(about: str, attribute: str, value: str) -> str:
+def _attribute(attribute: str, value: str) -> str:
     known = find_attribute(attribute)
     name = _ATTRIBUTES.get(known.oid if known else attribute)
     if name is None:
-        raise ConfigurationError(f"{about}: EJBCA has no name for the attribute {attribute} of the dn")
+        raise ConfigurationError(f"EJBCA has no name for the attribute {attribute} of the dn")
     escaped = re.sub(r'([,+"\\<>;=])', r"\\\1", value)
     if escaped[:1] in (" ", "#"):
         escaped = f"\\{escaped}"
     return f"{name}={escaped}"
 
 
-def _name(about: str, written: str) -> str:
+def _name(written: str) -> str:
     kind, _colon, value = written.partition(":")
     if kind not in _NAMES:
         raise ConfigurationError(
-            f"{about}: subject_alt_name {written} is of a kind that this signer cannot ask EJBCA for: "
-            f"{', '.join(_NAMES)}"
+            f"subject_alt_name {written} is of a kind that this signer cannot ask EJBCA for: {', '.join(_NAMES)}"
         )
     escaped = value.replace("\\", "\\\\").replace(",", "\\,")
     return f"{_NAMES[kind]}={escaped}"

@@ -107,7 +107,6 @@ class Access:
         if self._refused is not None:
             raise self._refused
         response = self._log_in(login)
-        option = self._settings.at("login")
         page = Page(response)
         if 200 <= response.status < 300 or response.status in login.request.accept:
             token = login.token.find(page)
@@ -115,14 +114,14 @@ class Access:
                 return self._of_token(token.strip(), number, self._end(login, page))
             raise SignerError(
                 f"the login at {self._settings.url} was answered without a token (HTTP {response.status}): look at "
-                f"{option}.token",
+                f"{self._settings.at('login')}.token",
                 not_sent=True,
                 concerns_all=True,
             )
         words = AnswerRules().words(page, self._secrets.hide)
         said = f"HTTP {response.status}" + (f": {words}" if words else "")
         failure = SignerError(
-            f"the login at {self._settings.url} failed ({said}): look at {option} and its credentials",
+            f"the login at {self._settings.url} failed ({said}): look at {self._settings.login_in_words}",
             not_sent=True,
             concerns_all=True,
         )

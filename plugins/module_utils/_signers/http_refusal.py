@@ -101,7 +101,8 @@ class Refusals:
             return f"a proxy or a load balancer may have answered, look at {self._settings.at('url')}"
         if status in (401, 403):
             used = next((way for way in ("login", "token_path", "username") if getattr(own, way)), "token")
-            return f"look at {self._settings.at(used)} and the rights of that account"
+            where = self._settings.login_in_words if used == "login" else self._settings.at(used)
+            return f"look at {where}, and at the rights of that account"
         if status in (404, 405):
             return f"look at {self._settings.at('url')} and {asking.request.option}.path"
         if 400 <= status < 500 and status != 429:

@@ -125,6 +125,11 @@ class HttpSettings:
         """Return the name of an option in messages."""
         return at(self.name, option)
 
+    @property
+    def login_in_words(self) -> str:
+        """What to look at when a login fails. A preset makes the login from options of its own."""
+        return f"{self.at('login')} and its credentials" if self.name == "http" else f"the credentials of {self.name}"
+
 
 class _Reader:
     """Reads the options of one signer."""

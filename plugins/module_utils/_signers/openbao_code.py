@@ -51,12 +51,11 @@ class OpenBaoCode(PresetCode):
         if self._endpoint == "sign_verbatim":
             if not load_csr(order.csr).has_subject:
                 raise ConfigurationError(
-                    f"{order.name}, revision {order.revision}: sign_verbatim copies the subject of the CSR, and that "
-                    "CSR has none: use another endpoint"
+                    "sign_verbatim copies the subject of the CSR, and that CSR has none: use another endpoint"
                 )
             return {}
         dn = [(_name(attribute), value) for attribute, value in order.dn.attributes]
-        found = self._subject(f"{order.name}, revision {order.revision}", dn)
+        found = self._subject(dn)
         first = {name: values[0] for name, values in found.items() if name in _ONCE}
         return {
             "dn": [{"attribute": name, "value": value} for name, value in dn],
@@ -70,13 +69,13 @@ class OpenBaoCode(PresetCode):
 
     def check_spec(self, spec: CertificateSpec) -> None:
         if self._endpoint in _ALLOWED:
-            self._subject(spec.name, [(_name(attribute), value) for attribute, value in spec.dn.attributes])
+            self._subject([(_name(attribute), value) for attribute, value in spec.dn.attributes])
 
-    def _subject(self, about: str, dn: t.Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    def _subject(self, dn: t.Sequence[tuple[str, str]]) -> dict[str, list[str]]:
         """Return the values of each attribute. Raises ConfigurationError where no role can issue them."""
         found = {name: [value for other, value in dn if other == name] for name, _value in dn}
         allowed = _ALLOWED[self._endpoint]
-        refusal = f"{about}: the endpoint {self._endpoint} cannot issue a subject with"
+        refusal = f"the endpoint {self._endpoint} cannot issue a subject with"
         for name, values in found.items():
             if name not in allowed:
                 raise ConfigurationError(f"{refusal} {name}, only with {', '.join(allowed)}")

@@ -49,7 +49,7 @@ class StepCaCode(PresetCode):
         """Return the token for a request."""
         repeats = order.again and self._options["lost_answer"] == "repeat"
         number = f"{order.request_id}-{utc_now():%Y%m%d%H%M%S%f}" if repeats else order.request_id
-        subject = self._common_name(f"{order.name}, revision {order.revision}", order.dn)
+        subject = self._common_name(order.dn)
         claims: dict[str, t.Any] = {"sans": [name.partition(":")[2] for name in order.subject_alt_name] or [subject]}
         if self._options["subject"] == "template":
             claims["redtrust"] = {"name": order.name, "revision": order.revision, "dn": _dn(order)}
@@ -61,18 +61,18 @@ class StepCaCode(PresetCode):
         return {"token": self._token("revoke", serial, f"{serial}-{utc_now():%Y%m%d%H%M%S%f}", {})}
 
     def check_spec(self, spec: CertificateSpec) -> None:
-        self._common_name(spec.name, spec.dn)
+        self._common_name(spec.dn)
 
-    def _common_name(self, about: str, dn: DistinguishedName) -> str:
+    def _common_name(self, dn: DistinguishedName) -> str:
         """Return the subject of the token. Raises ConfigurationError where the CA cannot put the name into it."""
         found = [(_oid(attribute), attribute, value) for attribute, value in dn.attributes]
         names = [value for oid, _attribute, value in found if oid == _COMMON_NAME]
         others = [attribute for oid, attribute, _value in found if oid != _COMMON_NAME]
         if not names:
-            raise ConfigurationError(f"{about}: step-ca needs a cn in the dn, which is the subject of its token")
+            raise ConfigurationError("step-ca needs a cn in the dn, which is the subject of its token")
         if self._options["subject"] == "common_name" and (others or len(names) > 1):
             raise ConfigurationError(
-                f"{about}: step-ca puts one cn into a certificate, and not {', '.join(others or ['another cn'])}: ask "
+                f"step-ca puts one cn into a certificate, and not {', '.join(others or ['another cn'])}: ask "
                 "for the cn alone, or set step_ca.subject to template, with a template of the provisioner that takes "
                 "the whole dn"
             )

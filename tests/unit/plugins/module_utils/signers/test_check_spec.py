@@ -54,19 +54,24 @@ GIVEN = ("givenName", "Ana")
 @pytest.mark.parametrize(
     ("ca", "good", "bad", "words"),
     [
-        ("openbao", spec(NAME, ORGANIZATION), spec(NAME, GIVEN), "ana: .* cannot issue a subject with givenName"),
-        ("cfssl", spec(NAME, ORGANIZATION), spec(NAME, GIVEN), "ana: cfssl cannot issue a subject with givenName"),
-        ("step_ca", spec(NAME), spec(NAME, ORGANIZATION), "ana: step-ca puts one cn into a certificate, and not o"),
-        ("step_ca", spec(NAME), spec(ORGANIZATION), "ana: step-ca needs a cn in the dn"),
-        ("ejbca", spec(NAME, GIVEN), spec(NAME, ("1.2.3.4", "x")), "ana: EJBCA has no name for the attribute 1.2.3.4"),
-        ("ejbca", spec(NAME), spec(NAME, names=("RID:1.2.3",)), "ana: subject_alt_name RID:1.2.3 is of a kind"),
-        ("adcs", spec(NAME), spec(NAME, names=("DNS:a.example.com",)), "ana: subject_alt_name cannot be handed to AD"),
-        ("acme", spec(NAME), spec(("cn", "Ana Garcia")), "ana: the common name 'Ana Garcia' is no DNS name"),
+        (
+            "openbao",
+            spec(NAME, ORGANIZATION),
+            spec(NAME, GIVEN),
+            "cel cannot issue a subject with givenName",
+        ),
+        ("cfssl", spec(NAME, ORGANIZATION), spec(NAME, GIVEN), "^cfssl cannot issue a subject with givenName"),
+        ("step_ca", spec(NAME), spec(NAME, ORGANIZATION), "^step-ca puts one cn into a certificate, and not o"),
+        ("step_ca", spec(NAME), spec(ORGANIZATION), "^step-ca needs a cn in the dn"),
+        ("ejbca", spec(NAME, GIVEN), spec(NAME, ("1.2.3.4", "x")), "^EJBCA has no name for the attribute 1.2.3.4"),
+        ("ejbca", spec(NAME), spec(NAME, names=("RID:1.2.3",)), "^subject_alt_name RID:1.2.3 is of a kind"),
+        ("adcs", spec(NAME), spec(NAME, names=("DNS:a.example.com",)), "^subject_alt_name cannot be handed to AD"),
+        ("acme", spec(NAME), spec(("cn", "Ana Garcia")), "^the common name 'Ana Garcia' is no DNS name"),
         (
             "acme",
             spec(NAME),
             spec(NAME, names=("email:a@example.com",)),
-            "ana: subject_alt_name has email:a@example.com",
+            "^subject_alt_name has email:a@example.com",
         ),
     ],
 )

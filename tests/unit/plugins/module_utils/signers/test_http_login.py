@@ -185,7 +185,9 @@ class TestLogin:
         server.behaviour = refuse
         asking = signer(server, files.ca, login=LOGIN, secrets=SECRETS)
         for _number in range(3):
-            with pytest.raises(SignerError, match=r"HTTP 403.*look at http\.login and the rights"):
+            with pytest.raises(
+                SignerError, match=r"HTTP 403.*look at http\.login and its credentials, and at the rights"
+            ):
                 asking.sign(order(pki.csr("leaf")))
         assert paths.count("/login") <= 2
 
