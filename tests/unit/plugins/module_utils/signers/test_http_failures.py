@@ -49,7 +49,7 @@ FAILURES: dict[str, tuple[bytes | None, str, bool]] = {
     ),
     "conflict": (said({}, "409 Conflict"), r"the CA refused \(HTTP 409", False),
     "wrong token": (said({"e": 1}, "401 No"), r"does not accept the credentials \(HTTP 401: .* at http\.token", True),
-    "no rights": (said({"e": 1}, "403 No"), r"does not allow that \(HTTP 403: .*http\.token and the rights", True),
+    "no rights": (said({"e": 1}, "403 No"), r"does not allow that \(HTTP 403: .*http\.token, and at the rights", True),
     "wrong path": (said({}, "404 Not Found"), r"HTTP 404: \{\}\): look at http\.url and http\.request\.path", True),
     "broken": (said({}, "500 Oops"), r"the CA failed \(HTTP 500.*the CA may then have issued two certificates", False),
     "page of a proxy": (reply(b"<html>Bad", "502 Bad"), r"HTTP 502: a page in HTML\): a proxy or a load bal", False),
