@@ -334,7 +334,7 @@ def test_what_cannot_come_to_a_good_end_is_refused_before_a_key_is_made(stage: S
     attempts: dict[str, dict[str, t.Any]] = {
         f"nothing says what signs: {stage.role}_signer is not set": {"singer": "local_ca"},
         f"{stage.role}_signer is 'loca_ca', which is no type of signer: it must be one of": {"signer": "loca_ca"},
-        f"{stage.role}_signer is 'hhtp', which is no type of signer": {"signer": {"type": "hhtp", "token": "secret"}},
+        "the type of the signer must be one of local_ca, command,": {"signer": {"type": "hhtp", "token": "secret"}},
         "http.request.body: ${crs_pem} is not a placeholder": {"signer": {**rest, "request": {"body": "${crs_pem}"}}},
         f"{stage.role}_local_ca is not set": {"signer": "local_ca"},
         "is not on PATH": {"signer": "command", "command": {"argv": ["no-such-program"]}},

@@ -15,6 +15,8 @@ from .signer_form import signer_name
 from .yaml_values import check_values
 
 _NO_SIGNER = ("", "none")
+# The roles have an option for the options of these.
+_NAMED_ALONE = ("local_ca", "command")
 _PENDING = frozenset(map(str, PENDING))
 _NO_KEY = "No key was made"
 
@@ -60,17 +62,23 @@ def _of_signer(settings: t.Mapping[str, t.Any]) -> str:
     role, signer = settings["role"], settings["signer"]
     if signer in _NO_SIGNER:
         return ""
-    # the signers import much, and most roles have no signer to check here
+    if not settings["signer_options"]:
+        return _without_options(role, signer)
+    others = [f"{role}_{name}" for name in ("tasks_file", "answers_directory") if settings[name]]
+    return f"{role}_signer is {signer}, and {others[0]} is set too: leave one of them out" if others else ""
+
+
+def _without_options(role: str, signer: str) -> str:
+    """Return the sentence about a signer that is only a name, and has no options."""
+    # The signers import much, which a role that has its options need not wait for.
     from .._signers.api import SIGNERS
 
     if signer not in SIGNERS:
-        return (
-            f"{role}_signer is {signer!r}, which is no type of signer: it must be one of {', '.join(SIGNERS)}, or none"
-        )
-    if not settings["signer_options"]:
+        types = ", ".join([*SIGNERS, "none"])
+        return f"{role}_signer is {signer!r}, which is no type of signer: it must be one of {types}"
+    if signer in _NAMED_ALONE:
         return f"{role}_signer is {signer}, and {role}_{signer} is not set"
-    others = [f"{role}_{name}" for name in ("tasks_file", "answers_directory") if settings[name]]
-    return f"{role}_signer is {signer}, and {others[0]} is set too: leave one of them out" if others else ""
+    return f"{role}_signer is {signer}, without its options: write them with it, as {{type: {signer}, ...}}"
 
 
 def _of_tasks(settings: t.Mapping[str, t.Any]) -> str:
