@@ -77,9 +77,10 @@ class Job:
     def run(self) -> str:
         """Run it to its end, and return its output."""
         command = [sys.executable, "-m", "ansible_runner", "run", str(self._private)]
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         done = subprocess.run(
             [*command, "--playbook", f"playbooks/{self._playbook}"],
-            env={**os.environ, "HOME": str(self._private), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+            env={**os.environ, "HOME": str(self._private), "PATH": path},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -34,7 +34,7 @@ def variables() -> Object:
     """Return the variables of these files, with their templates. Do not change them."""
     loader = DataLoader()
     trusted = "trusted_as_template" in inspect.signature(loader.load_from_file).parameters  # since 2.19
-    options = {"trusted_as_template": True} if trusted else {}
+    options: dict[str, t.Any] = {"trusted_as_template": True} if trusted else {}
     found: Object = {}
     for name in files_of("awx.yml"):
         found.update(loader.load_from_file(str(EXTENSION / name), **options))

@@ -10,7 +10,6 @@ The source is https://github.com/ansible/awx, release 24.6.1.
 from __future__ import annotations
 
 import collections.abc as c
-import json
 import re
 import types
 import typing as t
@@ -21,6 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 Object = c.Mapping[str, t.Any]
 
 _NAME = re.compile(r"[a-zA-Z_]+[a-zA-Z0-9_]*")
+_FILE = re.compile(rf"template(\.{_NAME.pattern})?")
 # awx/main/fields.py, CredentialTypeInputField
 _FIELD_KEYS: dict[str, type] = {
     "id": str,
@@ -36,10 +36,10 @@ _FIELD_KEYS: dict[str, type] = {
 }
 _ONLY_OF_TEXT = {"choices", "multiline", "format", "secret"}
 # awx/main/constants.py, ENV_BLOCKLIST
-_TAKEN = frozenset(
-    "VIRTUAL_ENV PATH PYTHONPATH JOB_ID INVENTORY_ID INVENTORY_SOURCE_ID INVENTORY_UPDATE_ID AD_HOC_COMMAND_ID "
-    "REST_API_URL REST_API_TOKEN MAX_EVENT_RES CALLBACK_QUEUE CALLBACK_CONNECTION CACHE JOB_CALLBACK_DEBUG "
-    "INVENTORY_HOSTVARS AWX_HOST PROJECT_REVISION SUPERVISOR_CONFIG_PATH".split()
+_TAKEN = re.compile(
+    r"VIRTUAL_ENV|PATH|PYTHONPATH|JOB_ID|INVENTORY_ID|INVENTORY_SOURCE_ID|INVENTORY_UPDATE_ID|AD_HOC_COMMAND_ID"
+    r"|REST_API_URL|REST_API_TOKEN|MAX_EVENT_RES|CALLBACK_QUEUE|CALLBACK_CONNECTION|CACHE|JOB_CALLBACK_DEBUG"
+    r"|INVENTORY_HOSTVARS|AWX_HOST|PROJECT_REVISION|SUPERVISOR_CONFIG_PATH"
 )
 # awx/main/constants.py, SURVEY_TYPE_MAPPING
 _ANSWERS: dict[str, type | tuple[type, ...]] = {
@@ -104,14 +104,14 @@ def _field_problems(field: Object) -> list[str]:
 def _injector_problems(injectors: Object, ids: c.Sequence[str]) -> list[str]:
     problems = [f"injectors: {key}" for key in injectors if key not in ("file", "env", "extra_vars")]
     files = list(injectors.get("file", {}))
-    problems += [f"{name}: not a name of a file" for name in files if not re.fullmatch(rf"template(\.{_NAME.pattern})?", name)]
+    problems += [f"{name}: not a name of a file" for name in files if not _FILE.fullmatch(name)]
     if "template" in files and len(files) > 1:
         problems.append("several files, and one without a name")
     named = types.SimpleNamespace(**{name.partition(".")[2]: "EXAMPLE" for name in files if "." in name})
     tower = types.SimpleNamespace(filename="EXAMPLE" if "template" in files else named)
     namespace = {**dict.fromkeys(ids, "EXAMPLE"), "tower": tower}
     for name, template in injectors.get("env", {}).items():
-        if name.startswith("ANSIBLE_") or name in _TAKEN or not template.isascii():
+        if name.startswith("ANSIBLE_") or _TAKEN.fullmatch(name) or not template.isascii():
             problems.append(f"{name}: not allowed")
     for group in ("env", "extra_vars"):
         problems += [f"{name}: not a name" for name in injectors.get(group, {}) if not _NAME.fullmatch(name)]
@@ -206,8 +206,3 @@ def schedule_problems(rule: str) -> list[str]:
 def is_playbook(text: str) -> bool:
     """Tell whether AWX offers a file of a project as a playbook (awx/main/utils/ansible.py)."""
     return bool(_PLAY.search(text))
-
-
-def is_same(stored: object, wanted: object) -> bool:
-    """Tell whether two values are the same as JSON."""
-    return json.dumps(stored, sort_keys=True) == json.dumps(wanted, sort_keys=True)

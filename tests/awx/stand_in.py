@@ -38,6 +38,9 @@ _FIELDS = {"workflow_approval_templates": ("name", "description", "timeout")}
 _PATH = re.compile(r"/api/v2/(?P<kind>\w+)/(?:(?P<id>\d+)/(?:(?P<part>\w+)/)?)?")
 
 
+_TOKEN = "token-of-the-test"
+
+
 class RefusedError(Exception):
     """The API refuses a request with this status."""
 
@@ -155,12 +158,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(length)) if length else {}
         status: int
         content: object
-        try:
-            if self.headers.get("Authorization") != "Bearer token-of-the-test":
-                raise RefusedError(401, "a token is missing")
-            status, content = self.stand_in.answer(self.command, self.path, body)
-        except RefusedError as exc:
-            status, content = exc.status, {"detail": str(exc)}
+        if self.headers.get("Authorization") == f"Bearer {_TOKEN}":
+            try:
+                status, content = self.stand_in.answer(self.command, self.path, body)
+            except RefusedError as exc:
+                status, content = exc.status, {"detail": str(exc)}
+        else:
+            status, content = 401, {"detail": "a token is missing"}
         text = b"" if content is None else json.dumps(content).encode()
         self.send_response(status)
         self.send_header("X-API-Product-Name", "AWX")
@@ -185,7 +189,7 @@ def serving(stand_in: StandIn) -> t.Iterator[dict[str, str]]:
         try:
             yield {
                 "CONTROLLER_HOST": f"http://127.0.0.1:{server.server_port}",
-                "CONTROLLER_OAUTH_TOKEN": "token-of-the-test",
+                "CONTROLLER_OAUTH_TOKEN": _TOKEN,
             }
         finally:
             server.shutdown()

@@ -59,7 +59,7 @@ class TestThePlaybook:
         command = [sys.executable, "-m", "ansible", "playbook", "redtrust.certificate_enroll.awx"]
         done = subprocess.run(
             [*command, "--extra-vars", json.dumps({**SETTINGS, **variables})],
-            env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": f"{collections}:{TREE}", "ANSIBLE_NOCOLOR": "1", **environment},
+            env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": f"{collections}:{TREE}", **environment},
             capture_output=True,
             text=True,
             check=False,

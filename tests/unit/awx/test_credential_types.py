@@ -5,55 +5,32 @@
 
 from __future__ import annotations
 
-import copy
 import typing as t
 from pathlib import Path
 
 import pytest
-from awx_plugins.interfaces import _temporary_private_api as awx_types
-from awx_plugins.interfaces import _temporary_private_inject_api as injector
-from awx_plugins.interfaces._temporary_private_credential_api import Credential
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.specs import CONNECTION, STORE
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import SIGNERS
 from ansible_collections.redtrust.certificate_enroll.tests.awx import rules
-from ansible_collections.redtrust.certificate_enroll.tests.awx.objects import Object, credential_type
+from ansible_collections.redtrust.certificate_enroll.tests.awx.jobs import MOUNT, inject
+from ansible_collections.redtrust.certificate_enroll.tests.awx.objects import credential_type
 
 NAMES = ["connection", "store", "CA"]
 PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
 
 
-class Injected(t.NamedTuple):
-    """What a job gets: variables of its environment, extra variables as YAML, and the content of each file."""
+class Given:
+    """What AWX's own code gives to a job for a credential of a type."""
 
-    environment: dict[str, str]
-    shown: dict[str, str]
-    extra_vars: str
-    files: dict[str, str]
+    def __init__(self, directory: Path, name: str, **inputs: str | bool) -> None:
+        assert rules.credential_problems(credential_type(name), inputs) == []
+        self._directory = directory
+        self.environment, self.shown, self.extra_vars = inject(directory, {name: inputs})
 
-    def file(self, variable: str) -> str:
-        return self.files[self.environment[variable]]
-
-
-def injected(directory: Path, name: str, **inputs: str | bool) -> Injected:
-    """Have AWX's own code inject a credential of a type."""
-    kind = credential_type(name)
-    assert rules.credential_problems(kind, inputs) == []
-    (directory / "env").mkdir()
-    environment: dict[str, t.Any] = {}
-    shown: dict[str, t.Any] = {}
-    arguments: list[str] = []
-    injector.inject_credential(
-        awx_types.ManagedCredentialType("", kind["name"], kind["kind"], kind["inputs"], kind["injectors"]),
-        Credential(dict(inputs)),
-        environment,
-        shown,
-        arguments,
-        str(directory),
-    )
-    files = {f"/runner/env/{path.name}": path.read_text(encoding="utf-8") for path in (directory / "env").iterdir()}
-    extra_vars = files.pop(arguments[1].lstrip("@")) if arguments else ""
-    return Injected(environment, shown, extra_vars, files)
+    def file(self, path: str) -> str:
+        """Return the content of a file by its path in the container."""
+        return Path(path.replace(MOUNT, str(self._directory))).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -80,7 +57,7 @@ def test_awx_accepts_it(name: str) -> None:
     ],
 )
 def test_the_rules_refuse_what_awx_refuses(path: tuple[str | int, ...], value: object) -> None:
-    kind = copy.deepcopy(credential_type("connection"))
+    kind = credential_type("connection")
     *way, last = path
     place: t.Any = kind
     for step in way:
@@ -95,6 +72,7 @@ def variables_of(*names: str) -> set[str]:
 
 def test_each_option_of_the_connection_and_the_store_has_a_field() -> None:
     wanted = {variable for spec in (CONNECTION, STORE) for rule in spec.values() for variable in rule["fallback"][1]}
+    wanted.add("REDTRUST_POLICY_FILE")  # so that a playbook cannot name another one
     assert wanted >= {"REDTRUST_HOST", "REDTRUST_STORE_DSN"}
     assert {name for name in variables_of("connection", "store") if name.startswith("REDTRUST_")} == wanted
 
@@ -120,7 +98,8 @@ def test_every_field_is_used_and_every_secret_is_one(name: str) -> None:
     kind = credential_type(name)
     templates = "".join(text for group in kind["injectors"].values() for text in group.values())
     fields = {field["id"]: field for field in kind["inputs"]["fields"]}
-    assert [field for field in fields if f"{{{{ {field} }}}}" not in templates and f"if {field} " not in templates] == []
+    unused = [field for field in fields if f"{{{{ {field} }}}}" not in templates and f"if {field} " not in templates]
+    assert unused == []
     words = ("password", "passphrase", "secret", "token", "private_key", "session_key", "store_key", "dsn", "proxy")
     open_ones = {"partner_secret_encoding"}
     wrong = [
@@ -134,22 +113,22 @@ def test_every_field_is_used_and_every_secret_is_one(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_an_empty_credential_sets_nothing(name: str, tmp_path: Path) -> None:
     """An unchecked box counts as not checked, so the certificate of the server is checked."""
-    assert set(injected(tmp_path, name).environment.values()) == {""}
+    assert set(Given(tmp_path, name).environment.values()) == {""}
 
 
 def test_a_certificate_becomes_a_file(tmp_path: Path) -> None:
-    job = injected(
+    job = Given(
         tmp_path, "connection", host="redtrust.example.com", ca_certificates=PEM, client_private_key="a private key"
     )
     assert job.environment["REDTRUST_HOST"] == "redtrust.example.com"
-    assert job.file("REDTRUST_CA_PATH") == PEM
-    assert job.file("REDTRUST_CLIENT_KEY") == "a private key"
+    assert job.file(job.environment["REDTRUST_CA_PATH"]) == PEM
+    assert job.file(job.environment["REDTRUST_CLIENT_KEY"]) == "a private key"
     assert job.environment["REDTRUST_CLIENT_CERT"] == ""
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "env").iterdir()} == {0o600}
 
 
 def test_a_box_turns_the_check_of_the_server_off(tmp_path: Path) -> None:
-    assert injected(tmp_path, "connection", no_validate_certs=True).environment["REDTRUST_VALIDATE_CERTS"] == "false"
+    assert Given(tmp_path, "connection", no_validate_certs=True).environment["REDTRUST_VALIDATE_CERTS"] == "false"
 
 
 def test_awx_does_not_show_a_secret(tmp_path: Path) -> None:
@@ -158,27 +137,26 @@ def test_awx_does_not_show_a_secret(tmp_path: Path) -> None:
         for field in credential_type("connection")["inputs"]["fields"]
         if field.get("secret")
     }
-    job = injected(tmp_path, "connection", **inputs)
+    job = Given(tmp_path, "connection", **inputs)
     assert "secret of" in str(job.environment)
     assert "secret of" not in str(job.shown)
 
 
 def test_the_database_gets_its_files(tmp_path: Path) -> None:
-    job = injected(tmp_path, "store", store_dsn="host=db.example.com", database_ca_certificates=PEM)
-    assert job.file("PGSSLROOTCERT") == PEM
+    job = Given(tmp_path, "store", store_dsn="host=db.example.com", database_ca=PEM)
+    assert job.file(job.environment["PGSSLROOTCERT"]) == PEM
     assert job.environment["PGSSLKEY"] == ""
 
 
 def test_the_signer_gets_its_secret_and_its_files(tmp_path: Path) -> None:
-    job = injected(tmp_path, "CA", secret_id="not for everybody", private_key="the key")
+    job = Given(tmp_path, "CA", secret_id="not for everybody", private_key="the key")
     assert job.environment["REDTRUST_OPENBAO_SECRET_ID"] == "not for everybody"
-    assert "not for everybody" not in job.extra_vars
-    (path,) = [line.partition(": ")[2] for line in job.extra_vars.splitlines() if line.startswith("redtrust_ca_private_key")]
-    assert job.files[path] == "the key"
+    assert "not for everybody" not in job.extra_vars.values()
+    assert job.file(job.extra_vars["redtrust_ca_private_key"]) == "the key"
 
 
 def test_a_credential_of_awx_itself_is_refused_by_its_fields() -> None:
-    kind: Object = credential_type("connection")
+    kind = credential_type("connection")
     assert rules.credential_problems(kind, {"api_version": "5", "user": "ana", "host": True}) == [
         "user: no such field",
         "api_version: not a choice",
