@@ -40,7 +40,7 @@ LITTER = (
 )
 BELONGS = re.compile(
     r"(CHANGELOG\.rst|CONTRIBUTING\.md|COPYING|FILES\.json|MANIFEST\.json|README\.md|REUSE\.toml|SECURITY\.md"
-    r"|(LICENSES|changelogs|docs|meta|playbooks|plugins|roles|tests)(/[^./][^/]*)*)"
+    r"|(LICENSES|changelogs|docs|extensions|meta|playbooks|plugins|roles|tests)(/[^./][^/]*)*)"
 )
 
 # With this version, a kill of the job also ends its module. Since 2.19 the module survives.
