@@ -104,6 +104,7 @@ groups:
 """
 
 import datetime as dt
+import functools
 import os
 import typing as t
 
@@ -164,24 +165,22 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         for name, value in _VARIABLES.items():
             inventory.set_variable(_ALL, name, template(value))
         composes = any(params[name] for name in ("compose", "groups", "keyed_groups"))
-        names: dict[str, str] = {}
+        fit = functools.lru_cache(maxsize=None)(lambda group: inventory.add_group(self._sanitize_group_name(group)))
         for enrollment in enrollments:
             host = params["host_prefix"] + enrollment.name
             inventory.add_host(host, _ALL)
             variables, groups = hosts.of(enrollment)
+            # Ansible's own function takes a group for a host of the same name, and the longest part of the time.
             for name, value in variables.items():
-                inventory.set_variable(host, name, untrusted(value))
+                inventory.hosts[host].set_variable(name, untrusted(value))
             for group in groups:
-                fit = names.get(group)
-                if fit is None:
-                    fit = names[group] = inventory.add_group(self._sanitize_group_name(group))
-                inventory.add_child(fit, host)
+                inventory.add_host(host, fit(group))
             if composes:
                 self._compose_all(host, params)
 
     def _compose_all(self, host: str, params: t.Mapping[str, t.Any]) -> None:
         """Add the variables and the groups that the user has described."""
-        strict, known = params["strict"], self.inventory.get_host(host)
+        strict, known = params["strict"], self.inventory.hosts[host]
         self._set_composite_vars(params["compose"], known.get_vars(), host, strict)
         variables = known.get_vars()
         self._add_host_to_composed_groups(params["groups"], variables, host, strict, fetch_hostvars=False)
