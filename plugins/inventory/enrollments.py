@@ -119,7 +119,7 @@ from ..module_utils._clock import parse_duration, parse_timestamp, utc_now
 from ..module_utils._errors import ConfigurationError
 from ..module_utils._models import Enrollment
 from ..module_utils._module.api import RENEWAL, Renewals, enrollment_facts
-from ..plugin_utils.store_reading import check_options, reading
+from ..plugin_utils.store_reading import reading
 from ..plugin_utils.trust import template, untrusted
 
 _FILE = "redtrust"
@@ -143,9 +143,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         super().parse(inventory, loader, path, cache)
         config: dict[str, t.Any] = self._read_config_data(path)  # type: ignore[no-untyped-call]
         params = self._params(config, path)
-        given = {name for name, value in config.items() if value is not None}
-        with reading("enrollments", params, given, AnsibleParserError) as (store, service):
-            check_options(config, params)
+        with reading("enrollments", params, config, AnsibleParserError) as (store, service):
             self._add(store.find(service), Hosts.read(params, utc_now()), params)
             if not inventory.groups[_ALL].hosts:
                 Display().warning(f"enrollments: the store has no enrollment of the service {service}")
@@ -155,7 +153,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         params: dict[str, t.Any] = self.get_options()  # type: ignore[no-untyped-call]
         given = config.get("store_path")
         if isinstance(given, str) and not given.startswith(("~", "$", "/")):
-            params["store_path"] = os.path.join(os.path.dirname(os.path.abspath(path)), given)  # noqa: PTH100, PTH118, PTH120
+            params["store_path"] = os.path.abspath(os.path.join(os.path.dirname(path), given))  # noqa: PTH100, PTH118, PTH120
         return params
 
     def _add(self, enrollments: t.Iterable[Enrollment], hosts: Hosts, params: t.Mapping[str, t.Any]) -> None:
@@ -200,7 +198,7 @@ class Hosts:
     def read(cls, params: t.Mapping[str, t.Any], now: dt.datetime) -> Hosts:
         """Read the options. Raises ConfigurationError."""
         due = {"due_now": now}
-        for text in params["due_within"]:
+        for text in map(str, params["due_within"]):
             due[f"due_within_{text}"] = now + parse_duration("due_within", text)
         return cls(_renewals(params, now), due, now, all_revisions=params["revisions"])
 

@@ -133,7 +133,7 @@ from ansible.plugins.lookup import LookupBase
 from ..module_utils._errors import ConfigurationError
 from ..module_utils._module.api import in_use_facts
 from ..module_utils._x509.api import CRYPTOGRAPHY_IMPORT_ERROR
-from ..plugin_utils.store_reading import check_options, reading
+from ..plugin_utils.store_reading import reading
 
 
 class LookupModule(LookupBase):
@@ -147,9 +147,7 @@ class LookupModule(LookupBase):
             raise AnsibleLookupError("certificate: it needs the Python package cryptography where Ansible runs")
         self.set_options(var_options=variables, direct=kwargs)  # type: ignore[no-untyped-call]
         params: dict[str, t.Any] = self.get_options()  # type: ignore[no-untyped-call]
-        given = {name for name, value in kwargs.items() if value is not None}
-        with reading("certificate", params, given, AnsibleLookupError) as (store, service):
-            check_options(kwargs, params)
+        with reading("certificate", params, kwargs, AnsibleLookupError) as (store, service):
             names = list(_names(terms))
             return [in_use_facts(enrollment) for enrollment in store.enrollments(service, names)]
 

@@ -21,17 +21,18 @@ Params = t.Mapping[str, t.Any]
 
 
 @contextlib.contextmanager
-def reading(plugin: str, params: Params, given: t.Container[str], error: type[AnsibleError]) -> t.Iterator[Reading]:
+def reading(plugin: str, params: Params, given: Params, error: type[AnsibleError]) -> t.Iterator[Reading]:
     """Open the store, read only, for the time of a ``with`` statement.
 
-    ``params`` are the options of the fragment store_reading, and ``given`` the names of those that are not from the
-    environment. An error of the collection becomes an ``error`` that names the ``plugin`` and holds no secret.
+    ``params`` are all options of the plugin, and ``given`` those that are not from the environment. An error of the
+    collection becomes an ``error`` that names the ``plugin`` and holds no secret.
     """
     secrets = Secrets()
     for secret in (params["store_key"], os.environ.get("PGPASSWORD"), *dsn_passwords(params["store_dsn"] or "")):
         secrets.add(secret)
     try:
-        options = StoreOptions.read(params, given)
+        _check_names(given, params)
+        options = StoreOptions.read(params, {name for name, value in given.items() if value is not None})
         if options.service is None:
             raise ConfigurationError("neither service nor host is set: one of them says whose enrollments are meant")
         with _opened(options, given, lambda text: Display().warning(f"{plugin}: {secrets.hide(text)}")) as store:
@@ -48,15 +49,15 @@ class Reading(t.NamedTuple):
     service: str
 
 
-def check_options(given: t.Iterable[str], known: t.Iterable[str]) -> None:
+def _check_names(given: t.Iterable[str], known: t.Iterable[str]) -> None:
     """Raise ConfigurationError for an option that the plugin does not have: Ansible would ignore it."""
-    options = frozenset(known)
+    options = frozenset(known) - {"_terms"}
     for name in given:
         if name not in options:
             raise ConfigurationError(unknown("option", name, options))
 
 
-def _opened(options: StoreOptions, given: t.Container[str], warn: t.Callable[[str], None]) -> Store:
+def _opened(options: StoreOptions, given: Params, warn: t.Callable[[str], None]) -> Store:
     if options.dsn:
         return open_postgresql(options.dsn, options.key, read_only=True, warn=warn)
     path = file_path("store_path", _path(options.path, given))
@@ -68,7 +69,7 @@ def _opened(options: StoreOptions, given: t.Container[str], warn: t.Callable[[st
     return open_store(path, read_only=True)
 
 
-def _path(path: str, given: t.Container[str]) -> str:
+def _path(path: str, given: Params) -> str:
     """Return the path of the store. AWX sets empty variables, which Ansible takes for the current directory."""
-    is_empty = "store_path" not in given and os.environ.get("REDTRUST_STORE_PATH") == ""
+    is_empty = given.get("store_path") is None and os.environ.get("REDTRUST_STORE_PATH") == ""
     return os.path.expanduser(STORE_DEFAULT) if is_empty else path  # noqa: PTH111
