@@ -60,7 +60,8 @@ def _counts(view: View) -> t.Iterator[str]:
     found = {status: count for status, count in view.by_status.items() if count}
     longest = max((len(f"{count:,}") for count in found.values()), default=0)
     for status, count in found.items():
-        yield f"  {count:>{longest + longest // 4},}  {Status(status).words}"
+        number = f"{count:,}".rjust(longest)
+        yield f"  {number}  {Status(status).words}"
 
 
 def _problems(view: View, width: int) -> t.Iterator[str]:
