@@ -305,9 +305,9 @@ class Context:
 
 def _no_store(name: str, *, in_file: bool) -> str:
     """Say that there is no store: it must not look like one in which all is well."""
-    user = ", and run this as the same user, since the default is in the home directory" if in_file else ""
-    option = "store_path" if in_file else "store_dsn"
+    give = "store_path or REDTRUST_STORE_PATH" if in_file else "store_dsn or REDTRUST_STORE_DSN"
+    user = " (the default is in the home directory of the user who runs it)" if in_file else ""
     return (
-        f"store {name}: there is none, so nothing is known of any certificate. If a job has issued certificates "
-        f"already, give {option} as that job has it{user}; otherwise issue the first one"
+        f"store {name}: there is none, so nothing is known of any certificate. If a job has issued some already, give "
+        f"{give} as that job has it{user}; if not, issue the first one"
     )
