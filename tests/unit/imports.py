@@ -23,6 +23,7 @@ LAYERS = (
     "_errors",
     "_clock",
     "_rate",
+    "_release",
     "_models",
     "_x509",
     "_http",
