@@ -31,7 +31,7 @@ _WHERE = ("www", "api", "mail", "vpn", "pay", "shop", "sso", "git", "db", "print
 _CAS = {"openbao": "Example Issuing CA G2", "ejbca": "Example Person CA 2025", "acme": "R11", "adcs": "CORP-ISSUING-01"}
 _KEYS = ("RSA 2048", "RSA 2048", "RSA 3072", "EC P-256")
 
-_Problem = t.Tuple[Status, str, str, str]
+_Problem = tuple[Status, str, str, str]
 TROUBLES: tuple[_Problem, ...] = (
     (
         Status.EXPIRED,
@@ -43,15 +43,19 @@ TROUBLES: tuple[_Problem, ...] = (
         Status.REVOKED,
         "revoked",
         "the certificate in use was revoked at {since:%Y-%m-%dT%H:%M:%SZ}",
-        "run redtrust_certificate or redtrust_renew, which renews it at once; where it should not be renewed, run "
-        "redtrust_enrollment with state=revoked and renew=false",
+        (
+            "run redtrust_certificate or redtrust_renew, which renews it at once; where it should not be renewed, run "
+            "redtrust_enrollment with state=revoked and renew=false"
+        ),
     ),
     (
         Status.NEEDS_PERSON,
         "unapproved",
         "it waits for the approval of 2 people, and has that of maria",
-        "look at what is asked for; then one more person (not maria) runs redtrust_enrollment with state=approved, or "
-        "with state=denied and a comment",
+        (
+            "look at what is asked for; then one more person (not maria) runs redtrust_enrollment with state=approved, or "
+            "with state=denied and a comment"
+        ),
     ),
     (
         Status.NEEDS_PERSON,
@@ -62,8 +66,10 @@ TROUBLES: tuple[_Problem, ...] = (
     (
         Status.FAILING,
         "backing_off",
-        "it failed 4 times in a row (the CA answered 503 Service Unavailable); nothing is tried before "
-        "2026-11-30T14:00:00Z",
+        (
+            "it failed 4 times in a row (the CA answered 503 Service Unavailable); nothing is tried before "
+            "2026-11-30T14:00:00Z"
+        ),
         "mend the cause, then run redtrust_csr or redtrust_renew with force",
     ),
 )
@@ -209,15 +215,30 @@ def hostile() -> View:
 def _waiting(entry: Entry) -> Entry:
     attention = Attention("waiting", NOW - DAY / 4, "it is at the signer", "run redtrust_sign again")
     return dataclasses.replace(
-        entry, status=Status.WAITING, state="signing", attention=(attention,), ends_soon=False, renew_at=None,
+        entry,
+        status=Status.WAITING,
+        state="signing",
+        attention=(attention,),
+        ends_soon=False,
+        renew_at=None,
         not_valid_after=NOW + 60 * DAY,
     )
 
 
 def _without(entry: Entry) -> Entry:
     return dataclasses.replace(
-        entry, status=Status.NONE, state="abandoned", ca="", thumbprint="", key="", not_valid_before=None,
-        not_valid_after=None, due_at=None, renew_at=None, renewal="", ends_soon=False,
+        entry,
+        status=Status.NONE,
+        state="abandoned",
+        ca="",
+        thumbprint="",
+        key="",
+        not_valid_before=None,
+        not_valid_after=None,
+        due_at=None,
+        renew_at=None,
+        renewal="",
+        ends_soon=False,
     )
 
 

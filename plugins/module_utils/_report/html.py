@@ -46,10 +46,9 @@ def render(view: View) -> t.Iterator[str]:
 </head>
 <body>
 {symbols()}
-<a class="skip" href="#people">Skip to what needs a person</a>
 """
     yield f"{header(view)}\n<main>\n{summary(view)}\n"
-    for part in (people, ends, certificates, lately, groups):
+    for part in (people, ends, certificates, lately, groups) if view.entries else ():
         yield f"{part(view)}\n"
     yield f"""</main>
 <footer><p class="soft">All times are in UTC. Made by redtrust.certificate_enroll {escaped(view.release)}.</p></footer>

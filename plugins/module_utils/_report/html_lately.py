@@ -9,8 +9,9 @@ import datetime as dt
 import itertools
 import typing as t
 
-from .html_text import HAPPENED, clock, date, escaped, joined, name, opens, sentence, utc, weekday
+from .html_text import clock, date, escaped, joined, name, opens, sentence, utc, weekday
 from .view import Happening, View
+from .words import HAPPENED
 
 # How many lines are shown at once, and how many names in a line.
 _MOST_LINES = 15
@@ -66,12 +67,13 @@ def _line(line: tuple[Happening, ...], view: View) -> str:
     names = ", ".join(f"<strong {opens(one.service, one.name)}>{name(one.name)}</strong>" for one in line[:_MOST_NAMES])
     rest = len(line) - _MOST_NAMES
     names += f" and {rest:,} more" if rest > 0 else ""
-    return f"""<li><span class="when">{when}</span> <span class="what {_TONES.get(latest.what, "none")}">{_what(latest)}</span>
+    tone = _TONES.get(latest.what, "none")
+    return f"""<li><span class="when">{when}</span> <span class="what {tone}">{_what(latest)}</span>
 <div>{names}{_about(latest, view)}</div></li>"""
 
 
 def _what(happening: Happening) -> str:
-    return HAPPENED.get(happening.what) or escaped(sentence(happening.what.replace("_", " ")))
+    return escaped(sentence(HAPPENED.get(happening.what, happening.what)))
 
 
 def _about(happening: Happening, view: View) -> str:

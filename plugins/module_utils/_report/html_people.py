@@ -5,14 +5,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from .._enroll.api import Attention
-from .html_text import away, counted, day_of, escaped, joined, kind_words, name, opens, pill, sentence
+from .html_text import counted, day_of, escaped, joined, kind_words, name, opens, sentence
 from .view import Entry, View
+from .words import distance
 
 # How many certificates are shown of each kind; the table has them all.
 _MOST = 6
+
+# Their problem is when it began, which each item says.
+_SAID_BY_TIME = ("expired", "revoked")
 
 _Case = tuple[Entry, t.Optional[Attention]]
 
@@ -31,34 +36,56 @@ def people(view: View) -> str:
 
 
 def _card(kind: str, cases: t.Sequence[_Case], view: View) -> str:
-    """Return one kind; a next step that is the same for all is said once."""
-    steps = {attention.next_step for _entry, attention in cases if attention}
-    common = steps.pop() if len(steps) == 1 else ""
-    items = joined(_item(entry, attention, view, not common) for entry, attention in cases[:_MOST])
-    step = _step(common) if common else ""
+    """Return one kind; what is the same for all its certificates is said once."""
+    problem = "" if kind in _SAID_BY_TIME else _common(attention.problem for _entry, attention in cases if attention)
+    step = _common(attention.next_step for _entry, attention in cases if attention)
+    items = joined(_item(entry, _rest(attention, problem, step), view) for entry, attention in cases[:_MOST])
     rest = len(cases) - _MOST
     more = (
-        f'<p class="more" data-filter="kind" data-value="{escaped(kind)}">and {rest:,} more</p>' if rest > 0 else ""
+        f'\n<p class="more" data-filter="kind" data-value="{escaped(kind)}">and {rest:,} more</p>' if rest > 0 else ""
     )
     return f"""<article class="card trouble {cases[0][0].status.value}">
 <h3>{kind_words(kind)} <span class="count">{counted(len(cases), "certificate")}</span></h3>
-{step}<ul>
+{_problem(problem)}{_step(step)}<ul>
 {items}
 </ul>{more}
 </article>"""
 
 
-def _item(entry: Entry, attention: Attention | None, view: View, with_step: bool) -> str:
-    since = ""
-    if attention and attention.since:
-        since = f', <span class="since">since {day_of(attention.since)}, {away(attention.since, view.taken_at)}</span>'
-    where = f'<span class="soft"> {name(entry.service)}</span>' if len(view.services) > 1 else ""
-    problem = f"<p>{sentence(escaped(attention.problem))}.</p>" if attention else f"<p>{sentence(escaped(entry.renewal))}</p>"
-    step = _step(attention.next_step) if attention and with_step else ""
-    return (
-        f'<li><p class="who"><strong {opens(entry.service, entry.name)}>{name(entry.name)}</strong>{where} {pill(entry.status)}{since}</p>{problem}{step}</li>'
+def _common(texts: t.Iterable[str]) -> str:
+    """Return the text if all are the same."""
+    different = set(texts)
+    return different.pop() if len(different) == 1 else ""
+
+
+def _rest(attention: Attention | None, problem: str, step: str) -> Attention | None:
+    """Return what is left to say of one certificate."""
+    if attention is None:
+        return None
+    return dataclasses.replace(
+        attention,
+        problem="" if attention.problem == problem or attention.kind in _SAID_BY_TIME else attention.problem,
+        next_step="" if attention.next_step == step else attention.next_step,
     )
 
 
+def _item(entry: Entry, attention: Attention | None, view: View) -> str:
+    about = [name(entry.service)] if len(view.services) > 1 else []
+    if attention and attention.since:
+        about.append(f"since {day_of(attention.since)}, {distance(attention.since, view.taken_at)}")
+    if entry.not_valid_after and entry.not_valid_after > view.taken_at:
+        about.append(f"ends {day_of(entry.not_valid_after)}, {distance(entry.not_valid_after, view.taken_at)}")
+    if len(entry.attention) > 1:
+        about.append(counted(len(entry.attention) - 1, "more problem"))
+    facts = "".join(f'<span class="fact">{text}</span> ' for text in about)
+    said = _problem(attention.problem) + _step(attention.next_step) if attention else _problem(entry.renewal)
+    who = f"<strong {opens(entry.service, entry.name)}>{name(entry.name)}</strong>"
+    return f'<li><p class="who">{who} {facts}</p>{said}</li>'
+
+
+def _problem(words: str) -> str:
+    return f"<p>{escaped(sentence(words))}.</p>\n" if words else ""
+
+
 def _step(words: str) -> str:
-    return f'<p class="step"><b>Next:</b> {escaped(words)}.</p>\n'
+    return f'<p class="step"><b>Next:</b> {escaped(words)}.</p>\n' if words else ""

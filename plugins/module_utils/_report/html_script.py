@@ -28,10 +28,11 @@ function moment(seconds) {
 }
 
 function away(seconds, now) {
-  const length = Math.abs(seconds - now), hours = Math.floor(length / 3600);
-  const words = length >= 86400 ? counted(Math.floor(length / 86400), "day")
-    : hours ? counted(hours, "hour") : "less than an hour";
-  return seconds >= now ? `in ${words}` : `${words} ago`;
+  const length = Math.abs(seconds - now);
+  const units = [["days", 86400], ["hours", 3600], ["minutes", 60]];
+  const [unit, size] = units.find(one => length >= 2 * one[1]) ?? ["seconds", 1];
+  const words = `${Math.floor(Number((length / size).toFixed(1)))} ${unit}`;
+  return seconds > now ? `in ${words}` : `${words} ago`;
 }
 
 function element(tag, set, ...children) {
@@ -41,7 +42,7 @@ function element(tag, set, ...children) {
   return made;
 }
 
-const named = text => element("bdi", null, text);
+const named = text => element("bdi", {className: text.length > 90 ? "long" : ""}, text);
 
 function symbol(key) {
   const drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -226,9 +227,9 @@ class Table {
   draw(page, perPage) {
     const {found, fleet} = this, begin = page * perPage, rows = found.slice(begin, begin + perPage);
     this.table.tBodies[0].replaceChildren(...Array.from(rows, row => this.row(row)));
-    const all = found.length === fleet.size;
-    document.getElementById("found").textContent = all ? counted(fleet.size, "certificate")
-      : found.length ? `${number(found.length)} of ${counted(fleet.size, "certificate")}` : "No certificate is like that.";
+    const all = counted(fleet.size, "certificate");
+    document.getElementById("found").textContent = found.length === fleet.size ? all
+      : found.length ? `${number(found.length)} of ${all}` : "No certificate is like that.";
     this.rows.textContent = `Rows ${number(begin + 1)} to ${number(begin + rows.length)} of ${number(found.length)}`;
     this.pages.hidden = found.length <= this.perPage;
     for (const button of this.back) button.disabled = page <= 0;
@@ -260,7 +261,7 @@ class Table {
     const set = Object.entries(this.wish).filter(([key, value]) => value && (key !== "sort" || value !== "status"));
     const text = new URLSearchParams(set).toString();
     if (!text && !location.hash.includes("=")) return;
-    try { history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search); } catch { /* not here */ }
+    history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
   }
 
   readAddress() {

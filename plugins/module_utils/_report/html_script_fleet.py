@@ -31,7 +31,7 @@ class Fleet {
       this.updated[row] = updated ?? NaN;
     }
     this.cases = new Map();
-    for (const one of data.cases) this.cases.has(one[0]) ? this.cases.get(one[0]).push(one) : this.cases.set(one[0], [one]);
+    for (const one of data.cases) this.cases.set(one[0], [...this.cases.get(one[0]) ?? [], one]);
     this.kinds = new Map(data.people.map(row => [row, this.cases.get(row)?.[0][1] ?? this.status(row)]));
     this.orders = new Map();
   }
@@ -119,7 +119,10 @@ class Fleet {
     if (key === "ends") return this.end;
     if (key === "renew") return this.renew;
     // The gravest first, and of those what ends first.
-    if (key === "status") return all(row => this.data.status[row] * 1e13 + (Number.isNaN(this.end[row]) ? 9e12 : this.end[row]));
+    if (key === "status") {
+      const end = row => Number.isNaN(this.end[row]) ? 9e12 : this.end[row];
+      return all(row => this.data.status[row] * 1e13 + end(row));
+    }
     const lower = this.data[key].texts.map(text => text.toLowerCase());
     return all(row => lower[this.data[key].places[row]]);
   }

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-from .html_text import away, clock, counted, date, day_of, escaped, joined, label, name, symbol, utc
+from .html_text import clock, counted, date, day_of, escaped, joined, label, name, symbol, utc
 from .view import Entry, Status, View, ends_next
+from .words import distance
 
 _NAVIGATION = (
     ("people", "Needs a person"),
@@ -21,27 +22,38 @@ _NAVIGATION = (
 
 def header(view: View) -> str:
     """Return the title, when and of what the report is, and the ways to its parts."""
-    taken, number = utc(view.taken_at), len(view.services)
-    services = f"<strong>{name(view.services[0])}</strong>" if number == 1 else counted(number, "service")
     links = "".join(f'<li><a href="#{key}">{words}</a></li>' for key, words in _NAVIGATION)
+    ways = f'\n<nav aria-label="Parts of the report"><ul>{links}</ul></nav>' if view.entries else ""
     return f"""<header>
 <h1>{name(view.title)}</h1>
-<p class="soft">{counted(len(view.entries), "certificate")} on {services}, as of {day_of(taken)}, {clock(taken)} UTC<span
- id="age"></span></p>
-<nav aria-label="Parts of the report"><ul>{links}</ul></nav>
+<p class="soft">{_of_what(view)} {day_of(view.taken_at)}, {clock(view.taken_at)} UTC<span id="age"></span></p>{ways}
 </header>"""
+
+
+def _of_what(view: View) -> str:
+    if not view.entries:
+        return "As of"
+    number = len(view.services)
+    services = f"<strong>{name(view.services[0])}</strong>" if number == 1 else counted(number, "service")
+    return f"{counted(len(view.entries), 'certificate')} on {services}, as of"
 
 
 def summary(view: View) -> str:
     """Return how the fleet is, as a sentence and as numbers."""
-    tiles = joined(_tile(status, view.by_status.get(status, 0)) for status in Status)
+    numbers = _numbers(view.by_status) if view.entries else ""
     return f"""<section id="summary" aria-labelledby="summary-h">
 {_verdict(view)}
-{_proportions(view.by_status)}
+{numbers}</section>"""
+
+
+def _numbers(counts: t.Mapping[str, int]) -> str:
+    """Return a bar of all certificates, and the numbers by status, which say the same."""
+    tiles = joined(_tile(status, counts.get(status, 0)) for status in Status)
+    return f"""<svg class="share" width="100%" height="10" aria-hidden="true">{shares(counts)}</svg>
 <ul class="tiles" aria-label="Certificates by status">
 {tiles}
 </ul>
-</section>"""
+"""
 
 
 def _verdict(view: View) -> str:
@@ -58,7 +70,7 @@ def _verdict(view: View) -> str:
 
 def _next(view: View) -> str:
     if not view.entries:
-        return "A run of the role issue puts the first one in."
+        return "The playbook <code>redtrust.certificate_enroll.issue</code> issues the first ones."
     coming = ends_next(view, 1)
     if not coming:
         return "No certificate that is in use has an end ahead."
@@ -68,22 +80,17 @@ def _next(view: View) -> str:
 def _ends(entry: Entry, view: View) -> str:
     if entry.not_valid_after is None:
         return f"{name(entry.name)}."
-    when = f"{day_of(entry.not_valid_after)} ({away(entry.not_valid_after, view.taken_at)})"
+    when = f"{day_of(entry.not_valid_after)} ({distance(entry.not_valid_after, view.taken_at)})"
     if entry.renew_at is None or entry.needs_person:
         return f"{name(entry.name)}, on {when}."
     renewed = "at the next run" if entry.renew_at <= view.taken_at else f"on {date(utc(entry.renew_at))}"
     return f"{name(entry.name)}, on {when}. It is to be renewed {renewed}."
 
 
-def _proportions(counts: t.Mapping[str, int]) -> str:
-    """Return a bar of all certificates; the numbers below say the same."""
-    return f'<svg class="share" width="100%" height="10" aria-hidden="true">{shares(counts)}</svg>'
-
-
 def shares(counts: t.Mapping[str, int]) -> str:
     """Return the parts of a bar, the gravest first; each that is not empty can be seen."""
     total = sum(counts.values())
-    smallest = 0.6 if total else 0.0
+    smallest = 1.2 if total else 0.0
     wide = {status: max(counts.get(status, 0) * 100 / total, smallest) for status in Status if counts.get(status)}
     scale = 100 / sum(wide.values()) if wide else 1.0
     at, drawn = 0.0, []
@@ -97,7 +104,7 @@ def _tile(status: Status, number: int) -> str:
     empty = "" if number else " empty"
     return (
         f'<li class="tile {status.value}{empty}" data-filter="status" data-value="{status.value}">'
-        f"<strong>{number:,}</strong> <span>{symbol(status.value)}{label(status)}</span></li>"
+        f"<strong>{number:,}</strong> <span>{symbol(status.value)}<span>{label(status)}</span></span></li>"
     )
 
 
@@ -129,7 +136,9 @@ def _group(key: str, heading: str, sums: t.Mapping[str, t.Mapping[str, int]]) ->
     ordered = sorted(sums.items(), key=lambda one: (-sum(one[1].values()), one[0]))
     first = _group_table(key, heading, ordered[:_MOST])
     rest = ordered[_MOST:]
-    more = f"<details><summary>{counted(len(rest), 'more', 'more')}</summary>{_group_table(key, heading, rest)}</details>"
+    more = (
+        f"<details><summary>{counted(len(rest), 'more', 'more')}</summary>{_group_table(key, heading, rest)}</details>"
+    )
     return f'<div class="card"><h3>{heading}</h3>{first}{more if rest else ""}</div>'
 
 

@@ -1,16 +1,16 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of all certificates: its first rows as HTML, which need no script, and what the script needs for the rest."""
+"""The table of all certificates, with its first rows, which need no script."""
 
 from __future__ import annotations
 
 import datetime as dt
 import heapq
-import typing as t
 
-from .html_text import away, counted, date, escaped, joined, name, pill, utc
+from .html_text import counted, date, escaped, joined, name, pill, utc
 from .view import Entry, View
+from .words import distance
 
 # How many rows a page of the table has. The script reads it from the table.
 PAGE = 50
@@ -29,8 +29,6 @@ _LAST = dt.datetime.max.replace(tzinfo=dt.timezone.utc)
 
 def certificates(view: View) -> str:
     """Return the table with the rows that come first: the gravest, and of those what ends first."""
-    if not view.entries:
-        return ""
     first = heapq.nsmallest(PAGE, view.entries, key=_order)
     head = "".join(f'<th scope="col" class="c-{key}" data-sort="{key}">{words}</th>' for key, words in _COLUMNS)
     rows = joined(_row(entry, view.taken_at) for entry in first)
@@ -85,7 +83,7 @@ def _row(entry: Entry, now: dt.datetime) -> str:
 def _when(moment: dt.datetime | None, now: dt.datetime) -> str:
     if moment is None:
         return ""
-    return f'{escaped(date(utc(moment)))} <small class="soft">{away(moment, now)}</small>'
+    return f'{escaped(date(utc(moment)))} <small class="soft">{distance(moment, now)}</small>'
 
 
 def _renewal(entry: Entry, now: dt.datetime) -> str:

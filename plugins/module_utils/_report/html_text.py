@@ -13,7 +13,9 @@ from .view import Status
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_DAY_SECONDS = 86_400
+
+# In characters: a longer name is cut where it is one of many. The script knows this number as well.
+_LONG = 90
 
 # The kinds of attention, as the headings of a list.
 KINDS = {
@@ -27,18 +29,6 @@ KINDS = {
     "backing_off": "Failing",
     "interrupted": "Interrupted",
     "waiting": "On its way",
-}
-# What happened, for one certificate and for many.
-HAPPENED = {
-    "issued": "Issued",
-    "renewed": "Renewed",
-    "adopted": "Adopted",
-    "failed": "Failed",
-    "rejected": "Rejected",
-    "unanswered": "No answer",
-    "given_up": "Given up",
-    "approved": "Approved",
-    "revoked": "Revoked",
 }
 # The form of each symbol differs, so nobody needs its colour. Paths in a box of 16 by 16, drawn as lines.
 SYMBOLS = {
@@ -54,7 +44,7 @@ SYMBOLS = {
 
 
 def shown(text: str) -> str:
-    """Return a text of others as it may be printed: on one line, and what cannot be seen is named, such as ``[U+202E]``.
+    """Return a text of others on one line, in which each character that cannot be seen is named, such as ``[U+202E]``.
 
     So nothing turns the direction of the text, and two names that look alike are not alike.
     """
@@ -74,7 +64,8 @@ def escaped(text: str) -> str:
 
 def name(text: str) -> str:
     """Return a name as HTML that has its own direction of writing."""
-    return f"<bdi>{escaped(text)}</bdi>"
+    long = ' class="long"' if len(text) > _LONG else ""
+    return f"<bdi{long}>{escaped(text)}</bdi>"
 
 
 def opens(service: str, text: str) -> str:
@@ -129,9 +120,8 @@ def short_date(moment: dt.date) -> str:
 
 
 def month(moment: dt.date) -> str:
-    """Return a month such as ``Dec``, and with its year in January."""
-    words = _MONTHS[moment.month - 1]
-    return f"{words} {moment.year}" if moment.month == 1 else words
+    """Return a month such as ``Dec``."""
+    return _MONTHS[moment.month - 1]
 
 
 def weekday(moment: dt.date) -> str:
@@ -154,18 +144,6 @@ def clock(moment: dt.datetime) -> str:
     """Return the time of day, as HTML."""
     moment = utc(moment)
     return f'<time datetime="{moment:%Y-%m-%dT%H:%M:%SZ}">{moment:%H:%M}</time>'
-
-
-def away(moment: dt.datetime, now: dt.datetime) -> str:
-    """Return how far a time is from now: ``in 3 days``, ``5 hours ago``. The script of the page says the same."""
-    seconds = (moment - now).total_seconds()
-    length = abs(seconds)
-    if length < _DAY_SECONDS:
-        hours = int(length // 3600)
-        words = counted(hours, "hour") if hours else "less than an hour"
-    else:
-        words = counted(int(length // _DAY_SECONDS), "day")
-    return f"in {words}" if seconds >= 0 else f"{words} ago"
 
 
 def joined(parts: t.Iterable[str]) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import math
 import typing as t
 
 from .html_text import counted, date, joined, month, short_date, weekday
@@ -18,7 +17,7 @@ _DAY = dt.timedelta(days=1)
 _MOST_DAYS = dt.timedelta(days=60)
 
 # In CSS pixels: of the drawing, and of the bars in it.
-_HEIGHT = 180
+_HEIGHT = 190
 _TOP = 18
 _BASE = 152
 
@@ -50,10 +49,12 @@ def ends(view: View) -> str:
 {_chart(f"The next {soon.days} days, by day", _spans(dataclasses.replace(view, soon=soon), "day"))}
 {_chart("The next 12 months, by week", _spans(view, "week"))}
 </div>
-<p class="legend"><svg width="14" height="14" aria-hidden="true"><rect class="bar" width="14" height="14"/></svg> ends <svg
- width="14" height="14" aria-hidden="true"><rect class="bar" width="14" height="14"/><rect class="bad"
- width="14" height="14"/></svg> ends, and needs a person before</p>
+<p class="legend">{_key("bar")} ends {_key("bad")} ends, and needs a person before</p>
 </section>"""
+
+
+def _key(tone: str) -> str:
+    return f'<svg width="14" height="14" aria-hidden="true"><rect class="{tone}" width="14" height="14"/></svg>'
 
 
 def _spans(view: View, unit: _Unit) -> list[_Span]:
@@ -68,23 +69,27 @@ def _span(every: Bar, some: Bar, days: int) -> _Span:
 
 def _chart(heading: str, spans: t.Sequence[_Span]) -> str:
     total = sum(span.count for span in spans)
-    words = f"{heading}: {counted(total, 'certificate ends', 'certificates end')}"
+    words = f"{heading}: {_end(total)}"
     highest = max(spans, key=lambda span: span.count, default=None)
     if highest and highest.count:
         words += f", most of them {highest.words}: {highest.count:,}"
     table = _table(spans) if total else ""
     return f"""<figure class="card">
-<figcaption><h3>{heading}</h3> <span class="soft">{counted(total, "certificate ends", "certificates end")}</span></figcaption>
+<figcaption><h3>{heading}</h3> <span class="soft">{_end(total)}</span></figcaption>
 <svg class="chart" width="100%" height="{_HEIGHT}" role="img" aria-label="{words}">
 {_drawing(spans, highest.count if highest else 0)}
 </svg>
 {table}</figure>"""
 
 
+def _end(number: int) -> str:
+    return counted(number, "certificate ends", "certificates end")
+
+
 def _drawing(spans: t.Sequence[_Span], highest: int) -> str:
     top = _rounded_up(highest)
     step = 100 / max(len(spans), 1)
-    lines = joined(_line(value, top) for value in sorted({0, top // 2, top}) if value or not top)
+    lines = joined(_line(value, top) for value in (top // 2, top))
     bars = joined(_bar(span, place * step, step, top) for place, span in enumerate(spans) if span.count)
     labels = joined(_labels(spans, step))
     base = f'<line class="base" x1="0" x2="100%" y1="{_BASE}" y2="{_BASE}"/>'
@@ -92,32 +97,33 @@ def _drawing(spans: t.Sequence[_Span], highest: int) -> str:
 
 
 def _rounded_up(number: int) -> int:
-    """Return the next number that is easy to read: 2, 4, 10, 20, 40, 50, 100..."""
-    if number <= 2:
-        return 2
-    size = 10 ** int(math.log10(number))
-    return next(part * size for part in (1, 2, 4, 6, 8, 10, 20) if part * size >= number)
+    """Return the next number that is easy to read, and so is its half: 2, 4, 6, 8, 10, 12, 16, 20, 30..."""
+    if number <= 10:
+        return max(number + number % 2, 2)
+    size = 10 ** (len(str(number)) - 2)
+    return next(part * size for part in (10, 12, 16, 20, 30, 40, 60, 80, 100) if part * size >= number)
 
 
 def _line(value: int, top: int) -> str:
-    y = _BASE - (_BASE - _TOP) * value / top if top else _BASE
-    return f'<line class="grid" x1="0" x2="100%" y1="{y:.0f}" y2="{y:.0f}"/><text x="0" y="{y - 4:.0f}">{value:,}</text>'
+    y = round(_BASE - (_BASE - _TOP) * value / top)
+    return f'<line class="grid" x1="0" x2="100%" y1="{y}" y2="{y}"/><text class="y" x="-8" y="{y + 4}">{value:,}</text>'
 
 
 def _bar(span: _Span, at: float, step: float, top: int) -> str:
     height = _height(span.count, top)
-    words = f"{span.words}: {counted(span.count, 'certificate ends', 'certificates end')}"
-    bad = ""
+    words = f"{span.words}: {_end(span.count)}"
+    drawn = _rect("bar", at, step, height)
     if span.troubled:
         words += f", {counted(span.troubled, 'needs', 'need')} a person"
-        part = min(_height(span.troubled, top), height)
-        bad = f'<rect class="bad" x="{at + step * 0.12:.2f}%" y="{_BASE - part}" width="{step * 0.76:.2f}%" height="{part}"/>'
-    return (
-        f'<g data-ends="{_ends(span)}"><title>{words}</title>'
-        f'<rect class="hit" x="{at:.2f}%" y="0" width="{step:.2f}%" height="{_BASE}"/>'
-        f'<rect class="bar" x="{at + step * 0.12:.2f}%" y="{_BASE - height}" width="{step * 0.76:.2f}%"'
-        f' height="{height}"/>{bad}</g>'
-    )
+        drawn += _rect("bad", at, step, min(_height(span.troubled, top), height))
+    hit = f'<rect class="hit" x="{at:.2f}%" y="0" width="{step:.2f}%" height="{_BASE}"/>'
+    return f'<g data-ends="{_ends(span)}"><title>{words}</title>{hit}{drawn}</g>'
+
+
+def _rect(tone: str, at: float, step: float, height: int) -> str:
+    """Return a bar with a gap on both sides."""
+    x, width = at + step * 0.12, step * 0.76
+    return f'<rect class="{tone}" x="{x:.2f}%" y="{_BASE - height}" width="{width:.2f}%" height="{height}"/>'
 
 
 def _height(count: int, top: int) -> int:
@@ -138,6 +144,8 @@ def _labels(spans: t.Sequence[_Span], step: float) -> t.Iterator[str]:
         at = f"{place * step:.2f}%"
         minor = ' class="minor"' if told % 3 else ""
         words = short_date(span.begins) if days == 1 else month(last)
+        if days > 1 and last.month == 1:
+            yield f'<text x="{at}" y="{_BASE + 35}">{last.year}</text>'
         yield f'<line class="tick" x1="{at}" x2="{at}" y1="{_BASE}" y2="{_BASE + 5}"/>'
         yield f'<text{minor} x="{at}" y="{_BASE + 20}">{words}</text>'
 
