@@ -42,7 +42,11 @@ function element(tag, set, ...children) {
   return made;
 }
 
-const named = text => element("bdi", {className: text.length > 90 ? "long" : ""}, text);
+// A name has its own direction of writing, and may be broken after a dot.
+function named(text) {
+  const parts = text.split(/(?<=\.)/).flatMap(part => [part, element("wbr")]).slice(0, -1);
+  return element("bdi", {className: text.length > 90 ? "long" : ""}, ...parts);
+}
 
 function symbol(key) {
   const drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -230,6 +234,8 @@ class Table {
     const all = counted(fleet.size, "certificate");
     document.getElementById("found").textContent = found.length === fleet.size ? all
       : found.length ? `${number(found.length)} of ${all}` : "No certificate is like that.";
+    if (perPage > this.perPage && found.length > rows.length)
+      document.getElementById("found").textContent += `, of which the first ${number(rows.length)} are printed`;
     this.rows.textContent = `Rows ${number(begin + 1)} to ${number(begin + rows.length)} of ${number(found.length)}`;
     this.pages.hidden = found.length <= this.perPage;
     for (const button of this.back) button.disabled = page <= 0;

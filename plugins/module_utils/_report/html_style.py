@@ -53,6 +53,7 @@ header nav a { display: inline-block; padding: .625rem 0; }
   stroke: currentColor; stroke-width: 1.75; stroke-linecap: round; stroke-linejoin: round; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 button, input, select { font: inherit; color: inherit; }
+::placeholder { color: var(--soft); opacity: 1; }
 button { cursor: pointer; }
 .link { padding: .125rem 0; min-height: 1.75rem; border: 0; background: none; color: var(--act); text-align: left;
   overflow-wrap: anywhere; text-decoration: underline; text-decoration-color: var(--edge);
@@ -97,13 +98,13 @@ _TOP = """
 .good { color: var(--in_use); }
 .trouble { border-left: .3125rem solid var(--fill); }
 .trouble h3 { color: var(--tone); font-size: 1.0625rem; }
-.count { margin-left: .375rem; font-size: .875rem; font-weight: 400; color: var(--soft); }
+.count { display: inline-block; margin-left: .375rem; font-size: .875rem; font-weight: 400; color: var(--soft); }
 .trouble li { padding: .625rem 0; border-top: 1px solid var(--line); }
 .trouble li:first-child { margin-top: .625rem; }
 .trouble li:last-child { padding-bottom: 0; }
 .trouble li p, .step { max-width: 62rem; }
 .fact { font-size: .875rem; color: var(--soft); }
-.fact::before { content: "\\00B7"; margin: 0 .375rem; }
+.fact::before { content: "\\00B7"; margin: 0 .375rem 0 .125rem; }
 .trouble li p + p, h3 + p, h3 + p + p { margin-top: .25rem; }
 .step { margin-top: .25rem; }
 .more { margin-top: .75rem; color: var(--soft); }
@@ -209,20 +210,24 @@ _NARROW = """
 
   #tools { grid-template-columns: 1fr 1fr; padding: 1rem 1rem 0; } #found, #pages { padding: .875rem 1rem; }
   #table .c-ca, #table .c-service { display: none; } #table th:first-child { padding-left: 1rem; }
-  #table .c-name { width: auto; } #table .c-status { width: 30%; } #table .c-ends { width: 27%; }
-  #table .pill { white-space: normal; }
+  #table .c-name { width: auto; } #table .c-status { width: 29%; } #table .c-ends { width: 32%; }
+  #table th, #table td { padding-left: .375rem; padding-right: .375rem; } #table td { font-size: .875rem; }
+  #table .link { font-size: .9375rem; } #table .pill { display: flex; white-space: normal; } #table .i { margin-top: .1875em; }
+  .count { display: block; margin: 0; } .fact { display: block; } .fact::before { content: none; }
   dialog dl { grid-template-columns: 1fr; gap: 0; } dialog dd { margin-bottom: .5rem; } }
 """
 
 _PAPER = """
-@media print { :root { color-scheme: light; --back: #fff; --tint: #fff; } @page { margin: 14mm; }
-  body { font-size: 9.5pt; } header, main, footer { max-width: none; padding: 0; }
+@media print { :root { color-scheme: light; --back: #fff; --tint: #fff; font-size: 10pt; } @page { margin: 14mm; }
+  header, main, footer { max-width: none; padding: 0; }
   .skip, header nav, #tools, #pages, summary, dialog { display: none !important; }
   h2 { margin-top: 1.5rem; break-after: avoid; } h3 { break-after: avoid; }
-  .tiles { grid-template-columns: repeat(4, 1fr); } .charts, .groups { grid-template-columns: 1fr 1fr; }
+  .tiles { grid-template-columns: repeat(4, 1fr); } .groups { grid-template-columns: 1fr 1fr; }
+  #table thead button::after { content: none; }
   .card { padding: .75rem; } .flush { padding: 0; border: 0; } figure, li, tr, .tile { break-inside: avoid; }
   .link, .tile button, #table thead button { color: inherit; text-decoration: none; }
   #table td, #table small { font-size: 8.5pt; } th, td { padding: .25rem .375rem; }
+  #table th:first-child { padding-left: 0; } #found { padding: 0 0 .5rem; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
 

@@ -63,9 +63,9 @@ def escaped(text: str) -> str:
 
 
 def name(text: str) -> str:
-    """Return a name as HTML that has its own direction of writing."""
+    """Return a name as HTML that has its own direction of writing, and may be broken after a dot."""
     long = ' class="long"' if len(text) > _LONG else ""
-    return f"<bdi{long}>{escaped(text)}</bdi>"
+    return f"<bdi{long}>{escaped(text).replace('.', '.<wbr>')}</bdi>"
 
 
 def opens(service: str, text: str) -> str:

@@ -145,7 +145,7 @@ def _labels(spans: t.Sequence[_Span], step: float) -> t.Iterator[str]:
         minor = ' class="minor"' if told % 3 else ""
         words = short_date(span.begins) if days == 1 else month(last)
         if days > 1 and last.month == 1:
-            yield f'<text x="{at}" y="{_BASE + 35}">{last.year}</text>'
+            yield f'<text{minor} x="{at}" y="{_BASE + 35}">{last.year}</text>'
         yield f'<line class="tick" x1="{at}" x2="{at}" y1="{_BASE}" y2="{_BASE + 5}"/>'
         yield f'<text{minor} x="{at}" y="{_BASE + 20}">{words}</text>'
 
