@@ -8,7 +8,7 @@ Only ``redtrust_report`` needs this package. No form asks anybody for anything, 
 
 from __future__ import annotations
 
-from .forms import FORMS, Form
+from .forms import FORMS, Form, metrics_of_each
 from .json_form import entry_facts, happening_facts
 from .reading import read_view
 from .terminal import lines
@@ -24,5 +24,6 @@ __all__ = [
     "entry_facts",
     "happening_facts",
     "lines",
+    "metrics_of_each",
     "read_view",
 ]

@@ -11,6 +11,9 @@ import unicodedata
 from .._printable import printable
 
 _GAP = "  "
+# How narrow the first column of a table may become, and others that give way.
+_LEAST = 8
+_LEAST_LATER = 15
 
 
 def width_of(text: str) -> int:
@@ -73,11 +76,18 @@ def wrapped(text: str, width: int, first: str = "", other: str = "") -> t.Iterat
     yield line
 
 
-def table(rows: t.Sequence[t.Sequence[str]], width: int, indent: str = "") -> t.Iterator[str]:
-    """Yield the rows as lines. Columns are as wide as they need; the first one gives way if a line is too long."""
+def table(rows: t.Sequence[t.Sequence[str]], width: int, indent: str = "", gives_way: int = 1) -> t.Iterator[str]:
+    """Yield the rows as lines. Columns are as wide as they need.
+
+    If a line is too long, the first columns give way: the last of them first, up to a point.
+    """
     widths = [max(width_of(printable(cell)) for cell in column) for column in zip(*rows)]
-    others = sum(widths[1:]) + len(_GAP) * (len(widths) - 1) + len(indent)
-    widths[0] = max(8, min(widths[0], width - others))
+    excess = sum(widths) + len(_GAP) * (len(widths) - 1) + len(indent) - width
+    for column in reversed(range(gives_way)):
+        least = _LEAST if column == 0 else min(widths[column], _LEAST_LATER)
+        narrower = max(least, widths[column] - max(0, excess))
+        excess -= widths[column] - narrower
+        widths[column] = narrower
     for row in rows:
         cells = [cut(cell, size) for cell, size in zip(row, widths)]
         padded = (cell + " " * (size - width_of(cell)) for cell, size in zip(cells, widths))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from . import csv_form, json_form, junit, markdown, prometheus, terminal
@@ -20,3 +21,5 @@ FORMS: t.Mapping[str, Form] = {
     "markdown": markdown.render,
     "text": terminal.render,
 }
+
+metrics_of_each: Form = functools.partial(prometheus.render, each=True)

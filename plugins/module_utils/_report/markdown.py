@@ -56,7 +56,7 @@ def _problem(entry: Entry) -> t.Iterator[Row]:
 def _ends(view: View) -> t.Iterator[Row]:
     for entry in ends_next(view, _MOST_ENDS):
         if entry.not_valid_after is not None:
-            left = words.distance(entry.not_valid_after, view.taken_at)
+            left = f"in {words.left(entry.not_valid_after, view.taken_at)}"
             when = words.renewal(entry, view.taken_at)
             yield _name(entry.name), _text(entry.service), words.date(entry.not_valid_after), left, when
 

@@ -10,7 +10,7 @@ import typing as t
 from .._clock import to_the_minute
 from . import words
 from .columns import cut, table, wrapped
-from .view import Entry, Status, View, ends_next
+from .view import Entry, Happening, Status, View, ends_next
 
 # Ansible shows each line of a result with 8 blanks and a quotation mark before it, and with one and a comma after it.
 WIDTH_IN_RESULT = 80 - 8 - 3
@@ -44,15 +44,17 @@ def lines(view: View, width: int = WIDTH_IN_RESULT) -> list[str]:
 class _Table:
     """A table with a heading; nothing without rows."""
 
-    def __init__(self, heading: str, rows: Rows, end: str = "") -> None:
+    def __init__(self, view: View, heading: str, rows: Rows, end: str = "") -> None:
         self._heading = heading
         self._rows = rows
         self._end = end
+        # the name, and the service if there is that column
+        self._gives_way = 2 if _has_many(view) else 1
 
     def lines(self, width: int) -> t.Iterator[str]:
         if self._rows:
             yield from wrapped(self._heading, width)
-            yield from table(self._rows, width, "  ")
+            yield from table(self._rows, width, "  ", self._gives_way)
             yield from wrapped(self._end, width, "  ", "  ") if self._end else ()
 
 
@@ -60,7 +62,8 @@ def _counts(view: View) -> t.Iterator[str]:
     found = {status: count for status, count in view.by_status.items() if count}
     longest = max((len(f"{count:,}") for count in found.values()), default=0)
     for status, count in found.items():
-        yield f"  {count:>{longest + longest // 4},}  {Status(status).words}"
+        number = f"{count:,}".rjust(longest)
+        yield f"  {number}  {Status(status).words}"
 
 
 def _problems(view: View, width: int) -> t.Iterator[str]:
@@ -76,7 +79,8 @@ def _problems(view: View, width: int) -> t.Iterator[str]:
 
 def _problem(view: View, entry: Entry, width: int) -> t.Iterator[str]:
     status = entry.status.words
-    name = cut(_label(view, entry), width - len(status) - 4)
+    label = f"{entry.name} ({entry.service})" if _has_many(view) else entry.name
+    name = cut(label, width - len(status) - 4)
     yield f"  {name}: {status}"
     for problem, next_step in words.next_steps(entry):
         yield from wrapped(problem, width, "    ", "    ")
@@ -86,10 +90,10 @@ def _problem(view: View, entry: Entry, width: int) -> t.Iterator[str]:
 def _waiting(view: View) -> _Table:
     found = words.waiting(view)
     rows: Rows = [
-        (_label(view, entry), f"since {words.date(entry.updated_at)}", _WAITS_FOR.get(entry.state, entry.state))
+        (*_named(view, entry), f"since {words.date(entry.updated_at)}", _WAITS_FOR.get(entry.state, entry.state))
         for entry in found[:_MOST_WAITING]
     ]
-    return _Table(f"WAITING ({len(found):,}), the longest first", rows, _more(len(found), _MOST_WAITING))
+    return _Table(view, f"WAITING ({len(found):,}), the longest first", rows, _more(len(found), _MOST_WAITING))
 
 
 _WAITS_FOR: t.Mapping[str, str] = {
@@ -102,30 +106,32 @@ _WAITS_FOR: t.Mapping[str, str] = {
 
 def _ends(view: View) -> _Table:
     now = view.taken_at
-    rows: Rows = [("NAME", "ENDS", "", "RENEWAL")]
-    for entry in ends_next(view, _MOST_ENDS):
-        if entry.not_valid_after is not None:
-            left = words.distance(entry.not_valid_after, now)
-            rows.append((_label(view, entry), words.date(entry.not_valid_after), left, words.renewal(entry, now)))
-    return _Table("ENDS NEXT", rows if len(rows) > 1 else [])
+    found = ends_next(view, _MOST_ENDS)
+    rows: Rows = [
+        (*_named(view, entry), words.date(end), words.left(end, now), words.renewal(entry, now))
+        for entry in found
+        for end in filter(None, (entry.not_valid_after,))
+    ]
+    header = ("NAME", *(("SERVICE",) if _has_many(view) else ()), "ENDS", "IN", "RENEWAL")
+    return _Table(view, "ENDS NEXT", [header, *rows] if rows else [])
 
 
 def _happenings(view: View) -> _Table:
     rows: Rows = [
-        (_named(view, one.service, one.name), to_the_minute(one.at)[:16], words.HAPPENED.get(one.what, one.what))
+        (*_named(view, one), to_the_minute(one.at)[:16], words.HAPPENED.get(one.what, one.what))
         for one in view.happenings[:_MOST_HAPPENINGS]
     ]
-    return _Table("HAPPENED LATELY", rows)
+    return _Table(view, "HAPPENED LATELY", rows)
 
 
 def _more(count: int, most: int) -> str:
     return f"and {count - most:,} more" if count > most else ""
 
 
-def _label(view: View, entry: Entry) -> str:
-    return _named(view, entry.service, entry.name)
+def _named(view: View, of: Entry | Happening) -> t.Sequence[str]:
+    """Return the name, and its service where there are several."""
+    return (of.name, of.service) if _has_many(view) else (of.name,)
 
 
-def _named(view: View, service: str, name: str) -> str:
-    """Return a name, with its service where there are several."""
-    return f"{name} ({service})" if len(view.services) > 1 else name
+def _has_many(view: View) -> bool:
+    return len(view.services) > 1

@@ -9,6 +9,7 @@ import datetime as dt
 import typing as t
 
 from .._clock import span
+from .._models import PENDING
 from .view import Entry, Status, View
 
 # What a happening is called.
@@ -23,6 +24,7 @@ HAPPENED: t.Mapping[str, str] = {
     "approved": "approved",
     "revoked": "revoked",
 }
+_ON_ITS_WAY = frozenset(str(state) for state in PENDING)
 _NOTHING = "The store has no enrollment yet."
 
 
@@ -48,18 +50,17 @@ def date(moment: dt.datetime | None) -> str:
     return moment.astimezone(dt.timezone.utc).date().isoformat() if moment else ""
 
 
-def distance(moment: dt.datetime, now: dt.datetime) -> str:
-    """Return how far a moment is from now, such as ``in 12 days`` or ``3 hours ago``."""
-    if moment > now:
-        return f"in {_whole(moment - now)}"
-    return f"{_whole(now - moment)} ago"
+def left(moment: dt.datetime, now: dt.datetime) -> str:
+    """Return how long it is until a moment, without a fraction: ``12 days``, ``47 hours``."""
+    number, unit = span(max(moment - now, dt.timedelta())).split(" ")
+    return f"{number.partition('.')[0]} {unit}"
 
 
 def renewal(entry: Entry, now: dt.datetime) -> str:
     """Return when a certificate is renewed, in a few words."""
     if entry.renew_at is not None:
-        return "with the next run" if entry.renew_at <= now else date(entry.renew_at)
-    return "on its way" if entry.status is Status.WAITING or " is on its way" in entry.renewal else "not planned"
+        return "next run" if entry.renew_at <= now else date(entry.renew_at)
+    return "not planned" if entry.state not in _ON_ITS_WAY else "on its way"
 
 
 def next_steps(entry: Entry) -> list[tuple[str, str]]:
@@ -71,9 +72,3 @@ def waiting(view: View) -> list[Entry]:
     """Return the entries that wait for others and not for a person, the longest first."""
     found = [entry for entry in view.entries if entry.status is Status.WAITING and not entry.needs_person]
     return sorted(found, key=lambda entry: entry.updated_at or view.taken_at)
-
-
-def _whole(duration: dt.timedelta) -> str:
-    """Return a duration in the largest unit of which it has at least two, without a fraction."""
-    number, unit = span(duration).split(" ")
-    return f"{number.partition('.')[0]} {unit}"
