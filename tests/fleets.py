@@ -28,7 +28,12 @@ SERVICES = ("redtrust.example.com", "redtrust.pt.example.com", "test.redtrust.ex
 _FIRST = ("ana", "bruno", "carmen", "diego", "elena", "filipa", "gonzalo", "helena", "inês", "joão", "lucía", "núria")
 _LAST = ("alves", "castro", "díaz", "ferreira", "garcía", "lopes", "martín", "moreno", "ortega", "pereira", "santos")
 _WHERE = ("www", "api", "mail", "vpn", "pay", "shop", "sso", "git", "db", "print")
-_CAS = {"openbao": "Example Issuing CA G2", "ejbca": "Example Person CA 2025", "acme": "R11", "adcs": "CORP-ISSUING-01"}
+_CAS = {
+    "CA_SERVERS": "Example Issuing CA G2",
+    "CA_PEOPLE": "Example Person CA 2025",
+    "CA_PUBLIC": "R11",
+    "CA_LEGACY": "CORP-ISSUING-01",
+}
 _KEYS = ("RSA 2048", "RSA 2048", "RSA 3072", "EC P-256")
 
 _Problem = tuple[Status, str, str, str]
@@ -125,9 +130,9 @@ class _Maker:
     def _name(self, number: int) -> tuple[str, str]:
         chance = self._chance
         if number % 3 == 0:
-            return f"{chance.choice(_FIRST)}.{chance.choice(_LAST)}.{number:05d}", "ejbca"
+            return f"{chance.choice(_FIRST)}.{chance.choice(_LAST)}.{number:05d}", "CA_PEOPLE"
         host = f"{chance.choice(_WHERE)}{number:05d}.example.com"
-        return host, chance.choice(("openbao", "openbao", "acme", "adcs"))
+        return host, chance.choice(("CA_SERVERS", "CA_SERVERS", "CA_PUBLIC", "CA_LEGACY"))
 
 
 def _view(entries: t.Iterable[Entry], happenings: t.Iterable[Happening] = (), title: str = "Certificates") -> View:

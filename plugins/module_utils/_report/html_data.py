@@ -15,6 +15,7 @@ import gzip
 import json
 import typing as t
 
+from .._models import PENDING
 from .html_text import KINDS, kind_words, label, shown
 from .view import Entry, Status, View
 
@@ -52,6 +53,7 @@ def _data(view: View) -> dict[str, t.Any]:
         "now": _seconds(view.taken_at),
         "statuses": [[status.value, label(status)] for status in Status],
         "kinds": {kind: kind_words(kind) for kind in [*KINDS, *_other_kinds(view)]},
+        "pending": sorted(PENDING),
         "status": [gravity[entry.status] for entry in entries],
         "people": [place for place, entry in enumerate(entries) if entry.needs_person],
         "names": [shown(text) for entry in entries for text in (entry.name, entry.subject)],

@@ -9,9 +9,8 @@ import dataclasses
 import typing as t
 
 from .._enroll.api import Attention
-from .html_text import counted, day_of, escaped, joined, kind_words, name, opens, sentence
+from .html_text import counted, day_of, distance, escaped, joined, kind_words, name, opens, sentence
 from .view import Entry, View
-from .words import distance
 
 # How many certificates are shown of each kind; the table has them all.
 _MOST = 6

@@ -249,12 +249,20 @@ class Table {
     const head = element("th", {scope: "row", className: "c-name"}, open);
     const cells = {
       ends: this.when(fleet.end[row]),
-      renew: fleet.renew[row] <= fleet.now ? ["next run"] : this.when(fleet.renew[row]),
+      renew: this.renewal(row),
       ...Object.fromEntries(["ca", "provider", "service"].map(key => [key, [named(fleet.text(key, row))]])),
     };
     return element("tr", null, head,
       element("td", {className: "c-status"}, pill(fleet.status(row), fleet.statusWords(row))),
       ...CELLS.map(key => element("td", {className: `c-${key}`}, ...cells[key])));
+  }
+
+  renewal(row) {
+    const {fleet} = this;
+    if (Number.isNaN(fleet.end[row])) return [];
+    if (fleet.renew[row] > fleet.now) return this.when(fleet.renew[row]);
+    if (fleet.renew[row] <= fleet.now) return ["next run"];
+    return [fleet.data.pending.includes(fleet.text("state", row)) ? "on its way" : "not planned"];
   }
 
   when(seconds) {

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .html_text import clock, counted, date, day_of, escaped, joined, label, name, symbol, utc
+from .html_text import clock, counted, date, day_of, distance, escaped, joined, label, name, symbol, utc
 from .view import Entry, Status, View, ends_next
-from .words import distance
 
 _NAVIGATION = (
     ("people", "Needs a person"),

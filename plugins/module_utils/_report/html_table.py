@@ -8,9 +8,9 @@ from __future__ import annotations
 import datetime as dt
 import heapq
 
-from .html_text import counted, date, escaped, joined, name, pill, utc
+from .html_text import counted, date, distance, joined, name, pill, utc
 from .view import Entry, View
-from .words import distance
+from .words import renewal
 
 # How many rows a page of the table has. The script reads it from the table.
 PAGE = 50
@@ -83,10 +83,11 @@ def _row(entry: Entry, now: dt.datetime) -> str:
 def _when(moment: dt.datetime | None, now: dt.datetime) -> str:
     if moment is None:
         return ""
-    return f'{escaped(date(utc(moment)))} <small class="soft">{distance(moment, now)}</small>'
+    return f'{date(utc(moment))} <small class="soft">{distance(moment, now)}</small>'
 
 
 def _renewal(entry: Entry, now: dt.datetime) -> str:
-    if entry.renew_at is not None and entry.renew_at <= now:
-        return "next run"
-    return _when(entry.renew_at, now)
+    """Return when a certificate is to be renewed; the script of the page says the same."""
+    if entry.not_valid_after is None:
+        return ""
+    return _when(entry.renew_at, now) if entry.renew_at and entry.renew_at > now else renewal(entry, now)

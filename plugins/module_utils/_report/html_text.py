@@ -9,6 +9,7 @@ import datetime as dt
 import html
 import typing as t
 
+from .._clock import span
 from .view import Status
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -144,6 +145,13 @@ def clock(moment: dt.datetime) -> str:
     """Return the time of day, as HTML."""
     moment = utc(moment)
     return f'<time datetime="{moment:%Y-%m-%dT%H:%M:%SZ}">{moment:%H:%M}</time>'
+
+
+def distance(moment: dt.datetime, now: dt.datetime) -> str:
+    """Return how far a time is from now: ``in 3 days``, ``5 hours ago``. The script of the page says the same."""
+    number, unit = span(abs(moment - now)).split(" ")
+    words = f"{number.partition('.')[0]} {unit}"
+    return f"in {words}" if moment > now else f"{words} ago"
 
 
 def joined(parts: t.Iterable[str]) -> str:
