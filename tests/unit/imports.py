@@ -31,6 +31,7 @@ LAYERS = (
     "_session",
     "_signers",
     "_enroll",
+    "_watch",
     "_sign_in",
     "_module",
 )

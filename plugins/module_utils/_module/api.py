@@ -33,7 +33,7 @@ if t.TYPE_CHECKING:
         sign_items,
     )
     from .opening import known_replacements
-    from .options import Connection, Server
+    from .options import Connection, Server, StoreOptions
     from .renewal import Renewals
     from .replace_options import REPLACE, Wanted
     from .replacing import Replacing
@@ -87,6 +87,7 @@ __all__ = [
     "Server",
     "Spec",
     "StepResult",
+    "StoreOptions",
     "Wanted",
     "bring_about",
     "build_signer",
@@ -138,7 +139,7 @@ _HOMES = {
         "sign_items",
     ),
     "opening": ("known_replacements",),
-    "options": ("Connection", "Server"),
+    "options": ("Connection", "Server", "StoreOptions"),
     "replace_options": ("REPLACE", "Wanted"),
     "replacing": ("Replacing",),
     "renewal": ("Renewals",),
