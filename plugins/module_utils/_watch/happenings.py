@@ -64,14 +64,14 @@ def of_event(event: Event, kind: str, enrollment: Enrollment) -> Told:
     }
 
 
-def of_gap(last: Chain, first: int | None, why: str, now: dt.datetime) -> Told:
-    """Return what is told of events, up to ``last``, that cannot be told; ``first`` is None if it is not known."""
+def of_gap(first: int, last: Chain, now: dt.datetime) -> Told:
+    """Return what is told where events, from the number ``first`` to ``last``, were removed before they were told."""
     return {
-        **_head(f"{last.service}/{MISSED}/{last.number}-{last.hash.hex()[:16]}", MISSED, timestamp(now)),
+        **_head(f"{last.service}/{MISSED}/{first}-{last.number}", MISSED, timestamp(now)),
         "service": last.service,
         "first": first,
         "last": last.number,
-        "why": why,
+        "why": f"the events {first} to {last.number} were removed from the store before they were told",
     }
 
 

@@ -15,6 +15,7 @@ import itertools
 import typing as t
 
 from .._clock import utc_now
+from .._errors import StoreError
 from .._models import Enrollment
 from .._store.api import Chain, Event, Store
 from . import happenings
@@ -149,21 +150,20 @@ class Watcher:
 
     def _tell_gap(self, here: Chain) -> t.Iterator[happenings.Told]:
         """Go on where the event of the position is no longer in the store, and say which events cannot be told."""
-        end = self._store.chain(self._service)
-        begin = end.begin
+        begin = self._store.chain(self._service).begin
         if begin.number == here.number and begin.hash == here.hash:
             yield from self._tell_pages(self._store.events(self._service, after=here.number))
             return
-        if begin.number > here.number:
-            why = "these events were removed from the store before they could be told"
-            goes_on, first = begin, here.number + 1
-        else:
+        if begin.number < here.number:
             self._position.check()  # a store that was restored has the position of that time
-            why = "the store has another chain of events than the one that was told"
-            goes_on, first = end, None
+            raise StoreError(
+                f"the events of {self._service} do not go on from {here}, up to which they were told: run "
+                "redtrust_enrollment_info with verify_events, then give another position"
+            )
         if MISSED in self._rules.kinds:
-            yield happenings.of_gap(goes_on, first, why, self._now())
-        self._position.move(Chain(self._service, goes_on.number, goes_on.hash))
+            yield happenings.of_gap(here.number + 1, begin, self._now())
+        self._position.move(Chain(self._service, begin.number, begin.hash))
+        yield from self._follow()
 
 
 def _place(event: Event) -> Chain:
