@@ -57,9 +57,10 @@ class TestThePlaybook:
     def run(self, collections: Path, environment: t.Mapping[str, str], **variables: t.Any) -> str:
         """Run the playbook as an administrator does, and return what it says."""
         command = [sys.executable, "-m", "ansible", "playbook", "redtrust.certificate_enroll.awx"]
+        path = os.pathsep.join([str(collections), str(TREE)])
         done = subprocess.run(
             [*command, "--extra-vars", json.dumps({**SETTINGS, **variables})],
-            env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": f"{collections}:{TREE}", **environment},
+            env={**os.environ, "ANSIBLE_PIPELINING": "True", "ANSIBLE_COLLECTIONS_PATH": path, **environment},
             capture_output=True,
             text=True,
             check=False,
@@ -111,20 +112,20 @@ class TestThePlaybook:
         assert "give its address as redtrust_awx_project_url" in done.stdout
 
 
-class TestAJob:
+class TestJobs:
     """The sample project with the credentials of AWX, injected by AWX's own code."""
 
-    def test_issues_and_renews(self, v442: Appliance, local_ca: dict[str, str], tmp_path: Path) -> None:
+    @pytest.fixture
+    def launch(self, v442: Appliance, local_ca: dict[str, str], tmp_path: Path) -> t.Callable[..., Job]:
+        """Make jobs with the same credentials. Each has a private folder, and the store is on a volume."""
         facts = v442.facts
+        names = ("host", "username", "password", "domain")
         credentials: Credentials = {
             "connection": {
-                "host": facts["host"],
+                **{name: facts[name] for name in names},
                 "port": str(facts["port"]),
                 "api_version": "4.42",
                 "service": "production",
-                "username": facts["username"],
-                "password": facts["password"],
-                "domain": facts["domain"],
                 "ca_certificates": Path(facts["ca_path"]).read_text(encoding="utf-8"),
             },
             "store": {"store_path": str(tmp_path / "volume" / "store.sqlite3")},
@@ -138,9 +139,34 @@ class TestAJob:
             "certificate_path": "{{ redtrust_ca_certificate }}",
             "private_key_path": "{{ redtrust_ca_private_key }}",
         }
-        job = Job(tmp_path / "job", "issue_and_renew.yml", credentials, signer=signer)
-        said = job.run()
+        return lambda name, **more: Job(tmp_path / name, f"{name}.yml", credentials, signer=signer, **more)
+
+    def test_the_workflow_and_a_rehearsal(self, v442: Appliance, launch: t.Callable[..., Job]) -> None:
+        """Ana launches the workflow, Ben approves at its node, and the store knows that it was Ben."""
+        request = launch("request")
+        said = request.run()
+        assert "waiting for approval" in said, said
+        requests = request.artifacts()["requests"]
+        assert [one["name"] for one in requests] == ["ana-garcia"]
+
+        awx = StandIn()
+        awx.decide(7, "successful", "ben")
+        with serving(awx) as controller:
+            said = launch("decide", environment=controller, requests=requests).run()
+        assert "(item=ben)" in said, said
+
+        said = launch("issue_and_renew").run()
         assert "1 certificate: 1 issued, 0 unchanged, 0 failed" in said, said
         steps = [step for step, _status in v442.asked()]
-        assert steps == ["login", "create", "finalize", "logout"]
-        assert facts["password"] not in said
+        assert steps == ["login", "create", "logout", "login", "finalize", "logout"]
+        assert v442.facts["password"] not in said
+
+        said = launch(
+            "replace", check=True, replace_issuer="Robust CA", replace_deadline="24h", replace_state="open"
+        ).run()
+        assert "1 of 1 certificates would be replaced" in said, said
+        assert len(v442.asked()) == len(steps)
+
+    def test_a_replacement_needs_a_criterion(self, launch: t.Callable[..., Job]) -> None:
+        said = launch("replace", replace_issuer=" ", replace_names="", replace_state="open").run()
+        assert "Answer at least one question" in said, said
