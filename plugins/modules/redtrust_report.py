@@ -42,12 +42,19 @@ options:
         By default these are all, whatever O(service) and O(host) say.
     type: list
     elements: str
+  html:
+    description:
+      - Path of a page for a browser, in HTML.
+        It shows what needs a person, what ends when, and what happened lately, and all enrollments in a table that can
+        be searched and sorted.
+        It is one file, which asks nothing of any server, so it can be mailed, and put anywhere.
+      - The directory of a path must exist, here and in the options for the other forms.
+        A file is replaced as a whole, so nobody ever reads half of one.
+    type: path
   json:
     description:
       - Path of a file for programs, in JSON.
         It has all that the report knows.
-      - The directory of a path must exist, here and in the options for the other forms.
-        A file is replaced as a whole, so nobody ever reads half of one.
     type: path
   csv:
     description:
@@ -106,6 +113,11 @@ EXAMPLES = r"""
 - name: Show what needs attention, and what ends next
   ansible.builtin.debug:
     msg: "{{ report.lines }}"
+
+- name: Make a page to look at
+  redtrust.certificate_enroll.redtrust_report:
+    html: /srv/www/certificates.html
+    mode: "0644"
 
 - name: Write metrics for Prometheus, and a table for the auditor
   redtrust.certificate_enroll.redtrust_report:

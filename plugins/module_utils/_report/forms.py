@@ -8,12 +8,13 @@ from __future__ import annotations
 import functools
 import typing as t
 
-from . import csv_form, json_form, junit, markdown, prometheus, terminal
+from . import csv_form, html, json_form, junit, markdown, prometheus, terminal
 from .view import View
 
 Form = t.Callable[[View], t.Iterator[str]]
 
 FORMS: t.Mapping[str, Form] = {
+    "html": html.render,
     "json": json_form.render,
     "csv": csv_form.render,
     "prometheus": prometheus.render,
