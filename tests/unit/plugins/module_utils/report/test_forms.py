@@ -87,7 +87,7 @@ def test_csv_has_a_row_for_each(view: View) -> None:
     ],
 )
 def test_a_spreadsheet_takes_no_value_for_a_formula(value: str, written: str) -> None:
-    assert csv_form._harmless(value) == written  # noqa: SLF001
+    assert csv_form._harmless(value) == written
 
 
 def samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
