@@ -17,11 +17,12 @@ description:
   - The source is a YAML file whose name is V(redtrust.yml), or ends with V(.redtrust.yml).
     With an ending of V(.yaml) it is the same.
   - Each host is in the group C(enrollments).
-    The variables of this group let Ansible connect to nothing, as tasks of these hosts run on the machine of Ansible,
-    with its own Python.
+    Its variables C(ansible_connection) and C(ansible_python_interpreter) have the tasks of these hosts run on the
+    machine of Ansible, with its own Python.
+    Ansible connects to nothing.
   - The group C(in_use) has the enrollments with a certificate in use, and C(pending) those with a revision on its way.
     C(state_finalized) and those like it have the enrollments by the state of their latest revision, and
-    C(provider_ca_demo) and those like it by its provider.
+    C(provider_CA_DEMO) and those like it by its provider.
   - C(due_now) has the enrollments whose renewal a run would begin now.
     C(due_within_7d) and C(due_within_30d) have these, and those whose renewal begins within that time, see
     O(due_within).
@@ -43,6 +44,8 @@ extends_documentation_fragment:
 notes:
   - Do not mix these hosts with real ones of the same name.
     Set O(host_prefix) if an inventory has both.
+  - C(--limit) takes a blank for the end of a name.
+    Write V(ana?garcia) for a name such as V(ana garcia).
   - A relative O(store_path) in the file is relative to the folder of the file.
 options:
   plugin:
