@@ -113,6 +113,7 @@ import typing as t
 
 from ansible.errors import AnsibleParserError
 from ansible.inventory.data import InventoryData
+from ansible.inventory.host import Host
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
@@ -124,6 +125,8 @@ from ..module_utils._models import Enrollment
 from ..module_utils._module.api import RENEWAL, Renewals, enrollment_facts
 from ..plugin_utils.store_reading import reading
 from ..plugin_utils.trust import template, untrusted
+
+Params = t.Mapping[str, t.Any]
 
 _FILE = "redtrust"
 _ALL = "enrollments"
@@ -147,7 +150,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         config: dict[str, t.Any] = self._read_config_data(path)  # type: ignore[no-untyped-call]
         params = self._params(config, path)
         with reading("enrollments", params, config, AnsibleParserError) as (store, service):
-            self._add(store.find(service), Hosts.read(params, utc_now()), params)
+            self._add(inventory, store.find(service), Hosts.read(params, utc_now()), params)
             if not inventory.groups[_ALL].hosts:
                 Display().warning(f"enrollments: the store has no enrollment of the service {service}")
 
@@ -159,8 +162,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             params["store_path"] = os.path.abspath(os.path.join(os.path.dirname(path), given))  # noqa: PTH100, PTH118, PTH120
         return params
 
-    def _add(self, enrollments: t.Iterable[Enrollment], hosts: Hosts, params: t.Mapping[str, t.Any]) -> None:
-        inventory = self.inventory
+    def _add(self, inventory: InventoryData, enrollments: t.Iterable[Enrollment], hosts: Hosts, params: Params) -> None:
         for group in (_ALL, *hosts.always):
             inventory.add_group(group)
         for name, value in _VARIABLES.items():
@@ -168,7 +170,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         composes = any(params[name] for name in ("compose", "groups", "keyed_groups"))
         fit = functools.lru_cache(maxsize=None)(lambda group: inventory.add_group(self._sanitize_group_name(group)))
         for enrollment in enrollments:
-            host = params["host_prefix"] + enrollment.name
+            host = untrusted(params["host_prefix"] + enrollment.name)
             inventory.add_host(host, _ALL)
             variables, groups = hosts.of(enrollment)
             # Ansible's own function takes a group for a host of the same name, and the longest part of the time.
@@ -177,15 +179,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             for group in groups:
                 inventory.add_host(host, fit(group))
             if composes:
-                self._compose_all(host, params)
+                self._compose_all(host, inventory.hosts[host], params)
 
-    def _compose_all(self, host: str, params: t.Mapping[str, t.Any]) -> None:
+    def _compose_all(self, host: str, known: Host, params: Params) -> None:
         """Add the variables and the groups that the user has described."""
-        strict, known = params["strict"], self.inventory.hosts[host]
-        self._set_composite_vars(params["compose"], known.get_vars(), host, strict)
+        strict = params["strict"]
+        self._set_composite_vars(params["compose"], known.get_vars(), host, strict)  # type: ignore[no-untyped-call]
         variables = known.get_vars()
-        self._add_host_to_composed_groups(params["groups"], variables, host, strict, fetch_hostvars=False)
-        self._add_host_to_keyed_groups(params["keyed_groups"], variables, host, strict, fetch_hostvars=False)
+        self._add_host_to_composed_groups(params["groups"], variables, host, strict, fetch_hostvars=False)  # type: ignore[no-untyped-call]
+        self._add_host_to_keyed_groups(params["keyed_groups"], variables, host, strict, fetch_hostvars=False)  # type: ignore[no-untyped-call]
 
 
 class Hosts:
@@ -198,7 +200,7 @@ class Hosts:
         self._all_revisions = all_revisions
 
     @classmethod
-    def read(cls, params: t.Mapping[str, t.Any], now: dt.datetime) -> Hosts:
+    def read(cls, params: Params, now: dt.datetime) -> Hosts:
         """Read the options. Raises ConfigurationError."""
         due = {"due_now": now}
         for text in map(str, params["due_within"]):
@@ -239,7 +241,7 @@ class Hosts:
             yield from (group for group, end in self._due.items() if moment <= end)
 
 
-def _renewals(params: t.Mapping[str, t.Any], now: dt.datetime) -> Renewals:
+def _renewals(params: Params, now: dt.datetime) -> Renewals:
     """Read the options of renewal. Ansible does not check the suboptions of a plugin."""
     given = {name: _texts(params[name]) for name in RENEWAL if params[name] is not None}
     result = ArgumentSpecValidator(RENEWAL).validate(given)

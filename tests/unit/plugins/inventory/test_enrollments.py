@@ -54,7 +54,7 @@ class Source:
 
     def parsed(self, **options: t.Any) -> InventoryManager:
         """Return the inventory of a file with these options."""
-        return InventoryManager(DataLoader(), sources=[self.written(**options)])  # type: ignore[no-untyped-call]
+        return InventoryManager(DataLoader(), sources=[self.written(**options)])
 
     def groups(self, **options: t.Any) -> dict[str, list[str]]:
         """Return the names of the hosts in each group, except for the groups that Ansible makes."""
@@ -174,9 +174,11 @@ def test_no_text_of_the_store_is_a_template(empty: Source) -> None:
     name = "{{ 1 + 1 }}"
     with open_store(str(empty.store)) as store:
         put(store, name, State.REJECTED, note="{{ 2 + 2 }}", provider="{{ 3 + 3 }}")
-    enrollment = empty.variables(name)["enrollment"]
-    shown = Templar(loader=DataLoader(), variables={"enrollment": enrollment}).template(enrollment)
-    assert shown["name"] == name
+    variables = empty.variables(name)
+    # on its way to a task each variable is a template
+    shown = Templar(loader=DataLoader(), variables=variables).template(variables["enrollment"])
+    assert Templar(loader=DataLoader()).template(variables["inventory_hostname"]) == name
+    assert (shown["name"], shown["pending"]) == (name, None)
     assert "{{ 2 + 2 }}" in shown["attention"][0]["problem"]
 
 
