@@ -42,6 +42,7 @@ if t.TYPE_CHECKING:
     from .replace_options import REPLACE, Wanted
     from .replacing import Replacing
     from .report import Report
+    from .report_files import ReportFiles
     from .results import Result, Results, enrollment_facts, error_facts
     from .role import RoleOutcome, StepResult, facts_of, outcome_of
     from .role_steps import ready_of, refusal_of
@@ -85,6 +86,7 @@ __all__ = [
     "Renewals",
     "Replacing",
     "Report",
+    "ReportFiles",
     "Result",
     "Results",
     "RoleOutcome",
@@ -157,6 +159,7 @@ _HOMES = {
     "replacing": ("Replacing",),
     "renewal": ("Renewals",),
     "report": ("Report",),
+    "report_files": ("ReportFiles",),
     "results": ("Result", "Results", "enrollment_facts", "error_facts"),
     "role": ("RoleOutcome", "StepResult", "facts_of", "outcome_of"),
     "role_steps": ("ready_of", "refusal_of"),

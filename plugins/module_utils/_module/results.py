@@ -164,6 +164,9 @@ def to_result(outcome: Outcome) -> dict[str, t.Any]:
         entry["approval"] = _approval_facts(revision)
     if revision and revision.state in PENDING:
         entry["waiting_since"] = timestamp(revision.signing_since or revision.created_at)
+    in_use = outcome.in_use or outcome.still_in_use
+    if in_use and in_use is not revision:
+        entry["in_use_until"] = timestamp(in_use.not_valid_after)
     if outcome.postponed:
         entry["postponed"] = {"by": outcome.postponed.by, "until": timestamp(outcome.postponed.until)}
     if outcome.error:
