@@ -108,8 +108,8 @@ groups:
 
 import datetime as dt
 import functools
-import os
 import typing as t
+from pathlib import Path
 
 from ansible.errors import AnsibleParserError
 from ansible.inventory.data import InventoryData
@@ -140,8 +140,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
 
     def verify_file(self, path: str) -> bool:
         """Return whether a file is a source for this plugin, by its name."""
-        name, ending = os.path.splitext(os.path.basename(path))  # noqa: PTH119, PTH122
-        is_ours = ending in (".yml", ".yaml") and (name == _FILE or name.endswith(f".{_FILE}"))
+        file = Path(path)
+        is_ours = file.suffix in (".yml", ".yaml") and f".{file.stem}".endswith(f".{_FILE}")
         return is_ours and bool(super().verify_file(path))  # type: ignore[no-untyped-call]
 
     def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
@@ -159,7 +159,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         params: dict[str, t.Any] = self.get_options()  # type: ignore[no-untyped-call]
         given = config.get("store_path")
         if isinstance(given, str) and not given.startswith(("~", "$", "/")):
-            params["store_path"] = os.path.abspath(os.path.join(os.path.dirname(path), given))  # noqa: PTH100, PTH118, PTH120
+            params["store_path"] = str(Path(path).parent.resolve() / given)
         return params
 
     def _add(self, inventory: InventoryData, enrollments: t.Iterable[Enrollment], hosts: Hosts, params: Params) -> None:
@@ -186,8 +186,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         strict = params["strict"]
         self._set_composite_vars(params["compose"], known.get_vars(), host, strict)  # type: ignore[no-untyped-call]
         variables = known.get_vars()
-        self._add_host_to_composed_groups(params["groups"], variables, host, strict, fetch_hostvars=False)  # type: ignore[no-untyped-call]
-        self._add_host_to_keyed_groups(params["keyed_groups"], variables, host, strict, fetch_hostvars=False)  # type: ignore[no-untyped-call]
+        add = (self._add_host_to_composed_groups, self._add_host_to_keyed_groups)
+        for members, groups in zip(add, (params["groups"], params["keyed_groups"])):
+            members(groups, variables, host, strict, fetch_hostvars=False)  # type: ignore[no-untyped-call]
 
 
 class Hosts:
