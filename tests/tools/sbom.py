@@ -66,7 +66,9 @@ def of_environment(artifact: Artifact, report: Report) -> Bom:
     bom.register_dependency(root, [*others, *(packages_[name] for name, one in installed.items() if one["requested"])])
     bom.register_dependency(content, [packages_[canonicalize_name(one.name)] for one in requirements(artifact)])
     for name, one in installed.items():
-        bom.register_dependency(packages_[name], [packages_[other] for other in _needs(one, installed)])
+        bom.register_dependency(
+            packages_[name], [packages_[other] for other in _needs(one, installed, python_of(artifact))]
+        )
     return bom
 
 
@@ -164,14 +166,15 @@ def _package(name: str, installed: t.Mapping[str, t.Any]) -> Component:
     )
 
 
-def _needs(installed: t.Mapping[str, t.Any], known: c.Container[str]) -> c.Iterator[str]:
-    """Yield the names of the packages that an installed one needs."""
+def _needs(installed: t.Mapping[str, t.Any], known: c.Container[str], python: str) -> c.Iterator[str]:
+    """Yield the names of the packages that an installed one needs with this version of Python."""
     extras = ["", *installed.get("requested_extras", ())]
+    machines = [{"extra": extra, "python_version": python, "python_full_version": f"{python}.0"} for extra in extras]
     for text in installed["metadata"].get("requires_dist", ()):
         requirement = Requirement(text)
         name = canonicalize_name(requirement.name)
         marker = requirement.marker
-        if name in known and (marker is None or any(marker.evaluate({"extra": extra}) for extra in extras)):
+        if name in known and (marker is None or any(marker.evaluate(machine) for machine in machines)):
             yield name
 
 

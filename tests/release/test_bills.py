@@ -1,0 +1,125 @@
+# Copyright (c) 2026, the redtrust.certificate_enroll authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bills of materials."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tarfile
+import typing as t
+from pathlib import Path
+
+import artifact
+import pytest
+import release
+import sbom
+from cyclonedx.model.component import Component
+from packaging.requirements import Requirement
+
+# What pip says of three packages, with the members that are read.
+REPORT: t.Mapping[str, t.Any] = {
+    "install": [
+        {
+            "metadata": {
+                "name": name,
+                "version": version,
+                "requires_dist": requires,
+                **({"license_expression": "Apache-2.0"} if name == "requests" else {}),
+            },
+            "requested": requested,
+            "requested_extras": extras,
+            "download_info": {"url": "https://mirror.example.com/", "archive_info": {"hashes": {"sha256": "ab" * 32}}},
+        }
+        for name, version, requested, extras, requires in (
+            ("cryptography", "50.0.2", True, [], ["cffi>=2; platform_python_implementation != 'PyPy'"]),
+            ("requests", "2.34.2", True, [], ["old; python_version < '3.8'", "PySocks; extra == 'socks'"]),
+            ("psycopg", "3.3.9", True, ["binary"], ["psycopg-binary==3.3.9; extra == 'binary'"]),
+            ("tzdata", "2026.1", True, [], []),
+            ("psycopg-binary", "3.3.9", False, [], []),
+            ("cffi", "2.1.1", False, [], []),
+            ("Old", "1", False, [], []),
+            ("PySocks", "1", False, [], []),
+        )
+    ]
+}
+
+
+@pytest.fixture(scope="module")
+def files(built: artifact.Artifact) -> dict[str, t.Any]:
+    return t.cast("dict[str, t.Any]", json.loads(sbom.written(sbom.of_artifact(built))))
+
+
+@pytest.fixture(scope="module")
+def environment(built: artifact.Artifact) -> dict[str, t.Any]:
+    return t.cast("dict[str, t.Any]", json.loads(sbom.written(sbom.of_environment(built, REPORT))))
+
+
+def depends(bill: dict[str, t.Any], ref: str) -> list[str]:
+    (found,) = (one.get("dependsOn", []) for one in bill["dependencies"] if one["ref"] == ref)
+    return list(found)
+
+
+def test_the_bill_of_the_artifact_has_each_file(built: artifact.Artifact, files: dict[str, t.Any]) -> None:
+    listed = {one["name"]: one["hashes"][0]["content"] for one in files["components"] if one["type"] == "file"}
+    with tarfile.open(built.path) as archive:
+        there = {
+            member.name: hashlib.sha256(content.read()).hexdigest()
+            for member, content in ((one, archive.extractfile(one)) for one in archive.getmembers())
+            if content and member.name not in (artifact.MANIFEST, artifact.FILES)
+        }
+    assert listed == there
+
+
+def test_the_bill_of_the_artifact_names_it(built: artifact.Artifact, files: dict[str, t.Any]) -> None:
+    component = files["metadata"]["component"]
+    assert (component["group"], component["name"]) == ("redtrust", "certificate_enroll")
+    assert component["hashes"] == [{"alg": "SHA-256", "content": hashlib.sha256(built.path.read_bytes()).hexdigest()}]
+    assert component["licenses"] == [{"expression": "GPL-3.0-or-later"}]
+    needed = {one["name"]: one["properties"][0]["value"] for one in files["components"] if one["type"] == "library"}
+    assert needed["ansible-core"] == ">=2.16.0"
+    assert needed["cryptography"] == ">=41"
+
+
+def test_a_bill_is_the_same_each_time(built: artifact.Artifact) -> None:
+    assert sbom.written(sbom.of_artifact(built)) == sbom.written(sbom.of_artifact(built))
+
+
+def test_the_bill_of_the_environment_has_what_pip_installs(environment: dict[str, t.Any]) -> None:
+    installed = {one["purl"]: one for one in environment["components"] if one.get("purl", "").startswith("pkg:pypi")}
+    assert "pkg:pypi/psycopg-binary@3.3.9" in installed
+    assert len(installed) == len(REPORT["install"])
+    assert installed["pkg:pypi/requests@2.34.2"]["hashes"][0]["content"] == "ab" * 32
+    assert installed["pkg:pypi/requests@2.34.2"]["licenses"] == [{"expression": "Apache-2.0"}]
+    assert "mirror.example.com" not in json.dumps(environment)
+
+
+def test_the_bill_of_the_environment_tells_what_needs_what(environment: dict[str, t.Any]) -> None:
+    assert depends(environment, "pypi:psycopg") == ["pypi:psycopg-binary"]
+    assert depends(environment, "pypi:cryptography") == ["pypi:cffi"]
+    assert depends(environment, "pypi:requests") == []
+    assert {"image", "interpreter", "collection"} <= set(depends(environment, "root"))
+    assert "pypi:cryptography" in depends(environment, "collection")
+
+
+def test_pip_is_asked_for_what_the_definition_says(built: artifact.Artifact) -> None:
+    names = {Requirement(text).name for text in sbom.packages(built)}
+    assert {"ansible-core", "ansible-runner", "cryptography", "requests"} <= names
+    assert sbom.python_of(built).startswith("3.")
+
+
+def test_a_bill_that_the_schema_does_not_allow_is_refused(built: artifact.Artifact) -> None:
+    bill = sbom.of_artifact(built)
+    bill.components.add(Component(name="wrong", mime_type="no mime type"))
+    with pytest.raises(ValueError, match="the schema of CycloneDX does not allow the bill"):
+        sbom.written(bill)
+
+
+def test_the_files_of_a_release(tmp_path: Path) -> None:
+    paths = release.write("HEAD", tmp_path, lambda _built: REPORT)
+    (stem,) = {path.name.removesuffix(".tar.gz") for path in paths if path.suffix == ".gz"}
+    names = [f"{stem}.tar.gz", f"{stem}.cdx.json", f"{stem}-execution-environment.cdx.json"]
+    assert [path.name for path in paths] == [*names, "SHA256SUMS"]
+    sums = [f"{hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()}  {name}" for name in names]
+    assert paths[-1].read_text(encoding="utf-8").splitlines() == sums
