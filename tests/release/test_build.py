@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 
 import artifact
+import pytest
 import workshop
 
 DAY = 86400
@@ -64,5 +66,10 @@ def test_nothing_in_it_tells_who_built_it_or_when(built: artifact.Artifact) -> N
     assert built.path.read_bytes()[3:8] == b"\0" + built.time.to_bytes(4, "little")
 
 
-def test_the_time_may_be_given(monkeypatch: object) -> None:
-    assert artifact.time_of(workshop.ROOT, "HEAD") > 0
+def test_the_time_may_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    command = ["git", "log", "-1", "--format=%cI", "HEAD"]
+    committed = subprocess.run(command, cwd=workshop.ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    assert artifact.time_of(workshop.ROOT, "HEAD") == int(dt.datetime.fromisoformat(committed).timestamp())
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    assert artifact.time_of(workshop.ROOT, "HEAD") == 1700000000
