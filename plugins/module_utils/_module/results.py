@@ -200,9 +200,9 @@ def enrollment_facts(enrollment: Enrollment, policy: RenewalPolicy, now: dt.date
         "name": enrollment.name,
         "known": bool(enrollment.revisions),
         "unknown_creates": enrollment.unknown_creates,
-        "current": _revision_facts(current) if current else None,
-        "pending": _revision_facts(pending) if pending else None,
-        "revisions": [_revision_facts(revision) for revision in enrollment.revisions],
+        "current": revision_facts(current) if current else None,
+        "pending": revision_facts(pending) if pending else None,
+        "revisions": [revision_facts(revision) for revision in enrollment.revisions],
         "attention": [
             {**dataclasses.asdict(found), "since": timestamp(found.since)} for found in attention(enrollment, now)
         ],
@@ -216,7 +216,8 @@ def _renewal_facts(known: Forecast | None) -> dict[str, t.Any] | None:
     return {"due_at": timestamp(known.due_at), "renew_at": timestamp(known.renew_at), "reason": known.reason}
 
 
-def _revision_facts(revision: Revision) -> dict[str, t.Any]:
+def revision_facts(revision: Revision) -> dict[str, t.Any]:
+    """Return the facts of a revision in the store, without its request code."""
     return {
         "revision": revision.revision,
         "attempt": revision.attempt,
