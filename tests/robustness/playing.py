@@ -14,8 +14,10 @@ from pathlib import Path
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import PATIENCE_SECONDS, TREE
 
 
-def run_playbook(path: Path, home: Path, *options: str, **environment: str) -> tuple[int, str]:
-    """Return the status and the output of ansible-playbook."""
+def run_playbook(
+    playbook: Path | str, home: Path, *options: str, python: str = sys.executable, **environment: str
+) -> tuple[int, str]:
+    """Return the status and the output of ansible-playbook, which ``python`` runs."""
     given = {
         "ANSIBLE_COLLECTIONS_PATH": str(TREE),
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
@@ -23,11 +25,11 @@ def run_playbook(path: Path, home: Path, *options: str, **environment: str) -> t
         "ANSIBLE_PIPELINING": "True",
         "HOME": str(home),
         "LC_ALL": "C.UTF-8",
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
+        "PATH": os.pathsep.join([str(Path(python).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
         **environment,
     }
     ran = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", str(path), *options],
+        [python, "-m", "ansible", "playbook", str(playbook), *options],
         env=given,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
