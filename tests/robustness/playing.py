@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import typing as t
 from pathlib import Path
 
 from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import PATIENCE_SECONDS, TREE
@@ -38,4 +37,4 @@ def run_playbook(
         timeout=PATIENCE_SECONDS,
         check=False,
     )
-    return ran.returncode, t.cast("str", ran.stdout)
+    return ran.returncode, ran.stdout
