@@ -45,7 +45,7 @@ def told(*entries: Entry) -> dict[str, list[str]]:
 
 def waits(name: str = "a", *, missing: int | None = None, **changes: t.Any) -> Entry:
     """Return the entry of a request that waits; ``missing`` is the number of approvals that it lacks."""
-    approval = {"needed": 2, "missing": missing, "given": [], "not_by": None, "csr_sha256": "ab"}
+    approval: Entry = {"needed": 2, "missing": missing, "given": [], "not_by": None, "csr_sha256": "ab"}
     lacks: Entry = {} if missing is None else {"approval": approval}
     return entry(name, **{"state": "requested", "action": "wait", "changed": True, **lacks, **changes})
 
