@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import collections.abc as c
+import json
 import os
 import shutil
 import subprocess
@@ -15,16 +16,25 @@ from pathlib import Path
 
 import artifact
 import pytest
+import release
 import workshop
 
+REPORT = Path(__file__).with_name("report.json")
 # "required" makes a missing gpg a failure, "" a reason to skip.
 GPG = os.environ.get("CERTIFICATE_ENROLL_GPG", "")
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> artifact.Artifact:
-    """Build the artifact of the last commit."""
-    return artifact.build(workshop.ROOT, "HEAD", tmp_path_factory.mktemp("release"))
+def released(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Write the files of a release of the last commit, with what pip once said."""
+    report = json.loads(REPORT.read_text(encoding="utf-8"))
+    return release.write("HEAD", tmp_path_factory.mktemp("release"), lambda _built: report)
+
+
+@pytest.fixture(scope="session")
+def built(released: list[Path]) -> artifact.Artifact:
+    """Return the artifact of that release."""
+    return artifact.Artifact(released[0], artifact.time_of(workshop.ROOT, "HEAD"))
 
 
 class Signer:

@@ -13,47 +13,23 @@ from pathlib import Path
 
 import artifact
 import pytest
-import release
 import sbom
 from cyclonedx.model.component import Component
 from packaging.requirements import Requirement
 
-# What pip says of three packages, with the members that are read.
-REPORT: t.Mapping[str, t.Any] = {
-    "install": [
-        {
-            "metadata": {
-                "name": name,
-                "version": version,
-                "requires_dist": requires,
-                **({"license_expression": "Apache-2.0"} if name == "requests" else {}),
-            },
-            "requested": requested,
-            "requested_extras": extras,
-            "download_info": {"url": "https://mirror.example.com/", "archive_info": {"hashes": {"sha256": "ab" * 32}}},
-        }
-        for name, version, requested, extras, requires in (
-            ("cryptography", "50.0.2", True, [], ["cffi>=2; platform_python_implementation != 'PyPy'"]),
-            ("requests", "2.34.2", True, [], ["old; python_version < '3.8'", "PySocks; extra == 'socks'"]),
-            ("psycopg", "3.3.9", True, ["binary"], ["psycopg-binary==3.3.9; extra == 'binary'"]),
-            ("tzdata", "2026.1", True, [], []),
-            ("psycopg-binary", "3.3.9", False, [], []),
-            ("cffi", "2.1.1", False, [], []),
-            ("Old", "1", False, [], []),
-            ("PySocks", "1", False, [], []),
-        )
-    ]
-}
+REPORT = json.loads(Path(__file__).with_name("report.json").read_text(encoding="utf-8"))
 
 
-@pytest.fixture(scope="module")
-def files(built: artifact.Artifact) -> dict[str, t.Any]:
-    return t.cast("dict[str, t.Any]", json.loads(sbom.written(sbom.of_artifact(built))))
+@pytest.fixture(scope="session")
+def files(released: list[Path]) -> dict[str, t.Any]:
+    """Return the bill of the artifact."""
+    return t.cast("dict[str, t.Any]", json.loads(released[1].read_text(encoding="utf-8")))
 
 
-@pytest.fixture(scope="module")
-def environment(built: artifact.Artifact) -> dict[str, t.Any]:
-    return t.cast("dict[str, t.Any]", json.loads(sbom.written(sbom.of_environment(built, REPORT))))
+@pytest.fixture(scope="session")
+def environment(released: list[Path]) -> dict[str, t.Any]:
+    """Return the bill of the execution environment."""
+    return t.cast("dict[str, t.Any]", json.loads(released[2].read_text(encoding="utf-8")))
 
 
 def depends(bill: dict[str, t.Any], ref: str) -> list[str]:
@@ -82,8 +58,8 @@ def test_the_bill_of_the_artifact_names_it(built: artifact.Artifact, files: dict
     assert needed["cryptography"] == ">=41"
 
 
-def test_a_bill_is_the_same_each_time(built: artifact.Artifact) -> None:
-    assert sbom.written(sbom.of_artifact(built)) == sbom.written(sbom.of_artifact(built))
+def test_a_bill_is_the_same_each_time(released: list[Path], built: artifact.Artifact) -> None:
+    assert sbom.written(sbom.of_artifact(built)) == released[1].read_text(encoding="utf-8")
 
 
 def test_the_bill_of_the_environment_has_what_pip_installs(environment: dict[str, t.Any]) -> None:
@@ -116,10 +92,9 @@ def test_a_bill_that_the_schema_does_not_allow_is_refused(built: artifact.Artifa
         sbom.written(bill)
 
 
-def test_the_files_of_a_release(tmp_path: Path) -> None:
-    paths = release.write("HEAD", tmp_path, lambda _built: REPORT)
-    (stem,) = {path.name.removesuffix(".tar.gz") for path in paths if path.suffix == ".gz"}
+def test_the_files_of_a_release(released: list[Path]) -> None:
+    folder, stem = released[0].parent, released[0].name.removesuffix(".tar.gz")
     names = [f"{stem}.tar.gz", f"{stem}.cdx.json", f"{stem}-execution-environment.cdx.json"]
-    assert [path.name for path in paths] == [*names, "SHA256SUMS"]
-    sums = [f"{hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()}  {name}" for name in names]
-    assert paths[-1].read_text(encoding="utf-8").splitlines() == sums
+    assert [path.name for path in released] == [*names, "SHA256SUMS"]
+    sums = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}" for name in names]
+    assert released[-1].read_text(encoding="utf-8").splitlines() == sums

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import typing as t
@@ -40,7 +41,9 @@ class Project:
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [*self._program, *arguments, str(self.folder)]
-        return subprocess.run(command, check=False, capture_output=True, text=True)
+        # without a terminal, ansible-sign asks for its name in vain
+        environment = {**os.environ, "GPG_TTY": "none"}
+        return subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
 
 
 @pytest.fixture

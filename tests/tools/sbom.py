@@ -53,9 +53,7 @@ def of_environment(artifact: Artifact, report: Report) -> Bom:
     Python interpreter, is not known before the image is built.
     """
     definition = yaml.safe_load(artifact.read(DEFINITION))
-    root = Component(
-        name="redtrust-ee", type=ComponentType.CONTAINER, version=_version(artifact), bom_ref="environment"
-    )
+    root = Component(name="redtrust-ee", type=ComponentType.CONTAINER, version=_version(artifact), bom_ref="root")
     bom = _bom(artifact, root, "environment")
     installed = {canonicalize_name(one["metadata"]["name"]): one for one in report["install"]}
     packages_ = {name: _package(name, one) for name, one in installed.items()}
