@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import tarfile
 import typing as t
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import artifact
 import pytest
+import release
 
 if t.TYPE_CHECKING:
     from ansible_collections.redtrust.certificate_enroll.tests.release.conftest import Signer
@@ -155,3 +157,22 @@ def test_the_list_of_files(
     installation.install(changed(built.path, tmp_path / built.path.name, change))
     status, output = installation.verify()
     assert status != 0, output
+
+
+def test_a_person_verifies_the_hashes_with_the_public_key(
+    tmp_path: Path, released: list[Path], signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [Path(shutil.copy(path, tmp_path)) for path in released]
+    monkeypatch.setenv("GNUPGHOME", str(signer.home))
+    signature, of_sums, public = release.sign(paths, "toy@example.com")
+    assert signature.name == f"{released[0].name}.asc"
+    monkeypatch.setenv("GNUPGHOME", str(tmp_path))
+    keyring = tmp_path / "redtrust.gpg"
+    with public.open("rb") as key, keyring.open("wb") as binary:
+        subprocess.run(["gpg", "--dearmor"], stdin=key, stdout=binary, check=True)
+    verify = ["gpg", "--no-default-keyring", "--keyring", str(keyring), "--verify", str(of_sums), str(paths[-1])]
+    assert subprocess.run(verify, check=False, capture_output=True).returncode == 0
+    check = ["sha256sum", "--check", "--ignore-missing", paths[-1].name]
+    assert subprocess.run(check, check=False, cwd=tmp_path, capture_output=True).returncode == 0
+    paths[-1].write_bytes(flipped(paths[-1].read_bytes()))
+    assert subprocess.run(verify, check=False, capture_output=True).returncode == 1

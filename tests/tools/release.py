@@ -22,6 +22,7 @@ import workshop
 # The wheels that a usual image on this platform takes.
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 SUMS = "SHA256SUMS"
+PUBLIC_KEY = "redtrust-certificate_enroll.asc"
 
 
 def write(revision: str, output: Path, report: c.Callable[[artifact.Artifact], sbom.Report]) -> list[Path]:
@@ -41,13 +42,17 @@ def write(revision: str, output: Path, report: c.Callable[[artifact.Artifact], s
 
 
 def sign(paths: c.Sequence[Path], key: str) -> list[Path]:
-    """Sign the manifest of the artifact, as ansible-galaxy verifies it, and the hashes of all files."""
+    """Sign the manifest of the artifact, as ansible-galaxy verifies it, and the hashes of all files.
+
+    Return the paths of the signatures, and of the public key.
+    """
     manifest = artifact.Artifact(paths[0], 0).read(artifact.MANIFEST)
     signed = {Path(f"{paths[0]}.asc"): manifest, Path(f"{paths[-1]}.asc"): paths[-1].read_bytes()}
     for path, content in signed.items():
-        command = ["gpg", "--batch", "--yes", "--local-user", key, "--armor", "--detach-sign", "--output", str(path)]
-        subprocess.run(command, input=content, check=True)
-    return list(signed)
+        _gpg("--local-user", key, "--detach-sign", "--output", str(path), content=content)
+    public = paths[0].parent / PUBLIC_KEY
+    _gpg("--export", "--output", str(public), key)
+    return [*signed, public]
 
 
 def ask_pip(built: artifact.Artifact) -> sbom.Report:
@@ -62,6 +67,10 @@ def ask_pip(built: artifact.Artifact) -> sbom.Report:
         subprocess.run([*command, *wanted], check=True)
         found: dict[str, t.Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
+
+
+def _gpg(*arguments: str, content: bytes = b"") -> None:
+    subprocess.run(["gpg", "--batch", "--yes", "--armor", *arguments], input=content, check=True)
 
 
 def _sha256(path: Path) -> str:
