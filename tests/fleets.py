@@ -86,13 +86,13 @@ class _Maker:
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(seed)
 
-    def entry(self, number: int, days_left: tuple[int, int] = (3, 180)) -> Entry:
+    def entry(self, number: int, days_left: tuple[int, int] = (3, 360)) -> Entry:
         """Return an entry that is well: in use, or ending soon and to be renewed in time."""
         chance = self._chance
         name, provider = self._name(number)
-        days = chance.randint(*days_left)
-        end = NOW + days * DAY + dt.timedelta(seconds=chance.randrange(86_400))
         life = chance.choice((90, 90, 365)) * DAY
+        days = chance.randint(days_left[0], min(days_left[1], life.days))
+        end = NOW + days * DAY + dt.timedelta(seconds=chance.randrange(86_400))
         due = end - life / 3
         begin = end - life
         return Entry(
@@ -124,7 +124,13 @@ class _Maker:
         state = {"unapproved": "intended", "rejected": "rejected", "backing_off": "requested"}.get(kind, "finalized")
         attention = (Attention(t.cast("t.Any", kind), since, words, step),)
         return dataclasses.replace(
-            entry, status=status, state=state, attention=attention, not_valid_after=end, renew_at=None, updated_at=since
+            entry,
+            status=status,
+            state=state,
+            attention=attention,
+            not_valid_after=end,
+            renew_at=NOW if state == "finalized" else None,
+            updated_at=since,
         )
 
     def _name(self, number: int) -> tuple[str, str]:

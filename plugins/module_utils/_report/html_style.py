@@ -167,7 +167,7 @@ _TABLE = """
 #table td { font-size: .9375rem; }
 #table small { display: block; font-size: .8125rem; }
 #table tbody tr:hover { background: var(--tint); }
-#table .c-name { width: 23%; } #table .c-status { width: 13%; } #table .c-provider { width: 10%; }
+#table .c-name { width: 22%; } #table .c-status { width: 14%; } #table .c-provider { width: 10%; }
 #table .c-ends, #table .c-renew { width: 11%; } #table .c-service { width: 17%; }
 #table thead button { padding: .25rem 0; min-height: 2rem; border: 0; background: none; color: inherit;
   text-align: left; }
@@ -207,7 +207,7 @@ _NARROW = """
 @media screen and (max-width: 44rem) { header, main, footer { padding-left: 1rem; padding-right: 1rem; }
   header { padding-top: 1.25rem; } h1 { font-size: 1.375rem; } .verdict { font-size: 1.25rem; }
   .tiles { grid-template-columns: 1fr 1fr; } .card { padding: 1rem; } .flush { padding: 0; }
-  header nav ul { gap: 0 1.25rem; } .minor { display: none; }
+  header nav ul { gap: 0 1.25rem; } header nav a { padding: .375rem 0; } .minor { display: none; }
   .log li { grid-template-columns: auto 1fr; } .log div { grid-column: 1 / -1; }
 
   #tools { grid-template-columns: 1fr 1fr; padding: 1rem 1rem 0; } #found, #pages { padding: .875rem 1rem; }
