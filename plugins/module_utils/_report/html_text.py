@@ -31,6 +31,18 @@ KINDS = {
     "interrupted": "Interrupted",
     "waiting": "On its way",
 }
+# The tone of what happened: that of the status that it is closest to.
+TONES = {
+    "issued": "in_use",
+    "renewed": "in_use",
+    "adopted": "in_use",
+    "approved": "in_use",
+    "failed": "failing",
+    "unanswered": "failing",
+    "rejected": "failing",
+    "revoked": "revoked",
+    "given_up": "none",
+}
 # The form of each symbol differs, so nobody needs its colour. Paths in a box of 16 by 16, drawn as lines.
 SYMBOLS = {
     "expired": "M8 1.5a6.5 6.5 0 1 0 0 13a6.5 6.5 0 1 0 0-13M5.5 5.5l5 5M10.5 5.5l-5 5",
