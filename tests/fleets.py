@@ -25,6 +25,9 @@ SOON = dt.timedelta(days=30)
 DAY = dt.timedelta(days=1)
 SERVICES = ("redtrust.example.com", "redtrust.pt.example.com", "test.redtrust.example.com")
 
+# A certificate of which only the log tells.
+GONE = "gone.example.com"
+
 _FIRST = ("ana", "bruno", "carmen", "diego", "elena", "filipa", "gonzalo", "helena", "inês", "joão", "lucía", "núria")
 _LAST = ("alves", "castro", "díaz", "ferreira", "garcía", "lopes", "martín", "moreno", "ortega", "pereira", "santos")
 _WHERE = ("www", "api", "mail", "vpn", "pay", "shop", "sso", "git", "db", "print")
@@ -275,4 +278,6 @@ def _log(entries: t.Sequence[Entry], bad: t.Sequence[Entry]) -> list[Happening]:
     found.append(_happening(bad[0], "approved", NOW - DAY / 12, "checked with the owner by phone", "maria"))
     found.append(_happening(bad[3], "revoked", NOW - DAY / 7, "the laptop was stolen", "joao"))
     found.append(_happening(entries[7], "issued", NOW - DAY / 9, "", "maria"))
+    gone = dataclasses.replace(entries[8], name=GONE)
+    found.append(_happening(gone, "given_up", NOW - DAY / 8, "nobody needs it", "maria"))
     return found

@@ -89,7 +89,7 @@ _TOP = """
 .tile .i { color: var(--tone); }
 .empty { background: none; }
 .empty strong, .empty .i { color: var(--soft); font-weight: 400; }
-.tile:has(button) { padding: 0; }
+.presses { padding: 0; }
 .tile button { width: 100%; height: 100%; padding: .75rem .875rem; border: 0; border-radius: .5625rem;
   background: none; text-align: left; line-height: 1.3; display: flex; flex-direction: column; }
 .tile button:hover { background: var(--tint); }
