@@ -30,7 +30,7 @@ class ReportFiles:
     def __init__(self, module: MaskedModule, options: t.Iterable[str]) -> None:
         self._module = module
         given = {name: module.params[name] for name in options if module.params[name]}
-        self.paths = {name: Path(file_path(name, path)).absolute() for name, path in given.items()}
+        self.paths = {name: Path(file_path(name, path)) for name, path in given.items()}
         for name, path in self.paths.items():
             _check(name, path, [other for other in self.paths if self.paths[other] == path])
 
@@ -64,6 +64,11 @@ class ReportFiles:
 
 def _check(name: str, path: Path, options: t.Sequence[str]) -> None:
     """Raise ConfigurationError if a file cannot be written, as far as that can be known without writing."""
+    if not path.is_absolute():
+        raise ConfigurationError(
+            f"{name}: {path} does not begin with /, and Ansible runs a module in a directory of its choice, such as that "
+            f'of the playbook: give the whole path, in a shell "$PWD/{path}"'
+        )
     if len(options) > 1:
         raise ConfigurationError(
             f"{' and '.join(options)} name the same file, {path}: give each form a file of its own"
