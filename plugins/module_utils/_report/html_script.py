@@ -29,6 +29,7 @@ function moment(seconds) {
 
 function away(seconds, now) {
   const length = Math.abs(seconds - now);
+  if (length < 60) return "just now";
   const units = [["days", 86400], ["hours", 3600], ["minutes", 60]];
   const [unit, size] = units.find(one => length >= 2 * one[1]) ?? ["seconds", 1];
   const words = `${Math.floor(Number((length / size).toFixed(1)))} ${unit}`;
