@@ -33,6 +33,7 @@ LAYERS = (
     "_signers",
     "_enroll",
     "_report",
+    "_watch",
     "_sign_in",
     "_module",
 )

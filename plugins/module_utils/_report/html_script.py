@@ -29,6 +29,7 @@ function moment(seconds) {
 
 function away(seconds, now) {
   const length = Math.abs(seconds - now);
+  if (length < 60) return "just now";
   const units = [["days", 86400], ["hours", 3600], ["minutes", 60]];
   const [unit, size] = units.find(one => length >= 2 * one[1]) ?? ["seconds", 1];
   const words = `${Math.floor(Number((length / size).toFixed(1)))} ${unit}`;
@@ -64,7 +65,6 @@ const pill = (key, words) => element("span", {className: `pill ${key}`}, symbol(
 _DETAILS = r"""
 // A window with all that is known of one certificate.
 function details(fleet, row) {
-  if (row < 0) return;
   const time = value => Number.isNaN(value) ? "" : `${moment(value)} (${away(value, fleet.now)})`;
   const facts = [
     ["Service", fleet.text("service", row)], ["Subject", fleet.subject(row)], ["CA", fleet.text("ca", row)],
@@ -77,7 +77,7 @@ function details(fleet, row) {
   const list = element("dl");
   for (const [key, value, style] of facts)
     if (value) list.append(element("dt", null, key), element("dd", {className: style ?? ""}, named(value)));
-  const close = element("button", {className: "close", type: "button", ariaLabel: "Close"}, "\u00d7");
+  const close = element("button", {className: "close", type: "button"}, "Close");
   const problems = fleet.problems(row).map(one => element("div", {className: `problem ${fleet.status(row)}`},
     element("p", null, element("b", null, one.kind), Number.isNaN(one.since) ? "" : ` since ${moment(one.since)}`),
     element("p", null, `${one.problem[0]?.toUpperCase() ?? ""}${one.problem.slice(1)}.`),
@@ -140,8 +140,9 @@ class Table {
     const tools = document.getElementById("tools");
     for (const [key, field] of Object.entries(this.fields)) {
       field.id = `f-${key}`;
-      tools.append(element("div", {className: key === "q" ? "find" : "", hidden: field.hidden},
-        element("label", {htmlFor: field.id}, titles[key]), field));
+      if (!field.hidden)
+        tools.append(element("div", {className: key === "q" ? "find" : ""},
+          element("label", {htmlFor: field.id}, titles[key]), field));
       field.addEventListener("input", () => this.set(key, field.value));
     }
     this.clear = element("button", {type: "button"}, "Clear");
@@ -210,8 +211,8 @@ class Table {
     for (const tile of document.querySelectorAll(".tile button"))
       tile.setAttribute("aria-pressed", tile.parentElement.dataset.value === this.wish.status);
     for (const head of this.table.querySelectorAll("[data-sort]")) {
-      if (head.dataset.sort === this.wish.sort) head.ariaSort = this.wish.down ? "descending" : "ascending";
-      else head.removeAttribute("aria-sort");
+      if (head.dataset.sort !== this.wish.sort) head.removeAttribute("aria-sort");
+      else head.setAttribute("aria-sort", this.wish.down ? "descending" : "ascending");
     }
     this.writeAddress();
     this.draw(0, this.perPage);
@@ -298,10 +299,12 @@ function liven(fleet, table) {
     const button = element("button", {type: "button", className: tile ? "" : "link"}, ...place.childNodes);
     button.addEventListener("click", () => table.only(place.dataset.filter, place.dataset.value));
     place.append(button);
+    place.classList.toggle("presses", tile);
   }
-  for (const place of document.querySelectorAll("[data-name]")) {
+  // What happened may be about a certificate that is not there any more.
+  for (const [place, row] of fleet.rowsOf(document.querySelectorAll("[data-name]"))) {
     const button = element("button", {type: "button", className: "link"}, ...place.childNodes);
-    button.addEventListener("click", () => details(fleet, fleet.row(place.dataset.service, place.dataset.name)));
+    button.addEventListener("click", () => details(fleet, row));
     place.append(button);
   }
   for (const bar of document.querySelectorAll("[data-ends]")) {

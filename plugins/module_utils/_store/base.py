@@ -227,6 +227,18 @@ class Store(abc.ABC):
         """Leave a note for later runs, in place of the one with this key; None removes it."""
 
     @abc.abstractmethod
+    def notes(self, prefix: str) -> dict[str, str]:
+        """Return all notes whose keys begin with ``prefix``, which ends with a slash."""
+
+    @abc.abstractmethod
+    def put_notes(self, notes: t.Mapping[str, str | None], *, guard: str, expected: str) -> bool:
+        """Leave all these notes, as ``put_note`` does, or none of them.
+
+        They are written only while the note ``guard`` is ``expected``, or is already as ``notes`` has it; return
+        whether it was.
+        """
+
+    @abc.abstractmethod
     def add_to_note(self, key: str, number: int) -> int:
         """Add to the number in a note, which runs share; return the sum. A note that is not there counts as 0."""
 

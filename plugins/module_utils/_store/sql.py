@@ -206,6 +206,14 @@ class SqlStore(Store):
     def put_note(self, key: str, value: str | None) -> None:
         self._write("note", lambda transaction: note_rows.put(transaction, key, value))
 
+    def notes(self, prefix: str) -> dict[str, str]:
+        return dict(self.database.select(*note_rows.beginning_with(prefix)))
+
+    def put_notes(self, notes: t.Mapping[str, str | None], *, guard: str, expected: str) -> bool:
+        return self._write(
+            "note", lambda transaction: note_rows.put_all(transaction, notes, guard, expected), alone=True
+        )
+
     def add_to_note(self, key: str, number: int) -> int:
         return self._write("note", lambda transaction: note_rows.add(transaction, key, number))
 
