@@ -23,7 +23,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._modul
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.masked import MaskedModule
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._report.api import FORMS
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store import schema
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_postgresql, open_store
 from ansible_collections.redtrust.certificate_enroll.plugins.modules import redtrust_report
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.report.stored import (
     DAY,
@@ -238,3 +238,22 @@ def test_an_empty_store_has_a_report(run: Run, path: Path, paths: dict[str, str]
     result = run(**paths)
     assert result["lines"][1:] == ["The store has no enrollment yet."]
     assert changed(result) == set(FORMS)
+
+
+def test_a_store_on_postgresql_has_the_same_report(run: Run, dsn: str, paths: dict[str, str]) -> None:
+    key = "the key of this test"
+    place = {"store_path": None, "store_dsn": dsn, "store_key": key}
+    missing = run(**place)
+    assert missing["failed"]
+    assert "there is none, so nothing is known of any certificate" in missing["msg"]
+    assert "give store_dsn or REDTRUST_STORE_DSN as that job has it" in missing["msg"]
+    with open_postgresql(dsn, key, warn=lambda _warning: None) as store:
+        fill(store, fleet(NOW))
+    result, same = run(**place, **paths), run()
+    for name in ("count", "needs_person", "by_status", "services"):
+        assert result[name] == same[name]
+    assert changed(result) == set(FORMS)
+    assert changed(run(**place, **paths)) == set()
+    wrong = run(**{**place, "store_key": "another key than that"})
+    assert wrong["failed"]
+    assert "store_key" in wrong["msg"]
