@@ -255,7 +255,7 @@ def test_names_with_any_letters(store: Store) -> None:
 # -- ends of processes ------------------------------------------------------------------------------------------------
 
 
-class Dies(Exception):
+class DiesError(Exception):
     """The process ends here."""
 
 
@@ -274,10 +274,10 @@ class Mortal:
             self.calls += 1
             self.left -= 1
             if self.left == 0 and not self.after:
-                raise Dies
+                raise DiesError
             done = call(*arguments, **options)
             if self.left == 0:
-                raise Dies
+                raise DiesError
             return done
 
         return wrapped
@@ -305,7 +305,7 @@ EXPECTED = {
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_process_may_end_at_any_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool) -> None:
-    monkeypatch.setattr(position_module, "is_gone", lambda holder: True)
+    monkeypatch.setattr(position_module, "is_gone", lambda _holder: True)
     for deadly in itertools.count(1):
         with open_store(str(tmp_path / f"{deadly}" / "store.db")) as store:
             assert Teller(store).all() == []
@@ -313,7 +313,7 @@ def test_a_process_may_end_at_any_call(tmp_path: Path, monkeypatch: pytest.Monke
             mortal = Mortal(store, monkeypatch)
             mortal.left, mortal.after = deadly, after
             told: list[Told] = []
-            with contextlib.suppress(Dies):
+            with contextlib.suppress(DiesError):
                 ends = Teller(store, holder="the one that ends")
                 while (one := ends.next()) is not None:
                     told.append(one)
@@ -336,7 +336,7 @@ def _all_told_once(told: list[Told], at_most: int) -> None:
 
 
 def test_a_process_may_end_after_each_second_event(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(position_module, "is_gone", lambda holder: True)
+    monkeypatch.setattr(position_module, "is_gone", lambda _holder: True)
     assert Teller(store).all() == []
     _happenings(store)
     handed: list[str] = []
