@@ -75,6 +75,10 @@ class Store(abc.ABC):
         """
 
     @abc.abstractmethod
+    def services(self) -> list[str]:
+        """Return the names of all services that have an enrollment, sorted."""
+
+    @abc.abstractmethod
     def names(self, service: str) -> list[str]:
         """Return the names of all enrollments of a service that have or await a certificate, sorted.
 

@@ -58,6 +58,9 @@ class SqlStore(Store):
         found = {one.name: one for chunk in chunks for one in self._read(select((service, *chunk)))}
         return [found.get(name, Enrollment(service, name)) for name in names]
 
+    def services(self) -> list[str]:
+        return [service for (service,) in self.database.select(search.SERVICES)]
+
     def names(self, service: str) -> list[str]:
         return [name for (name,) in self.database.select(search.NAMES, (service, service))]
 
