@@ -45,7 +45,7 @@ def test_values_may_be_text_as_templates_make_them() -> None:
     given = {"kinds": ["due"], "soon": "12h", "waiting_longer_than": "2h", "remind": "6h", "interval": "30"}
     read = enrollments.read_source({**ARGS, **given, "renew_before": "never", "position": "a.b-c_1"})
     rules = read.rules
-    assert (read.interval, rules.kinds, rules.policy.renew_before.never) == (30.0, {"due"}, True)
+    assert (read.interval, rules.kinds, rules.policy.renew_before.never) == (30.0, frozenset(["due"]), True)
     assert (rules.soon, rules.patience, rules.remind) == tuple(dt.timedelta(hours=hours) for hours in (12, 2, 6))
 
 

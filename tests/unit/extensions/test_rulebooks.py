@@ -5,17 +5,29 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 import typing as t
+import uuid
 from pathlib import Path
 
 import pytest
 import yaml
-from ansible_rulebook.util import substitute_variables
-from ansible_rulebook.validators import Validate
+from ansible_rulebook.util import substitute_variables  # type: ignore[import-untyped]
+from ansible_rulebook.validators import Validate  # type: ignore[import-untyped]
 
 from ansible_collections.redtrust.certificate_enroll.extensions.eda.plugins.event_source import enrollments
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
+    CertificateSpec,
+    DistinguishedName,
+    Enrollment,
+    Revision,
+    State,
+)
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._watch.api import KINDS
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._watch.conditions import Condition
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._watch.happenings import of_condition
 
 ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = {path.stem: path for path in sorted((ROOT / "extensions/eda/rulebooks").glob("*.yml"))}
@@ -73,9 +85,15 @@ def test_the_job_template_is_that_of_the_collection() -> None:
 
 def test_the_guide_has_each_kind_and_each_key() -> None:
     kinds = re.findall(r"^\| `(\w+)` \|", GUIDE, re.MULTILINE)
-    assert sorted(kinds) == sorted(enrollments.KINDS)
+    assert sorted(kinds) == sorted(KINDS)
     (example,) = re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)
-    assert json.loads(example)["kind"] in kinds
+    read = json.loads(example)
+    spec = CertificateSpec("www", DistinguishedName((("cn", "www"),)), "CA")
+    revision = Revision("svc", "www", 1, 1, State.SIGNING, spec)
+    condition = Condition(read["kind"], "1.1", revision, "no")
+    told = of_condition(Enrollment("svc", "www", (revision,)), condition, 0, dt.datetime.now(dt.timezone.utc))
+    assert sorted(read) == sorted(told)
+    assert read["meta"]["uuid"] == str(uuid.uuid5(uuid.NAMESPACE_URL, read["id"]))
 
 
 def test_galaxy_lists_the_event_source() -> None:
