@@ -20,7 +20,7 @@ from ansible_collections.redtrust.certificate_enroll.extensions.eda.plugins.even
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError, StoreError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import open_store
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._watch.api import KINDS
-from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.watch.test_watcher import row
+from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.watch.telling import row
 
 ROOT = Path(__file__).resolve().parents[3]
 FILE = ROOT / ".tree/ansible_collections/redtrust/certificate_enroll/extensions/eda/plugins/event_source/enrollments.py"

@@ -22,7 +22,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._watch
     Source,
     tell,
 )
-from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.watch.test_watcher import (
+from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.watch.telling import (
     RULES,
     issue,
     row,
