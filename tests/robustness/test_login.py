@@ -163,7 +163,7 @@ class TestInAJob:
 
     @pytest.mark.parametrize("names", [("JOB_ID",), ("AWX_HOST",), ("JOB_ID", "AWX_HOST")])
     def test_nobody_is_asked(self, names: tuple[str, ...], v433: Appliance, new_job: t.Callable[..., Play]) -> None:
-        """Launch the job of docs/signing-in.md with an empty answer."""
+        """Launch the job of the guide to signing in with an empty answer."""
         environment = {name: AWX[name] for name in names}
         said = self.said_by(new_job(environment, login_method="paste", login_temporal_token=""))
         assert "A person has to sign in, and a job cannot ask. Open https://" in said

@@ -56,11 +56,13 @@ LONG_FORM = {
     "CERTIFICATE_ENROLL_TAMPERINGS": "10000",
 }
 
-# The build downloads nothing, so references to Ansible's documentation stay plain text.
+# As docs.ansible.com builds it. The build downloads nothing, so references to Ansible's documentation stay plain text.
 SPHINX = """
 project = "redtrust.certificate_enroll"
 extensions = ["sphinx_antsibull_ext"]
-html_theme = "basic"
+html_theme = "sphinx_ansible_theme"
+pygments_style = "ansible"
+highlight_language = "YAML+Jinja"
 suppress_warnings = ["ref.ref", "ref.any"]
 """
 
@@ -113,9 +115,10 @@ def changelog(shop: Workshop) -> None:
 
 
 def docs(shop: Workshop) -> None:
-    """Check the documentation of modules and roles, then build it as a web site."""
+    """Check the guides and the documentation of modules and roles, then build them as a web site."""
     tool = shop.tool("antsibull-docs")
-    shop.output([*tool, "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "all", "."])
+    references = ["--check-extra-docs-refs", "--validate-collection-refs", "all"]
+    shop.output([*tool, "lint-collection-docs", "--plugin-docs", *references, "."])
     site = shop.directory / "site"
     (site / "rst").mkdir(parents=True)
     (site / "conf.py").write_text(SPHINX, encoding="utf-8")
@@ -124,6 +127,10 @@ def docs(shop: Workshop) -> None:
         cwd=site,
     )
     shop.output([shop.python, "-m", "sphinx", "-q", "-W", "--keep-going", "-c", ".", "rst", "html"], cwd=site)
+    guides = {path.stem for path in (shop.copy / "docs" / "docsite" / "rst").glob("*.rst")}
+    built = {path.stem for path in (site / "html" / "docsite").glob("*.html")}
+    if built != guides or not guides:
+        raise CheckError(f"the site lacks guides: {', '.join(sorted(guides - built)) or 'all'}")
 
 
 def unit(shop: Workshop) -> None:

@@ -61,7 +61,7 @@ class Listener(http.server.ThreadingHTTPServer):
     def wait(self, seconds: float, is_wanted: t.Callable[[], bool] = lambda: True) -> None:
         """Serve until the sign-in is done, the time is over or ``is_wanted`` says no; then finish the last answers.
 
-        After that latecomers are told for a while, as docs/signing-in.md says, unless ``is_wanted`` said no.
+        After that latecomers are told for a while, as the guide to signing in says, unless ``is_wanted`` said no.
         """
         thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": _GLANCE}, daemon=True)
         thread.start()
