@@ -12,10 +12,9 @@ import typing as t
 import uuid
 from pathlib import Path
 
+import jinja2
 import pytest
 import yaml
-from ansible_rulebook.util import substitute_variables  # type: ignore[import-untyped]
-from ansible_rulebook.validators import Validate  # type: ignore[import-untyped]
 
 from ansible_collections.redtrust.certificate_enroll.extensions.eda.plugins.event_source import enrollments
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
@@ -44,13 +43,19 @@ def rulesets(text: str) -> list[dict[str, t.Any]]:
     return list(yaml.safe_load(text))
 
 
+def rendered(text: str, variables: t.Mapping[str, t.Any]) -> str:
+    return jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(text).render(variables)
+
+
 def arguments(ruleset: dict[str, t.Any]) -> dict[str, t.Any]:
     return dict(ruleset["sources"][0]["redtrust.certificate_enroll.enrollments"])
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_ansible_rulebook_takes_it(text: str) -> None:
-    Validate.rulebook(rulesets(text))
+    # it is there with one ansible-core, and not with each that the collection is tested with
+    validators = pytest.importorskip("ansible_rulebook.validators", reason="ansible-rulebook is not installed")
+    validators.Validate.rulebook(rulesets(text))
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
@@ -76,11 +81,11 @@ def test_the_job_template_is_that_of_the_collection() -> None:
     launched = rulesets(TEXTS["awx"])[0]["rules"][0]["action"]["run_job_template"]
     settings = yaml.safe_load((ROOT / "extensions/awx/settings.yml").read_text(encoding="utf-8"))
     templates = yaml.safe_load((ROOT / "extensions/awx/templates.yml").read_text(encoding="utf-8"))
-    names = [substitute_variables(one["name"], settings) for one in templates["redtrust_awx_templates"]]
+    names = [rendered(one["name"], settings) for one in templates["redtrust_awx_templates"]]
     for variables in ({}, {"redtrust_awx_prefix": settings["redtrust_awx_prefix"]}):
-        assert substitute_variables(launched["name"], variables) in names
-        assert substitute_variables(launched["organization"], variables) == settings["redtrust_awx_organization"]
-    assert substitute_variables(launched["name"], {"redtrust_awx_prefix": "Mine"}) == "Mine: issue and renew"
+        assert rendered(launched["name"], variables) in names
+        assert rendered(launched["organization"], variables) == settings["redtrust_awx_organization"]
+    assert rendered(launched["name"], {"redtrust_awx_prefix": "Mine"}) == "Mine: issue and renew"
 
 
 def test_the_guide_has_each_kind_and_each_key() -> None:
