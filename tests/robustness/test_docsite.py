@@ -19,7 +19,7 @@ from ansible_collections.redtrust.certificate_enroll.tests import guides
 
 LIMIT_SECONDS = 600
 # The others go on from the first one.
-FOLLOWED = ("guide_start", "guide_choosing_a_ca", "guide_performance", "guide_promises")
+FOLLOWED = ("guide_start", "guide_choosing_a_ca", "guide_performance", "guide_fleet", "guide_promises")
 PORT = "8642"
 # What differs from run to run.
 VARYING = (

@@ -21,17 +21,11 @@ ROOT = guides.ROOT
 PREFIX = "ansible_collections.redtrust.certificate_enroll.docsite."
 REPOSITORY = "https://github.com/redtrust-partners/certificate_enroll/blob/main/"
 PICTURES = "https://raw.githubusercontent.com/redtrust-partners/certificate_enroll/main/"
-WIDTH = 140
 MESSAGE = re.compile(r"^``(.+)``$", re.MULTILINE)
 # Shorter parts of a message are in the code by chance.
 SHORTEST = 12
 
 each_guide = pytest.mark.parametrize("name", guides.names())
-
-
-def prose(name: str) -> str:
-    """Return a guide without its blocks of code and pictures."""
-    return re.sub(r"^ *\.\. (code-block|raw):: .*\n(?: *:.*\n)*\n(?: +.*\n|\n)+", "", guides.text_of(name), flags=re.M)
 
 
 def labels() -> set[str]:
@@ -72,11 +66,6 @@ def test_its_pictures_are_there(name: str) -> None:
     drawn = re.findall(r"<svg[^>]*>", text)
     assert all('role="img" aria-label="' in one for one in drawn)
     assert len(re.findall(r"^ +:alt: .+", text, re.M)) == text.count(".. image::")
-
-
-@each_guide
-def test_no_line_is_too_long(name: str) -> None:
-    assert [line for line in prose(name).splitlines() if len(line) > WIDTH and " " in line.strip().strip("`")] == []
 
 
 @pytest.mark.process
