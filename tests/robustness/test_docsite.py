@@ -32,7 +32,7 @@ VARYING = (
 def same(text: str) -> str:
     """Return a line without what differs from run to run."""
     for pattern, instead in VARYING:
-        text = pattern.sub(instead, text)  # type: ignore[arg-type]
+        text = pattern.sub(instead, text)
     return text.strip()
 
 
