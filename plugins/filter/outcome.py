@@ -76,6 +76,11 @@ options:
     description: Whether RV(_value.results) has certificates that did not change and did not fail.
     type: bool
     default: true
+  role:
+    description: The name of the role, for RV(_value.notice) and for the names in RV(_value.stats).
+    type: str
+    default: ""
+    version_added: 0.5.0
 """
 
 EXAMPLES = r"""
@@ -145,12 +150,68 @@ _value:
           It is V(none) if there is none.
       type: dict
       returned: always
+    notice:
+      description: What a notification needs, short for any list.
+      type: dict
+      returned: always
+      version_added: 0.5.0
+      contains:
+        role:
+          description: The value of O(role).
+          type: str
+          returned: always
+        topics:
+          description: The handler topics of the roles that are to be notified.
+          type: list
+          elements: str
+          returned: always
+          sample: [redtrust certificates changed, redtrust certificates renewed]
+        title:
+          description: The first line of RV(_value.notice.text), or its first 200 characters.
+          type: str
+          returned: always
+          sample: "42 certificates: 1 renewed, 41 unchanged, 0 failed"
+        text:
+          description: RV(_value.summary) as one text, and the certificates in use that end soon.
+          type: str
+          returned: always
+        failure:
+          description: The same as RV(_value.failure).
+          type: str
+          returned: always
+        stopped:
+          description: The same as RV(_value.stopped).
+          type: str
+          returned: always
+        counts:
+          description:
+            - The number of C(certificates), and the number of each kind as
+              RV(redtrust.certificate_enroll.redtrust_certificate#module:kinds) has it.
+          type: dict
+          returned: always
+        names:
+          description: The first 100 names of each kind.
+          type: dict
+          returned: always
+        requests:
+          description: The first 100 requests that people have to approve, each with C(name) and C(csr_sha256).
+          type: list
+          elements: dict
+          returned: always
+    stats:
+      description:
+        - Data for M(ansible.builtin.set_stats), with names that begin with C(redtrust_) and O(role).
+          All values are numbers and lists, so C(aggregate) adds them up.
+      type: dict
+      returned: always
+      version_added: 0.5.0
 """
 
 import typing as t
 
 from ansible.errors import AnsibleFilterError
 
+from ..module_utils._clock import utc_now
 from ..module_utils._module.api import RoleOutcome, StepResult, facts_of, outcome_of
 
 
@@ -164,8 +225,8 @@ def outcome(
         parts = [StepResult(_names(step["names"]), step["result"], step.get("task", "")) for step in steps]
         results, changed, failed = (tuple(before.get(name, ())) for name in ("results", "changed", "failed"))
         known = RoleOutcome(results, changed, failed, before.get("stopped", ""))
-        now = known.followed_by(outcome_of(parts))
-        return facts_of(now, **how)
+        done = known.followed_by(outcome_of(parts))
+        return facts_of(done, now=utc_now(), **how)
     except (KeyError, TypeError, AttributeError) as exc:
         raise AnsibleFilterError(f"outcome takes what the tasks of this collection registered: {exc!r}") from exc
 

@@ -387,7 +387,8 @@ class Postponed:
 class Outcome:
     """The result of one step for one certificate; one entry of a module's ``certificates`` result.
 
-    ``revision`` is the one that the step worked on. ``in_use`` is the finalized one after the step.
+    ``revision`` is the one that the step worked on. ``in_use`` is the finalized one after the step. After a failure
+    ``still_in_use`` is that one instead, since no file is written then.
     """
 
     name: str
@@ -396,6 +397,7 @@ class Outcome:
     changed: bool = False
     revision: Revision | None = None
     in_use: Revision | None = None
+    still_in_use: Revision | None = None
     before: t.Mapping[str, t.Any] | None = None
     after: t.Mapping[str, t.Any] | None = None
     extra: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)

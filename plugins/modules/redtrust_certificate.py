@@ -421,6 +421,13 @@ certificates:
       type: str
       returned: when the certificate is pending
       sample: "2026-01-31T12:00:00Z"
+    in_use_until:
+      description:
+        - The end of the certificate in use, in UTC (ISO 8601), where RV(certificates[].revision) is not the one in use.
+      type: str
+      returned: when another certificate is in use
+      sample: "2026-02-28T12:00:00Z"
+      version_added: 0.5.0
     dn:
       description: The distinguished name of the request, in order.
       type: list
@@ -492,6 +499,40 @@ report:
   type: list
   elements: str
   sample: ["42 certificates: 1 issued, 41 unchanged, 0 failed"]
+kinds:
+  description:
+    - What became of the list, in numbers and names.
+      It is short for any list, so it is fit for a notification.
+    - Each certificate is C(issued), C(renewed), C(adopted), C(unchanged), C(postponed), C(written) (only its files were
+      written), C(waiting), C(without_certificate) or C(failed).
+      In check mode, those that did not fail are in none of these.
+    - Other kinds count certificates once more.
+      C(changed) are those of RV(changed_names).
+      C(to_approve) are those of C(waiting) that people have to approve.
+      C(newly_waiting) and C(newly_to_approve) began to wait in this run.
+      C(ending) are those in use that end within 7 days, or have ended, and that failed, wait, or were postponed.
+  returned: always
+  type: dict
+  version_added: 0.5.0
+  contains:
+    counts:
+      description: The number of certificates of each kind.
+      type: dict
+      returned: always
+      sample: {issued: 1, unchanged: 41, failed: 0}
+    names:
+      description: The first 100 names of each kind, except for C(unchanged).
+      type: dict
+      returned: always
+      sample: {issued: [ana-garcia], failed: []}
+    requests:
+      description:
+        - The first 100 requests that people have to approve, each with C(name) and C(csr_sha256), as
+          O(redtrust.certificate_enroll.redtrust_enrollment#module:certificates) takes them.
+      type: list
+      elements: dict
+      returned: always
+      sample: [{name: jordi, csr_sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08}]
 replacement:
   description:
     - The replacement that the task names, or else the oldest one that is open.
@@ -644,7 +685,7 @@ def work(context: Context) -> Result:
     results = Results(
         params["results"],
         default="changed",
-        report=Report(signer=params["signer"], check_mode=context.check_mode),
+        report=Report(signer=params["signer"], check_mode=context.check_mode, now=context.now()),
         expected=None if entries is None else len(entries),
         diffs=context.wants_diff,
     )
@@ -668,6 +709,7 @@ def work(context: Context) -> Result:
         changed_names=results.report.changed_names,
         failed_names=results.report.failed_names,
         report=[*results.report.lines(results.total), *replaced.lines],
+        kinds=results.report.kinds.to_json(),
         replacement=replaced.result,
         session_ended=_ends(params, failed=failed) and _end(context, session),
     )

@@ -250,6 +250,13 @@ certificates:
       description: The number of the revision; 1 is the first certificate, each renewal adds one.
       type: int
       returned: when the enrollment is known
+    in_use_until:
+      description:
+        - The end of the certificate in use, in UTC (ISO 8601), where RV(certificates[].revision) is not the one in use.
+      type: str
+      returned: when another certificate is in use
+      sample: "2026-02-28T12:00:00Z"
+      version_added: 0.5.0
     approval:
       description: The approvals that the request has, and those that it waits for.
       type: dict

@@ -217,6 +217,13 @@ certificates:
       returned: when the certificate is pending
       sample: "2026-01-31T12:00:00Z"
       version_added: 0.4.0
+    in_use_until:
+      description:
+        - The end of the certificate in use, in UTC (ISO 8601), where RV(certificates[].revision) is not the one in use.
+      type: str
+      returned: when another certificate is in use
+      sample: "2026-02-28T12:00:00Z"
+      version_added: 0.5.0
     dn:
       description: The distinguished name of the request, in order.
       type: list

@@ -40,7 +40,7 @@ LITTER = (
 )
 BELONGS = re.compile(
     r"(CHANGELOG\.rst|CONTRIBUTING\.md|COPYING|FILES\.json|MANIFEST\.json|README\.md|REUSE\.toml|SECURITY\.md"
-    r"|(LICENSES|changelogs|docs|meta|playbooks|plugins|roles|tests)(/[^./][^/]*)*)"
+    r"|(LICENSES|changelogs|docs|extensions|meta|playbooks|plugins|roles|tests)(/[^./][^/]*)*)"
 )
 
 # With this version, a kill of the job also ends its module. Since 2.19 the module survives.
@@ -151,17 +151,17 @@ def robustness(shop: Workshop) -> None:
         cores.environment(OLDER_CORE, usable[0], pythons[usable[0]])
     else:
         print(f"missing here: a Python for ansible-core {OLDER_CORE}, so nothing is killed on it", flush=True)
-    tests(shop, "-rs", "tests/robustness")
+    tests(shop, "-rfEs", "tests/robustness")
 
 
 def browser(shop: Workshop) -> None:
     """Sign in with a real browser, if there is one."""
-    tests(shop, "-rs", "tests/browser")
+    tests(shop, "-rfEs", "tests/browser")
 
 
 def cas(shop: Workshop) -> None:
     """Have certificates signed by the real CAs that this machine has; the tests of a CA share its server."""
-    tests(shop, "-rs", "--dist", "loadfile", "tests/cas")
+    tests(shop, "-rfEs", "--dist", "loadfile", "tests/cas")
 
 
 def tests(shop: Workshop, *arguments: str) -> None:

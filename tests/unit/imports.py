@@ -23,6 +23,7 @@ LAYERS = (
     "_errors",
     "_clock",
     "_rate",
+    "_release",
     "_models",
     "_x509",
     "_http",
@@ -31,6 +32,8 @@ LAYERS = (
     "_session",
     "_signers",
     "_enroll",
+    "_report",
+    "_watch",
     "_sign_in",
     "_module",
 )

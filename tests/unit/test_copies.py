@@ -66,6 +66,7 @@ RETURN_OF_SOME = {
     "changed_names": "only redtrust_certificate sums up",
     "failed_names": "only redtrust_certificate sums up",
     "report": "only redtrust_certificate sums up",
+    **dict.fromkeys(("kinds", "kinds.counts", "kinds.names", "kinds.requests"), "only redtrust_certificate sums up"),
     "session_ended": "only redtrust_certificate ends the session",
 }
 

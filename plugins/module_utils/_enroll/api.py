@@ -16,7 +16,7 @@ import typing as t
 
 from .approval import ApprovalRule, counted, missing
 from .attempt import attempt
-from .attention import attention
+from .attention import Attention, attention
 from .batch import BatchOptions, ItemList, Told, Unusable, predict, run_batch
 from .calendar import Calendar, Freeze, Window, instant
 from .certificate import CertificateItem, CertificateStep, Steps
@@ -46,6 +46,7 @@ __all__ = [
     "Allowed",
     "ApprovalRule",
     "AskCa",
+    "Attention",
     "BatchOptions",
     "Calendar",
     "CertificateItem",

@@ -356,8 +356,9 @@ def _outcome(plan: Plan[Decided]) -> Outcome:
 
 
 def _failed(plan: Plan[Decided], error: RedtrustError) -> Outcome:
-    known = plan.enrollment.pending or plan.enrollment.current or plan.enrollment.latest
-    return Outcome(plan.enrollment.name, "none", plan.reason, revision=known, error=error)
+    current = plan.enrollment.current
+    known = plan.enrollment.pending or current or plan.enrollment.latest
+    return Outcome(plan.enrollment.name, "none", plan.reason, revision=known, still_in_use=current, error=error)
 
 
 def _held(name: str, lease: Lease) -> Outcome:

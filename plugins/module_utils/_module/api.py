@@ -16,10 +16,12 @@ import typing as t
 if t.TYPE_CHECKING:
     from .context import Context
     from .distrust_options import ASK_CA, DISTRUST, read_reasons
+    from .entries import unknown
     from .entry_specs import CERTIFICATE, FINALIZED, NAMED, RENEWED, REQUESTED, SETTLED
     from .events import exported_events, history, verified
     from .expect import expectations
     from .files import finished_by
+    from .in_use import in_use_facts
     from .items import (
         certificate_items,
         certificates_spec,
@@ -32,12 +34,15 @@ if t.TYPE_CHECKING:
         settle_items,
         sign_items,
     )
+    from .masked import dsn_passwords
     from .opening import known_replacements
-    from .options import Connection, Server
+    from .options import Connection, Server, StoreOptions
+    from .paths import STORE_DEFAULT, file_path
     from .renewal import Renewals
     from .replace_options import REPLACE, Wanted
     from .replacing import Replacing
     from .report import Report
+    from .report_files import ReportFiles
     from .results import Result, Results, enrollment_facts, error_facts
     from .role import RoleOutcome, StepResult, facts_of, outcome_of
     from .role_steps import ready_of, refusal_of
@@ -72,6 +77,7 @@ __all__ = [
     "SIGNER_REQUIRED_IF",
     "SIGN_IN",
     "STORE",
+    "STORE_DEFAULT",
     "STORE_STATE",
     "UPLOAD",
     "Connection",
@@ -80,6 +86,7 @@ __all__ = [
     "Renewals",
     "Replacing",
     "Report",
+    "ReportFiles",
     "Result",
     "Results",
     "RoleOutcome",
@@ -87,20 +94,24 @@ __all__ = [
     "Server",
     "Spec",
     "StepResult",
+    "StoreOptions",
     "Wanted",
     "bring_about",
     "build_signer",
     "certificate_items",
     "certificates_spec",
     "check_values",
+    "dsn_passwords",
     "enrollment_facts",
     "error_facts",
     "expectations",
     "exported_events",
     "facts_of",
+    "file_path",
     "finalize_items",
     "finished_by",
     "history",
+    "in_use_facts",
     "known_replacements",
     "listed",
     "listed_spec",
@@ -115,16 +126,19 @@ __all__ = [
     "run",
     "settle_items",
     "sign_items",
+    "unknown",
     "verified",
 ]
 
 _HOMES = {
     "context": ("Context",),
     "distrust_options": ("ASK_CA", "DISTRUST", "read_reasons"),
+    "entries": ("unknown",),
     "entry_specs": ("CERTIFICATE", "FINALIZED", "NAMED", "RENEWED", "REQUESTED", "SETTLED"),
     "events": ("exported_events", "history", "verified"),
     "expect": ("expectations",),
     "files": ("finished_by",),
+    "in_use": ("in_use_facts",),
     "items": (
         "certificate_items",
         "certificates_spec",
@@ -137,12 +151,15 @@ _HOMES = {
         "settle_items",
         "sign_items",
     ),
+    "masked": ("dsn_passwords",),
     "opening": ("known_replacements",),
-    "options": ("Connection", "Server"),
+    "options": ("Connection", "Server", "StoreOptions"),
+    "paths": ("STORE_DEFAULT", "file_path"),
     "replace_options": ("REPLACE", "Wanted"),
     "replacing": ("Replacing",),
     "renewal": ("Renewals",),
     "report": ("Report",),
+    "report_files": ("ReportFiles",),
     "results": ("Result", "Results", "enrollment_facts", "error_facts"),
     "role": ("RoleOutcome", "StepResult", "facts_of", "outcome_of"),
     "role_steps": ("ready_of", "refusal_of"),

@@ -90,7 +90,16 @@ class Context:
     def store(self) -> Store:
         """The store, opened at first use; in check mode it is only read."""
         if self._store is None:
-            self._store = self._opened(self._store_options)
+            self._store = self._opened(self._store_options, read_only=self.check_mode)
+        return self._store
+
+    @property
+    def store_to_read(self) -> Store:
+        """The store, which is only read, in check mode or not. Raises StoreError where there is none."""
+        if self._store is None:
+            if self.place.version() is None:
+                raise StoreError(_no_store(self.place.name, in_file=not self._store_options.dsn))
+            self._store = self._opened(self._store_options, read_only=True)
         return self._store
 
     @functools.cached_property
@@ -98,8 +107,8 @@ class Context:
         """This process, and the person for whom it works."""
         return Actor.here(self.params.get("actor"))
 
-    def _opened(self, options: StoreOptions) -> Store:
-        actor, read_only = self.actor, self.check_mode
+    def _opened(self, options: StoreOptions, *, read_only: bool) -> Store:
+        actor = self.actor
         if options.dsn:
             return open_postgresql(options.dsn, options.key, read_only=read_only, actor=actor, warn=self.module.warn)
         return open_store(self._store_path(), read_only=read_only, actor=actor)
@@ -292,3 +301,13 @@ class Context:
         name = "session_path" if self._store_options.dsn else "store_path"
         store_path = file_path(name, self._store_options.path)
         return str(Path(store_path).parent / "sessions" / connection.session_file)
+
+
+def _no_store(name: str, *, in_file: bool) -> str:
+    """Say that there is no store: it must not look like one in which all is well."""
+    give = "store_path or REDTRUST_STORE_PATH" if in_file else "store_dsn or REDTRUST_STORE_DSN"
+    user = " (the default is in the home directory of the user who runs it)" if in_file else ""
+    return (
+        f"store {name}: there is none, so nothing is known of any certificate. If a job has issued some already, give "
+        f"{give} as that job has it{user}; if not, issue the first one"
+    )

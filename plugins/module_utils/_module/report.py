@@ -9,10 +9,12 @@ counts and the first names, so a long list needs little memory.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import types
 import typing as t
 
+from .kinds import IN_WORDS, Kinds, ends_soon, lacks_approval
 from .postponed import Postponements
 from .signer_form import signer_name
 
@@ -41,17 +43,6 @@ _DOES = {
     "write": "would be written to a file",
     "wait": "would be held",
 }
-_KINDS = (
-    "issued",
-    "renewed",
-    "adopted",
-    "unchanged",
-    "postponed",
-    "with files written",
-    "waiting",
-    "without a certificate",
-    "failed",
-)
 _ALWAYS = ("unchanged", "failed")
 # The kinds of which each certificate is told.
 _NEW_KINDS = ("issued", "renewed", "adopted")
@@ -98,11 +89,13 @@ class Report:
     """The report about one list. Each certificate is added once.
 
     ``signer`` is the value of the option of that name, or words for another signer. In check mode the entries are
-    predictions.
+    predictions. Without ``now`` no certificate is found to end soon.
     """
 
-    def __init__(self, *, signer: object = "", check_mode: bool = False) -> None:
+    def __init__(self, *, signer: object = "", check_mode: bool = False, now: dt.datetime | None = None) -> None:
         self.check_mode = check_mode
+        self.kinds = Kinds()
+        self._now = now
         self._signer = signer_name(signer)
         # the certificates that were uploaded or written to a file
         self.changed_names: list[str] = []
@@ -110,7 +103,6 @@ class Report:
         self._counts: dict[str, int] = {}
         self._done = 0
         self._acting = 0
-        self._kinds: dict[str, int] = {}
         self._new: dict[str, list[str]] = {kind: [] for kind in _NEW_KINDS}
         self._waits: dict[str, Group] = {}
         self._causes: dict[str, Group] = {}
@@ -132,6 +124,7 @@ class Report:
         action, changed = entry["action"], entry["changed"]
         if changed and is_new(entry):
             self.changed_names.append(str(entry["name"]))
+            self.kinds.add("changed", str(entry["name"]))
         if entry["failed"]:
             self._add_failed(entry)
             return
@@ -144,19 +137,20 @@ class Report:
             self._predict(entry)
             return
         kind = _kind(entry)
-        self._kinds[kind] = self._kinds.get(kind, 0) + 1
+        if kind in ("waiting", "postponed"):
+            self._add_ending(entry)
         if kind == "waiting":
-            lacks = entry.get("approval") and entry["approval"]["missing"]
-            group = _grouped(self._waits, "unapproved" if lacks else entry["state"], _approvals(entry) if lacks else "")
-            group.add(str(entry["name"]), entry.get("waiting_since") or "")
-        elif kind in self._new and len(self._new[kind]) < _MOST_CHANGED:
+            self._add_waiting(entry)
+            return
+        self.kinds.add(kind, str(entry["name"]))
+        if kind in self._new and len(self._new[kind]) < _MOST_CHANGED:
             self._new[kind].append(f"{kind}: {_certificate(entry)}")
 
     def add_unchanged(self, count: int = 1) -> None:
         """Add certificates in use of which nothing else is told."""
         self._done += count
-        for counts, key in ((self._counts, "none"), (self._kinds, "unchanged")):
-            counts[key] = counts.get(key, 0) + count
+        self._counts["none"] = self._counts.get("none", 0) + count
+        self.kinds.counts["unchanged"] += count
 
     def lines(self, total: int, stopped: str = "") -> list[str]:
         """Return the results in lines: counts, changes, waits, failures; in check mode the predictions.
@@ -187,13 +181,25 @@ class Report:
     def _add_failed(self, entry: Entry) -> None:
         self.failed_names.append(str(entry["name"]))
         not_tried = (entry.get("error") or {}).get("type") == "NotTriedError"
-        for counts, key in ((self._counts, "not_tried" if not_tried else "failed"), (self._kinds, "failed")):
-            counts[key] = counts.get(key, 0) + 1
+        action = "not_tried" if not_tried else "failed"
+        self._counts[action] = self._counts.get(action, 0) + 1
+        self.kinds.add("failed", str(entry["name"]))
+        self._add_ending(entry)
         cause = _kind_of_cause(entry)
         if cause in self._causes or len(self._causes) < _MOST_CAUSES:
             _grouped(self._causes, cause, str(entry["msg"])).add(str(entry["name"]))
         else:
             self._other_causes += 1
+
+    def _add_waiting(self, entry: Entry) -> None:
+        lacks = lacks_approval(entry)
+        group = _grouped(self._waits, "unapproved" if lacks else entry["state"], _approvals(entry) if lacks else "")
+        group.add(str(entry["name"]), entry.get("waiting_since") or "")
+        self.kinds.add_waiting(entry)
+
+    def _add_ending(self, entry: Entry) -> None:
+        if self._now is not None and ends_soon(entry, self._now):
+            self.kinds.add("ending", str(entry["name"]))
 
     def _predict(self, entry: Entry) -> None:
         would = _would(entry)
@@ -211,11 +217,13 @@ class Report:
 
     def _summary(self, total: int, stopped: str) -> list[str]:
         left = total - self._done
-        kinds = [kind for kind in _KINDS if kind in self._kinds or kind in _ALWAYS]
-        counted = [f"{_count(self._kinds.get(kind, 0))} {kind}" for kind in kinds]
+        counts = self.kinds.counts
+        counted = [
+            f"{_count(counts[kind])} {words}" for kind, words in IN_WORDS.items() if counts[kind] or kind in _ALWAYS
+        ]
         lines = [f"{_certificates(total)}: {', '.join(counted)}" + (f", {_count(left)} not begun" if left > 0 else "")]
         new = [line for kind in _NEW_KINDS for line in self._new[kind]][:_MOST_CHANGED]
-        more = sum(self._kinds.get(kind, 0) for kind in _NEW_KINDS) - len(new)
+        more = sum(counts[kind] for kind in _NEW_KINDS) - len(new)
         lines += [*new, f"and {_count(more)} more"] if more else new
         lines += [self._waiting(state, group) for state, group in self._waits.items()]
         lines += self._postponed.lines()
@@ -285,16 +293,16 @@ def _went_the_whole_way(entry: Entry) -> bool:
 
 
 def _kind(entry: Entry) -> str:
-    """Return the word of the summary for the result of a certificate that has not failed."""
+    """Return the kind of a certificate that has not failed."""
     if entry["state"] in _WAITING:
         return "waiting"
     if not entry["changed"]:
         in_use = "postponed" if entry.get("postponed") else "unchanged"
-        return in_use if entry["state"] == "finalized" else "without a certificate"
+        return in_use if entry["state"] == "finalized" else "without_certificate"
     if entry["action"] == "finalize" or _went_the_whole_way(entry):
         return "renewed" if (entry["revision"] or 1) > 1 else "issued"
-    done = {"adopt": "adopted", "write": "with files written"}.get(entry["action"])
-    return done or ("unchanged" if entry["state"] == "finalized" else "without a certificate")
+    done = {"adopt": "adopted", "write": "written"}.get(entry["action"])
+    return done or ("unchanged" if entry["state"] == "finalized" else "without_certificate")
 
 
 def _certificate(entry: Entry) -> str:

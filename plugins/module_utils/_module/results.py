@@ -164,6 +164,9 @@ def to_result(outcome: Outcome) -> dict[str, t.Any]:
         entry["approval"] = _approval_facts(revision)
     if revision and revision.state in PENDING:
         entry["waiting_since"] = timestamp(revision.signing_since or revision.created_at)
+    in_use = outcome.in_use or outcome.still_in_use
+    if in_use and in_use is not revision:
+        entry["in_use_until"] = timestamp(in_use.not_valid_after)
     if outcome.postponed:
         entry["postponed"] = {"by": outcome.postponed.by, "until": timestamp(outcome.postponed.until)}
     if outcome.error:
@@ -197,9 +200,9 @@ def enrollment_facts(enrollment: Enrollment, policy: RenewalPolicy, now: dt.date
         "name": enrollment.name,
         "known": bool(enrollment.revisions),
         "unknown_creates": enrollment.unknown_creates,
-        "current": _revision_facts(current) if current else None,
-        "pending": _revision_facts(pending) if pending else None,
-        "revisions": [_revision_facts(revision) for revision in enrollment.revisions],
+        "current": revision_facts(current) if current else None,
+        "pending": revision_facts(pending) if pending else None,
+        "revisions": [revision_facts(revision) for revision in enrollment.revisions],
         "attention": [
             {**dataclasses.asdict(found), "since": timestamp(found.since)} for found in attention(enrollment, now)
         ],
@@ -213,7 +216,8 @@ def _renewal_facts(known: Forecast | None) -> dict[str, t.Any] | None:
     return {"due_at": timestamp(known.due_at), "renew_at": timestamp(known.renew_at), "reason": known.reason}
 
 
-def _revision_facts(revision: Revision) -> dict[str, t.Any]:
+def revision_facts(revision: Revision) -> dict[str, t.Any]:
+    """Return the facts of a revision in the store, without its request code."""
     return {
         "revision": revision.revision,
         "attempt": revision.attempt,

@@ -12,9 +12,12 @@ The module redtrust_certificate does all steps in one pass, and sums up the list
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import typing as t
 
 from .._printable import printable
+from .kinds import Kinds
+from .notice import notice_of, stats_of
 from .report import Entry, Report, is_new
 
 # A task of the caller failed. It may have finished some certificates before.
@@ -35,7 +38,7 @@ class RoleOutcome:
     ``summary`` and ``failure`` are the words of a module that summed up the list itself, and ``count`` is the number of
     its certificates. ``results`` may then lack those that did not change. ``session_ended`` says whether that module
     ended the session, and ``replacement`` is its result of that name. ``checkpoint`` is the end of the chain of events
-    after steps that have changed something.
+    after steps that have changed something. ``kinds`` is the module's result of that name.
     """
 
     results: tuple[Entry, ...] = ()
@@ -48,6 +51,7 @@ class RoleOutcome:
     session_ended: bool = False
     checkpoint: str = ""
     replacement: t.Mapping[str, t.Any] | None = None
+    kinds: t.Mapping[str, t.Any] | None = None
 
     def followed_by(self, other: RoleOutcome) -> RoleOutcome:
         """Return the outcome of both."""
@@ -62,6 +66,8 @@ class RoleOutcome:
             other.session_ended,
             other.checkpoint or self.checkpoint,
             other.replacement or self.replacement,
+            # those of two lists are counted from their results
+            None if self.results else other.kinds,
         )
 
 
@@ -123,6 +129,7 @@ def _of_one_pass(result: t.Mapping[str, t.Any]) -> RoleOutcome:
         sum(result["summary"].values()),
         session_ended=bool(result.get("session_ended")),
         replacement=result.get("replacement"),
+        kinds=result.get("kinds"),
     )
 
 
@@ -163,9 +170,11 @@ def facts_of(
     signer: object = "",
     check_mode: bool = False,
     results_all: bool = True,
+    role: str = "",
+    now: dt.datetime | None = None,
 ) -> dict[str, t.Any]:
     """Return the outcome with the sentences about it, as the filter ``outcome`` documents them."""
-    report = Report(signer=signer, check_mode=check_mode)
+    report = Report(signer=signer, check_mode=check_mode, now=now)
     report.checkpoint = outcome.checkpoint
     for entry in outcome.results:
         report.add(entry)
@@ -174,16 +183,22 @@ def facts_of(
     count = total or max(outcome.count, len(outcome.results))
     began_nothing = bool(outcome.failure) and not count
     shown = [entry for entry in outcome.results if results_all or entry["changed"] or entry["failed"]]
+    summary = list(outcome.summary) or ([] if began_nothing else report.lines(count, outcome.stopped))
+    failure = outcome.failure or report.failure(count, outcome.stopped)
+    kinds = report.kinds if outcome.kinds is None else Kinds.from_json(outcome.kinds)
+    notice = notice_of(role, kinds, count=count, lines=summary, failure=failure, stopped=outcome.stopped)
     return {
         "results": shown,
         "changed": list(outcome.changed),
         "failed": list(outcome.failed),
         "stopped": outcome.stopped,
         "progress": report.progress(count, elapsed),
-        "summary": list(outcome.summary) or ([] if began_nothing else report.lines(count, outcome.stopped)),
-        "failure": outcome.failure or report.failure(count, outcome.stopped),
+        "summary": summary,
+        "failure": failure,
         "session_ended": outcome.session_ended,
         "replacement": outcome.replacement,
+        "notice": notice,
+        "stats": stats_of(notice),
     }
 
 

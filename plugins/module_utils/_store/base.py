@@ -75,6 +75,10 @@ class Store(abc.ABC):
         """
 
     @abc.abstractmethod
+    def services(self) -> list[str]:
+        """Return the names of all services that have an enrollment, sorted."""
+
+    @abc.abstractmethod
     def names(self, service: str) -> list[str]:
         """Return the names of all enrollments of a service that have or await a certificate, sorted.
 
@@ -221,6 +225,18 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def put_note(self, key: str, value: str | None) -> None:
         """Leave a note for later runs, in place of the one with this key; None removes it."""
+
+    @abc.abstractmethod
+    def notes(self, prefix: str) -> dict[str, str]:
+        """Return all notes whose keys begin with ``prefix``, which ends with a slash."""
+
+    @abc.abstractmethod
+    def put_notes(self, notes: t.Mapping[str, str | None], *, guard: str, expected: str) -> bool:
+        """Leave all these notes, as ``put_note`` does, or none of them.
+
+        They are written only while the note ``guard`` is ``expected``, or is already as ``notes`` has it; return
+        whether it was.
+        """
 
     @abc.abstractmethod
     def add_to_note(self, key: str, number: int) -> int:

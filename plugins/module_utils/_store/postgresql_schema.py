@@ -126,8 +126,8 @@ def require_newest(found: int, name: str) -> None:
     """Raise StoreError when tables need an upgrade, which a reader must not do."""
     if found < newest():
         raise StoreError(
-            f"store {name}: an older release of redtrust.certificate_enroll wrote it (schema {found}); the next run "
-            "that is not in check mode upgrades it"
+            f"store {name}: an older release of redtrust.certificate_enroll wrote it (schema {found}); run "
+            "redtrust_store, or any job that issues or renews, which upgrades it where it is not in check mode"
         )
 
 

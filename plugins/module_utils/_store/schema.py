@@ -202,8 +202,8 @@ def require_newest(version: int, path: str) -> None:
     """Raise StoreError when a file needs an upgrade, which a reader must not do."""
     if version < len(MIGRATIONS):
         raise StoreError(
-            f"store {path}: an older release of redtrust.certificate_enroll wrote it (schema {version}); the next run "
-            "that is not in check mode upgrades it"
+            f"store {path}: an older release of redtrust.certificate_enroll wrote it (schema {version}); run "
+            "redtrust_store, or any job that issues or renews, which upgrades it where it is not in check mode"
         )
 
 

@@ -18,6 +18,8 @@ _PENDING = f"state IN ({', '.join(repr(str(state)) for state in State if state i
 NAMES = " UNION ".join(f"SELECT name FROM revisions WHERE service = ? AND {part}" for part in (_IN_USE, _PENDING))  # noqa: S608
 NAMES = f"{NAMES} ORDER BY name"  # its parameters: the service, twice
 
+SERVICES = "SELECT DISTINCT service FROM revisions ORDER BY service"
+
 _IS_LATEST = """
     NOT EXISTS (
         SELECT 1 FROM revisions AS later WHERE later.service = latest.service AND later.name = latest.name

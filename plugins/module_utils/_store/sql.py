@@ -58,6 +58,9 @@ class SqlStore(Store):
         found = {one.name: one for chunk in chunks for one in self._read(select((service, *chunk)))}
         return [found.get(name, Enrollment(service, name)) for name in names]
 
+    def services(self) -> list[str]:
+        return [service for (service,) in self.database.select(search.SERVICES)]
+
     def names(self, service: str) -> list[str]:
         return [name for (name,) in self.database.select(search.NAMES, (service, service))]
 
@@ -202,6 +205,14 @@ class SqlStore(Store):
 
     def put_note(self, key: str, value: str | None) -> None:
         self._write("note", lambda transaction: note_rows.put(transaction, key, value))
+
+    def notes(self, prefix: str) -> dict[str, str]:
+        return dict(self.database.select(*note_rows.beginning_with(prefix)))
+
+    def put_notes(self, notes: t.Mapping[str, str | None], *, guard: str, expected: str) -> bool:
+        return self._write(
+            "note", lambda transaction: note_rows.put_all(transaction, notes, guard, expected), alone=True
+        )
 
     def add_to_note(self, key: str, number: int) -> int:
         return self._write("note", lambda transaction: note_rows.add(transaction, key, number))

@@ -29,7 +29,7 @@ from .csr import check_proof_of_possession, csr_pem, csr_public_key_sha256, pars
 from .expectations import STANDARD, Asked, Expectations, Mismatch
 from .gate import SubjectMatch, check_certificate
 from .issued import ca_problem, check_dates, may_sign_certificates
-from .issuer import IssuerName, issuer_and_serial, issuer_named, was_issued_by
+from .issuer import IssuerName, issuer_and_serial, issuer_label, issuer_named, was_issued_by
 from .load import (
     CRYPTOGRAPHY_IMPORT_ERROR,
     UNREADABLE,
@@ -92,6 +92,7 @@ __all__ = [
     "find_attribute",
     "folded",
     "issuer_and_serial",
+    "issuer_label",
     "issuer_named",
     "key_usage_named",
     "load_certificate",

@@ -11,6 +11,7 @@ import re
 import typing as t
 
 from .._errors import ConfigurationError
+from .._printable import printable
 from . import asn1
 from .attributes import attribute_named
 from .load import authority_key_identifier, load_certificate, signed_fields, subject_key_identifier
@@ -69,6 +70,25 @@ def issuer_and_serial(der: bytes) -> tuple[X500Name, int]:
         return _name(issuer.encoded), int.from_bytes(serial.content, "big", signed=True)
     except ValueError as exc:
         raise ConfigurationError(f"{len(der)} bytes are not an X.509 certificate in DER: {exc}") from exc
+
+
+def issuer_label(der: bytes) -> str:
+    """Return the common name of the CA of a certificate in DER, else its organization, else its whole name.
+
+    Empty where the certificate cannot be read.
+    """
+    try:
+        _serial, _algorithm, issuer, *_more = signed_fields(der)
+        return _label(issuer.encoded)
+    except ValueError:
+        return ""
+
+
+@functools.lru_cache(maxsize=256)
+def _label(encoded: bytes) -> str:
+    dn = _name(encoded).dn()
+    values = dict(reversed(dn.attributes))  # the first one counts where an attribute repeats
+    return printable(values.get("cn") or values.get("o") or str(dn))
 
 
 def was_issued_by(der: bytes, ca: bytes) -> bool:

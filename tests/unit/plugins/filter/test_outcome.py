@@ -23,7 +23,10 @@ def part(*names: str, failed: bool = False, **changes: t.Any) -> list[dict[str, 
 
 
 def test_a_list_without_certificates() -> None:
-    assert outcome({}) == {
+    found = outcome({})
+    assert not any(found.pop("stats").values())
+    assert found.pop("notice")["title"] == "0 certificates: 0 unchanged, 0 failed"
+    assert found == {
         "results": [],
         "changed": [],
         "failed": [],
@@ -56,6 +59,16 @@ def test_a_list_of_entries_has_the_names() -> None:
         "a",
         "7",
     ]
+
+
+def test_what_ends_soon_is_told_by_the_clock() -> None:
+    ends = {"state": "signing", "action": "wait", "changed": False}
+    late = part("a", in_use_until="2020-01-01T00:00:00Z", **ends) + part(
+        "b", in_use_until="2999-01-01T00:00:00Z", **ends
+    )
+    found = outcome({}, late, role="renew")
+    assert found["notice"]["topics"] == ["redtrust certificates ending"]
+    assert (found["stats"]["redtrust_renew_ending_names"], found["notice"]["role"]) == (["a"], "renew")
 
 
 def test_why_the_rest_is_not_begun() -> None:

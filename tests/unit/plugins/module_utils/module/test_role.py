@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.kinds import Kinds
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.role import (
     RoleOutcome,
     StepResult,
@@ -191,6 +192,8 @@ class TestOfOnePass:
         outcome = outcome_of([self.told(*done, bad("c"), unchanged=6, stopped="the service is down")])
         assert (outcome.changed, outcome.failed) == (("a", "b"), ("c",))
         facts = facts_of(outcome, results_all=False)
+        assert facts.pop("notice")["failure"] == "1 of 9 certificates failed: c: no"
+        assert facts.pop("stats")["redtrust__failed_names"] == ["c"]
         assert facts == {
             "results": [*done, bad("c")],
             "changed": ["a", "b"],
@@ -202,6 +205,15 @@ class TestOfOnePass:
             "session_ended": False,
             "replacement": None,
         }
+
+    def test_its_kinds_are_told(self) -> None:
+        kinds = Kinds()
+        kinds.add("waiting", "w")
+        outcome = outcome_of([self.told(unchanged=3, kinds=kinds.to_json())])
+        notice = facts_of(outcome)["notice"]
+        assert (notice["counts"]["certificates"], notice["names"]["waiting"]) == (3, ["w"])
+        both = facts_of(outcome_of([step(entry("a"))]).followed_by(outcome))["notice"]
+        assert both["names"]["waiting"] == []
 
     def test_nothing_failed(self) -> None:
         facts = facts_of(outcome_of([self.told(unchanged=3, session_ended=True)]))

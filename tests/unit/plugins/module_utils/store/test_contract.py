@@ -608,6 +608,31 @@ def test_a_note_is_there_for_the_next_run(open_again: OpenStore) -> None:
         assert store.note("other") == "x"
 
 
+def test_the_notes_below_a_prefix(store: Store) -> None:
+    for key in ("a", "a/b", "a/b/1", "a/b/2/\u00fc", "a/b0", "a/c/1"):
+        store.put_note(key, f"of {key}")
+    assert store.notes("a/b/") == {"a/b/1": "of a/b/1", "a/b/2/\u00fc": "of a/b/2/\u00fc"}
+    assert store.notes("a/d/") == {}
+
+
+def test_notes_are_written_together_while_their_guard_holds(store: Store) -> None:
+    assert not store.put_notes({"x": "1"}, guard="guard", expected="mine")
+    store.put_note("guard", "mine")
+    store.put_note("old", "0")
+    assert store.put_notes({"x": "1", "old": None}, guard="guard", expected="mine")
+    assert store.put_notes({"x": "2", "guard": "mine, 2"}, guard="guard", expected="mine")
+    assert store.put_notes({"x": "2", "guard": "mine, 2"}, guard="guard", expected="mine"), "it is tried once more"
+    assert not store.put_notes({"x": "3", "y": "3", "guard": "theirs"}, guard="guard", expected="mine")
+    assert [store.note(key) for key in ("x", "old", "y", "guard")] == ["2", None, None, "mine, 2"]
+
+
+def test_of_many_threads_one_moves_a_guard(store: Store) -> None:
+    store.put_note("guard", "0")
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        won = pool.map(lambda n: store.put_notes({"guard": f"by {n}"}, guard="guard", expected="0"), range(16))
+    assert sum(won) == 1
+
+
 def test_a_number_that_runs_share_loses_nothing(store: Store) -> None:
     assert store.add_to_note("replaced", 0) == 0
     with concurrent.futures.ThreadPoolExecutor(8) as pool:

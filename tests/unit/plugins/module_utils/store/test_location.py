@@ -88,11 +88,13 @@ def test_a_directory_that_others_can_read_will_do(tmp_path: Path) -> None:
     assert mode(tmp_path) == "755"
 
 
-@pytest.mark.parametrize("bits", [0o770, 0o707, 0o1777])
-def test_a_directory_that_others_can_write_is_refused(tmp_path: Path, bits: int) -> None:
+@pytest.mark.parametrize(
+    ("bits", "advice"), [(0o770, "chmod go-w"), (0o707, "chmod go-w"), (0o1777, "choose a directory of your own")]
+)
+def test_a_directory_that_others_can_write_is_refused(tmp_path: Path, bits: int, advice: str) -> None:
     (tmp_path / "open").mkdir()
     (tmp_path / "open").chmod(bits)
-    refused(tmp_path / "open" / "store.db", "chmod go-w")
+    refused(tmp_path / "open" / "store.db", advice)
     assert list((tmp_path / "open").iterdir()) == []
 
 
