@@ -19,7 +19,7 @@ from ansible_collections.redtrust.certificate_enroll.tests import guides
 
 ROOT = guides.ROOT
 PREFIX = "ansible_collections.redtrust.certificate_enroll.docsite."
-REPOSITORY = "https://github.com/redtrust-partners/certificate_enroll/blob/main/"
+REPOSITORY = "https://github.com/redtrust-partners/certificate_enroll/"
 PICTURES = "https://raw.githubusercontent.com/redtrust-partners/certificate_enroll/main/"
 MESSAGE = re.compile(r"^``(.+)``$", re.MULTILINE)
 # Shorter parts of a message are in the code by chance.
@@ -51,10 +51,14 @@ def test_it_leads_to_guides_that_are_there(name: str) -> None:
 
 @each_guide
 def test_it_leads_to_pages_that_are_there(name: str) -> None:
-    used = re.findall(rf"{re.escape(REPOSITORY)}([^>\s]+)", guides.text_of(name))
+    text = guides.text_of(name)
+    used = re.findall(rf"{re.escape(REPOSITORY)}blob/main/([^>\s]+)", text)
     for path, _hash, anchor in (link.partition("#") for link in used):
         assert (ROOT / path).is_file(), path
         assert not anchor or anchor in guides.anchors(ROOT / path), f"{path}#{anchor}"
+    folders = re.findall(rf"{re.escape(REPOSITORY)}tree/main/([^>\s]+)", text)
+    assert [path for path in folders if not (ROOT / path).is_dir()] == []
+    assert len(used) + len(folders) == text.count(REPOSITORY)
 
 
 @each_guide
