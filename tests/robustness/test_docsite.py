@@ -43,13 +43,12 @@ def shows(output: str, line: str) -> bool:
 
 
 class Reader:
-    """A person with an empty folder and an empty home, whose path has a blank."""
+    """A person with an empty home, whose path has a blank."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder / "a reader"
-        self.folder.mkdir()
-        home = folder / "home"
-        home.mkdir()
+        home = folder / "a reader"
+        self.folder = home / "redtrust"
+        self.folder.mkdir(parents=True)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = str(free.getsockname()[1])
         self.environment = {
