@@ -58,8 +58,8 @@ TROUBLES: tuple[_Problem, ...] = (
         "unapproved",
         "it waits for the approval of 2 people, and has that of maria",
         (
-            "look at what is asked for; then one more person (not maria) runs redtrust_enrollment with state=approved, or "
-            "with state=denied and a comment"
+            "look at what is asked for; then one more person (not maria) runs redtrust_enrollment with state=approved, "
+            "or with state=denied and a comment"
         ),
     ),
     (

@@ -131,10 +131,13 @@ class Visitor:
         """Return the width of the page beyond the window, in CSS pixels."""
         return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
-    def barriers(self) -> list[str]:
-        """Return the findings of axe-core with all its rules, including uncertain ones."""
+    def barriers(self, *without: str, inside: str = "html") -> list[str]:
+        """Return the findings of axe-core with all its rules, including uncertain ones.
+
+        ``without`` are selectors of elements that axe-core cannot judge, ``inside`` that of the element to look at.
+        """
         self.page.evaluate(_axe())
-        found = self.page.evaluate(_RUN_AXE)
+        found = self.page.evaluate(_RUN_AXE, [inside, list(without)])
         return [
             f"{one['id']} ({kind}): {one['help']}: {[(node['html'], node['any']) for node in one['nodes']]}"
             for kind in ("violations", "incomplete")
@@ -158,6 +161,10 @@ class Visitor:
         }
         self.page.screenshot(path=path, animations="disabled", caret="hide", full_page=True, clip=clip)
 
+    def take_window_picture(self, path: Path) -> None:
+        """Write a picture of what the window shows."""
+        self.page.screenshot(path=path, animations="disabled", caret="hide")
+
     def _on_request(self, request: Request) -> None:
         self.asked.append(request.url)
 
@@ -170,7 +177,7 @@ class Visitor:
 
 
 # By default axe-core skips its rules for WCAG AAA and its new rules.
-_RUN_AXE = """() => axe.run(document, {
+_RUN_AXE = """([inside, without]) => axe.run({include: inside, exclude: without}, {
   rules: Object.fromEntries(axe.getRules().map(rule => [rule.ruleId, {enabled: true}])),
   resultTypes: ["violations", "incomplete"],
 })"""

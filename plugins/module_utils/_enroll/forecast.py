@@ -36,7 +36,7 @@ def forecast(enrollment: Enrollment, policy: RenewalPolicy, now: dt.datetime) ->
     due = None if policy.renew_before.never else policy.due(current)
     due_at = revoked_at or (due.at if due else None)
     try:
-        reason = decide_renewal(enrollment, policy, now).reason
+        reason = decide_renewal(enrollment, policy, now, due=due).reason
     except PolicyError as exc:
         reason = str(exc)
     if enrollment.pending is not None:

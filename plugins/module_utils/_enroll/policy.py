@@ -14,6 +14,7 @@ from .._errors import PolicyError
 from .._models import Action, CertificateSpec, Enrollment, Postponed, Revision, State
 from .approval import who_rejected
 from .backoff import refuse_waiting, sent_back, waits_until
+from .due import Due
 from .renewal import Quota, RenewalPolicy
 
 
@@ -70,12 +71,13 @@ def decide_renewal(
     force: bool = False,
     because: str = "",
     wish: str = "",
+    due: Due | None = None,
 ) -> Decision:
     """Decide whether to renew the current certificate of an enrollment.
 
     ``because`` is a reason to renew it whether it is due or not; a wait after failures holds all the same. ``wish`` is
-    why the CA wants it to be renewed, so that it is due. Raises PolicyError when there is nothing to renew, or when a
-    person has to look first.
+    why the CA wants it to be renewed, so that it is due. ``due`` is what the policy says of it, where the caller knows
+    that already. Raises PolicyError when there is nothing to renew, or when a person has to look first.
     """
     pending, current = enrollment.pending, enrollment.current
     if pending is not None:
@@ -86,7 +88,7 @@ def decide_renewal(
     if because and not force:
         decision = Decision("renew", because, asks_for=current.spec)
     else:
-        decision = _decide_due(current, policy, now, force=force, wish=wish)
+        decision = _decide_due(current, policy, now, force=force, wish=wish, due=due)
     if decision.asks_for is not None and not force:
         _refuse_early(enrollment, current.spec, now)
     return decision
@@ -112,7 +114,15 @@ def is_settled(spec: CertificateSpec | None, enrollment: Enrollment, policy: Ren
     return policy.renew_before.never or not policy.is_due(current, now)
 
 
-def _decide_due(current: Revision, policy: RenewalPolicy, now: dt.datetime, *, force: bool, wish: str = "") -> Decision:
+def _decide_due(
+    current: Revision,
+    policy: RenewalPolicy,
+    now: dt.datetime,
+    *,
+    force: bool,
+    wish: str = "",
+    due: Due | None = None,
+) -> Decision:
     if force:
         return Decision("renew", "asked for with force", asks_for=current.spec)
     valid = _validity(current, now)
@@ -120,7 +130,7 @@ def _decide_due(current: Revision, policy: RenewalPolicy, now: dt.datetime, *, f
         if wish:
             return _when_open(current, policy, now, wish)
         return Decision("none", f"renew_before is never; {valid}")
-    due = policy.due(current)
+    due = due or policy.due(current)
     if due is None:
         return Decision("renew", "when its certificate ends is not known", asks_for=current.spec, is_due=True)
     when = f"{to_the_minute(due.at)} ({due.rule})"

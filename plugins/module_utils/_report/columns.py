@@ -84,7 +84,7 @@ def table(rows: t.Sequence[t.Sequence[str]], width: int, indent: str = "", gives
     widths = [max(width_of(printable(cell)) for cell in column) for column in zip(*rows)]
     excess = sum(widths) + len(_GAP) * (len(widths) - 1) + len(indent) - width
     for column in reversed(range(gives_way)):
-        least = _LEAST if column == 0 else min(widths[column], _LEAST_LATER)
+        least = min(widths[column], _LEAST if column == 0 else _LEAST_LATER)
         narrower = max(least, widths[column] - max(0, excess))
         excess -= widths[column] - narrower
         widths[column] = narrower

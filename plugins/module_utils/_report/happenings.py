@@ -50,6 +50,8 @@ def happening_of(event: Event) -> Happening | None:
 def _what(event: Event) -> str:
     """Return what an event is to a person; empty for a step on the way."""
     was, state, why = event.was, event.state, event.why or ""
+    if was in (State.FINALIZED, State.SUPERSEDED) and why.startswith("revoked ("):
+        return "revoked"
     if was == state:
         return _of_the_same(state, why)
     if state == State.FINALIZED:
@@ -67,8 +69,6 @@ def _what(event: Event) -> str:
 
 def _of_the_same(state: str, why: str) -> str:
     """Return what an event without a change of the state is: a failure, or the word of a person."""
-    if state == State.FINALIZED:
-        return "revoked" if why.startswith("revoked") else ""
     if state == State.REQUESTED:
         if why.startswith("approved by"):
             return "approved"

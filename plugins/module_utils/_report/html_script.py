@@ -77,7 +77,7 @@ function details(fleet, row) {
   const list = element("dl");
   for (const [key, value, style] of facts)
     if (value) list.append(element("dt", null, key), element("dd", {className: style ?? ""}, named(value)));
-  const close = element("button", {className: "close", type: "button", ariaLabel: "Close"}, "\u00d7");
+  const close = element("button", {className: "close", type: "button"}, "Close");
   const problems = fleet.problems(row).map(one => element("div", {className: `problem ${fleet.status(row)}`},
     element("p", null, element("b", null, one.kind), Number.isNaN(one.since) ? "" : ` since ${moment(one.since)}`),
     element("p", null, `${one.problem[0]?.toUpperCase() ?? ""}${one.problem.slice(1)}.`),
@@ -140,8 +140,9 @@ class Table {
     const tools = document.getElementById("tools");
     for (const [key, field] of Object.entries(this.fields)) {
       field.id = `f-${key}`;
-      tools.append(element("div", {className: key === "q" ? "find" : "", hidden: field.hidden},
-        element("label", {htmlFor: field.id}, titles[key]), field));
+      if (!field.hidden)
+        tools.append(element("div", {className: key === "q" ? "find" : ""},
+          element("label", {htmlFor: field.id}, titles[key]), field));
       field.addEventListener("input", () => this.set(key, field.value));
     }
     this.clear = element("button", {type: "button"}, "Clear");

@@ -55,13 +55,14 @@ header nav a { display: inline-block; padding: .625rem 0; }
 button, input, select { font: inherit; color: inherit; }
 ::placeholder { color: var(--soft); opacity: 1; }
 button { cursor: pointer; }
+span[data-filter], strong[data-name], .log .soft { display: inline-block; }
 .link { padding: .125rem 0; min-height: 1.75rem; border: 0; background: none; color: var(--act); text-align: left;
   overflow-wrap: anywhere; text-decoration: underline; text-decoration-color: var(--edge);
   text-underline-offset: .2em; }
 .link:hover { text-decoration-color: currentColor; }
 summary { display: inline-block; margin-top: .5rem; padding: .375rem 0; color: var(--act); cursor: pointer; }
-summary::before { content: "+"; display: inline-block; width: 1.125em; font-weight: 600; }
-details[open] > summary::before { content: "-"; }
+summary::before { content: "+"; content: "+" / ""; display: inline-block; width: 1.125em; font-weight: 600; }
+details[open] > summary::before { content: "-"; content: "-" / ""; }
 .expired { --tone: var(--expired); --fill: var(--f-expired); }
 .revoked { --tone: var(--revoked); --fill: var(--f-revoked); }
 .needs_person { --tone: var(--needs_person); --fill: var(--f-needs_person); }
@@ -103,8 +104,8 @@ _TOP = """
 .trouble li:first-child { margin-top: .625rem; }
 .trouble li:last-child { padding-bottom: 0; }
 .trouble li p, .step { max-width: 62rem; }
-.fact { font-size: .875rem; color: var(--soft); }
-.fact::before { content: "\\00B7"; margin: 0 .375rem 0 .125rem; }
+.fact { display: inline-block; font-size: .875rem; color: var(--soft); }
+.fact::before { content: "\\00B7"; content: "\\00B7" / ""; margin: 0 .375rem 0 .125rem; }
 .trouble li p + p, h3 + p, h3 + p + p { margin-top: .25rem; }
 .step { margin-top: .25rem; }
 .more { margin-top: .75rem; color: var(--soft); }
@@ -170,11 +171,12 @@ _TABLE = """
 #table .c-ends, #table .c-renew { width: 11%; } #table .c-service { width: 17%; }
 #table thead button { padding: .25rem 0; min-height: 2rem; border: 0; background: none; color: inherit;
   text-align: left; }
-#table thead button::after { content: "\\2195"; display: inline-block; margin-left: .375em; font-size: .75em; }
+#table thead button::after { content: "\\2195"; content: "\\2195" / ""; display: inline-block;
+  margin-left: .375em; font-size: .75em; }
 #table thead button:hover { text-decoration: underline; text-underline-offset: .2em; }
 #table [aria-sort] button { color: var(--text); font-weight: 600; }
-#table [aria-sort=ascending] button::after { content: "\\25B2"; }
-#table [aria-sort=descending] button::after { content: "\\25BC"; }
+#table [aria-sort=ascending] button::after { content: "\\25B2"; content: "\\25B2" / ""; }
+#table [aria-sort=descending] button::after { content: "\\25BC"; content: "\\25BC" / ""; }
 #table.alone .c-service { display: none; }
 #pages { display: flex; flex-wrap: wrap; justify-content: space-between; align-items: center; gap: .5rem 1rem;
   padding: 1rem 1.25rem; border-top: 1px solid var(--line); }
@@ -185,9 +187,9 @@ dialog { width: min(44rem, calc(100vw - 2rem)); max-height: calc(100vh - 4rem); 
   border: 1px solid var(--edge); border-radius: .75rem; background: var(--card); color: var(--text); }
 dialog::backdrop { background: rgb(0 0 0 / .5); }
 dialog > div { padding: 1.5rem; }
-dialog h2 { margin: 0 3rem .25rem 0; }
-dialog .close { position: absolute; top: 1rem; right: 1rem; width: 2.75rem; height: 2.75rem; border: 0;
-  border-radius: .375rem; background: var(--tint); font-size: 1.25rem; line-height: 1; }
+dialog h2 { margin: 0 5.5rem .25rem 0; }
+dialog .close { position: absolute; top: 1rem; right: 1rem; min-height: 2.75rem; padding: 0 1rem;
+  border: 1px solid var(--edge); border-radius: .375rem; background: var(--card); }
 dialog dl { display: grid; grid-template-columns: 9rem 1fr; gap: .375rem 1rem; margin: 1rem 0 0; }
 dialog dt { color: var(--soft); }
 dialog dd { margin: 0; }
@@ -212,7 +214,8 @@ _NARROW = """
   #table .c-ca, #table .c-service { display: none; } #table th:first-child { padding-left: 1rem; }
   #table .c-name { width: auto; } #table .c-status { width: 29%; } #table .c-ends { width: 32%; }
   #table th, #table td { padding-left: .375rem; padding-right: .375rem; } #table td { font-size: .875rem; }
-  #table .link { font-size: .9375rem; } #table .pill { display: flex; white-space: normal; } #table .i { margin-top: .1875em; }
+  #table .link { font-size: .9375rem; } #table .i { margin-top: .1875em; }
+  #table .pill { display: flex; white-space: normal; }
   .count { display: block; margin: 0; } .fact { display: block; } .fact::before { content: none; }
   dialog dl { grid-template-columns: 1fr; gap: 0; } dialog dd { margin-bottom: .5rem; } }
 """

@@ -27,7 +27,7 @@ def render(view: View) -> t.Iterator[str]:
     """Yield the report in GitHub's Markdown. Texts of users are never markup."""
     yield f"# {_text(view.title)}\n\n"
     yield f"{_text(words.summary(view))}\n\n"
-    yield f"As of {to_the_minute(view.taken_at)}, release {view.release}.\n"
+    yield f"As of {to_the_minute(view.taken_at)}, release {_text(view.release)}.\n"
     counts = [(Status(status).words, f"{count:,}") for status, count in view.by_status.items() if count]
     yield from _table("", ("status", "enrollments"), counts)
     yield from _problems(view)

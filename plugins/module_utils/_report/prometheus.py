@@ -39,10 +39,10 @@ def _of_report(view: View) -> t.Iterator[Metric]:
 
 
 def _of_fleet(view: View) -> t.Iterator[Metric]:
-    count = "Enrollments by their status; each has one status"
+    count = "Enrollments by status, of which each has one"
     yield "enrollments", f"{count}.", _by_status(view.by_service, "service")
-    yield "enrollments_by_ca", f"{count}, for each CA of a certificate in use.", _by_status(view.by_ca, "ca")
-    yield "enrollments_by_provider", f"{count}, for each provider.", _by_status(view.by_provider, "provider")
+    yield "enrollments_by_ca", f"{count}, for the CA of the certificate in use.", _by_status(view.by_ca, "ca")
+    yield "enrollments_by_provider", f"{count}, for the provider.", _by_status(view.by_provider, "provider")
     yield "enrollments_need_person", "Enrollments that a person must look at.", _need_person(view)
     yield "certificates_ending", "Certificates in use that end within so many days, or have ended.", _ending(view)
     earliest = "The earliest end of the certificates in use, in seconds since 1970."

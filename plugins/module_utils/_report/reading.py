@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import gc
 import typing as t
 
 from .._enroll.api import RenewalPolicy
@@ -33,9 +35,22 @@ def read_view(
     """
     services = _known(store, wanted)
     terms = Terms(now.replace(microsecond=0), soon, policy)
-    entries = (entry_of(enrollment, terms) for service in services for enrollment in store.find(service))
+    with _without_collections():
+        entries = [entry_of(enrollment, terms) for service in services for enrollment in store.find(service)]
     happenings = latest_happenings(store, services, recent)
     return view_of(title, terms.now, RELEASE, soon, entries, happenings, services)
+
+
+@contextlib.contextmanager
+def _without_collections() -> t.Iterator[None]:
+    """Keep Python from looking for garbage among entries of which none is any: that takes a tenth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _known(store: Store, wanted: t.Sequence[str] | None) -> list[str]:

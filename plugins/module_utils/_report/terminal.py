@@ -90,18 +90,10 @@ def _problem(view: View, entry: Entry, width: int) -> t.Iterator[str]:
 def _waiting(view: View) -> _Table:
     found = words.waiting(view)
     rows: Rows = [
-        (*_named(view, entry), f"since {words.date(entry.updated_at)}", _WAITS_FOR.get(entry.state, entry.state))
+        (*_named(view, entry), f"since {words.date(entry.updated_at)}", words.WAITS_FOR.get(entry.state, entry.state))
         for entry in found[:_MOST_WAITING]
     ]
     return _Table(view, f"WAITING ({len(found):,}), the longest first", rows, _more(len(found), _MOST_WAITING))
-
-
-_WAITS_FOR: t.Mapping[str, str] = {
-    "intended": "for the service",
-    "requested": "to be signed",
-    "signing": "for the CA",
-    "issued": "to be uploaded",
-}
 
 
 def _ends(view: View) -> _Table:

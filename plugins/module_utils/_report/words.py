@@ -24,6 +24,14 @@ HAPPENED: t.Mapping[str, str] = {
     "approved": "approved",
     "revoked": "revoked",
 }
+# What an enrollment waits for, by the state of its latest revision.
+WAITS_FOR: t.Mapping[str, str] = {
+    "intended": "for the service",
+    "requested": "to be signed",
+    "signing": "for the CA",
+    "issued": "to be uploaded",
+}
+
 _ON_ITS_WAY = frozenset(str(state) for state in PENDING)
 _NOTHING = "The store has no enrollment yet."
 

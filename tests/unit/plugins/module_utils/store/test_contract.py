@@ -221,6 +221,12 @@ def test_names_without_a_service_are_a_mistake(store: Store) -> None:
         store.enrollments(None, ["www"])
 
 
+def test_the_services_are_those_with_an_enrollment(store: Store, make: MakeRevision) -> None:
+    assert store.services() == []
+    store.put(make("a"), make("b"), make("c", service="\u00e4"), make("c", service="B"))
+    assert store.services() == ["B", "redtrust", "\u00e4"]
+
+
 def test_the_names_are_those_that_have_or_await_a_certificate(store: Store, make: MakeRevision) -> None:
     store.put(*(make(f"{state}", state=state) for state in State), make("other", service="another"))
     store.put(make("both", state=State.FINALIZED), make("both", revision=2, state=State.SIGNING))

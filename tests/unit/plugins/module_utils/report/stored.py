@@ -1,11 +1,12 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small fleet in which each status occurs."""
+"""The rows of a small fleet in which each status occurs."""
 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import typing as t
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
@@ -32,7 +33,8 @@ def in_use(name: str, now: dt.datetime, days: float, *, life: float = 365, **fie
     """Return the certificate in use that ends in so many days."""
     end = now + days * DAY
     dates = {"not_valid_before": end - life * DAY, "not_valid_after": end}
-    return row(name, State.FINALIZED, **{"thumbprint": f"{hash(name) % 16**40:040X}", **dates, **fields})
+    thumbprint = hashlib.sha1(name.encode()).hexdigest().upper()
+    return row(name, State.FINALIZED, **{"thumbprint": thumbprint, **dates, **fields})
 
 
 def fleet(now: dt.datetime) -> list[Revision]:
