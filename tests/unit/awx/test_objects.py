@@ -23,7 +23,7 @@ from ansible_collections.redtrust.certificate_enroll.tests.awx.objects import (
     objects,
 )
 
-GUIDE = EXTENSION.parents[1] / "docs" / "awx.md"
+GUIDE = EXTENSION.parents[1] / "docs" / "docsite" / "rst" / "guide_awx.rst"
 MAIL = {
     "recipients": ["pki@example.com"],
     "sender": "awx@example.com",
@@ -196,10 +196,9 @@ def test_both_playbooks_read_the_same_files() -> None:
 
 
 def test_every_part_of_an_object_is_handed_to_awx(full: dict[str, list[Object]]) -> None:
-    """awx.yml names each option, so one that is new in the data must be named there too."""
-    (play,) = yaml.safe_load((PLAYBOOKS / "awx.yml").read_text(encoding="utf-8"))
+    """The tasks name each option, so one that is new in the data must be named there too."""
     named: dict[str, set[str]] = {}
-    for task in play["tasks"]:
+    for task in yaml.safe_load((PLAYBOOKS / "tasks" / "awx.yml").read_text(encoding="utf-8")):
         for name, options in task.items():
             if name.startswith("awx.awx."):
                 named.setdefault(task["loop"], set()).update(options)
@@ -213,7 +212,8 @@ def test_every_part_of_an_object_is_handed_to_awx(full: dict[str, list[Object]])
 
 
 def test_the_guide_has_each_setting_with_its_default() -> None:
-    rows = dict(re.findall(r"^\| `(redtrust_awx_\w+)` \| ([^|]*) \|", GUIDE.read_text(encoding="utf-8"), re.MULTILINE))
+    text = GUIDE.read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^   \* - ``(redtrust_awx_\w+)``\n     -(.*)$", text, re.MULTILINE))
     settings = yaml.safe_load((EXTENSION / "settings.yml").read_text(encoding="utf-8"))
     told = {name: yaml.safe_load(default.strip().strip("`")) for name, default in rows.items()}
     wanted = {name: value or None if not isinstance(value, bool) else value for name, value in settings.items()}
@@ -224,7 +224,7 @@ def test_the_guide_has_each_setting_with_its_default() -> None:
 
 def test_the_guide_names_each_template(made: dict[str, list[Object]]) -> None:
     text = GUIDE.read_text(encoding="utf-8")
-    missing = [name for name in names(made, "templates") if f"`{name.partition(': ')[2]}`" not in text]
+    missing = [name for name in names(made, "templates") if f"``{name.partition(': ')[2]}``" not in text]
     assert missing == []
 
 
