@@ -15,8 +15,8 @@ from pathlib import Path
 from .driver import Site
 from .runs import Play, Run, own_core
 
-PLAYBOOK = "awx_slices.yml"
-EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
+PLAYBOOK = "playbooks/slices.yml"
+PROJECT = Path(__file__).resolve().parents[2] / "extensions" / "awx" / "project"
 
 
 class Job:
@@ -27,8 +27,7 @@ class Job:
         self._directory = directory
         self._next_id = 4711
         project = directory / "project"
-        project.mkdir(parents=True)
-        shutil.copy(EXAMPLES / PLAYBOOK, project)
+        shutil.copytree(PROJECT, project)
         with (project / "certificates.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["name", "dn.cn", "dn.o", "provider", "key_type", "key_length"])

@@ -19,7 +19,7 @@ from ansible_collections.redtrust.certificate_enroll.tests import guides
 
 LIMIT_SECONDS = 600
 # The others go on from the first one.
-FOLLOWED = ("guide_start", "guide_choosing_a_ca", "guide_performance", "guide_promises")
+FOLLOWED = ("guide_start", "guide_choosing_a_ca", "guide_performance", "guide_fleet", "guide_promises")
 PORT = "8642"
 # What differs from run to run.
 VARYING = (
@@ -32,7 +32,7 @@ VARYING = (
 def same(text: str) -> str:
     """Return a line without what differs from run to run."""
     for pattern, instead in VARYING:
-        text = pattern.sub(instead, text)  # type: ignore[arg-type]
+        text = pattern.sub(instead, text)
     return text.strip()
 
 
@@ -43,13 +43,12 @@ def shows(output: str, line: str) -> bool:
 
 
 class Reader:
-    """A person with an empty folder and an empty home, whose path has a blank."""
+    """A person with an empty home, whose path has a blank."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder / "a reader"
-        self.folder.mkdir()
-        home = folder / "home"
-        home.mkdir()
+        home = folder / "a reader"
+        self.folder = home / "redtrust"
+        self.folder.mkdir(parents=True)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = str(free.getsockname()[1])
         self.environment = {

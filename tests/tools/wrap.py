@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wrap the documentation of plugins and roles by one rule. The program rewrites the files that break the rule.
+"""Wrap the guides and the documentation of plugins and roles by one rule. The program rewrites what breaks it.
 
 The rule: each sentence begins a line. A sentence that is longer than a line fills the lines up to 120 columns. Markup
-such as ``M(a.b.c)`` is one word. Text of more than one line is an item of a list.
+such as ``M(a.b.c)`` is one word. In YAML, text of more than one line is an item of a list. In reStructuredText,
+directives and what belongs to them stay as they are.
 """
 
 from __future__ import annotations
@@ -18,23 +19,27 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 120
-FOLDERS = ("modules", "doc_fragments", "filter", "lookup", "module_utils/_signers")
+FOLDERS = ("modules", "doc_fragments", "filter", "inventory", "lookup", "module_utils/_signers")
 PROSE = frozenset({"description", "details", "notes", "returned"})
 
 _BLOCK = re.compile(r'^ *[A-Z_]+ = r"""\n(.*?)^"""$', re.MULTILINE | re.DOTALL)
-_WORD = re.compile(r"(?:[^\sA-Z]|[A-Z](?!\()|[A-Z]\((?:[^)\\]|\\.)*\))+")
+_WORD = re.compile(r"(?:``[^`]+``|[^\sA-Z]|[A-Z](?!\()|[A-Z]\((?:[^)\\]|\\.)*\))+")
 _END = re.compile(r"[.?!][)\"']?$")
+# The beginning of a paragraph or of an item.
+_TEXT = re.compile(r"(?P<margin> *)(?P<mark>- |\d+\. )?(?!\.\. )\S")
 _BEGIN = re.compile(r"[\"'(]?[A-Z0-9]")
 
 
 def files() -> list[Path]:
-    """Return every file that documents a plugin or a role."""
+    """Return every file that documents a plugin or a role, and the guides."""
     plugins = (path for folder in FOLDERS for path in (ROOT / "plugins" / folder).glob("*.py"))
-    return sorted([*plugins, *ROOT.glob("roles/*/meta/argument_specs.yml")])
+    return sorted([*plugins, *ROOT.glob("roles/*/meta/argument_specs.yml"), *ROOT.glob("docs/docsite/rst/*.rst")])
 
 
 def wrapped(path: Path, text: str) -> str:
     """Return the text of a file with its documentation wrapped, except for EXAMPLES."""
+    if path.suffix == ".rst":
+        return wrapped_rst(text)
     if path.suffix != ".py":
         return wrapped_yaml(text)
     for match in reversed(list(_BLOCK.finditer(text))):
@@ -57,6 +62,37 @@ def wrapped_yaml(text: str) -> str:
     if _meaning(result) != _meaning(text):
         raise ValueError("wrapping would change what is said")
     return result
+
+
+def wrapped_rst(text: str) -> str:
+    """Return reStructuredText with its paragraphs and items wrapped. Raise ValueError if that would change words."""
+    lines = text.splitlines()
+    result: list[str] = []
+    while lines:
+        result += _block(lines)
+    if " ".join(result).split() != text.split():
+        raise ValueError("wrapping would change what is said")
+    return "\n".join(result) + "\n"
+
+
+def _block(lines: list[str]) -> list[str]:
+    """Take the next block from the lines. Return it, wrapped if it is a paragraph or an item."""
+    first = lines.pop(0)
+    if first.startswith(".."):
+        taken = [first]
+        while lines and (not lines[0] or lines[0].startswith(" ")):
+            taken.append(lines.pop(0))
+        return taken
+    match = _TEXT.match(first)
+    if not match or (lines and re.fullmatch(r"([=~-])\1+", lines[0])):
+        return [first]
+    mark = match["margin"] + (match["mark"] or "")
+    margin = " " * len(mark)
+    taken = [first[len(mark) :]]
+    while lines and (more := _TEXT.match(lines[0])) and not more["mark"] and more["margin"] == margin:
+        taken.append(lines.pop(0).strip())
+    filled = _filled(" ".join(taken), WIDTH - len(mark))
+    return [mark + filled[0], *(margin + line for line in filled[1:])]
 
 
 def _prose(node: yaml.Node | None, key: str = "", is_item: bool = False) -> c.Iterator[tuple[yaml.ScalarNode, bool]]:

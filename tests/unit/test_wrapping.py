@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check that the documentation of plugins and roles follows the rule of tests/tools/wrap.py."""
+"""Check that the guides and the documentation of plugins and roles follow the rule of tests/tools/wrap.py."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ import wrap
 def problems(path: Path, text: str) -> list[str]:
     """Return the lines that break the rule."""
     lines = text.splitlines()
+    if path.suffix == ".rst":  # an address or a message may be longer than a line
+        return [] if wrap.wrapped(path, text) == text else ["not wrapped by the rule"]
     too_long = [f"longer than {wrap.WIDTH}: {line}" for line in lines if len(line) > wrap.WIDTH]
     new = set(wrap.wrapped(path, text).splitlines())
     return [*too_long, *(f"not wrapped by the rule: {line}" for line in lines if line not in new)]
@@ -29,6 +31,7 @@ def test_the_documentation_is_wrapped(path: Path) -> None:
 def test_each_kind_of_file_is_read() -> None:
     names = {path.relative_to(wrap.ROOT).as_posix() for path in wrap.files()}
     assert {
+        "docs/docsite/rst/guide_start.rst",
         "plugins/doc_fragments/batch.py",
         "plugins/filter/outcome.py",
         "plugins/lookup/login_url.py",
@@ -95,6 +98,51 @@ def test_text_of_two_lines_becomes_an_item() -> None:
 def test_markup_is_one_word() -> None:
     text = f"description:\n  - {'a' * 100} C(openssl ca -utf8 -subj) and\n"
     assert wrap.wrapped_yaml(text) == f"description:\n  - {'a' * 100}\n    C(openssl ca -utf8 -subj) and\n"
+
+
+GUIDE = f"""..
+  A comment. It stays.
+
+A guide. About toys.
+====================
+
+A toy is made.
+It is small.
+
+- An item. ``one word. of text`` goes on.
+  And another sentence.
+- {"a" * 100} ``two words`` and
+  more.
+
+.. code-block:: console
+
+   $ a command. It stays
+
+``a message that is longer than a line, {"a" * 100}``
+  Its cause.
+"""
+
+
+def test_a_guide_that_is_right_passes() -> None:
+    assert wrap.wrapped(Path("toy.rst"), GUIDE) == GUIDE
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("made.\nIt is", "made. It is"),
+        ("goes on.\n  And", "goes on. And"),
+        ("made.\n", "made\nhere.\n"),
+        ("`` goes", "``\n  goes"),
+        ("and\n  more", "and more"),
+    ],
+)
+def test_a_fault_in_a_guide_is_found_and_mended(old: str, new: str) -> None:
+    planted = GUIDE.replace(old, new, 1)
+    assert planted != GUIDE
+    assert problems(Path("toy.rst"), planted)
+    once = wrap.wrapped(Path("toy.rst"), planted)
+    assert wrap.wrapped(Path("toy.rst"), once) == once
 
 
 def test_a_change_of_meaning_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
