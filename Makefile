@@ -7,7 +7,7 @@
 PYTHON ?= python3
 CHECK := .venv/bin/python tests/tools/check.py
 
-.PHONY: help demo test quick format lint unit robustness browser cas sanity package integration matrix soak mutation benchmark clean
+.PHONY: help demo test quick format lint unit robustness browser cas sanity package integration matrix soak mutation benchmark release-files clean
 
 help:
 	@echo "make demo         run the demo: issue and renew certificates, then run it again without a change"
@@ -22,12 +22,13 @@ help:
 	@echo "make browser      part of make test: sign in with a real browser, if chromium is installed"
 	@echo "make cas          part of make test: have real CAs sign, those that are installed"
 	@echo "make sanity       part of make test: ansible-test sanity"
-	@echo "make package      part of make test: build the artifact, and check it with Galaxy's importer"
+	@echo "make package      part of make test: build the artifact, check it with Galaxy's importer, and tamper with it"
 	@echo "make integration  part of make test: playbooks against the sandbox"
 	@echo "make matrix       unit, sanity and integration with each ansible-core and Python (CORES=2.16: only this one), PostgreSQL"
 	@echo "make soak         long form of robustness: 500 kills (CERTIFICATE_ENROLL_KILLS=500) of jobs and of slices, 100,000 hostile answers"
 	@echo "make mutation     change the code, and list the changes that no test notices (FILES='PATH ...': only these)"
 	@echo "make benchmark    compare the speed with an empty playbook and with a bare program (SIZE=small: in minutes)"
+	@echo "make release-files  write the artifact of the last commit, its bills of materials and hashes into .build/release (KEY=... signs)"
 	@echo "make clean        remove all files that these commands made"
 
 demo: .venv/demo
@@ -79,6 +80,9 @@ mutation: .venv/mutation
 
 benchmark: .venv/ready
 	@.venv/bin/python tests/benchmark/benchmark.py $(if $(SIZE),--size $(SIZE)) $(if $(TIMES),--times $(TIMES)) $(MEASURES)
+
+release-files: .venv/ready
+	@.venv/bin/python tests/tools/release.py $(if $(KEY),--key "$(KEY)")
 
 clean:
 	rm -rf .build .demo .tree .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .ansible tests/output

@@ -25,6 +25,9 @@ SOON = dt.timedelta(days=30)
 DAY = dt.timedelta(days=1)
 SERVICES = ("redtrust.example.com", "redtrust.pt.example.com", "test.redtrust.example.com")
 
+# A certificate of which only the log tells.
+GONE = "gone.example.com"
+
 _FIRST = ("ana", "bruno", "carmen", "diego", "elena", "filipa", "gonzalo", "helena", "inês", "joão", "lucía", "núria")
 _LAST = ("alves", "castro", "díaz", "ferreira", "garcía", "lopes", "martín", "moreno", "ortega", "pereira", "santos")
 _WHERE = ("www", "api", "mail", "vpn", "pay", "shop", "sso", "git", "db", "print")
@@ -86,13 +89,13 @@ class _Maker:
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(seed)
 
-    def entry(self, number: int, days_left: tuple[int, int] = (3, 180)) -> Entry:
+    def entry(self, number: int, days_left: tuple[int, int] = (3, 360)) -> Entry:
         """Return an entry that is well: in use, or ending soon and to be renewed in time."""
         chance = self._chance
         name, provider = self._name(number)
-        days = chance.randint(*days_left)
-        end = NOW + days * DAY + dt.timedelta(seconds=chance.randrange(86_400))
         life = chance.choice((90, 90, 365)) * DAY
+        days = chance.randint(days_left[0], min(days_left[1], life.days))
+        end = NOW + days * DAY + dt.timedelta(seconds=chance.randrange(86_400))
         due = end - life / 3
         begin = end - life
         return Entry(
@@ -124,7 +127,13 @@ class _Maker:
         state = {"unapproved": "intended", "rejected": "rejected", "backing_off": "requested"}.get(kind, "finalized")
         attention = (Attention(t.cast("t.Any", kind), since, words, step),)
         return dataclasses.replace(
-            entry, status=status, state=state, attention=attention, not_valid_after=end, renew_at=None, updated_at=since
+            entry,
+            status=status,
+            state=state,
+            attention=attention,
+            not_valid_after=end,
+            renew_at=NOW if state == "finalized" else None,
+            updated_at=since,
         )
 
     def _name(self, number: int) -> tuple[str, str]:
@@ -269,4 +278,6 @@ def _log(entries: t.Sequence[Entry], bad: t.Sequence[Entry]) -> list[Happening]:
     found.append(_happening(bad[0], "approved", NOW - DAY / 12, "checked with the owner by phone", "maria"))
     found.append(_happening(bad[3], "revoked", NOW - DAY / 7, "the laptop was stolen", "joao"))
     found.append(_happening(entries[7], "issued", NOW - DAY / 9, "", "maria"))
+    gone = dataclasses.replace(entries[8], name=GONE)
+    found.append(_happening(gone, "given_up", NOW - DAY / 8, "nobody needs it", "maria"))
     return found

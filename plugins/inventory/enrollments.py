@@ -17,11 +17,12 @@ description:
   - The source is a YAML file whose name is V(redtrust.yml), or ends with V(.redtrust.yml).
     With an ending of V(.yaml) it is the same.
   - Each host is in the group C(enrollments).
-    The variables of this group let Ansible connect to nothing, as tasks of these hosts run on the machine of Ansible,
-    with its own Python.
+    Its variables C(ansible_connection) and C(ansible_python_interpreter) have the tasks of these hosts run on the
+    machine of Ansible, with its own Python.
+    Ansible connects to nothing.
   - The group C(in_use) has the enrollments with a certificate in use, and C(pending) those with a revision on its way.
     C(state_finalized) and those like it have the enrollments by the state of their latest revision, and
-    C(provider_ca_demo) and those like it by its provider.
+    C(provider_CA_DEMO) and those like it by its provider.
   - C(due_now) has the enrollments whose renewal a run would begin now.
     C(due_within_7d) and C(due_within_30d) have these, and those whose renewal begins within that time, see
     O(due_within).
@@ -43,6 +44,8 @@ extends_documentation_fragment:
 notes:
   - Do not mix these hosts with real ones of the same name.
     Set O(host_prefix) if an inventory has both.
+  - C(--limit) takes a blank for the end of a name.
+    Write V(ana?garcia) for a name such as V(ana garcia).
   - A relative O(store_path) in the file is relative to the folder of the file.
 options:
   plugin:
@@ -105,11 +108,12 @@ groups:
 
 import datetime as dt
 import functools
-import os
 import typing as t
+from pathlib import Path
 
 from ansible.errors import AnsibleParserError
 from ansible.inventory.data import InventoryData
+from ansible.inventory.host import Host
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
@@ -121,6 +125,8 @@ from ..module_utils._models import Enrollment
 from ..module_utils._module.api import RENEWAL, Renewals, enrollment_facts
 from ..plugin_utils.store_reading import reading
 from ..plugin_utils.trust import template, untrusted
+
+Params = t.Mapping[str, t.Any]
 
 _FILE = "redtrust"
 _ALL = "enrollments"
@@ -134,8 +140,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
 
     def verify_file(self, path: str) -> bool:
         """Return whether a file is a source for this plugin, by its name."""
-        name, ending = os.path.splitext(os.path.basename(path))  # noqa: PTH119, PTH122
-        is_ours = ending in (".yml", ".yaml") and (name == _FILE or name.endswith(f".{_FILE}"))
+        file = Path(path)
+        is_ours = file.suffix in (".yml", ".yaml") and f".{file.stem}".endswith(f".{_FILE}")
         return is_ours and bool(super().verify_file(path))  # type: ignore[no-untyped-call]
 
     def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
@@ -144,7 +150,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         config: dict[str, t.Any] = self._read_config_data(path)  # type: ignore[no-untyped-call]
         params = self._params(config, path)
         with reading("enrollments", params, config, AnsibleParserError) as (store, service):
-            self._add(store.find(service), Hosts.read(params, utc_now()), params)
+            self._add(inventory, store.find(service), Hosts.read(params, utc_now()), params)
             if not inventory.groups[_ALL].hosts:
                 Display().warning(f"enrollments: the store has no enrollment of the service {service}")
 
@@ -153,11 +159,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         params: dict[str, t.Any] = self.get_options()  # type: ignore[no-untyped-call]
         given = config.get("store_path")
         if isinstance(given, str) and not given.startswith(("~", "$", "/")):
-            params["store_path"] = os.path.abspath(os.path.join(os.path.dirname(path), given))  # noqa: PTH100, PTH118, PTH120
+            params["store_path"] = str(Path(path).parent.resolve() / given)
         return params
 
-    def _add(self, enrollments: t.Iterable[Enrollment], hosts: Hosts, params: t.Mapping[str, t.Any]) -> None:
-        inventory = self.inventory
+    def _add(self, inventory: InventoryData, enrollments: t.Iterable[Enrollment], hosts: Hosts, params: Params) -> None:
         for group in (_ALL, *hosts.always):
             inventory.add_group(group)
         for name, value in _VARIABLES.items():
@@ -165,7 +170,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         composes = any(params[name] for name in ("compose", "groups", "keyed_groups"))
         fit = functools.lru_cache(maxsize=None)(lambda group: inventory.add_group(self._sanitize_group_name(group)))
         for enrollment in enrollments:
-            host = params["host_prefix"] + enrollment.name
+            host = untrusted(params["host_prefix"] + enrollment.name)
             inventory.add_host(host, _ALL)
             variables, groups = hosts.of(enrollment)
             # Ansible's own function takes a group for a host of the same name, and the longest part of the time.
@@ -174,15 +179,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             for group in groups:
                 inventory.add_host(host, fit(group))
             if composes:
-                self._compose_all(host, params)
+                self._compose_all(host, inventory.hosts[host], params)
 
-    def _compose_all(self, host: str, params: t.Mapping[str, t.Any]) -> None:
+    def _compose_all(self, host: str, known: Host, params: Params) -> None:
         """Add the variables and the groups that the user has described."""
-        strict, known = params["strict"], self.inventory.hosts[host]
-        self._set_composite_vars(params["compose"], known.get_vars(), host, strict)
+        strict = params["strict"]
+        self._set_composite_vars(params["compose"], known.get_vars(), host, strict)  # type: ignore[no-untyped-call]
         variables = known.get_vars()
-        self._add_host_to_composed_groups(params["groups"], variables, host, strict, fetch_hostvars=False)
-        self._add_host_to_keyed_groups(params["keyed_groups"], variables, host, strict, fetch_hostvars=False)
+        add = (self._add_host_to_composed_groups, self._add_host_to_keyed_groups)
+        for members, groups in zip(add, (params["groups"], params["keyed_groups"])):
+            members(groups, variables, host, strict, fetch_hostvars=False)  # type: ignore[no-untyped-call]
 
 
 class Hosts:
@@ -195,7 +201,7 @@ class Hosts:
         self._all_revisions = all_revisions
 
     @classmethod
-    def read(cls, params: t.Mapping[str, t.Any], now: dt.datetime) -> Hosts:
+    def read(cls, params: Params, now: dt.datetime) -> Hosts:
         """Read the options. Raises ConfigurationError."""
         due = {"due_now": now}
         for text in map(str, params["due_within"]):
@@ -236,7 +242,7 @@ class Hosts:
             yield from (group for group, end in self._due.items() if moment <= end)
 
 
-def _renewals(params: t.Mapping[str, t.Any], now: dt.datetime) -> Renewals:
+def _renewals(params: Params, now: dt.datetime) -> Renewals:
     """Read the options of renewal. Ansible does not check the suboptions of a plugin."""
     given = {name: _texts(params[name]) for name in RENEWAL if params[name] is not None}
     result = ArgumentSpecValidator(RENEWAL).validate(given)

@@ -60,7 +60,8 @@ def to_the_minute(moment: dt.datetime) -> str:
 
 
 def _in_utc(moment: dt.datetime) -> dt.datetime:
-    return moment.astimezone(dt.timezone.utc).replace(tzinfo=None)
+    in_utc = moment if moment.tzinfo is dt.timezone.utc else moment.astimezone(dt.timezone.utc)
+    return in_utc.replace(tzinfo=None)
 
 
 def parse_timestamp(text: str) -> dt.datetime:

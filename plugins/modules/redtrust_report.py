@@ -48,7 +48,7 @@ options:
         It shows what needs a person, what ends when, and what happened lately, and all enrollments in a table that can
         be searched and sorted.
         It is one file, which asks nothing of any server, so it can be mailed, and put anywhere.
-      - The directory of a path must exist, here and in the options for the other forms.
+      - The path must begin with C(/), and its directory must exist, here and in the options for the other forms.
         A file is replaced as a whole, so nobody ever reads half of one.
     type: path
   json:
@@ -66,6 +66,7 @@ options:
     description:
       - Path of a file with metrics, for the textfile collector of the node exporter of Prometheus.
         Its name must end with C(.prom), or the collector leaves it out.
+        The module warns of another name.
     type: path
   prometheus_certificates:
     description:
@@ -129,7 +130,7 @@ EXAMPLES = r"""
 - name: Have CI show what a person must look at
   redtrust.certificate_enroll.redtrust_report:
     services: [redtrust.example.com]
-    junit: certificates.xml
+    junit: "{{ lookup('ansible.builtin.env', 'CI_PROJECT_DIR') }}/certificates.xml"
   register: checked
 
 - name: Fail if that is anything
@@ -234,6 +235,7 @@ import dataclasses
 import datetime as dt
 import functools
 import typing as t
+from pathlib import Path
 
 from ..module_utils._clock import parse_duration, timestamp
 from ..module_utils._errors import ConfigurationError
@@ -266,7 +268,13 @@ def work(context: Context) -> Result:
             "taken_at": timestamp(view.taken_at),
             "files": written,
         },
+        warnings=[*_misnamed(files.paths.get("prometheus"))],
     )
+
+
+def _misnamed(path: Path | None) -> t.Iterator[str]:
+    if path is not None and path.suffix != ".prom":
+        yield f"prometheus: the textfile collector leaves out {path.name}, whose name does not end with .prom"
 
 
 def _view(context: Context) -> View:

@@ -14,17 +14,19 @@ import typing as t
 try:
     from ansible.template import trust_as_template
 except ImportError:
-    trust_as_template = None
+    HAS_TRUST = False
+else:
+    HAS_TRUST = True
 
 
 def template(text: str) -> t.Any:
     """Return a text of this collection that Ansible may take for a template."""
-    return text if trust_as_template is None else trust_as_template(text)
+    return trust_as_template(text) if HAS_TRUST else text
 
 
 def untrusted(value: t.Any) -> t.Any:
     """Return JSON types in which no text is a template."""
-    return value if trust_as_template is not None else _unsafe(value)
+    return value if HAS_TRUST else _unsafe(value)
 
 
 def _unsafe(value: t.Any) -> t.Any:

@@ -53,23 +53,37 @@ def inject(private: Path, credentials: Credentials) -> Injected:
 
 
 class Job:
-    """A job with a playbook of the sample project and credentials. ``variables`` take precedence over its files."""
+    """A job with a playbook of the sample project and credentials. ``variables`` take precedence over its files.
 
-    def __init__(self, private: Path, playbook: str, credentials: Credentials, **variables: t.Any) -> None:
+    ``environment`` is what a credential of a type of AWX sets, and ``check`` is the job type Check.
+    """
+
+    def __init__(
+        self,
+        private: Path,
+        playbook: str,
+        credentials: Credentials,
+        *,
+        environment: c.Mapping[str, str] | None = None,
+        check: bool = False,
+        **variables: t.Any,
+    ) -> None:
         self._private = private
         self._playbook = playbook
         injected = inject(private, credentials)
         here = {name: value.replace(MOUNT, str(private)) for name, value in injected.environment.items()}
         files = {name: value.replace(MOUNT, str(private)) for name, value in injected.extra_vars.items()}
         shutil.copytree(PROJECT, private / "project")
-        told = {"awx_job_id": 4711, "awx_user_name": "ana"}
+        awx = {"JOB_ID": "4711", "AWX_HOST": "https://awx.example.com", "ANSIBLE_PIPELINING": "True"}
+        told = {"awx_job_id": 4711, "awx_user_name": "ana", "awx_workflow_job_id": 7}
         contents = {
-            "envvars": {"JOB_ID": "4711", "AWX_HOST": "https://awx.example.com", **here},
+            "envvars": {**awx, **(environment or {}), **here},
             "extravars": {**told, **files, **variables},
             "settings": {"pexpect_timeout": 0.01},
         }
         for name, content in contents.items():
             (private / "env" / name).write_text(json.dumps(content), encoding="utf-8")
+        (private / "env" / "cmdline").write_text("--check" if check else "", encoding="utf-8")
         (private / "inventory").mkdir()
         line = "localhost ansible_connection=local ansible_python_interpreter='{{ ansible_playbook_python }}'\n"
         (private / "inventory" / "hosts").write_text(line, encoding="utf-8")
@@ -87,3 +101,11 @@ class Job:
             check=False,
         )
         return done.stdout
+
+    def artifacts(self) -> dict[str, t.Any]:
+        """Return what the job hands to the next nodes of a workflow, as AWX reads it from the last event."""
+        paths = self._private.glob("artifacts/*/job_events/*.json")
+        events = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+        (found,) = [event["event_data"] for event in events if event["event"] == "playbook_on_stats"]
+        handed: dict[str, t.Any] = found["artifact_data"]
+        return handed

@@ -29,23 +29,29 @@ def files_of(playbook: str) -> list[str]:
     return [Path(name).name for name in play["vars_files"]]
 
 
-@functools.cache
-def variables() -> Object:
-    """Return the variables of these files, with their templates. Do not change them."""
+def loaded(path: Path) -> t.Any:
+    """Return the content of a file in YAML, as Ansible reads a playbook or its variables."""
     loader = DataLoader()
     trusted = "trusted_as_template" in inspect.signature(loader.load_from_file).parameters  # since 2.19
     options: dict[str, t.Any] = {"trusted_as_template": True} if trusted else {}
-    found: Object = {}
-    for name in files_of("awx.yml"):
-        found.update(loader.load_from_file(str(EXTENSION / name), **options))
-    return found
+    return loader.load_from_file(str(path), **options)
+
+
+def template(value: t.Any, given: Object) -> t.Any:
+    """Fill in the templates of a value with variables."""
+    return Templar(loader=DataLoader(), variables=given).template(value)
+
+
+@functools.cache
+def variables() -> Object:
+    """Return the variables of these files, with their templates. Do not change them."""
+    return {name: value for file in files_of("awx.yml") for name, value in loaded(EXTENSION / file).items()}
 
 
 def objects(**settings: t.Any) -> dict[str, list[Object]]:
     """Return the objects of each kind with these settings."""
     given = {**variables(), **settings}
-    templar = Templar(loader=DataLoader(), variables=given)
-    rendered = {name: templar.template(given[name]) for name in given if name.startswith("controller_")}
+    rendered = {name: template(given[name], given) for name in given if name.startswith("controller_")}
     # the strings of Ansible are of types of its own
     plain: dict[str, list[Object]] = json.loads(json.dumps(rendered, default=str))
     return plain

@@ -61,6 +61,15 @@ class StandIn:
         self._add("organizations", {"name": "Default"})
         self._add("credential_types", {"name": "Red Hat Ansible Automation Platform", "managed": True})
 
+    def decide(self, workflow_job: int, status: str, username: str) -> None:
+        """Have somebody decide at the approval node of a workflow job."""
+        by = {"approved_or_denied_by": {"username": username}}
+        made = self._add("workflow_approvals", {"name": "decision", "status": status, "summary_fields": by})
+        job = {"name": "decision", "type": "workflow_approval"}
+        node = {"related": {"job": made["url"]}, "summary_fields": {"job": job}}
+        waiting: Item = {"related": {}, "summary_fields": {}}
+        self.items["workflow_jobs"] = {workflow_job: {"nodes": [waiting, node]}}
+
     def named(self, kind: str) -> dict[str, Item]:
         """Return the objects of an endpoint by their names."""
         return {item.get("name") or item["identifier"]: item for item in self.items.get(kind, {}).values()}
@@ -99,6 +108,8 @@ class StandIn:
                     raise RefusedError(400, "; ".join(problems))
                 self.surveys[path] = body
             return 200, self.surveys.get(path, {})
+        if part == "workflow_nodes":
+            return 200, _page(item["nodes"])
         if part == "create_approval_template":
             made = self._create("workflow_approval_templates", {key: body[key] for key in ("name", "description")})
             item["unified_job_template"] = made["id"]

@@ -9,6 +9,7 @@ import collections.abc as c
 import dataclasses
 import json
 import shutil
+import statistics
 from pathlib import Path
 
 from ansible_collections.redtrust.certificate_enroll.tests.benchmark import renewals, shared, tokens
@@ -240,6 +241,20 @@ def formats(world: World, size: Size) -> list[Figure]:
     return [compared(f"{words} {name}", other, lines, None, "JSON Lines") for name, other in runs]
 
 
+def report(world: World, size: Size) -> list[Figure]:
+    """Write the page of a report on a large fleet, on a machine of two processors in at most 20 seconds."""
+    _entries, store = world.fleet_of(size.due_large)
+    (ours,) = alternate(size.times, lambda: world.play("report", None, None, store))
+    words = f"report on {size.due_large}"
+    took = statistics.median(run.seconds for run in ours)
+    megabytes = store.with_name("report.html").stat().st_size / 1e6
+    return [
+        Figure(words, took, Goal(20), "s", ours=seconds(ours), runs={"ours": ours}),
+        Figure(f"{words}: memory", max(run.peak for run in ours), Goal(600), "MB", note="of the largest process"),
+        Figure(f"{words}: size of the page", megabytes, Goal(10), "MB"),
+    ]
+
+
 def slices(world: World, size: Size) -> list[Figure]:
     """Issue certificates with one slice and with four, on one database."""
     return shared.slices(world, size.issue, size.times, LATENCY_SECONDS)
@@ -278,6 +293,7 @@ MEASURES: dict[str, c.Callable[[World, Size], list[Figure]]] = {
     "writes": writes,
     "loop": loop,
     "formats": formats,
+    "report": report,
     "slices": slices,
     "stores": stores,
     "replace": replace,

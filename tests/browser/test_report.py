@@ -144,6 +144,15 @@ def test_details_open_and_close_with_the_keyboard(phone: bool, reader: NewReader
     assert opened.barriers(inside="dialog") == []
 
 
+def test_a_certificate_that_is_gone_is_no_button(reader: NewReader, trouble: View) -> None:
+    page = reader("trouble").page
+    line = page.locator(".log li", has_text=fleets.GONE)
+    assert line.count() == 1
+    assert line.get_by_role("button").count() == 0
+    named = [one.name for one in trouble.happenings if one.name != fleets.GONE]
+    assert page.locator(".log").get_by_role("button", name=named[0]).count() == 1
+
+
 def test_a_search_finds_all_of_its_words_anywhere(reader: NewReader, trouble: View) -> None:
     page = reader("trouble").page
     wanted = [entry for entry in trouble.entries if "garcía" in entry.name and "person" in entry.ca.lower()]

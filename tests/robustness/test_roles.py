@@ -12,8 +12,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-import os
-import subprocess
 import sys
 import typing as t
 from pathlib import Path
@@ -22,7 +20,8 @@ import pytest
 import yaml
 
 from ansible_collections.redtrust.certificate_enroll.tests.robustness import signing_ca
-from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import PATIENCE_SECONDS, TREE, Fault, Site
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.driver import Fault, Site
+from ansible_collections.redtrust.certificate_enroll.tests.robustness.playing import run_playbook
 from ansible_collections.redtrust.certificate_enroll.tests.sandbox.appliance import Appliance
 
 if t.TYPE_CHECKING:
@@ -148,32 +147,15 @@ class Stage:
         }
         path.write_text(yaml.safe_dump([play]), encoding="utf-8")
         environment = {
-            "ANSIBLE_COLLECTIONS_PATH": str(TREE),
-            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
-            "ANSIBLE_LOCALHOST_WARNING": "False",
-            "ANSIBLE_PIPELINING": "True",
-            "HOME": str(self._directory),
-            "LC_ALL": "C.UTF-8",
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
             "PYTHONPATH": str(ARMED),
             # so that the faults of the server strike the certificates that they are meant for
             "REDTRUST_ONE_THREAD": "1",
             **(fault.environment() if fault else {}),
         }
-        ran = subprocess.run(
-            [sys.executable, "-m", "ansible", "playbook", str(path), *options],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            check=False,
-        )
-        self.output = ran.stdout
+        status, self.output = run_playbook(path, self._directory, *options, **environment)
         told = self._directory / "told.json"
         self.told = json.loads(told.read_text(encoding="utf-8")) if told.exists() else {}
-        return ran.returncode
+        return status
 
     def _tell(self, facts: t.Mapping[str, str]) -> dict[str, t.Any]:
         """Return a task that writes the variables of the play to a file."""

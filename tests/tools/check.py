@@ -237,6 +237,12 @@ def importer(shop: Workshop) -> None:
         raise CheckError("galaxy-importer has something to say")
 
 
+def release(shop: Workshop) -> None:
+    """Build the artifact of the last commit twice, look at its bills of materials, and tamper with it where signed."""
+    # the tests share what they have built, and other checks run beside them
+    tests(shop, "-rs", "-n", "0", "tests/release")
+
+
 def artifact(shop: Workshop) -> Path:
     """Return the built artifact."""
     return next(shop.directory.glob("redtrust-certificate_enroll-*.tar.gz"))
@@ -268,6 +274,7 @@ CHECKS = (
     Check("sanity", "a planted fault is found", sanity_guard),
     Check("package", "artifact", package),
     Check("package", "galaxy-importer", importer),
+    Check("package", "files of a release", release),
     Check("integration", "ansible-test integration", integration),
 )
 # These run only if the command line names their group.

@@ -19,7 +19,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 120
-FOLDERS = ("modules", "doc_fragments", "filter", "lookup", "module_utils/_signers")
+FOLDERS = ("modules", "doc_fragments", "filter", "inventory", "lookup", "module_utils/_signers")
 PROSE = frozenset({"description", "details", "notes", "returned"})
 
 _BLOCK = re.compile(r'^ *[A-Z_]+ = r"""\n(.*?)^"""$', re.MULTILINE | re.DOTALL)

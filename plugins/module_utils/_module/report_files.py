@@ -12,6 +12,8 @@ import tempfile
 import typing as t
 from pathlib import Path
 
+from ansible.module_utils.basic import AnsibleModule
+
 from .._errors import ConfigurationError
 from .masked import MaskedModule
 from .paths import file_path
@@ -28,9 +30,10 @@ class ReportFiles:
     """
 
     def __init__(self, module: MaskedModule, options: t.Iterable[str]) -> None:
-        self._module = module
+        self._module: AnsibleModule = module
+        self._raising = module.raising
         given = {name: module.params[name] for name in options if module.params[name]}
-        self.paths = {name: Path(file_path(name, path)).absolute() for name, path in given.items()}
+        self.paths = {name: Path(file_path(name, path)) for name, path in given.items()}
         for name, path in self.paths.items():
             _check(name, path, [other for other in self.paths if self.paths[other] == path])
 
@@ -47,7 +50,7 @@ class ReportFiles:
                 self._replace(path, content(taken_at), taken_at)
         except OSError as exc:
             raise ConfigurationError(f"{name}: {path} cannot be written ({exc.strerror})") from exc
-        with self._module.raising():
+        with self._raising():
             rights = self._module.load_file_common_arguments(self._module.params, path=str(path))
             changed = bool(self._module.set_fs_attributes_if_different(rights, changed))
         return {"form": name, "path": str(path), "changed": changed}
@@ -56,7 +59,7 @@ class ReportFiles:
         descriptor, draft = tempfile.mkstemp(dir=self._module.tmpdir)
         with os.fdopen(descriptor, "wb") as file:
             file.writelines(map(_bytes, content))
-        with self._module.raising():
+        with self._raising():
             self._module.atomic_move(draft, str(path), unsafe_writes=self._module.params["unsafe_writes"])
         with contextlib.suppress(PermissionError):  # unsafe_writes has left the file to its owner
             os.utime(path, (taken_at.timestamp(), taken_at.timestamp()))
@@ -64,6 +67,11 @@ class ReportFiles:
 
 def _check(name: str, path: Path, options: t.Sequence[str]) -> None:
     """Raise ConfigurationError if a file cannot be written, as far as that can be known without writing."""
+    if not path.is_absolute():
+        raise ConfigurationError(
+            f"{name}: {path} does not begin with /, and Ansible runs a module in a directory of its choice, such as "
+            f'that of the playbook: give the whole path, in a shell "$PWD/{path}"'
+        )
     if len(options) > 1:
         raise ConfigurationError(
             f"{' and '.join(options)} name the same file, {path}: give each form a file of its own"

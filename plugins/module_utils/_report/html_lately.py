@@ -9,25 +9,13 @@ import datetime as dt
 import itertools
 import typing as t
 
-from .html_text import clock, date, escaped, joined, name, opens, sentence, utc, weekday
+from .html_text import TONES, clock, date, escaped, joined, name, opens, sentence, utc, weekday
 from .view import Happening, View
 from .words import HAPPENED
 
 # How many lines are shown at once, and how many names in a line.
 _MOST_LINES = 15
 _MOST_NAMES = 3
-
-_TONES = {
-    "issued": "in_use",
-    "renewed": "in_use",
-    "adopted": "in_use",
-    "approved": "in_use",
-    "failed": "failing",
-    "unanswered": "failing",
-    "rejected": "failing",
-    "revoked": "revoked",
-    "given_up": "none",
-}
 
 
 def lately(view: View) -> str:
@@ -67,7 +55,7 @@ def _line(line: tuple[Happening, ...], view: View) -> str:
     names = ", ".join(f"<strong {opens(one.service, one.name)}>{name(one.name)}</strong>" for one in line[:_MOST_NAMES])
     rest = len(line) - _MOST_NAMES
     names += f" and {rest:,} more" if rest > 0 else ""
-    tone = _TONES.get(latest.what, "none")
+    tone = TONES.get(latest.what, "none")
     return f"""<li><span class="when">{when}</span> <span class="what {tone}">{_what(latest)}</span>
 <div>{names}{_about(latest, view)}</div></li>"""
 

@@ -10,7 +10,7 @@ import typing as t
 
 from .._enroll.api import Attention
 from .html_text import counted, day_of, distance, escaped, joined, kind_words, name, opens, sentence
-from .view import Entry, View
+from .view import Entry, Status, View
 
 # How many certificates are shown of each kind; the table has them all.
 _MOST = 6
@@ -40,11 +40,13 @@ def _card(kind: str, cases: t.Sequence[_Case], view: View) -> str:
     step = _common(attention.next_step for _entry, attention in cases if attention)
     items = joined(_item(entry, _rest(attention, problem, step), view) for entry, attention in cases[:_MOST])
     rest = len(cases) - _MOST
+    # Those that wait are here only as their certificates end soon.
+    heading = kind_words(kind) + (", and ends soon" if cases[0][0].status is Status.WAITING else "")
     more = (
         f'\n<p class="more" data-filter="kind" data-value="{escaped(kind)}">and {rest:,} more</p>' if rest > 0 else ""
     )
     return f"""<article class="card trouble {cases[0][0].status.value}">
-<h3>{kind_words(kind)} <span class="count">{counted(len(cases), "certificate")}</span></h3>
+<h3>{heading} <span class="count">{counted(len(cases), "certificate")}</span></h3>
 {_problem(problem)}{_step(step)}<ul>
 {items}
 </ul>{more}

@@ -29,6 +29,7 @@ function moment(seconds) {
 
 function away(seconds, now) {
   const length = Math.abs(seconds - now);
+  if (length < 60) return "just now";
   const units = [["days", 86400], ["hours", 3600], ["minutes", 60]];
   const [unit, size] = units.find(one => length >= 2 * one[1]) ?? ["seconds", 1];
   const words = `${Math.floor(Number((length / size).toFixed(1)))} ${unit}`;
@@ -64,7 +65,6 @@ const pill = (key, words) => element("span", {className: `pill ${key}`}, symbol(
 _DETAILS = r"""
 // A window with all that is known of one certificate.
 function details(fleet, row) {
-  if (row < 0) return;
   const time = value => Number.isNaN(value) ? "" : `${moment(value)} (${away(value, fleet.now)})`;
   const facts = [
     ["Service", fleet.text("service", row)], ["Subject", fleet.subject(row)], ["CA", fleet.text("ca", row)],
@@ -211,8 +211,8 @@ class Table {
     for (const tile of document.querySelectorAll(".tile button"))
       tile.setAttribute("aria-pressed", tile.parentElement.dataset.value === this.wish.status);
     for (const head of this.table.querySelectorAll("[data-sort]")) {
-      if (head.dataset.sort === this.wish.sort) head.ariaSort = this.wish.down ? "descending" : "ascending";
-      else head.removeAttribute("aria-sort");
+      if (head.dataset.sort !== this.wish.sort) head.removeAttribute("aria-sort");
+      else head.setAttribute("aria-sort", this.wish.down ? "descending" : "ascending");
     }
     this.writeAddress();
     this.draw(0, this.perPage);
@@ -299,10 +299,12 @@ function liven(fleet, table) {
     const button = element("button", {type: "button", className: tile ? "" : "link"}, ...place.childNodes);
     button.addEventListener("click", () => table.only(place.dataset.filter, place.dataset.value));
     place.append(button);
+    place.classList.toggle("presses", tile);
   }
-  for (const place of document.querySelectorAll("[data-name]")) {
+  // What happened may be about a certificate that is not there any more.
+  for (const [place, row] of fleet.rowsOf(document.querySelectorAll("[data-name]"))) {
     const button = element("button", {type: "button", className: "link"}, ...place.childNodes);
-    button.addEventListener("click", () => details(fleet, fleet.row(place.dataset.service, place.dataset.name)));
+    button.addEventListener("click", () => details(fleet, row));
     place.append(button);
   }
   for (const bar of document.querySelectorAll("[data-ends]")) {

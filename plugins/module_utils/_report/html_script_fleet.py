@@ -47,10 +47,14 @@ class Fleet {
         problem: this.data.words[problem], step: this.data.words[step]}));
   }
 
-  row(service, name) {
+  // Return each place that names a certificate, with its row.
+  rowsOf(places) {
+    const rows = new Map(), key = (service, name) => JSON.stringify([service, name]);
+    const named = Array.from(places, place => [place, key(place.dataset.service, place.dataset.name)]);
+    const wanted = new Set(Array.from(places, place => place.dataset.name));
     for (let row = 0; row < this.size; row++)
-      if (this.name(row) === name && this.text("service", row) === service) return row;
-    return -1;
+      if (wanted.has(this.name(row))) rows.set(key(this.text("service", row), this.name(row)), row);
+    return named.filter(([, text]) => rows.has(text)).map(([place, text]) => [place, rows.get(text)]);
   }
 
   // All that is searched, in lower case; made at the first search.

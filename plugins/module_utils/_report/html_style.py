@@ -89,7 +89,7 @@ _TOP = """
 .tile .i { color: var(--tone); }
 .empty { background: none; }
 .empty strong, .empty .i { color: var(--soft); font-weight: 400; }
-.tile:has(button) { padding: 0; }
+.presses { padding: 0; }
 .tile button { width: 100%; height: 100%; padding: .75rem .875rem; border: 0; border-radius: .5625rem;
   background: none; text-align: left; line-height: 1.3; display: flex; flex-direction: column; }
 .tile button:hover { background: var(--tint); }
@@ -141,7 +141,7 @@ thead th { border: 0; font-size: .875rem; color: var(--soft); vertical-align: bo
 .groups { display: grid; grid-template-columns: repeat(3, 1fr); gap: .75rem; align-items: start; }
 .groups .card { margin: 0; }
 .log { margin-bottom: 1rem; }
-.log li { display: grid; grid-template-columns: 8.5rem 6rem 1fr; gap: 0 .75rem; padding: .4375rem 0;
+.log li { display: grid; grid-template-columns: 8.5rem 8rem 1fr; gap: 0 .75rem; padding: .4375rem 0;
   border-top: 1px solid var(--line); }
 .log .when { color: var(--soft); font-variant-numeric: tabular-nums; }
 .log .what { color: var(--tone); }
@@ -167,7 +167,7 @@ _TABLE = """
 #table td { font-size: .9375rem; }
 #table small { display: block; font-size: .8125rem; }
 #table tbody tr:hover { background: var(--tint); }
-#table .c-name { width: 23%; } #table .c-status { width: 13%; } #table .c-provider { width: 10%; }
+#table .c-name { width: 22%; } #table .c-status { width: 14%; } #table .c-provider { width: 10%; }
 #table .c-ends, #table .c-renew { width: 11%; } #table .c-service { width: 17%; }
 #table thead button { padding: .25rem 0; min-height: 2rem; border: 0; background: none; color: inherit;
   text-align: left; }
@@ -206,8 +206,8 @@ _NARROW = """
   #table .c-ends { width: 16%; } #table .c-name { width: 36%; } #table .c-status { width: 17%; } }
 @media screen and (max-width: 44rem) { header, main, footer { padding-left: 1rem; padding-right: 1rem; }
   header { padding-top: 1.25rem; } h1 { font-size: 1.375rem; } .verdict { font-size: 1.25rem; }
-  .tiles { grid-template-columns: 1fr 1fr; } .card { padding: 1rem; } .flush { padding: 0; }
-  header nav ul { gap: 0 1.25rem; } .minor { display: none; }
+  .card { padding: 1rem; } .flush { padding: 0; }
+  header nav ul { gap: 0 1.25rem; } header nav a { padding: .375rem 0; } .minor { display: none; }
   .log li { grid-template-columns: auto 1fr; } .log div { grid-column: 1 / -1; }
 
   #tools { grid-template-columns: 1fr 1fr; padding: 1rem 1rem 0; } #found, #pages { padding: .875rem 1rem; }
@@ -218,6 +218,7 @@ _NARROW = """
   #table .pill { display: flex; white-space: normal; }
   .count { display: block; margin: 0; } .fact { display: block; } .fact::before { content: none; }
   dialog dl { grid-template-columns: 1fr; gap: 0; } dialog dd { margin-bottom: .5rem; } }
+@media screen and (max-width: 36rem) { .tiles { grid-template-columns: 1fr 1fr; } }
 """
 
 _PAPER = """

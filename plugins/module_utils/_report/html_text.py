@@ -29,7 +29,19 @@ KINDS = {
     "certificate_refused": "The certificate is refused",
     "backing_off": "Failing",
     "interrupted": "Interrupted",
-    "waiting": "On its way",
+    "waiting": "Waiting",
+}
+# The tone of what happened: that of the status that it is closest to.
+TONES = {
+    "issued": "in_use",
+    "renewed": "in_use",
+    "adopted": "in_use",
+    "approved": "in_use",
+    "failed": "failing",
+    "unanswered": "failing",
+    "rejected": "failing",
+    "revoked": "revoked",
+    "given_up": "none",
 }
 # The form of each symbol differs, so nobody needs its colour. Paths in a box of 16 by 16, drawn as lines.
 SYMBOLS = {
@@ -149,6 +161,8 @@ def clock(moment: dt.datetime) -> str:
 
 def distance(moment: dt.datetime, now: dt.datetime) -> str:
     """Return how far a time is from now: ``in 3 days``, ``5 hours ago``. The script of the page says the same."""
+    if abs(moment - now) < dt.timedelta(minutes=1):
+        return "just now"
     number, unit = span(abs(moment - now)).split(" ")
     words = f"{number.partition('.')[0]} {unit}"
     return f"in {words}" if moment > now else f"{words} ago"

@@ -100,7 +100,7 @@ def _rounded_up(number: int) -> int:
     """Return the next number that is easy to read, and so is its half: 2, 4, 6, 8, 10, 12, 16, 20, 30..."""
     if number <= 10:
         return max(number + number % 2, 2)
-    size = 10 ** (len(str(number)) - 2)
+    size: int = 10 ** (len(str(number)) - 2)
     return next(part * size for part in (10, 12, 16, 20, 30, 40, 60, 80, 100) if part * size >= number)
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import collections
 import re
 import typing as t
-from xml.sax.saxutils import quoteattr
 
 from .._clock import timestamp
 from .view import Entry, Status, View
@@ -65,8 +64,17 @@ def _counts(entries: t.Sequence[Entry]) -> dict[str, str]:
 
 
 def _attributes(**values: str) -> str:
-    return "".join(f" {name}={quoteattr(_NO_XML.sub('?', value))}" for name, value in values.items())
+    return "".join(f' {name}="{_escaped(value)}"' for name, value in values.items())
 
 
 def _text(value: str) -> str:
-    return _NO_XML.sub("?", value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _NO_XML.sub("?", value).translate(_TEXT)
+
+
+def _escaped(value: str) -> str:
+    return _NO_XML.sub("?", value).translate(_ATTRIBUTE)
+
+
+_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
+# A program that reads an attribute makes blanks of line breaks and tabs, unless they are written so.
+_ATTRIBUTE = {**_TEXT, **str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#9;"})}

@@ -48,7 +48,7 @@ class Status(str, enum.Enum):
 _WORDS = {
     Status.EXPIRED: "has ended",
     Status.REVOKED: "revoked",
-    Status.NEEDS_PERSON: "needs a person",
+    Status.NEEDS_PERSON: "needs a decision",
     Status.FAILING: "failing",
     Status.WAITING: "waiting",
     Status.ENDS_SOON: "ends soon",

@@ -85,9 +85,9 @@ def _check_directory(path: pathlib.Path, found: os.stat_result) -> None:
             "choose a directory of your own"
         )
     if stat.S_IMODE(found.st_mode) & 0o022:
-        for_all = found.st_mode & stat.S_ISVTX  # such as /tmp, which everybody needs as it is
-        advice = "choose a directory of your own" if for_all else f"run: chmod go-w {path.parent}"
-        raise StoreError(f"store {path}: others can write to its directory; {advice}")
+        if found.st_mode & stat.S_ISVTX:  # such as /tmp, which everybody needs as it is
+            raise StoreError(f"store {path}: others can write to its directory; choose a directory of your own")
+        raise StoreError(f"store {path}: others can write to its directory; run: chmod go-w {path.parent}")
 
 
 def check_file(path: pathlib.Path) -> int | None:

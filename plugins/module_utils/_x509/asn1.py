@@ -50,11 +50,11 @@ def element(data: bytes) -> Element:
     return _read(data, 0, 0)[0]
 
 
-def elements(data: bytes) -> list[Element]:
-    """Return all elements of the bytes; raises MalformedError."""
-    found = []
+def elements(data: bytes, most: int | None = None) -> list[Element]:
+    """Return all elements of the bytes, or the first ones; raises MalformedError."""
+    found: list[Element] = []
     at = 0
-    while at < len(data):
+    while at < len(data) and len(found) != most:
         one, at = _read(data, at, 0)
         found.append(one)
     return found

@@ -78,9 +78,11 @@ def issuer_label(der: bytes) -> str:
     Empty where the certificate cannot be read.
     """
     try:
-        _serial, _algorithm, issuer, *_more = signed_fields(der)
-        return _label(issuer.encoded)
-    except ValueError:
+        (to_be_signed,) = asn1.elements(asn1.element(der).content, 1)
+        fields = asn1.elements(to_be_signed.content, 4)
+        has_version = fields[0].tag == asn1.EXPLICIT_0
+        return _label(fields[3 if has_version else 2].encoded)
+    except (ValueError, IndexError):
         return ""
 
 

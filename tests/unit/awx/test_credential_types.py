@@ -13,7 +13,6 @@ import pytest
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._module.specs import CONNECTION, STORE
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import SIGNERS
 from ansible_collections.redtrust.certificate_enroll.tests.awx import rules
-from ansible_collections.redtrust.certificate_enroll.tests.awx.jobs import MOUNT, inject
 from ansible_collections.redtrust.certificate_enroll.tests.awx.objects import credential_type
 
 NAMES = ["connection", "store", "CA"]
@@ -24,13 +23,16 @@ class Given:
     """What AWX's own code gives to a job for a credential of a type."""
 
     def __init__(self, directory: Path, name: str, **inputs: str | bool) -> None:
+        pytest.importorskip("awx_plugins.interfaces", reason="AWX's own injector needs Python 3.11")
+        from ansible_collections.redtrust.certificate_enroll.tests.awx.jobs import MOUNT, inject
+
         assert rules.credential_problems(credential_type(name), inputs) == []
-        self._directory = directory
+        self._folders = (MOUNT, str(directory))
         self.environment, self.shown, self.extra_vars = inject(directory, {name: inputs})
 
     def file(self, path: str) -> str:
         """Return the content of a file by its path in the container."""
-        return Path(path.replace(MOUNT, str(self._directory))).read_text(encoding="utf-8")
+        return Path(path.replace(*self._folders)).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -110,6 +110,7 @@ options:
     description:
       - Whether ansible-rulebook confirms each event.
         It does so only with C(--persistence-id), and refuses this option without it.
+        An event filter must then leave each event its C(id).
     type: bool
     default: false
 """

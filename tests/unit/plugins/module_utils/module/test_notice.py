@@ -44,11 +44,10 @@ def told(*entries: Entry) -> dict[str, list[str]]:
 
 
 def waits(name: str = "a", *, missing: int | None = None, **changes: t.Any) -> Entry:
-    approval = {} if missing is None else {"approval": {"missing": missing, "given": [], "csr_sha256": "ab", **NEEDS}}
-    return entry(name, **{"state": "requested", "action": "wait", "changed": True, **approval, **changes})
-
-
-NEEDS = {"needed": 2, "not_by": None}
+    """Return the entry of a request that waits; ``missing`` is the number of approvals that it lacks."""
+    approval: Entry = {"needed": 2, "missing": missing, "given": [], "not_by": None, "csr_sha256": "ab"}
+    lacks: Entry = {} if missing is None else {"approval": approval}
+    return entry(name, **{"state": "requested", "action": "wait", "changed": True, **lacks, **changes})
 
 
 def notice(kinds: Kinds, failure: str = "", lines: t.Sequence[str] = ("3 certificates: all well",)) -> dict[str, t.Any]:

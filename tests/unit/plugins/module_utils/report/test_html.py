@@ -27,7 +27,12 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._repor
     html_text,
     html_timeline,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._report.view import Happening, View, timeline
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._report.view import (
+    Happening,
+    Status,
+    View,
+    timeline,
+)
 from ansible_collections.redtrust.certificate_enroll.tests import fleets
 
 FLEETS = [fleets.empty, fleets.well, fleets.trouble, fleets.hostile]
@@ -188,6 +193,13 @@ def test_a_trouble_without_words_is_listed() -> None:
     assert "Revision 2 is on its way." in part
 
 
+def test_one_that_waits_too_long_is_named_so() -> None:
+    view = fleets.trouble()
+    waits = next(entry for entry in view.entries if entry.status is Status.WAITING)
+    part = words_of(html_people.people(dataclasses.replace(view, attention=(waits,))))
+    assert "Waiting, and ends soon 1 certificate It is at the signer." in part
+
+
 def test_no_trouble_is_said() -> None:
     text = text_of(fleets.well())
     assert "All is well: nothing needs a person" in text
@@ -242,7 +254,14 @@ def test_the_scale_of_a_chart_is_easy_to_read(highest: int, top: int) -> None:
 
 @pytest.mark.parametrize(
     ("hours", "words"),
-    [(1, "in 60 minutes"), (47, "in 47 hours"), (48, "in 2 days"), (80, "in 3 days"), (-30 * 24, "30 days ago")],
+    [
+        (0, "just now"),
+        (1, "in 60 minutes"),
+        (47, "in 47 hours"),
+        (48, "in 2 days"),
+        (80, "in 3 days"),
+        (-30 * 24, "30 days ago"),
+    ],
 )
 def test_a_time_is_told_by_its_distance(hours: int, words: str) -> None:
     assert html_text.distance(fleets.NOW + dt.timedelta(hours=hours), fleets.NOW) == words

@@ -283,6 +283,7 @@ WRITES: dict[str, t.Callable[[PostgresqlStore, MakeRevision], object]] = {
     "release": lambda store, _make: store.release(["held"], "before"),
     "keep session": lambda store, _make: store.put_session("session/a", b"new", 1),
     "forget session": lambda store, _make: store.put_session("session/a", None, 1),
+    "put notes": lambda store, _make: store.put_notes({"guard": "b", "x": "1"}, guard="guard", expected="a"),
 }
 
 
@@ -295,6 +296,7 @@ class TestLostAnswers:
             direct.put(make("kept"))
             direct.acquire(["held"], "before", 60)
             direct.put_session("session/a", b"old", 0)
+            direct.put_note("guard", "a")
         with Proxy(dsn) as proxy, opened(proxy.dsn, patience=3.0) as store:
             proxy.arm({1: cut})
             result = WRITES[verb](store, make)

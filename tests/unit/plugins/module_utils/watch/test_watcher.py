@@ -15,12 +15,10 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from psycopg import conninfo
 
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.api import RenewalPolicy
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import StoreError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import (
-    CertificateSpec,
-    DistinguishedName,
     Revision,
     State,
 )
@@ -32,73 +30,30 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sql import SqlStore
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._watch import position as position_module
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._watch.api import KINDS, Rules
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._watch.happenings import Told
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._watch.position import (
     LostPositionError,
     Position,
 )
-from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._watch.watcher import Watcher
+from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.watch.telling import (
+    DAY,
+    HOLDER,
+    HOUR,
+    NOW,
+    RULES,
+    Teller,
+    issue,
+    row,
+)
 
-NOW = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
-HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
-RULES = Rules(frozenset(KINDS), RenewalPolicy.parse("20d"), soon=30 * DAY, patience=2 * DAY)
-HOLDER = "a test"
+if t.TYPE_CHECKING:
+    from ansible_collections.redtrust.certificate_enroll.tests.postgres import Server
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> c.Iterator[Store]:
     with open_store(str(tmp_path / "state" / "store.db")) as opened:
         yield opened
-
-
-def row(name: str, state: State = State.FINALIZED, revision: int = 1, days: float = 90, **fields: t.Any) -> Revision:
-    spec = CertificateSpec(name, DistinguishedName((("cn", name),)), "CA")
-    dates = _validity(days) if state is State.FINALIZED else {}
-    return Revision("svc", name, revision, 1, state, spec, **{**dates, **fields})
-
-
-def _validity(days: float) -> dict[str, t.Any]:
-    """Return the fields of a certificate that was obtained long ago, whenever the test puts it into the store."""
-    return {"not_valid_before": NOW - 300 * DAY, "not_valid_after": NOW + days * DAY, "adopted": True}
-
-
-def issue(store: Store, name: str, days: float = 90) -> Revision:
-    """Issue or renew a certificate, as a run does."""
-    enrollment = store.enrollment("svc", name)
-    number = enrollment.current.revision + 1 if enrollment.current else 1
-    (issued,) = store.put(row(name, State.ISSUED, number))
-    old = [enrollment.current.moved(State.SUPERSEDED)] if enrollment.current else []
-    new = issued.moved(State.FINALIZED, **_validity(days))
-    return store.put(*old, new)[-1]
-
-
-@dataclasses.dataclass
-class Teller:
-    """A process that tells, at a time that the test sets."""
-
-    store: Store
-    rules: Rules = RULES
-    now: dt.datetime = NOW
-    name: str = "default"
-    holder: str = HOLDER
-
-    def __post_init__(self) -> None:
-        self.position = Position(self.store, "svc", self.name, self.holder)
-        assert self.position.take() is None
-        self._events = Watcher(self.store, self.position, self.rules, lambda: self.now).events()
-
-    def next(self) -> Told | None:
-        """Return the next event; the one before counts as told."""
-        return next(self._events)
-
-    def all(self) -> list[Told]:
-        """Return what is to be told now."""
-        return list(itertools.takewhile(lambda told: told is not None, self._events))  # type: ignore[arg-type]
-
-    def kinds(self) -> list[tuple[str, str]]:
-        """Return kind and name of what is to be told now."""
-        return [(told["kind"], told["name"]) for told in self.all()]
 
 
 def test_what_holds_at_the_beginning_is_told_once(store: Store) -> None:
@@ -251,7 +206,7 @@ def test_names_with_any_letters(store: Store) -> None:
 # -- ends of processes ------------------------------------------------------------------------------------------------
 
 
-class Dies(Exception):
+class DiesError(Exception):
     """The process ends here."""
 
 
@@ -270,10 +225,10 @@ class Mortal:
             self.calls += 1
             self.left -= 1
             if self.left == 0 and not self.after:
-                raise Dies
+                raise DiesError
             done = call(*arguments, **options)
             if self.left == 0:
-                raise Dies
+                raise DiesError
             return done
 
         return wrapped
@@ -301,7 +256,7 @@ EXPECTED = {
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_process_may_end_at_any_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool) -> None:
-    monkeypatch.setattr(position_module, "is_gone", lambda holder: True)
+    monkeypatch.setattr(position_module, "is_gone", lambda _holder: True)
     for deadly in itertools.count(1):
         with open_store(str(tmp_path / f"{deadly}" / "store.db")) as store:
             assert Teller(store).all() == []
@@ -309,7 +264,7 @@ def test_a_process_may_end_at_any_call(tmp_path: Path, monkeypatch: pytest.Monke
             mortal = Mortal(store, monkeypatch)
             mortal.left, mortal.after = deadly, after
             told: list[Told] = []
-            with contextlib.suppress(Dies):
+            with contextlib.suppress(DiesError):
                 ends = Teller(store, holder="the one that ends")
                 while (one := ends.next()) is not None:
                     told.append(one)
@@ -332,7 +287,7 @@ def _all_told_once(told: list[Told], at_most: int) -> None:
 
 
 def test_a_process_may_end_after_each_second_event(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(position_module, "is_gone", lambda holder: True)
+    monkeypatch.setattr(position_module, "is_gone", lambda _holder: True)
     assert Teller(store).all() == []
     _happenings(store)
     handed: list[str] = []
@@ -462,7 +417,7 @@ def _cost(store: Store, monkeypatch: pytest.MonkeyPatch, work: c.Callable[[], ob
 
 
 def test_a_store_in_which_nothing_happens_costs_one_statement(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.put(*(row(f"{number:04}") for number in range(1000)))
+    store.put(*(row(f"{number:04}") for number in range(300)))
     teller = Teller(store)
     assert teller.all() == []
     assert _cost(store, monkeypatch, teller.all) == 1
@@ -470,15 +425,28 @@ def test_a_store_in_which_nothing_happens_costs_one_statement(store: Store, monk
     # the events, the enrollment of the one that is told, its position, those that have changed, the position
     assert _cost(store, monkeypatch, teller.all) <= 6
     teller.now = NOW + 60 * DAY
-    assert len(teller.all()) == 1000
+    assert len(teller.all()) == 300
     assert _cost(store, monkeypatch, teller.all) == 1
 
 
 @pytest.mark.process
-def test_on_postgresql_it_needs_no_more_rights_than_a_job(dsn: str) -> None:
-    with open_postgresql(dsn, "a store key, for tests", warn=pytest.fail) as store:
+def test_on_postgresql_it_needs_few_rights(postgres: Server, dsn: str) -> None:
+    key = "a store key, for tests"
+    with open_postgresql(dsn, key, warn=pytest.fail) as store:
         store.put(row("a", days=25))
-        assert Teller(store).kinds() == [("expiring", "a")]
-        issue(store, "a")
-        assert Teller(store).kinds() == [("renewed", "a")]
-        assert store.notes("told/default/svc/") == {}
+    postgres.execute("CREATE ROLE teller LOGIN")
+    try:
+        postgres.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO teller", dsn)
+        postgres.execute("GRANT INSERT, UPDATE, DELETE ON leases, notes TO teller", dsn)
+        with open_postgresql(conninfo.make_conninfo(dsn, user="teller"), key, warn=pytest.fail) as limited:
+            teller = Teller(limited)
+            assert teller.kinds() == [("expiring", "a")]
+            with open_postgresql(dsn, key, warn=pytest.fail) as store:
+                issue(store, "a")
+            assert teller.kinds() == [("renewed", "a")]
+            assert limited.notes("told/default/svc/") == {}
+            teller.position.keep()
+            teller.position.give_back()
+    finally:
+        postgres.execute("DROP OWNED BY teller", dsn)
+        postgres.execute("DROP ROLE teller")
