@@ -33,7 +33,7 @@ seealso:
   - module: redtrust.certificate_enroll.redtrust_enrollment_info
     description: Shows all revisions, and what a person must look at.
   - module: redtrust.certificate_enroll.redtrust_certificate
-    description: Writes the files of certificates itself, with the option O(directory).
+    description: Writes the files of certificates itself, with its option C(directory).
   - plugin: redtrust.certificate_enroll.enrollments
     plugin_type: inventory
     description: Makes a host of each enrollment.

@@ -46,12 +46,13 @@ def _answers(path: Path, signature: Path) -> dict[str, bytes]:
     content = path.read_bytes()
     version = path.name.removesuffix(".tar.gz").rpartition("-")[2]
     collection = f"/api/v3/collections/{NAMESPACE}/{NAME}/"
-    details = {
+    download = f"/download/{path.name}"
+    details: dict[str, t.Any] = {
         "namespace": {"name": NAMESPACE},
         "collection": {"name": NAME},
         "version": version,
         "href": f"{collection}versions/{version}/",
-        "download_url": f"/download/{path.name}",
+        "download_url": download,
         "artifact": {"filename": path.name, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)},
         "metadata": {"dependencies": {}},
         "signatures": [{"signature": signature.read_text(encoding="utf-8")}],
@@ -63,7 +64,7 @@ def _answers(path: Path, signature: Path) -> dict[str, bytes]:
         f"{collection}versions/": {"meta": {"count": 1}, "links": {}, "data": [{"version": version}]},
         f"{collection}versions/{version}/": details,
     }
-    return {**{at: json.dumps(value).encode() for at, value in told.items()}, details["download_url"]: content}
+    return {**{at: json.dumps(value).encode() for at, value in told.items()}, download: content}
 
 
 def _handler(answers: dict[str, bytes]) -> type[http.server.BaseHTTPRequestHandler]:

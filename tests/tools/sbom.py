@@ -26,7 +26,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 REQUIREMENTS = "meta/ee-requirements.txt"
 DEFINITION = "extensions/execution-environment/execution-environment.yml"
@@ -164,7 +164,7 @@ def _package(name: str, installed: t.Mapping[str, t.Any]) -> Component:
     )
 
 
-def _needs(installed: t.Mapping[str, t.Any], known: c.Container[str], python: str) -> c.Iterator[str]:
+def _needs(installed: t.Mapping[str, t.Any], known: c.Container[str], python: str) -> c.Iterator[NormalizedName]:
     """Yield the names of the packages that an installed one needs with this version of Python."""
     extras = ["", *installed.get("requested_extras", ())]
     machines = [{"extra": extra, "python_version": python, "python_full_version": f"{python}.0"} for extra in extras]

@@ -62,7 +62,7 @@ def test_a_list_of_entries_has_the_names() -> None:
 
 
 def test_what_ends_soon_is_told_by_the_clock() -> None:
-    ends = {"state": "signing", "action": "wait", "changed": False}
+    ends: dict[str, t.Any] = {"state": "signing", "action": "wait", "changed": False}
     late = part("a", in_use_until="2020-01-01T00:00:00Z", **ends) + part(
         "b", in_use_until="2999-01-01T00:00:00Z", **ends
     )
