@@ -96,7 +96,7 @@ def _field_problems(field: Object) -> list[str]:
     choices = field.get("choices", ["any"])
     if not choices or len(set(choices)) < len(choices) or not all(isinstance(choice, str) for choice in choices):
         shape.append(f"{name}: choices")
-    if "default" in field and type(field["default"]) is not (str if text else bool):
+    if "default" in field and field["default"].__class__ is not (str if text else bool):
         shape.append(f"{name}: default")
     return shape
 
@@ -179,7 +179,7 @@ def notification_problems(template: Object) -> list[str]:
     """Check a notification template (awx/api/serializers.py, NotificationTemplateSerializer)."""
     configuration = template["notification_configuration"]
     wanted = _NOTIFICATIONS[template["notification_type"]]
-    problems = [key for key, kind in wanted.items() if type(configuration.get(key)) is not kind]
+    problems = [key for key, kind in wanted.items() if configuration.get(key).__class__ is not kind]
     problems += [f"{key}: empty" for key, kind in wanted.items() if kind is list and not configuration.get(key)]
     if configuration.get("http_method", "POST") not in ("POST", "PUT"):
         problems.append("http_method")

@@ -242,9 +242,9 @@ def test_each_number_of_the_report_leads_to_as_many_rows(reader: NewReader) -> N
 
 def test_a_bar_leads_to_what_ends_then(reader: NewReader) -> None:
     page = reader("trouble").page
-    bar = page.locator(".chart").last.locator("g").nth(2)
-    title = bar.locator("title").text_content() or ""
-    bar.click()
+    column = page.locator(".chart").last.locator("g").nth(2)
+    title = column.locator("title").text_content() or ""
+    column.click()
     words, _colon, number = title.partition(": ")
     assert found(page).startswith(f"{number.split()[0]} of ")
     chosen = page.get_by_label("Ends", exact=True).locator("option:checked").inner_text()

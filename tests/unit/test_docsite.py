@@ -79,7 +79,7 @@ def test_its_code_can_be_read(name: str) -> None:
         if block.language == "yaml":
             yaml.safe_load(block.text)
         if block.language in ("bash", "console"):
-            commands = block.text if block.language == "bash" else "\n".join(line for line, _ in block.commands())
+            commands = block.text if block.language == "bash" else "\n".join(line for line, _output in block.commands())
             done = subprocess.run(["bash", "-n"], input=commands, capture_output=True, text=True, check=False)
             assert (done.returncode, done.stderr) == (0, ""), f"line {block.line}"
 

@@ -23,18 +23,19 @@ def latest_happenings(store: Store, services: t.Iterable[str], most: int) -> lis
     if most < 1:
         return []
     found = (happening for service in services for happening in _of_service(store, service, most))
+    # events of the same second stay in their order
     return heapq.nlargest(most, found, key=lambda one: one.at)
 
 
 def _of_service(store: Store, service: str, most: int) -> list[Happening]:
-    """Return the last happenings of a service, or as many as are among its last events."""
+    """Return the last happenings of a service, or as many as are among its last events; the latest first."""
     end = store.chain(service)
     count = most * _EVENTS_EACH
     while True:
         after = max(end.begin.number, end.number - count)
         found = [happening for happening in map(happening_of, store.events(service, after=after)) if happening]
         if len(found) >= most or after == end.begin.number or count >= _MOST_EVENTS:
-            return found[-most:]
+            return found[: -most - 1 : -1]
         count = min(4 * count, _MOST_EVENTS)
 
 

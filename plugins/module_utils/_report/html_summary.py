@@ -154,10 +154,10 @@ def _group_table(key: str, heading: str, ordered: t.Sequence[tuple[str, t.Mappin
 
 def _group_row(key: str, group: str, counts: t.Mapping[str, int]) -> str:
     troubled = sum(counts.get(status, 0) for status in _GRAVE)
-    bar = f'<svg class="share" width="100%" height="6" aria-hidden="true">{shares(counts)}</svg>'
+    share = f'<svg class="share" width="100%" height="6" aria-hidden="true">{shares(counts)}</svg>'
     numbers = (sum(counts.values()), troubled, counts.get(Status.ENDS_SOON, 0))
     cells = "".join(f'<td class="n">{number:,}</td>' for number in numbers)
     return (
-        f'<tr><th scope="row"><span data-filter="{key}" data-value="{escaped(group)}">{name(group)}</span>{bar}</th>'
+        f'<tr><th scope="row"><span data-filter="{key}" data-value="{escaped(group)}">{name(group)}</span>{share}</th>'
         f"{cells}</tr>"
     )

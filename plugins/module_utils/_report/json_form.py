@@ -88,7 +88,7 @@ def _sum(found: t.Mapping[str, int]) -> Facts:
 
 
 def _bars(view: View, unit: t.Literal["day", "week"]) -> list[Facts]:
-    return [{"begins": bar.begins.isoformat(), "count": bar.count} for bar in timeline(view, unit)]
+    return [{"begins": one.begins.isoformat(), "count": one.count} for one in timeline(view, unit)]
 
 
 def _list(name: str, values: t.Iterable[Facts]) -> t.Iterator[str]:

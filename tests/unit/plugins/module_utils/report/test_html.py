@@ -232,7 +232,7 @@ def test_a_chart_counts_what_ends_and_what_needs_a_person() -> None:
     found = r"<title>(\w+, \d+ \w+ \d+): (\d+) certificates? ends?(?:, (\d+) needs? a person)?</title>"
     titles = re.findall(found, part)
     days = {
-        f"{html_text.weekday(bar.begins)}, {html_text.date(bar.begins)}": bar.count for bar in timeline(view, "day")
+        f"{html_text.weekday(one.begins)}, {html_text.date(one.begins)}": one.count for one in timeline(view, "day")
     }
     assert {day: count for day, count in days.items() if count} == {day: int(count) for day, count, _people in titles}
     soon = [one for one in view.attention if one.not_valid_after and one.not_valid_after > view.taken_at]

@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._enroll.api import RenewalPolicy
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._report.happenings import happening_of
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._report.reading import read_view
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._report.view import View, ends_next, timeline
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.api import Store, open_store
@@ -78,11 +79,16 @@ def test_a_store_without_enrollments(tmp_path: Path) -> None:
 
 def test_the_last_happenings_come_first(path: Path) -> None:
     with open_store(str(path), read_only=True) as store:
-        view = read(store, recent=3)
-        assert [one.what for one in view.happenings] == ["given_up", "adopted", "adopted"]
+        told = read(store, recent=1000).happenings
+        assert read(store, recent=3).happenings == told[:3]
         assert read(store, recent=0).happenings == ()
-        told = {one.name for one in read(store, recent=1000).happenings}
-    assert {row.name for row in fleet(NOW)} - told == {"to-approve", "waits"}
+        times = [one.at for one in told]
+        assert times == sorted(times, reverse=True)
+        # also those of the same second
+        for service in (SERVICE, OTHER):
+            written = list(filter(None, map(happening_of, store.events(service))))
+            assert [one for one in told if one.service == service] == written[::-1]
+    assert {row.name for row in fleet(NOW)} - {one.name for one in told} == {"to-approve", "waits"}
 
 
 def test_the_timeline_counts_what_ends(path: Path) -> None:
@@ -90,14 +96,14 @@ def test_the_timeline_counts_what_ends(path: Path) -> None:
         view = read(store)
     days = timeline(view, "day")
     assert [days[0].begins, days[-1].begins] == [NOW.date(), NOW.date() + 30 * DAY]
-    assert {bar.begins - NOW.date(): bar.count for bar in days if bar.count} == {
+    assert {one.begins - NOW.date(): one.count for one in days if one.count} == {
         days * DAY: 1 for days in (2, 5, 10, 20)
     }
     weeks = timeline(view, "week")
     assert weeks[0].begins == dt.date(2026, 6, 1)
     assert (weeks[0].count, len(weeks)) == (1, 53)
     ahead = [entry for entry in view.entries if entry.not_valid_after and entry.not_valid_after > NOW]
-    assert sum(bar.count for bar in weeks) == len(ahead)
+    assert sum(week.count for week in weeks) == len(ahead)
 
 
 def test_what_ends_next_has_not_ended(path: Path) -> None:
