@@ -13,6 +13,8 @@ import yaml
 from ansible.plugins.loader import fragment_loader
 from ansible.utils.plugin_docs import get_docstring
 
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._release import RELEASE
+
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "redtrust.certificate_enroll"
 MODULES = sorted((ROOT / "plugins" / "modules").glob("*.py"))
@@ -58,6 +60,12 @@ def _agree(name: str, option: dict[str, t.Any], defaults: dict[str, t.Any]) -> b
         return False
     told, given = option["default"], defaults[name]
     return type(told) is type(given) and bool(told == given)
+
+
+def test_the_release_is_the_same_everywhere() -> None:
+    release = read_yaml(ROOT / "galaxy.yml")["version"]
+    assert release == RELEASE
+    assert f"redtrust-certificate_enroll-{release}.tar.gz" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_action_group_has_every_module() -> None:
