@@ -9,6 +9,7 @@ out, unless CERTIFICATE_ENROLL_AWX is ``required``.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -176,7 +177,10 @@ class TestJobs:
             "certificate_path": "{{ redtrust_ca_certificate }}",
             "private_key_path": "{{ redtrust_ca_private_key }}",
         }
-        return lambda name, **more: Job(tmp_path / name, f"{name}.yml", credentials, signer=signer, **more)
+        jobs = itertools.count(1)
+        return lambda name, **more: Job(
+            tmp_path / f"{next(jobs)}-{name}", f"{name}.yml", credentials, signer=signer, **more
+        )
 
     def test_the_workflow_and_a_rehearsal(self, v442: Appliance, launch: t.Callable[..., Job]) -> None:
         """Ana launches the workflow, Ben approves at its node, and the store knows that it was Ben."""
@@ -187,6 +191,11 @@ class TestJobs:
         assert [one["name"] for one in requests] == ["ana-garcia"]
 
         awx = StandIn()
+        awx.decide(7, "failed", "")  # the time was over
+        with serving(awx) as controller:
+            said = launch("decide", environment=controller, requests=requests, decision="denied").run()
+        assert "so the requests still wait" in said, said
+
         awx.decide(7, "successful", "ben")
         with serving(awx) as controller:
             said = launch("decide", environment=controller, requests=requests).run()
