@@ -122,6 +122,8 @@ class Server:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             os.kill(self.pid, how)
             _until(lambda: not (self.data / "postmaster.pid").exists() or _is_gone(self.pid), self._said)
+            # the processes of sessions end a little later, and no server starts beside them
+            _until(lambda: next(_work_in(self.data), None) is None, self._said)
         self._guard.stdin.close()
         self._guard.wait(_PATIENCE_SECONDS)
         self._guard = None
@@ -325,6 +327,14 @@ def _is_gone(pid: int) -> bool:
     except ProcessLookupError:
         return True
     return False
+
+
+def _work_in(folder: Path) -> c.Iterator[Path]:
+    """Yield the processes with this working directory, as paths in /proc."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").readlink() == folder:
+                yield process
 
 
 def _until(condition: c.Callable[[], bool], said: c.Callable[[], str]) -> None:

@@ -65,8 +65,10 @@ def build(checkout: Path, revision: str, output: Path) -> Artifact:
 def export(checkout: Path, revision: str, target: Path) -> None:
     """Write the files of a commit into a folder."""
     archive = subprocess.run(["git", "archive", revision], cwd=checkout, check=True, stdout=subprocess.PIPE).stdout
+    # Python 3.11 has this filter since 3.11.4
+    safely: dict[str, t.Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-        files.extractall(target, filter="data")
+        files.extractall(target, **safely)
 
 
 def time_of(checkout: Path, revision: str) -> int:

@@ -17,16 +17,14 @@ import collections.abc as c
 import dataclasses
 import datetime as dt
 import importlib
-import io
 import json
 import shutil
-import subprocess
 import sys
-import tarfile
 import tempfile
 import typing as t
 from pathlib import Path
 
+from artifact import export
 from workshop import COLLECTION, ROOT
 
 RELEASES = ROOT / "tests" / "unit" / "plugins" / "module_utils" / "data" / "releases"
@@ -182,9 +180,7 @@ def main() -> None:
     folder = RELEASES / wanted.version
     with tempfile.TemporaryDirectory() as directory:
         tree = Path(directory)
-        archive = subprocess.run(["git", "-C", ROOT, "archive", wanted.commit], check=True, capture_output=True).stdout
-        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-            files.extractall(tree / COLLECTION, filter="data")
+        export(ROOT, wanted.commit, tree / COLLECTION)
         fresh = tree / "state"
         fresh.mkdir(mode=0o700)
         write(Release(tree), fresh)
