@@ -114,6 +114,7 @@ def reader(tmp_path: Path) -> t.Iterator[Reader]:
 def test_the_guides_do_what_they_say(reader: Reader) -> None:
     for name in FOLLOWED:
         reader.follow(name)
+    assert "<title>" in (reader.folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_what_is_not_followed_has_no_command_to_run() -> None:
