@@ -70,7 +70,9 @@ class Ran:
         return {one["error"]["type"] for one in told if "error" in one}
 
     def __str__(self) -> str:
-        return f"{self.module} ended with {self.status}: {json.dumps(self.said)[:2000]}\n{self.stderr[-4000:]}"
+        failed = [entry for entry in self.entries.values() if "error" in entry]
+        said = json.dumps({**self.said, **({"certificates": failed} if failed else {})})
+        return f"{self.module} ended with {self.status}: {said[:4000]}\n{self.stderr[-4000:]}"
 
 
 class Running:

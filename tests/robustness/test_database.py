@@ -102,7 +102,7 @@ def test_answers_to_the_commits_of_a_long_list_are_lost(
         proxy.arm(dict(zip(range(3, 100, 3), ways, strict=False)))
         ran = site.step(ONE_PASS, names, workers=8)
         assert proxy.happened >= 10
-        assert (ran.status, ran.errors) == (0, set()), ran
+        assert (ran.status, ran.errors) == (0, set()), str(ran)
         assert keys(site) == 1 + len(names)
         assert site.until_quiet("first", *names, first=ONE_PASS) == 1
         assert not (problems := verdict(site)), "\n".join(problems)
@@ -139,7 +139,7 @@ def test_the_database_is_restarted_in_the_middle_of_a_list(
     running = begun(site, names, 10)
     own_server.restart(ENDS[end])
     ran = running.wait()
-    assert (ran.status, ran.errors) == (0, set()), ran
+    assert (ran.status, ran.errors) == (0, set()), str(ran)
     assert 10 <= keys(site) == 60
     assert site.until_quiet(*names, first=ONE_PASS) == 1
     assert not (problems := verdict(site)), "\n".join(problems)
@@ -164,8 +164,8 @@ def test_a_database_that_goes_back_is_noticed_before_the_next_create(
     assert len(site.revisions()) == 5
     ran = running.wait()
     assert v442.one("SELECT COUNT(*) FROM requests WHERE step = 'create' AND at > ?", gone_at) <= 2 * workers
-    assert ran.status == 1, ran
-    assert "earlier state" in str(ran.said), ran
+    assert ran.status == 1, str(ran)
+    assert "earlier state" in str(ran.said), str(ran)
     assert len(site.revisions()) == 5
 
 

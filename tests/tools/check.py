@@ -165,11 +165,11 @@ def cas(shop: Workshop) -> None:
 
 
 def tests(shop: Workshop, *arguments: str) -> None:
-    """Run tests in the checkout itself, on all processor cores. The error includes the names of failed tests."""
+    """Run tests in the checkout itself, on all processor cores. The error says which tests failed, and why."""
     try:
         shop.run([shop.python, "-m", "pytest", "-q", "-n", "auto", *arguments], cwd=ROOT)
     except CheckError as exc:
-        failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", exc.output, re.MULTILINE)
+        failed = re.findall(r"^(?:FAILED|ERROR) (.{1,300})", exc.output, re.MULTILINE)
         more = [f"and {len(failed) - MOST_NAMED} more"] if len(failed) > MOST_NAMED else []
         raise CheckError("\n          ".join([str(exc), *failed[:MOST_NAMED], *more])) from exc
 

@@ -152,7 +152,7 @@ class Link:
             self._watch.start()
         self._due = time.monotonic() + self.answer_seconds
         try:
-            with told(self.address, lambda: raw.closed):
+            with told(self.address, lambda: _is_lost(raw)):
                 yield raw
         finally:
             self._due = None
@@ -164,6 +164,17 @@ class Link:
             if due is not None and raw is not None and not raw.closed and time.monotonic() > due:
                 with contextlib.suppress(OSError), socket.socket(fileno=os.dup(raw.fileno())) as same:
                     same.shutdown(socket.SHUT_RDWR)
+
+
+def _is_lost(raw: psycopg.Connection[t.Any]) -> bool:
+    """Return whether a connection is of no use after an error.
+
+    A server that ends a session in the middle of a pipeline may leave psycopg unable to leave that pipeline. The
+    connection stays open then, and refuses all that follows.
+    """
+    if raw.info.transaction_status == TransactionStatus.ACTIVE:
+        raw.close()
+    return bool(raw.closed)
 
 
 @functools.lru_cache(maxsize=256)

@@ -319,6 +319,29 @@ class TestLostAnswers:
             assert isinstance(result, dict)
             assert list(result) == ["held"], "it is not told that another run holds what it has taken itself"
 
+    def test_a_pipeline_that_psycopg_cannot_leave_is_a_lost_connection(
+        self, dsn: str, make: MakeRevision, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A server that ends a session between two answers leaves psycopg like this, once in some hundred times."""
+        with opened(dsn) as store:
+            store.put(make("kept"))
+            pipeline, stuck = psycopg.Connection.pipeline, []
+
+            @contextlib.contextmanager
+            def pipeline_that_sticks(connection: psycopg.Connection[t.Any]) -> t.Iterator[None]:
+                with pipeline(connection):
+                    yield
+                if not stuck:
+                    stuck.append(connection)
+                    connection.pgconn.enter_pipeline_mode()
+                    connection.pgconn.send_query_params(b"SELECT 1", None)
+                    connection.pgconn.exit_pipeline_mode()
+
+            monkeypatch.setattr(psycopg.Connection, "pipeline", pipeline_that_sticks)
+            store.put(make("a"))
+            assert [connection.closed for connection in stuck] == [True]
+            assert sorted(one.name for one in store.enrollments()) == ["a", "kept"]
+
     @pytest.mark.parametrize("cut", [Cut.BEFORE, Cut.AFTER])
     def test_what_is_returned_is_what_is_stored(self, dsn: str, make: MakeRevision, cut: Cut) -> None:
         with Proxy(dsn) as proxy, opened(proxy.dsn) as store:
