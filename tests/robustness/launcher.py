@@ -24,7 +24,7 @@ from pathlib import Path
 from ansible_collections.redtrust.certificate_enroll.tests.robustness import fault_points
 
 TREE = Path(__file__).resolve().parents[2] / ".tree"
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
 
 Options = c.Mapping[str, t.Any]
 

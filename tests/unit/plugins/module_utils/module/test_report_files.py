@@ -61,7 +61,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, clock: Clock, path: Path
 ) -> Run:
-    """Run the module with the store in ``path``, and return its result."""
+    """Run the module with the store in ``path``, unless another one is given, and return its result."""
     del clock
     for name in os.environ:
         if name.startswith("REDTRUST_"):
@@ -72,7 +72,8 @@ def run(
 
     def ran(*, check: bool = False, **options: t.Any) -> dict[str, t.Any]:
         own = {"_ansible_check_mode": check, "_ansible_remote_tmp": str(tmp_path)}
-        given = {"store_path": str(path), **options, **own}
+        place = {} if "store_dsn" in options else {"store_path": str(path)}
+        given = {**place, **options, **own}
         monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": given}).encode())
         warnings.clear()
         with pytest.raises(SystemExit):
@@ -242,7 +243,7 @@ def test_an_empty_store_has_a_report(run: Run, path: Path, paths: dict[str, str]
 
 def test_a_store_on_postgresql_has_the_same_report(run: Run, dsn: str, paths: dict[str, str]) -> None:
     key = "the key of this test"
-    place = {"store_path": None, "store_dsn": dsn, "store_key": key}
+    place = {"store_dsn": dsn, "store_key": key}
     missing = run(**place)
     assert missing["failed"]
     assert "there is none, so nothing is known of any certificate" in missing["msg"]
