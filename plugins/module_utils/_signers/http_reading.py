@@ -66,8 +66,10 @@ class Reading:
     def check(self, step: str, asking: Asking, page: Page, then: str, *, waits: t.Any = None) -> None:
         """Raise SignerRejectedError and SignerError where an answer is neither a success nor ``waits``."""
         status, never = page.response.status, asking.answer.never
-        if status in never.statuses or never.has_value(page):
+        if never.has_value(page) or (status in never.statuses and not asking.answer.is_foreign(page)):
             raise self.refusals.for_good(step, asking, page)
+        if status in never.statuses:
+            raise self.refusals.error(step, asking, page, wait=self._wait_of(page.response), then=then)
         request = asking.request
         if 200 <= status < 300 or status in request.accept or request.accepts_when.has_value(page):
             return

@@ -126,9 +126,14 @@ class HttpSettings:
         return at(self.name, option)
 
     @property
+    def is_preset(self) -> bool:
+        """Whether a preset made these options, so that the user has no option ``request`` and the like to change."""
+        return self.name != "http"
+
+    @property
     def login_in_words(self) -> str:
         """What to look at when a login fails. A preset makes the login from options of its own."""
-        return f"{self.at('login')} and its credentials" if self.name == "http" else f"the credentials of {self.name}"
+        return f"the credentials of {self.name}" if self.is_preset else f"{self.at('login')} and its credentials"
 
 
 class _Reader:
