@@ -109,12 +109,12 @@ class AnswerFolder:
         self._strangers: dict[str, str] = {}
 
     def of(self, request_id: str, key_sha256: str) -> list[AnswerFile]:
-        """Return the files of a request: those that have its name, otherwise those that have its key."""
+        """Return the files of a request: those that have its name, and those of other names that have its key."""
         with self._mutex:
             if not self._is_read:
                 self._read()
                 self._is_read = True
-            return self._by_id.get(request_id) or self._by_key.get(key_sha256, [])
+            return [*self._by_id.get(request_id, []), *self._by_key.get(key_sha256, [])]
 
     def taken(self, file: AnswerFile) -> None:
         """Note that a file belongs to a request."""

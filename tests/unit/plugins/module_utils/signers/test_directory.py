@@ -404,6 +404,29 @@ def test_an_answer_of_another_name_is_found_by_its_key(desk: Desk) -> None:
     assert desk.sign() == signed
 
 
+def test_an_answer_of_another_name_is_found_beside_the_request_that_came_back(desk: Desk) -> None:
+    desk.sign()
+    (desk.answers / f"{ID}.csr").write_bytes((desk.requests / f"{ID}.csr").read_bytes())
+    desk.answer("www.example.com.pem")
+    assert desk.sign() == Signed(desk.pki.der("leaf"))
+    assert desk.names(desk.answers) == ["done"]
+
+
+def test_a_chain_with_the_name_of_the_request_belongs_to_an_answer_of_another_name(desk: Desk) -> None:
+    desk.sign()
+    desk.answer(f"{ID}.chain.pem", "ca", "root")
+    desk.answer("www.example.com.pem")
+    assert desk.sign() == Signed(desk.pki.der("leaf"), (desk.pki.der("ca"), desk.pki.der("root")))
+
+
+def test_yes_under_another_name_and_no_are_no_answer(desk: Desk) -> None:
+    desk.sign()
+    (desk.answers / f"{ID}.rejected").write_text("not ours")
+    desk.answer("www.example.com.pem")
+    with pytest.raises(SignerError, match=r"www\.example\.com\.pem answers it: remove one of them"):
+        desk.sign()
+
+
 def test_an_answer_to_another_request_is_not_taken_for_its_key(desk: Desk) -> None:
     """After a refusal by the gate the same key is asked for again: the refused certificate is not the answer."""
     desk.sign()
