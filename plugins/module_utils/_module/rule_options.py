@@ -225,6 +225,8 @@ def _group_ids(field: str, value: object) -> frozenset[int]:
 
 
 def _flag(field: str, value: object) -> bool:
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        value = value.lower() == "true"  # a template makes text of it
     if not isinstance(value, bool):
         raise ConfigurationError(f"{field} is {shown(value)}, not true or false")
     return value

@@ -16,8 +16,8 @@ from .http_settings import Asking, HttpSettings
 
 # Refusals that do not say that nothing was done: a time-out, a conflict, a lock, and "too early".
 _DOUBTFUL = (408, 409, 423, 425)
-# Refusals of any request: credentials that are not accepted, and a CA that is busy or starts.
-_ABOUT_ALL = (401, 429, 503)
+# Refusals of any request: a CA that is busy or starts.
+_ABOUT_ALL = (429, 503)
 _WORDS = {
     401: "the CA does not accept the credentials",
     403: "the CA does not allow that",
@@ -71,7 +71,7 @@ class Refusals:
             self._hide(f"{self.where(step, asking)}: {what} ({said})" + (f": {advice}" if advice else "")),
             retry_after=wait if status in (429, 503) else None,
             not_sent=not_done,
-            concerns_all=status in _ABOUT_ALL,
+            concerns_all=status in _ABOUT_ALL or status in self._settings.about_all,
         )
 
     def without_certificate(self, step: str, asking: Asking, page: Page, number: str | None = None) -> SignerError:

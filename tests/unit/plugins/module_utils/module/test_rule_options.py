@@ -183,8 +183,9 @@ def test_patterns_of_names(kind: str, pattern: str, allowed: list[str], not_allo
         assert f"{kind}:{value}".lower() in denied(rules, with_names(f"{kind}:{value}")).lower()
 
 
-def test_wildcards_have_to_be_allowed() -> None:
-    rules = read({**ANY, "subject_alt_name": {"DNS": "*.example.com"}, "wildcards": True})
+@pytest.mark.parametrize("true", [True, "true", "True"])
+def test_wildcards_have_to_be_allowed(true: object) -> None:
+    rules = read({**ANY, "subject_alt_name": {"DNS": "*.example.com"}, "wildcards": true})
     wild = with_names("DNS:*.example.com")
     rules.check(dataclasses.replace(wild, dn=DistinguishedName((("cn", "*.example.com"),))))
     assert "allowed: no * in it" in denied(read({**ANY, "subject_alt_name": {"DNS": "*.example.com"}}), wild)

@@ -173,6 +173,17 @@ class TestWords:
             self._built(name, server, files).sign(order(pki.csr("leaf"), dn=NAMED, subject_alt_name=()))
         self._check(name, str(raised.value))
 
+    @pytest.mark.parametrize(
+        ("name", "of_all"), [("vaultish", False), ("openbao", True), ("ejbca", True), ("adcs", True), ("cfssl", False)]
+    )
+    def test_where_403_is_about_the_account_it_is_no_failure_of_the_one_certificate(
+        self, server: Loopback, files: Files, pki: Openssl, name: str, of_all: bool
+    ) -> None:
+        Script(server, said({"errors": ["permission denied"]}, "403 Forbidden"))
+        with pytest.raises(SignerError, match="permission denied") as raised:
+            self._built(name, server, files).sign(order(pki.csr("leaf"), dn=NAMED, subject_alt_name=()))
+        assert (raised.value.concerns_all, raised.value.not_sent) == (of_all, True)
+
     def test_of_a_repetition(self, server: Loopback, files: Files, pki: Openssl, pem: dict[str, str]) -> None:
         Script(server, reply(b'<a href="certnew.cer?ReqID=7&">'), reply(pem["leaf"].encode()))
         asking = self._built("adcs", server, files, lost_answer="repeat")
