@@ -34,6 +34,11 @@ class Refusals:
         self._hide = hide
 
     @property
+    def url(self) -> str:
+        """The address of the CA."""
+        return self._settings.url
+
+    @property
     def _proxy_advice(self) -> str:
         return f"a proxy or a load balancer may have answered, look at {self._settings.at('url')}"
 
