@@ -37,7 +37,7 @@ except ImportError:
     pass  # told by ``acme``
 
 _NOT_FOUND = 404
-# What each directory has (RFC 8555, 7.1.1), as far as it is used here.
+# What a directory must have to make orders (RFC 8555, 7.1.1).
 _NEEDED = ("newNonce", "newAccount", "newOrder")
 
 
@@ -171,8 +171,8 @@ class AcmeSigner(Signer):
         with self._mutex:
             if self._directory is None:
                 told = self._open.fetch(self._directory_url).json()
-                if not isinstance(told, dict) or not all(isinstance(told.get(name), str) for name in _NEEDED):
-                    raise ValueError(f"it has no addresses {', '.join(_NEEDED)}")
+                if not isinstance(told, dict):
+                    raise ValueError("it is no directory")
                 self._directory = messages.Directory.from_json(told)
             return self._directory
 
@@ -189,6 +189,8 @@ class AcmeSigner(Signer):
     def _connected(self) -> tuple[ClientV2, AcmeNetwork]:
         with _explained(self._open, f"the directory {self._directory_url}"):
             directory = self._known_directory()
+            if not all(isinstance(directory.to_partial_json().get(name), str) for name in _NEEDED):
+                raise ValueError(f"it has no addresses {', '.join(_NEEDED)}")
         with self._mutex:
             if self._refused:
                 raise SignerError(self._refused)
