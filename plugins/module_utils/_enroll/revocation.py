@@ -149,7 +149,9 @@ class RevocationSources:
             if fetched.found is None:
                 fetched.at = self._now()
                 try:
-                    body = content or self._fetched(place, [HttpRequest("crl", "GET", place, _CRL_HEADERS)])
+                    body = content
+                    if body is None:
+                        body = self._fetched(place, [HttpRequest("crl", "GET", place, _CRL_HEADERS)])
                     fetched.found = RevocationList(body, issuer)
                 except NotKnownError as exc:
                     fetched.found = exc

@@ -88,11 +88,9 @@ class RevokeStep(Step[SettleItem, tuple[Revision, ...]]):
             raise PolicyError("the store does not know this name")
         chosen = self._chosen(item, enrollment)
         left = tuple(row for row in chosen if self._is_left(row))
-        unknown = [row for row in left if row.certificate is None]
-        if unknown:
-            raise PolicyError(
-                f"the store has no certificate of {_numbers(unknown)}, only its thumbprint: revoke it at the CA"
-            )
+        unknown = [row for row in left if _is_unknown(row)]
+        if unknown and len(unknown) == len(left):
+            raise _unknown(unknown)
         expected = enrollment.current or enrollment.latest
         if not left:
             return Plan(enrollment, "none", self._why_none(chosen), expected=expected)
@@ -110,7 +108,7 @@ class RevokeStep(Step[SettleItem, tuple[Revision, ...]]):
             except NotTriedError as exc:
                 errors.append(exc)
                 break
-            except (SignerError, ConfigurationError) as exc:
+            except (SignerError, ConfigurationError, PolicyError) as exc:
                 errors.append(exc)
             else:
                 done += self._store.put(self._revoked(row, self._now()), why=self._terms.words)
@@ -153,16 +151,19 @@ class RevokeStep(Step[SettleItem, tuple[Revision, ...]]):
         return "; ".join([*revoked, *([f"{_numbers(ended)} ended before"] if ended else [])])
 
     def _warnings(self, enrollment: Enrollment, left: t.Sequence[Revision]) -> tuple[str, ...]:
-        pending = enrollment.pending
-        if pending is None or not any(self._gives_up(row) for row in left):
-            return ()
-        words = f"revision {pending.revision} is on its way and is not given up"
-        return (f"{words}: run redtrust_enrollment with state=abandoned for it",)
+        pending, unknown = enrollment.pending, [row for row in left if _is_unknown(row)]
+        warnings = [str(_unknown(unknown))] if unknown else []
+        if pending is not None and any(self._gives_up(row) for row in left):
+            words = f"revision {pending.revision} is on its way and is not given up"
+            warnings.append(f"{words}: run redtrust_enrollment with state=abandoned for it")
+        return tuple(warnings)
 
     def _revoke(self, row: Revision) -> None:
-        """Have the CA revoke one certificate. Raises SignerError, ConfigurationError or NotTriedError."""
+        """Have the CA revoke one certificate. Raises SignerError, ConfigurationError, PolicyError or NotTriedError."""
         if row.revoked_at is not None:
             return
+        if _is_unknown(row):
+            raise _unknown([row])
         why = self._throttle.admit()
         if why:
             self._failures.leave_alone(why)
@@ -191,6 +192,15 @@ class RevokeStep(Step[SettleItem, tuple[Revision, ...]]):
 def _revocation(row: Revision, reason: str) -> Revocation:
     certificate = t.cast("bytes", row.certificate)
     return Revocation(row.name, row.revision, certificate, row.chain, reason, row.order_number)
+
+
+def _is_unknown(row: Revision) -> bool:
+    """Return whether a certificate has to be revoked that the store does not have: one adopted by its thumbprint."""
+    return row.certificate is None and row.revoked_at is None
+
+
+def _unknown(rows: t.Sequence[Revision]) -> PolicyError:
+    return PolicyError(f"the store has no certificate of {_numbers(rows)}, only its thumbprint: revoke it at the CA")
 
 
 def _numbers(rows: t.Sequence[Revision]) -> str:

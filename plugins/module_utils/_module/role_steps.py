@@ -11,7 +11,7 @@ from pathlib import Path
 from .._errors import ConfigurationError
 from .._models import PENDING
 from .report import Entry
-from .signer_form import signer_name
+from .signer_form import NO_NAME, form_of, is_name, signer_name
 from .yaml_values import check_values
 
 _NO_SIGNER = ("", "none")
@@ -24,9 +24,12 @@ _NO_KEY = "No key was made"
 def refusal_of(settings: t.Mapping[str, t.Any]) -> str:
     """Return a sentence, or an empty text. ``settings`` are those of the filter ``refusal``."""
     # a signer that is a dict has its options in it
-    named = {**settings, "signer": signer_name(settings["signer"])}
-    if isinstance(settings["signer"], t.Mapping):
-        named["signer_options"] = settings["signer"]
+    signer = form_of(settings["signer"])
+    if isinstance(signer, str) and not is_name(signer):
+        return f"{settings['role']}_signer {NO_NAME}. {_NO_KEY}"
+    named = {**settings, "signer": signer_name(signer)}
+    if isinstance(signer, t.Mapping):
+        named["signer_options"] = signer
     said = next(filter(None, (check(named) for check in _CHECKS)), "")
     return f"{said}. {_NO_KEY}" if said else ""
 

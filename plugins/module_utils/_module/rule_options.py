@@ -81,11 +81,12 @@ def _check_reached(where: str, rule: Rule, before: t.Sequence[Rule]) -> None:
     """Raise ConfigurationError for a rule that can never decide, since rules before it are about all of its names."""
     if rule.name in [one.name for one in before]:
         raise ConfigurationError(f"{where}: there is another rule {rule.name} before it")
-    taken = {text: one.name for one in reversed(before) for text in one.names.texts}
-    if all(text in taken or _OTHERS in taken for text in rule.names.texts):
-        first = taken.get(_OTHERS) or taken[rule.names.texts[0]]
+    # A pattern that matches the text of another one matches all that the other one does.
+    taken = [next((one.name for one in before if one.names.match(text)), None) for text in rule.names.texts]
+    if None not in taken:
         raise ConfigurationError(
-            f"{where}: rule {rule.name}: names can never match, since the rule {first} before it is about them already"
+            f"{where}: rule {rule.name}: names can never match, since the rule {taken[0]} before it is about them "
+            "already"
         )
 
 
@@ -225,6 +226,8 @@ def _group_ids(field: str, value: object) -> frozenset[int]:
 
 
 def _flag(field: str, value: object) -> bool:
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        value = value.lower() == "true"  # a template makes text of it
     if not isinstance(value, bool):
         raise ConfigurationError(f"{field} is {shown(value)}, not true or false")
     return value

@@ -37,6 +37,8 @@ except ImportError:
     pass  # told by ``acme``
 
 _NOT_FOUND = 404
+# What a directory must have to make orders (RFC 8555, 7.1.1).
+_NEEDED = ("newNonce", "newAccount", "newOrder")
 
 
 class AcmeSigner(Signer):
@@ -168,13 +170,27 @@ class AcmeSigner(Signer):
     def _known_directory(self) -> messages.Directory:
         with self._mutex:
             if self._directory is None:
-                self._directory = messages.Directory.from_json(self._open.fetch(self._directory_url).json())
+                told = self._open.fetch(self._directory_url).json()
+                if not isinstance(told, dict):
+                    raise ValueError("it is no directory")
+                self._directory = messages.Directory.from_json(told)
             return self._directory
 
     def _opened(self) -> tuple[ClientV2, AcmeNetwork]:
-        """Return the client with its account, which is made where it is missing. Raises SignerError."""
+        """Return the client with its account, which is made where it is missing.
+
+        Raises SignerError, which concerns all requests: no order is made without an account.
+        """
+        try:
+            return self._connected()
+        except SignerError as exc:
+            raise SignerError(str(exc), retry_after=exc.retry_after, not_sent=True, concerns_all=True) from exc
+
+    def _connected(self) -> tuple[ClientV2, AcmeNetwork]:
         with _explained(self._open, f"the directory {self._directory_url}"):
             directory = self._known_directory()
+            if not all(isinstance(directory.to_partial_json().get(name), str) for name in _NEEDED):
+                raise ValueError(f"it has no addresses {', '.join(_NEEDED)}")
         with self._mutex:
             if self._refused:
                 raise SignerError(self._refused)
@@ -224,10 +240,14 @@ def _signed(answer: bytes, order: SigningOrder, warnings: t.Sequence[str]) -> Si
 
 
 def _check_url(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
+    try:
+        parts = urlsplit(url)
+        scheme, host = parts.scheme, parts.hostname or ""
+    except ValueError:
+        scheme, host = "", ""
+    if scheme == "https" and host:
         return
-    if parts.scheme != "http" or not is_this_machine(parts.hostname or ""):
+    if scheme != "http" or not is_this_machine(host):
         raise ConfigurationError(
             "acme.directory_url must begin with https:// (http:// is for this machine alone), such as "
             "https://acme.example.com/directory"

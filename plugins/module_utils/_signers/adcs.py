@@ -117,6 +117,7 @@ def _http(options: Options) -> dict[str, t.Any]:
         },
         "lost_answer": options["lost_answer"],
         "advice": {401: _ACCESS},
+        "about_all": (401, 403),
     }
 
 

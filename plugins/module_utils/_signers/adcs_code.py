@@ -24,7 +24,7 @@ class AdcsCode(PresetCode):
         """Raises ConfigurationError."""
         self._options = options
         template = options["template"]
-        if template is not None and not re.fullmatch(r"[^\s:&](?:[^\r\n:&]*[^\s:&])?", template):
+        if template and not re.fullmatch(r"[^\s:&](?:[^\r\n:&]*[^\s:&])?", template):
             raise ConfigurationError(f"adcs.template must be the name of a template, not {template!r}")
 
     def values(self, order: SigningOrder) -> t.Mapping[str, t.Any]:

@@ -157,7 +157,7 @@ class CfsslCode(PresetCode):
                 "reason": revocation.reason.lower(),
             }
             page = ask({"path": f"{_API}/revoke", "json": asked, "accept": _ANY})
-            if page.response.status == 200:
+            if _succeeded(page):
                 return
             said = _said(page)
         raise SignerError(f"{revocation.name}, revision {revocation.revision}: cfssl did not revoke it: {said}")
@@ -199,6 +199,11 @@ def _result(page: t.Any) -> dict[str, t.Any]:
     answer = page.json()
     result = answer.get("result") if isinstance(answer, dict) else None
     return result if isinstance(result, dict) else {}
+
+
+def _succeeded(page: t.Any) -> bool:
+    answer = page.json()
+    return page.response.status == 200 and isinstance(answer, dict) and answer.get("success") is True
 
 
 def _said(page: t.Any) -> str:

@@ -31,6 +31,7 @@ description:
     It holds the certificate as PEM, DER or PKCS#7, with or without its chain.
     Several files C(ID.*) count as one answer.
     A file with another name is also taken if the certificate in it has the key of a request.
+    Such a file must not have the certificates of several requests.
   - A file C(ID.rejected) says that there will never be a certificate, and its text says why.
   - Files whose names begin with a dot, or end in C(.part), C(.partial), C(.filepart), C(.tmp) or C(~) are not looked
     at.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .._errors import ConfigurationError
 from .._printable import brief, printable
-from .._x509.api import load_certificate, parse_certificates
+from .._x509.api import ca_problem, load_certificate, parse_certificates
 
 LARGEST = 1024 * 1024
 # In seconds. A file that cannot be read may still be on its way for so long.
@@ -109,12 +109,12 @@ class AnswerFolder:
         self._strangers: dict[str, str] = {}
 
     def of(self, request_id: str, key_sha256: str) -> list[AnswerFile]:
-        """Return the files of a request: those that have its name, otherwise those that have its key."""
+        """Return the files of a request: those that have its name, and those of other names that have its key."""
         with self._mutex:
             if not self._is_read:
                 self._read()
                 self._is_read = True
-            return self._by_id.get(request_id) or self._by_key.get(key_sha256, [])
+            return [*self._by_id.get(request_id, []), *self._by_key.get(key_sha256, [])]
 
     def taken(self, file: AnswerFile) -> None:
         """Note that a file belongs to a request."""
@@ -156,16 +156,23 @@ class AnswerFolder:
         return AnswerFile.of(Path(entry.path), status)
 
     def _read_foreign(self, one: AnswerFile) -> None:
-        """Note the keys in a file that is not named after a request."""
+        """Note the keys in a file that is not named after a request.
+
+        One that answers several requests would be moved aside with the first of them, and be missing for the others.
+        """
         try:
-            keys = {_key_of(der) for der in one.certificates()} - {None}
+            found = one.certificates()
         except (StrangerError, OSError) as exc:
             if not (isinstance(exc, UnfinishedError) or one.is_on_its_way(self._clock())):
                 self._strangers[one.path.name] = words_of(exc)
             return
+        keys = {key: is_ca for key, is_ca in map(_key_of, found) if key is not None}
+        if len(keys) - sum(keys.values()) > 1:
+            self._strangers[one.path.name] = "has the certificates of several keys: put each into a file of its own"
+            return
         self._strangers[one.path.name] = "is not named after a request, and has the key of none of this run"
         for key in keys:
-            self._by_key.setdefault(str(key), []).append(one)
+            self._by_key.setdefault(key, []).append(one)
 
 
 def words_of(exc: StrangerError | OSError) -> str:
@@ -173,8 +180,9 @@ def words_of(exc: StrangerError | OSError) -> str:
     return f"cannot be read ({exc.strerror})" if isinstance(exc, OSError) else str(exc)
 
 
-def _key_of(der: bytes) -> str | None:
+def _key_of(der: bytes) -> tuple[str | None, bool]:
+    """Return the key of a certificate, None where that cannot be read, and whether it is of a CA."""
     try:
-        return load_certificate(der).key_sha256
+        return load_certificate(der).key_sha256, ca_problem(der) is None
     except ConfigurationError:
-        return None
+        return None, False

@@ -119,10 +119,10 @@ class DirectorySigner(Signer):
             raise SignerError(f"{refusal.path} refuses the request, and {others[0]} answers it: remove one of them")
         try:
             reason = refusal.read().decode("utf-8", "replace").strip()
-        except UnfinishedError as exc:
-            return NotYet(f"{refusal.path} {exc}")
-        except StrangerError as exc:
-            raise SignerError(f"{refusal.path} {exc}: it is left alone") from exc
+        except (StrangerError, OSError) as exc:
+            if self._is_on_its_way(refusal, exc):
+                return NotYet(f"{refusal.path} {words_of(exc)}: it may still be on its way")
+            raise SignerError(f"{refusal.path} {words_of(exc)}: it is left alone") from exc
         if not reason and refusal.is_on_its_way(self._clock()):
             return NotYet(f"{refusal.path} is empty: it may still be on its way")
         self._move_aside(order, files)
@@ -136,8 +136,8 @@ class DirectorySigner(Signer):
         for file in readable:
             try:
                 certificates += file.certificates()
-            except StrangerError as exc:
-                if isinstance(exc, UnfinishedError) or file.is_on_its_way(self._clock()):
+            except (StrangerError, OSError) as exc:
+                if self._is_on_its_way(file, exc):
                     return NotYet(f"{file.path} {words_of(exc)}: it may still be on its way")
                 refused[file] = f"{file.path} {words_of(exc)}: it is left alone"
         now = utc_now()
@@ -150,6 +150,10 @@ class DirectorySigner(Signer):
         self._move_aside(order, [file for file in files if file not in refused])
         warnings = (*chain_warnings(certificates, certificate, chain, now), *refused.values())
         return Signed(certificate, chain, warnings)
+
+    def _is_on_its_way(self, file: AnswerFile, exc: StrangerError | OSError) -> bool:
+        """Return whether a file that cannot be read may still be written to, or be given its owner and rights."""
+        return isinstance(exc, UnfinishedError) or file.is_on_its_way(self._clock())
 
     def _move_aside(self, order: SigningOrder, files: t.Sequence[AnswerFile]) -> None:
         """Move an answer to its folder, and then the request, so that only open requests stay in their folder."""

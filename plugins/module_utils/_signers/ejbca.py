@@ -121,6 +121,7 @@ def _http(options: Options) -> dict[str, t.Any]:
         # 202 is a revocation that waits for its approval.
         "revoke": {"request": revocation, "answer": {"reason": "/info_message", "never": {"status": [202]}}},
         "advice": dict.fromkeys((401, 403), _ACCESS),
+        "about_all": (401, 403),
     }
 
 

@@ -53,7 +53,9 @@ class Access:
         self._clock = clock
         self._mutex = threading.Lock()
         self._last = Pass()
+        # the number of a new token that was refused as well, and of the last one that was not
         self._futile = 0
+        self._worked = 0
         self._refused: SignerError | None = None
 
     def current(self) -> Pass:
@@ -63,18 +65,24 @@ class Access:
                 self._last = self._next()
             return self._last
 
-    def other_than(self, used: Pass) -> Pass | None:
+    def other_than(self, used: Pass, status: int) -> Pass | None:
         """Return what to send after a refusal, None where there is nothing else."""
         if not (self._own.login or self._own.token_path):
             return None
         with self._mutex:
             if self._last.number == used.number:
-                if self._own.login and used.number == self._futile:
+                has_ended = status == 401 and used.number == self._worked
+                if self._own.login and used.number == self._futile and not has_ended:
                     return None
                 self._last = self._next()
                 if self._last.headers == used.headers:
                     self._futile = self._last.number
             return self._last if self._last.headers != used.headers else None
+
+    def worked(self, used: Pass) -> None:
+        """Note that the CA has taken a token: one that it refuses with 401 later has ended."""
+        with self._mutex:
+            self._worked = max(self._worked, used.number)
 
     def give_up(self, used: Pass) -> None:
         """Note that a new token was refused as well: another one would not help."""

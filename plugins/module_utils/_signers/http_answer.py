@@ -156,6 +156,11 @@ class AnswerRules:
         text = (_as_text(found) or page.text).strip()
         return brief(hide(text) if len(text) <= _READ_FOR_WORDS else text, _LONGEST_WORDS)
 
+    def is_foreign(self, page: Page) -> bool:
+        """Return whether this is a page for people where JSON is read, so that somebody else than the CA answered."""
+        places = (self.certificate, self.chain, self.order_number, self.reason)
+        return page.is_html and any(place is not None and place.written.startswith("/") for place in places)
+
     def _at(self, page: Page, place: Selector | None) -> list[bytes]:
         value = page.response.body if place is None else place.find(page)
         found: list[bytes] = []

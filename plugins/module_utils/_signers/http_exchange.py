@@ -80,11 +80,13 @@ class Exchange:
         used = self.access.current()
         response = self._sent(request, rules, used, after_loss)
         if response.status in (401, 403) and response.status not in rules.accept:
-            other = self.access.other_than(used)
+            other = self.access.other_than(used, response.status)
             if other is not None:
-                response = self._sent(request, rules, other, after_loss)
+                used, response = other, self._sent(request, rules, other, after_loss)
                 if response.status in (401, 403):
                     self.access.give_up(other)
+        if response.status not in (401, 403):
+            self.access.worked(used)
         return response
 
     def wait_of(self, response: HttpResponse) -> float | None:

@@ -34,7 +34,10 @@ def text_of(option: str, value: object) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise ConfigurationError(f"{option} must be text, not {value!r} (quote it in YAML)")
+        # What is in a mapping may be a secret, and is too long to quote.
+        is_one = isinstance(value, (bool, int, float))
+        found = f"{value!r} (quote it in YAML)" if is_one else type(value).__name__
+        raise ConfigurationError(f"{option} must be text, not {found}")
     return value
 
 
@@ -45,6 +48,16 @@ def texts_of(option: str, value: object) -> dict[str, str]:
         if isinstance(text, bool) or not isinstance(text, (str, int, float)):
             raise ConfigurationError(f"{at(option, name)} must be text, not {type(text).__name__}")
     return {name: str(text) for name, text in given.items()}
+
+
+def number_of(value: object) -> float | None:
+    """Return a number, also one that a template has made text of; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
 
 
 def statuses_of(option: str, value: object, default: t.Iterable[int] = ()) -> frozenset[int]:

@@ -11,7 +11,7 @@ import typing as t
 from .._clock import utc_now
 from .._errors import ConfigurationError, GateError, SignerError
 from .._http.api import HttpResponse
-from .._x509.api import chain_warnings, order_chain
+from .._x509.api import chain_warnings, csr_public_key_sha256, load_certificate, order_chain
 from .base import Signed, SigningOrder
 from .http_answer import Page
 from .http_refusal import Refusals
@@ -66,8 +66,10 @@ class Reading:
     def check(self, step: str, asking: Asking, page: Page, then: str, *, waits: t.Any = None) -> None:
         """Raise SignerRejectedError and SignerError where an answer is neither a success nor ``waits``."""
         status, never = page.response.status, asking.answer.never
-        if status in never.statuses or never.has_value(page):
+        if never.has_value(page) or (status in never.statuses and not asking.answer.is_foreign(page)):
             raise self.refusals.for_good(step, asking, page)
+        if status in never.statuses:
+            raise self.refusals.error(step, asking, page, wait=self._wait_of(page.response), then=then)
         request = asking.request
         if 200 <= status < 300 or status in request.accept or request.accepts_when.has_value(page):
             return
@@ -83,11 +85,17 @@ class Reading:
             raise SignerError(f"{where}: the certificate in the answer is not for this request: {exc}") from exc
 
     def signed_if_found(self, certificates: t.Sequence[bytes], order: SigningOrder) -> Signed | None:
-        """Return the certificate of the request with its chain, None where it is not among these."""
+        """Return the certificate of the request with its chain, None where it is not among these.
+
+        Raises SignerError where it cannot be told which one it is: then the CA must not issue another.
+        """
+        wanted = csr_public_key_sha256(order.csr)
+        if not any(_has_key(der, wanted) for der in certificates):
+            return None
         try:
             return self._ordered(certificates, order)
-        except (GateError, ConfigurationError):
-            return None
+        except (GateError, ConfigurationError) as exc:
+            raise SignerError(f"find at {self.refusals.url}: {exc}") from exc
 
     def _ordered(self, certificates: t.Sequence[bytes], order: SigningOrder) -> Signed:
         now = utc_now()
@@ -105,3 +113,10 @@ class Reading:
         if number and number != order.order_number:
             order.keep_order_number(number)
         return number
+
+
+def _has_key(der: bytes, key_sha256: str) -> bool:
+    try:
+        return load_certificate(der).key_sha256 == key_sha256
+    except ConfigurationError:
+        return False

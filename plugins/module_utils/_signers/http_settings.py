@@ -15,7 +15,7 @@ from .._clock import parse_duration
 from .._errors import ConfigurationError
 from .._http.api import TransportOptions, is_this_machine
 from .http_answer import AnswerRules, Selector
-from .http_options import at, mapping_of, text_of, texts_of
+from .http_options import at, mapping_of, number_of, text_of, texts_of
 from .http_request import RequestRules, parse_headers
 from .http_template import Template
 from .http_values import ORDER_NAMES, REVOCATION_NAMES, problem_of
@@ -60,7 +60,10 @@ class Credentials:
 
 @dataclasses.dataclass(frozen=True)
 class HttpSettings:
-    """All options. ``name`` is the signer's; ``url`` has no slash at its end; times are in seconds."""
+    """All options. ``name`` is the signer's; ``url`` has no slash at its end; times are in seconds.
+
+    ``about_all`` are the statuses that are about the account, rather than about the one request.
+    """
 
     name: str
     url: str
@@ -80,6 +83,7 @@ class HttpSettings:
     lifetime: dt.timedelta | None
     own: bool = False
     advice: t.Mapping[int, str] = dataclasses.field(default_factory=dict)
+    about_all: frozenset[int] = frozenset((401,))
 
     @classmethod
     def read(cls, name: str, options: Options, *, own: bool = False) -> HttpSettings:
@@ -107,6 +111,7 @@ class HttpSettings:
             lifetime=reader.lifetime(),
             own=own,
             advice=options.get("advice") or {},
+            about_all=frozenset(options.get("about_all", (401,))),
         )
 
     def known_secrets(self) -> t.Iterator[str | None]:
@@ -126,9 +131,14 @@ class HttpSettings:
         return at(self.name, option)
 
     @property
+    def is_preset(self) -> bool:
+        """Whether a preset made these options, so that the user has no option ``request`` and the like to change."""
+        return self.name != "http"
+
+    @property
     def login_in_words(self) -> str:
         """What to look at when a login fails. A preset makes the login from options of its own."""
-        return f"{self.at('login')} and its credentials" if self.name == "http" else f"the credentials of {self.name}"
+        return f"the credentials of {self.name}" if self.is_preset else f"{self.at('login')} and its credentials"
 
 
 class _Reader:
@@ -173,9 +183,10 @@ class _Reader:
         return self._seconds(name, self._options.get(name, default), least=least)
 
     def _seconds(self, name: str, value: object, *, least: float) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= 3600:
+        seconds = number_of(value)
+        if seconds is None or not least <= seconds <= 3600:
             raise ConfigurationError(f"{at(self._name, name)} is in seconds, at most 3600, not {value!r}")
-        return float(value)
+        return seconds
 
     def credentials(self) -> Credentials:
         token, token_path, username, password = (

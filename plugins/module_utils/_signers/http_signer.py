@@ -92,8 +92,9 @@ class HttpSigner(Signer):
             super().revoke(revocation)
             return
         then = "revoke it again, which does no harm"
-        response = self._exchange.ask("revoke", asking.request, values, after_loss=then)
-        self._reading.check("revoke", asking, Page(response), then)
+        page = Page(self._exchange.ask("revoke", asking.request, values, after_loss=then))
+        self._reading.check("revoke", asking, page, then)
+        self._refuse_foreign("revoke", asking, page)
 
     def _sign(self, order: SigningOrder) -> Signed | NotYet:
         if order.order_number and self.settings.poll:
@@ -169,7 +170,13 @@ class HttpSigner(Signer):
             return self._reading.signed_if_found(told.certificates, order)
         if told.number and poll:
             return self._polled(dataclasses.replace(order, order_number=told.number), poll)
+        self._refuse_foreign("find", asking, told.page)
         return NotYet(told.why) if told.waits else None
+
+    def _refuse_foreign(self, step: str, asking: Asking, page: Page) -> None:
+        """Raise SignerError for a page of a proxy, which with a success would look like one of the CA."""
+        if asking.answer.is_foreign(page) or self.settings.issue.answer.is_foreign(page):
+            raise self._reading.refusals.foreign(step, asking, page)
 
     def _asker(self, step: str, values: Values) -> Ask:
         def ask(given: t.Mapping[str, t.Any]) -> Page:
@@ -182,9 +189,11 @@ class HttpSigner(Signer):
                 page = Page(self._exchange.ask(step, request, values))
                 if page.response.status not in _NOT_FOUND:
                     self._reading.check(step, asking, page, "the next run looks again")
+                if step != "issuers" and 200 <= page.response.status < 300:
+                    self._refuse_foreign(step, asking, page)
             except SignerError as exc:
                 # That this question was not sent does not mean that the CA never had the request.
-                raise SignerError(str(exc), retry_after=exc.retry_after) from exc
+                raise SignerError(str(exc), retry_after=exc.retry_after, concerns_all=exc.concerns_all) from exc
             return page
 
         return ask
@@ -202,11 +211,13 @@ class HttpSigner(Signer):
             )
         warning = (
             f"{order.name}, revision {order.revision}: the CA at {self.settings.url} may have had this request before, "
-            "and got it again, so it may have issued two certificates: look there for another one and have it revoked "
-            f"(if the CA knows repetitions by an id, put ${{request_id}} into {request.option}; if it can be searched, "
-            f"set {self.settings.at('find')})"
+            "and got it again, so it may have issued two certificates: look there for another one and have it revoked"
         )
-        return (warning,)
+        advice = (
+            f" (if the CA knows repetitions by an id, put ${{request_id}} into {request.option}; if it can be "
+            f"searched, set {self.settings.at('find')})"
+        )
+        return (warning if self.settings.is_preset else warning + advice,)
 
     def _values(self, order: SigningOrder) -> Values:
         return of_order(order, self.lifetime, self.settings.secrets, self._code.values(order))

@@ -113,15 +113,23 @@ class OpenBaoCode(PresetCode):
         while True:
             data = self._data(ask, f"certs/detailed?list=true&limit={_PAGE}&after={after}")
             serials = _strings(data.get("keys"))
-            for serial in serials:
-                details = data["key_info"][serial]
-                is_named = self._endpoint == "sign_verbatim" or folded(details["common_name"]) in names
-                if is_named and parse_timestamp(details["not_before"]) >= since:
-                    found.append(serial)
+            told = data.get("key_info")
+            details = told if isinstance(told, dict) else {}
+            found += [serial for serial in serials if self._may_be(details.get(serial), names, since)]
             if len(serials) < _PAGE:
                 return found
             # the list is in the order of the storage, which has hyphens
-            after = serials[-1].replace(":", "-")
+            before, after = after, serials[-1].replace(":", "-")
+            if after == before:
+                raise self._failure("certs/detailed", f"the list does not go on after {brief(serials[-1])}")
+
+    def _may_be(self, details: t.Any, names: t.Container[str], since: dt.datetime) -> bool:
+        """Return whether a certificate has one of these CN and began late enough; it may, where the list is silent."""
+        try:
+            is_named = self._endpoint == "sign_verbatim" or folded(details["common_name"]) in names
+            return is_named and parse_timestamp(details["not_before"]) >= since
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return True
 
     def _without_details(self, ask: Ask, _order: SigningOrder) -> list[str]:
         return _strings(self._data(ask, "certs?list=true").get("keys"))
@@ -145,8 +153,11 @@ class OpenBaoCode(PresetCode):
         if told.get("errors") == []:
             return {}
         # a path that this server does not have, or another server
-        words = brief(str(told["errors"][0])) if told.get("errors") else "no answer of this API"
-        raise SignerError(f"the certificates of {self._path} cannot be searched: {place.partition('?')[0]}: {words}")
+        errors = _strings(told.get("errors"))
+        raise self._failure(place.partition("?")[0], brief(errors[0]) if errors else "no answer of this API")
+
+    def _failure(self, place: str, words: str) -> SignerError:
+        return SignerError(f"the certificates of {self._path} cannot be searched: {place}: {words}")
 
 
 def _name(attribute: str) -> str:

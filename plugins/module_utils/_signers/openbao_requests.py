@@ -31,6 +31,8 @@ def http_options(name: str, options: Options) -> dict[str, t.Any]:
         "revoke": {"request": revocation, "answer": {"reason": "/errors/0"}},
         "lost_answer": "repeat" if options["lost_answer"] == "repeat" else "stop",
         "validity": options["validity"],
+        # Also of a token that is wrong or has ended: there is no 401.
+        "about_all": (401, 403),
     }
 
 

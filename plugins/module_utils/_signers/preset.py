@@ -157,7 +157,8 @@ def preset(
     ``options`` and ``documentation`` are those of the CA; those for the connection are added. ``documentation`` ends
     with its type, or with the suboptions. ``http`` returns options of the signer http, and raises ConfigurationError;
     those for the connection are handed on unless it returns others. It may also return ``advice``, the next step in
-    words for an HTTP status that refuses.
+    words for an HTTP status that refuses, and ``about_all``, the statuses that refuse the account as a whole
+    (without it 401).
 
     ``finder`` looks for the certificate of a request whose answer was lost: it returns certificates in DER, its chain
     may be among them, or nothing where the CA has none. ``before`` raises ConfigurationError where the CA would sign no

@@ -123,6 +123,8 @@ def _http(options: Options) -> dict[str, t.Any]:
         "lost_answer": "repeat",
         "validity": options["validity"],
         "advice": {401: _REFUSED},
+        # That also refuses the second token of one request.
+        "about_all": (),
     }
 
 

@@ -105,7 +105,8 @@ def _places(partition: t.Any) -> set[str] | None:
     ):
         raise NotKnownError("the list is indirect, or for some reasons or other kinds of certificates only")
     if partition.full_name is None:
-        return None
+        # One that is relative to the name of the CA is no place of these certificates, which are compared by address.
+        return None if partition.relative_name is None else set()
     return {str(name.value) for name in partition.full_name}
 
 

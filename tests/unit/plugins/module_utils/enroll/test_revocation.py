@@ -262,6 +262,12 @@ class TestLists:
         assert told(net, used(BAD), "crl", places=Places(crl_urls=("http://here.invalid/crl",)))[0]
         assert [request.url for request in net.requests] == ["http://here.invalid/crl"]
 
+    def test_an_empty_file_is_a_list_that_cannot_be_read(self) -> None:
+        net = Net()
+        why, warnings = told(net, used(BAD), "crl", places=Places(crl_files=(("/a.crl", b""),)))
+        assert (why, net.requests) == ("", [])
+        assert "the revocation list /a.crl: it is no revocation list that can be read" in warnings[0]
+
     def test_the_responder_of_an_option(self) -> None:
         net, silent = Net(), used(CA.issue(ocsp_url=None))
         net.takes_get = False

@@ -132,6 +132,19 @@ class TestRevoke:
         world.store().put(row(State.FINALIZED, certificate=None, adopted=True))
         assert "revision 1, only its thumbprint: revoke it at the CA" in str(world.revoke().error)
 
+    def test_one_that_only_the_ca_has_does_not_keep_the_others(self, world: World) -> None:
+        world.store().put(row(State.SUPERSEDED, certificate=None), row(State.SUPERSEDED, 2), row(State.FINALIZED, 3))
+        done = world.revoke(ALL)
+        assert revoked(world) == [2, 3]
+        assert kind(done) is PolicyError
+        assert "the store has no certificate of revision 1, only its thumbprint" in str(done.error)
+
+    def test_one_that_was_revoked_is_given_up_also_where_only_the_ca_has_it(self, world: World) -> None:
+        world.store().put(row(State.FINALIZED, certificate=None, revoked_at=NOW))
+        assert world.revoke(GONE).error is None
+        assert world.enrollment().current is None
+        assert revoked(world) == []
+
     def test_the_rest_goes_on_after_a_failure(self, world: World) -> None:
         world.store().put(row(State.SUPERSEDED), row(State.SUPERSEDED, 2), row(State.FINALIZED, 3))
         world.signer.refusals = [None, SignerRejectedError("unknown serial"), None]

@@ -271,6 +271,19 @@ def test_a_signer_that_is_not_understood_is_not_printed(
     assert "canary" not in "".join(logged)
 
 
+@pytest.mark.parametrize("text", ['{{"type": "http", "token": "{0}"}}', "type: http\ntoken: {0}", "token={0}"])
+def test_a_signer_that_is_text_is_not_printed(
+    give: c.Callable[..., None], logged: list[str], said: Said, text: str
+) -> None:
+    """A survey of AWX and ``-e issue_signer='{...}'`` give a mapping as text."""
+    give(signer=text.format(CANARY))
+    options = {"token": {"type": "str", "no_log": True}}
+    spec: dict[str, t.Any] = {"signer": {"type": "raw", "required": True}, "http": {"type": "dict", "options": options}}
+    with pytest.raises(SystemExit):
+        run.run(spec, lambda context: context.module.fail_json(msg=str(context.params)))
+    assert "canary" not in f"{said()} {''.join(logged)}"
+
+
 def test_the_options_in_a_signer_are_masked_as_the_spec_says(give: c.Callable[..., None], logged: list[str]) -> None:
     give(signer={"type": "http", "token": CANARY})
     options = {"type": "dict", "options": {"token": {"type": "str", "no_log": True}}}

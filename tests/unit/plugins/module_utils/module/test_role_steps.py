@@ -55,6 +55,8 @@ class TestRefusal:
             ({"signer": "openbao", "signer_options": ""}, "issue_signer is openbao, without its options: write them"),
             ({"signer": "loca_ca", "signer_options": ""}, "issue_signer is 'loca_ca', which is no type of signer"),
             ({"signer": {"type": "command"}, "tasks_file": "a.yml"}, "issue_signer is command, and issue_tasks_file"),
+            ({"signer": '{"type": "command"}', "tasks_file": "a.yml"}, "issue_signer is command, and issue_tasks_file"),
+            ({"signer": "type: http", "signer_options": ""}, "issue_signer is a text that is no name of a signer"),
             ({"tasks_file": "a.yml", "tasks_found": ["/a.yml"]}, "issue_tasks_file is set too: leave one of them out"),
             ({"answers_directory": "/answers"}, "issue_answers_directory is set too: leave one of them out"),
             ({"signer": "", "tasks_file": "a.yml"}, "issue_tasks_file, a.yml, is not there"),

@@ -183,8 +183,14 @@ def test_patterns_of_names(kind: str, pattern: str, allowed: list[str], not_allo
         assert f"{kind}:{value}".lower() in denied(rules, with_names(f"{kind}:{value}")).lower()
 
 
-def test_wildcards_have_to_be_allowed() -> None:
-    rules = read({**ANY, "subject_alt_name": {"DNS": "*.example.com"}, "wildcards": True})
+def test_a_rule_that_is_also_about_other_names_can_be_reached() -> None:
+    read({**ANY, "names": "person-a*"}, {**PEOPLE, "names": ["person-ab", "person-*"]})
+    read({**ANY, "names": "*-a"}, {**PEOPLE, "names": "person-*"})
+
+
+@pytest.mark.parametrize("true", [True, "true", "True"])
+def test_wildcards_have_to_be_allowed(true: object) -> None:
+    rules = read({**ANY, "subject_alt_name": {"DNS": "*.example.com"}, "wildcards": true})
     wild = with_names("DNS:*.example.com")
     rules.check(dataclasses.replace(wild, dn=DistinguishedName((("cn", "*.example.com"),))))
     assert "allowed: no * in it" in denied(read({**ANY, "subject_alt_name": {"DNS": "*.example.com"}}), wild)
@@ -369,6 +375,10 @@ class TestMistakes:
             ([{"names": "x"}], "policy[0]: the rule has no name"),
             ([{**ANY, "name": " "}], "policy[0]: the rule has no name"),
             ([{**ANY, "names": "a"}, {**ANY, "names": "b"}], "policy[1]: there is another rule any before it"),
+            (
+                [{**ANY, "names": "person-*"}, {**PEOPLE, "names": ["person-eva", "person-a*-*"]}],
+                "policy[1]: rule people: names can never match, since the rule any before it",
+            ),
             ([ANY, PEOPLE], "policy[1]: rule people: names can never match, since the rule any before it is about"),
             (
                 [{**ANY, "names": ["a", "b"]}, {**PEOPLE, "names": ["b"]}],

@@ -37,6 +37,12 @@ COMMAND = {"argv": ["true"]}
             {"signer": {"type": "approval", "signer": "command"}, "command": COMMAND},
             {"signer": "command", "command": COMMAND, "approval": {}},
         ),
+        # as extra variables and surveys of AWX give it
+        ({"signer": ' {"type": "command", "argv": ["true"]}'}, {"signer": "command", "command": COMMAND}),
+        (
+            {"signer": {"type": "approval", "signer": '{"type": "command", "argv": ["true"]}'}},
+            {"signer": "command", "command": COMMAND, "approval": {}},
+        ),
         ({"state": "present"}, {"state": "present"}),
     ],
 )
@@ -50,6 +56,14 @@ def test_a_dict_means_the_same_as_a_name_with_an_option(given: dict[str, t.Any],
         ({"signer": {"argv": ["ca", "hunter2"]}}, "signer has no type: it must be such as"),
         ({"signer": {"type": ["hunter2"]}}, "signer has no type"),
         ({"signer": {"type": "approval", "token": "hunter2"}}, "signer of the type approval has no signer in it"),
+        ({"signer": '{"type": "http", "token": "hunter2"'}, "signer is a text that is no name of a signer"),
+        ({"signer": "type: http\ntoken: hunter2"}, "signer is a text that is no name of a signer"),
+        ({"signer": "type=http token=hunter2"}, "signer is a text that is no name of a signer"),
+        ({"signer": ["hunter2"]}, "signer must be the name of a signer or a mapping, not list"),
+        (
+            {"signer": {"type": "http: hunter2"}},
+            "the type of the signer must be one of local_ca, .*, not a longer text",
+        ),
         (
             {"signer": {"type": "command", "argv": ["hunter2"]}, "command": COMMAND},
             "are in signer and in command: give",
@@ -79,6 +93,8 @@ def test_a_type_that_does_not_exist_is_refused() -> None:
         ({"type": "command", **COMMAND}, "command"),
         ({"type": "approval", "signer": {"type": "http"}}, "http"),
         ({"type": "approval"}, ""),
+        ('{"type": "approval", "signer": {"type": "http", "token": "hunter2"}}', "http"),
+        ('{"type": "http", "token": "hunter2"', ""),
         ("the CA of the house", "the CA of the house"),
     ],
 )

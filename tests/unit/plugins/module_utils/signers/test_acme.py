@@ -322,6 +322,15 @@ def test_an_answer_that_is_none_of_acme(desk: Desk, content: object) -> None:
 
 
 @needs_acme
+@pytest.mark.parametrize("content", [b"<html>", b"[]", b"null", {}, {"newOrder": 5, "newNonce": [], "newAccount": {}}])
+def test_a_directory_that_is_none(desk: Desk, content: object) -> None:
+    desk.ca.planned["/directory"] = [(200, content, {"content-type": "application/json"})]
+    with pytest.raises(SignerError, match=r"the directory https://acme.*: the CA's answer is none of ACME") as raised:
+        desk.sign()
+    assert raised.value.not_sent
+
+
+@needs_acme
 def test_a_certificate_that_is_none(desk: Desk) -> None:
     desk.ca.planned["/certificate/1"] = [(200, b"rubbish", {})]
     with pytest.raises(SignerError, match="did not answer with the certificate and its chain: no certificate found"):
@@ -470,8 +479,10 @@ def test_an_account_that_is_refused_is_asked_for_once(desk: Desk) -> None:
     desk.ca.planned["/account"] = [problem("unauthorized", "the MAC is wrong")]
     signer = desk.signer()
     for _certificate in range(3):
-        with pytest.raises(SignerError, match="the account: the CA says unauthorized: the MAC is wrong"):
+        with pytest.raises(SignerError, match="the account: the CA says unauthorized: the MAC is wrong") as refused:
             desk.sign(signer)
+        # No order was made, and no certificate waits longer and longer for what is not its own fault.
+        assert (refused.value.not_sent, refused.value.concerns_all) == (True, True)
     assert desk.ca.paths().count("/account") == 1
     assert desk.number is None
 
@@ -702,7 +713,9 @@ def test_a_key_that_cannot_be_made(desk: Desk) -> None:
 
 
 @needs_acme
-@pytest.mark.parametrize("url", ["http://acme.example.com/directory", "acme.example.com", "https://", "ftp://a/b"])
+@pytest.mark.parametrize(
+    "url", ["http://acme.example.com/directory", "acme.example.com", "https://", "ftp://a/b", "https://[::1/directory"]
+)
 def test_an_address_that_is_none(desk: Desk, url: str) -> None:
     with pytest.raises(ConfigurationError, match="must begin with https://"):
         AcmeSigner(url, desk.key, account=Account(), prover=Prover("none", [], 1.0), connect=desk.connect)

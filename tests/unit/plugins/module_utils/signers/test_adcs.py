@@ -152,7 +152,7 @@ class TestNames:
     ) -> None:
         Script(server, answers("denied.html", "200 OK"))
         with pytest.raises(SignerRejectedError):
-            ca(subject="template", template=None).sign(order(pki, csr=request_for(KEY)))
+            ca(subject="template", template="").sign(order(pki, csr=request_for(KEY)))
         assert form(server)["CertAttrib"] == f"RedtrustRequest:{ID}"
 
     def test_alternative_names_need_leave(

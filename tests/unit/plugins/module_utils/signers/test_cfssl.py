@@ -37,9 +37,10 @@ from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_u
     Files,
     Loopback,
     Seen,
+    reply,
 )
 
-from .rest_ca import ID, SINCE, order, said
+from .rest_ca import ID, SINCE, Script, order, said
 
 if t.TYPE_CHECKING:
     from ..conftest import Openssl
@@ -270,6 +271,18 @@ class TestRevocation:
         serial = str(certificate_facts(pki.der("leaf")).serial_number)
         asked = [(one["serial"], len(one["authority_key_id"]), one["reason"]) for one in one.asked("revoke")]
         assert asked == [(serial, 40, "keycompromise"), (serial, 0, "keycompromise")]
+
+    def test_a_server_that_does_not_say_that_it_did_has_not(
+        self, server: Loopback, files: Files, pki: Openssl, info: Said
+    ) -> None:
+        Script(server, said({"success": True, "result": info}), said({"status": "up"}))
+        with pytest.raises(SignerError, match="cfssl did not revoke it: HTTP 200"):
+            built(server, files).revoke(Revocation("ana", 1, pki.der("leaf")))
+
+    def test_a_page_of_a_proxy_is_no_revocation(self, server: Loopback, files: Files, pki: Openssl) -> None:
+        Script(server, reply(b"<html><body>Please log in"))
+        with pytest.raises(SignerError, match=r"HTTP 200 is a page in HTML.*look at cfssl\.url"):
+            built(server, files).revoke(Revocation("ana", 1, pki.der("leaf")))
 
     def test_the_first_that_works_is_enough(self, server: Loopback, files: Files, pki: Openssl, info: Said) -> None:
         one = Server(server, revoke={}, info=info)

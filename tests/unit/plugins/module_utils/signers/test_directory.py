@@ -404,11 +404,71 @@ def test_an_answer_of_another_name_is_found_by_its_key(desk: Desk) -> None:
     assert desk.sign() == signed
 
 
+def test_an_answer_of_another_name_is_found_beside_the_request_that_came_back(desk: Desk) -> None:
+    desk.sign()
+    (desk.answers / f"{ID}.csr").write_bytes((desk.requests / f"{ID}.csr").read_bytes())
+    desk.answer("www.example.com.pem")
+    assert desk.sign() == Signed(desk.pki.der("leaf"))
+    assert desk.names(desk.answers) == ["done"]
+
+
+def test_a_chain_with_the_name_of_the_request_belongs_to_an_answer_of_another_name(desk: Desk) -> None:
+    desk.sign()
+    desk.answer(f"{ID}.chain.pem", "ca", "root")
+    desk.answer("www.example.com.pem")
+    assert desk.sign() == Signed(desk.pki.der("leaf"), (desk.pki.der("ca"), desk.pki.der("root")))
+
+
+def test_yes_under_another_name_and_no_are_no_answer(desk: Desk) -> None:
+    desk.sign()
+    (desk.answers / f"{ID}.rejected").write_text("not ours")
+    desk.answer("www.example.com.pem")
+    with pytest.raises(SignerError, match=r"www\.example\.com\.pem answers it: remove one of them"):
+        desk.sign()
+
+
 def test_an_answer_to_another_request_is_not_taken_for_its_key(desk: Desk) -> None:
     """After a refusal by the gate the same key is asked for again: the refused certificate is not the answer."""
     desk.sign()
     desk.answer(f"{OTHER_ID}.crt")
     assert isinstance(desk.sign(), NotYet)
+
+
+def test_a_file_for_several_requests_is_left_alone(desk: Desk) -> None:
+    """It would be moved aside with the first of them, and the others would wait for ever."""
+    desk.sign()
+    desk.answer("all.p7b", "leaf", "other", "ca")
+    signer = desk.signer()
+    assert isinstance(desk.sign(signer), NotYet)
+    (warning,) = signer.warnings
+    assert "all.p7b has the certificates of several keys: put each into a file of its own" in warning
+    assert "all.p7b" in desk.names(desk.answers)
+
+
+@pytest.mark.parametrize("ending", ["crt", "rejected"])
+def test_a_file_without_rights_may_be_on_its_way_and_is_then_an_error_of_this_request(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    desk.sign()
+    path = desk.answer(f"{ID}.{ending}")
+    real = os.open
+
+    def refuse(name: t.Any, *arguments: t.Any, **options: t.Any) -> int:
+        if name == path:
+            raise PermissionError(errno.EACCES, "Permission denied", str(name))
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    desk.later = 60
+    waits = desk.sign()
+    assert isinstance(waits, NotYet)
+    assert waits.why == f"{path} cannot be read (Permission denied): it may still be on its way"
+    desk.later = LATER
+    with pytest.raises(
+        SignerError, match=rf"{ID}\.{ending} cannot be read \(Permission denied\): it is left"
+    ) as raised:
+        desk.sign()
+    assert not raised.value.concerns_all
 
 
 def test_strangers_are_named_once_and_left_alone(desk: Desk) -> None:

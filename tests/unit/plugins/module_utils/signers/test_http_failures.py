@@ -15,6 +15,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._error
     SignerRejectedError,
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import (
+    Revocation,
     Signed,
 )
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import (
@@ -62,6 +63,14 @@ FAILURES: dict[str, tuple[bytes | None, str, bool]] = {
     "redirect": (reply(b"", "302 F", Location="https://x.example.com/a?b=c"), r"to https://x\.example\.com \(", True),
     "redirect to nowhere": (reply(b"", "302 F"), r"redirects to https://127\.0\.0\.1:[0-9]+ \(HTTP 302\), which", True),
     "redirect to rubbish": (reply(b"", "302 F", Location="https://[x"), r"redirects to what is no address", True),
+    "see other": (
+        reply(b"", "303 See Other", Location="/orders/7"),
+        r"\(HTTP 303\), as a CA may do .* put 303 into http\.request\.accept, .*; the next run asks again, and the CA ",
+        False,
+    ),
+    "see elsewhere": (reply(b"", "303 S", Location="https://x.example.com/7"), r"to https://x\.example\.com \(", False),
+    "found here": (reply(b"", "302 Found", Location="/orders/7"), r"\(HTTP 302\), as a CA may do", False),
+    "moved": (reply(b"", "308 Moved", Location="/v2/sign"), r"\(HTTP 308\), which is not followed", True),
     "huge": (reply(b"x" * 1100000), r"the answer is larger than 1048576 bytes", False),
     "cut": (reply(b"abc", length=10), r"3 bytes read, 7 more expected", False),
     "packed": (reply(b"x", Content_Encoding="gzip"), r"compressed though that was not asked for", False),
@@ -123,6 +132,42 @@ class TestFailures:
         with pytest.raises(SignerError, match=r"has no time now .*it asks to wait 90 seconds") as raised:
             signer(server, files.ca, retry_timeout=30).sign(order(pki.csr("leaf")))
         assert (raised.value.retry_after, raised.value.not_sent, len(server.seen)) == (90.0, True, 1)
+
+
+class TestPagesOfOthers:
+    """A proxy, a firewall or a login page answers in HTML with any status: that is no word of a CA that speaks JSON."""
+
+    JSON: t.ClassVar[dict[str, t.Any]] = {"certificate": "/certificate", "never": {"status": [403]}}
+    PAGE = "<!DOCTYPE html><html><head><title>Blocked</title>"
+
+    def test_one_is_no_refusal_for_good(self, server: Loopback, files: Files, pki: Openssl) -> None:
+        Script(server, reply(self.PAGE.encode(), "403 Forbidden"))
+        with pytest.raises(SignerError, match=r"HTTP 403: a page in HTML\): a proxy or a load balancer may") as raised:
+            signer(server, files.ca, answer=self.JSON).sign(order(pki.csr("leaf")))
+        assert not isinstance(raised.value, SignerRejectedError)
+
+    def test_but_of_a_ca_that_speaks_html_it_is(self, server: Loopback, files: Files, pki: Openssl) -> None:
+        Script(server, reply(self.PAGE.encode(), "403 Forbidden"))
+        with pytest.raises(SignerRejectedError):
+            signer(server, files.ca, answer={"never": {"status": [403]}}).sign(order(pki.csr("leaf")))
+
+    def test_one_does_not_tell_that_there_is_no_certificate(self, server: Loopback, files: Files, pki: Openssl) -> None:
+        Script(server, reply(self.PAGE.encode()))
+        asking = signer(server, files.ca, answer=self.JSON, find={"request": {"path": "/find"}})
+        with pytest.raises(SignerError, match=r"find at .*HTTP 200 is a page in HTML.*look at http\.url") as raised:
+            asking.sign(order(pki.csr("leaf"), again=True))
+        assert not raised.value.not_sent
+        assert [seen.path for seen in server.seen] == ["/find"]
+
+    @pytest.mark.parametrize("options", [{"answer": JSON}, {}])
+    def test_one_is_no_revocation(
+        self, server: Loopback, files: Files, pki: Openssl, options: dict[str, t.Any]
+    ) -> None:
+        Script(server, reply(self.PAGE.encode()))
+        revoke = {"request": {"path": "/revoke", "json": {}}, "answer": {"reason": "/message"}}
+        asking = signer(server, files.ca, revoke=revoke, **options)
+        with pytest.raises(SignerError, match=r"revoke at .*HTTP 200 is a page in HTML"):
+            asking.revoke(Revocation("john doe", 3, pki.der("leaf")))
 
 
 class TestAgain:

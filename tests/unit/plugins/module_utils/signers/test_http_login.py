@@ -19,6 +19,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._clock
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError, SignerError
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import Signed
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import (
+    Connection,
     Files,
     Loopback,
     Seen,
@@ -188,6 +189,34 @@ class TestLogin:
             with pytest.raises(SignerError, match=r"HTTP 403.*look at http\.login and its credentials, and at"):
                 asking.sign(order(pki.csr("leaf")))
         assert paths.count("/login") <= 2
+
+    def test_a_name_that_is_not_allowed_does_not_keep_the_others_from_a_new_token(
+        self, server: Loopback, files: Files, pki: Openssl, pem: dict[str, str]
+    ) -> None:
+        """The token ends in the middle of the list, and the CA has not said when."""
+        logins: list[str] = []
+
+        def answer(seen: Seen, connection: Connection) -> None:
+            if seen.path == "/login":
+                logins.append(f"canary-token-{len(logins)}")
+                connection.sendall(said({"auth": {"token": logins[-1]}}))
+            elif seen.headers.get("authorization") != f"Bearer {logins[-1]}" or len(logins) == ended:
+                connection.sendall(said({}, "401 Unauthorized"))
+            elif b"forbidden" in seen.body:
+                connection.sendall(said({}, "403 Forbidden"))
+            else:
+                connection.sendall(reply(pem["leaf"].encode()))
+
+        ended = 0
+        server.behaviour = answer
+        request = {"path": "/sign", "json": {"name": "${name}"}}
+        asking = signer(server, files.ca, login={**LOGIN, "lifetime": None}, secrets=SECRETS, request=request)
+        with pytest.raises(SignerError, match="HTTP 403"):
+            asking.sign(order(pki.csr("leaf"), name="forbidden"))
+        assert isinstance(asking.sign(order(pki.csr("leaf"))), Signed)
+        ended = len(logins)
+        assert isinstance(asking.sign(order(pki.csr("leaf"))), Signed)
+        assert len(logins) == 3
 
     @pytest.mark.parametrize("ttl", [100, "100", "in 100 seconds"])
     def test_it_is_repeated_before_the_token_ends(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import typing as t
 
@@ -17,6 +18,7 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signe
     NotYet,
     Signed,
 )
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._x509.revocation import utc_of
 from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.loopback import (
     Files,
     Loopback,
@@ -35,6 +37,19 @@ POLL = {
     "request": {"path": "/orders/${order_number}"},
     "answer": {**NUMBERED, "not_yet": {"when": {"/status": ["pending"]}}},
 }
+
+
+def _twin(pki: Openssl, serial: int) -> bytes:
+    """Return a certificate in PEM for the key ``leaf``, the same for each serial number but for that."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+
+    key = serialization.load_pem_private_key((pki.folder / "ca.key").read_bytes(), None)
+    old = x509.load_pem_x509_certificate((pki.folder / "leaf.crt").read_bytes())
+    builder = x509.CertificateBuilder(old.issuer, old.subject, old.public_key(), serial)
+    begins, ends = (t.cast("dt.datetime", utc_of(old, name)) for name in ("not_valid_before", "not_valid_after"))
+    builder = builder.not_valid_before(begins).not_valid_after(ends)
+    return builder.sign(t.cast("t.Any", key), hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 class TestLostAnswers:
@@ -68,6 +83,15 @@ class TestLostAnswers:
         Script(server, reply(pem["other"].encode()), reply(pem["leaf"].encode()))
         assert isinstance(signer(server, files.ca, find=self.FIND).sign(order(pki.csr("leaf"), again=True)), Signed)
         assert [seen.path for seen in server.seen] == [f"/find/{ID}", "/sign"]
+
+    def test_two_of_the_same_key_and_time_are_not_none(self, server: Loopback, files: Files, pki: Openssl) -> None:
+        """The CA has issued twice already: a third one would not help."""
+        twice = b"".join(_twin(pki, serial) for serial in (7, 8))
+        Script(server, reply(twice))
+        with pytest.raises(SignerError, match=r"find at .*2 of the certificates have the key of the request") as raised:
+            signer(server, files.ca, find=self.FIND).sign(order(pki.csr("leaf"), again=True))
+        assert not raised.value.not_sent
+        assert len(server.seen) == 1
 
     def test_a_search_that_fails_orders_nothing(self, server: Loopback, files: Files, pki: Openssl) -> None:
         Script(server, said({}, "500 Oops"))

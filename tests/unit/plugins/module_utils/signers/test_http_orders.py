@@ -112,6 +112,16 @@ class TestNotYet:
         assert kept == [url]
         assert server.seen[1].path == "/orders/a%20b?x=1"
 
+    def test_a_redirect_to_the_result_may_be_the_address(
+        self, server: Loopback, files: Files, pki: Openssl, pem: dict[str, str]
+    ) -> None:
+        Script(server, reply(b"", "303 See Other", Location="/orders/7"), reply(pem["leaf"].encode()))
+        request = {"path": "/sign", "body": "${csr_pem}", "accept": [303]}
+        poll = {"request": {"path": "${order_number}"}}
+        asking = signer(server, files.ca, request=request, answer={"order_number": "header:Location"}, poll=poll)
+        assert isinstance(asking.sign(order(pki.csr("leaf"))), Signed)
+        assert [(seen.verb, seen.path) for seen in server.seen] == [("POST", "/sign"), ("GET", "/orders/7")]
+
     @pytest.mark.parametrize(
         "place", ["https://elsewhere.example.com/o", "//elsewhere.example.com/o", "https://u:p@127.0.0.1/"]
     )

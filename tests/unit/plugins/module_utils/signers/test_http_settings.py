@@ -92,6 +92,8 @@ WRONG: list[tuple[dict[str, t.Any], str]] = [
         "http.request.form.a must be text, a number or a list of them",
     ),
     ({"request": {"path": "/", "body": 5}}, "http.request.body must be text, not 5"),
+    ({"request": {"path": "/", "body": {"pin": "canary"}}}, "http.request.body must be text, not dict"),
+    ({"request": {"path": ["canary"]}}, "http.request.path must be text, not list"),
     (ask(json={"password": "x"}), "http.request.json.password looks like a secret, and would be printed with -v"),
     (ask(headers={"X-Api-Key": "x"}), "http.request.headers.X-Api-Key looks like a secret"),
     ({"headers": {"Authorization": "Basic x"}}, "http.headers.Authorization looks like a secret"),
@@ -155,6 +157,7 @@ def test_a_wrong_value_is_named(options: dict[str, t.Any], words: str) -> None:
         {"headers": {"Idempotency-Key": "${request_id}"}},
         {"validity": "1d12h"},
         {"poll": {"request": {"path": "${order_number}"}, "wait": 5}},
+        {"poll": {"request": {"path": "${order_number}"}, "wait": "2.5"}},
     ],
 )
 def test_a_good_value(options: dict[str, t.Any]) -> None:

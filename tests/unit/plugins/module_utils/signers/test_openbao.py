@@ -246,6 +246,28 @@ class TestSearch:
         built("openbao", server, files).sign(order(pki.csr("leaf"), dn=DN, again=True))
         assert set(mount.read) == {"4a:02"}
 
+    @pytest.mark.parametrize(
+        "details",
+        [None, {}, {"common_name": None, "not_before": None}, {"common_name": "José Pérez", "not_before": "?"}],
+    )
+    def test_one_of_which_the_list_says_nothing_is_read(
+        self, server: Loopback, files: Files, pki: Openssl, mount: Mount, details: t.Any
+    ) -> None:
+        mount.details["4a:02"] = details
+        answer = built("openbao", server, files).sign(order(pki.csr("leaf"), dn=DN, again=True))
+        assert isinstance(answer, Signed)
+        assert (answer.certificate, "signed" in mount.read) == (pki.der("leaf"), False)
+
+    def test_a_list_that_begins_again_and_again_is_a_failure(
+        self, server: Loopback, files: Files, pki: Openssl, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(openbao_code, "_PAGE", 2)
+        Script(server, said({"data": {"keys": ["4a:01", "4a:02"]}}))
+        with pytest.raises(
+            SignerError, match="cannot be searched: certs/detailed: the list does not go on after 4a:02"
+        ):
+            built("openbao", server, files).sign(order(pki.csr("leaf"), dn=DN, again=True))
+
     def test_vault_reads_each_certificate_once(
         self, server: Loopback, files: Files, pki: Openssl, mount: Mount
     ) -> None:

@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 import pytest
 import yaml
 
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._errors import ConfigurationError, SignerError
+from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._models import DistinguishedName
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._secrets import Secrets
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._signers.api import (
+    SIGNERS,
     Signed,
     Signer,
     SigningOrder,
@@ -31,6 +34,8 @@ if t.TYPE_CHECKING:
     from ..conftest import Openssl
 
 pytestmark = pytest.mark.usefixtures("no_proxies")
+
+NAMED = DistinguishedName((("cn", "www.example.com"), ("o", "Example")))
 
 DOCUMENTATION = """
 description: A CA of this test.
@@ -138,3 +143,75 @@ class TestFinder:
         with pytest.raises(SignerError, match=r"find at .*HTTP 500: .*sealed.*the next run looks again"):
             built(server, files).sign(order(pki.csr("leaf"), again=True))
         assert len(server.seen) == 1
+
+    def test_a_ca_that_is_down_fails_for_all_and_may_have_had_the_order(
+        self, server: Loopback, files: Files, pki: Openssl
+    ) -> None:
+        """So it is no failure of the one certificate, which would wait longer and longer."""
+        asking = built(server, files)
+        server.close()
+        with pytest.raises(SignerError, match="nothing was sent") as raised:
+            asking.sign(order(pki.csr("leaf"), again=True))
+        assert (raised.value.not_sent, raised.value.concerns_all) == (False, True)
+
+
+class TestWords:
+    """A message names no option that the preset does not have: its requests are not the user's."""
+
+    ANSWERS: t.ClassVar[list[bytes]] = [
+        *(said({"errors": ["no"]}, f"{status} No") for status in (200, 400, 401, 403, 404, 409, 500, 503)),
+        said({}, "303 See Other", Location="/orders/7"),
+        reply(b"<html>", "502 Bad"),
+        reply(b"<html>"),
+    ]
+
+    @pytest.mark.parametrize("answer", ANSWERS)
+    @pytest.mark.parametrize("name", ["vaultish", "openbao", "cfssl", "ejbca", "adcs"])
+    def test_of_a_failure(self, server: Loopback, files: Files, pki: Openssl, name: str, answer: bytes) -> None:
+        Script(server, answer)
+        with pytest.raises(SignerError) as raised:
+            self._built(name, server, files).sign(order(pki.csr("leaf"), dn=NAMED, subject_alt_name=()))
+        self._check(name, str(raised.value))
+
+    @pytest.mark.parametrize(
+        ("name", "of_all"), [("vaultish", False), ("openbao", True), ("ejbca", True), ("adcs", True), ("cfssl", False)]
+    )
+    def test_where_403_is_about_the_account_it_is_no_failure_of_the_one_certificate(
+        self, server: Loopback, files: Files, pki: Openssl, name: str, of_all: bool
+    ) -> None:
+        Script(server, said({"errors": ["permission denied"]}, "403 Forbidden"))
+        with pytest.raises(SignerError, match="permission denied") as raised:
+            self._built(name, server, files).sign(order(pki.csr("leaf"), dn=NAMED, subject_alt_name=()))
+        assert (raised.value.concerns_all, raised.value.not_sent) == (of_all, True)
+
+    def test_of_a_repetition(self, server: Loopback, files: Files, pki: Openssl, pem: dict[str, str]) -> None:
+        Script(server, reply(b'<a href="certnew.cer?ReqID=7&">'), reply(pem["leaf"].encode()))
+        asking = self._built("adcs", server, files, lost_answer="repeat")
+        signed = asking.sign(order(pki.csr("leaf"), subject_alt_name=(), again=True))
+        assert isinstance(signed, Signed)
+        (warning,) = signed.warnings
+        assert "may have issued two certificates" in warning
+        self._check("adcs", warning)
+
+    def _built(self, name: str, server: Loopback, files: Files, **options: t.Any) -> Signer:
+        if name == "vaultish":
+            return built(server, files, token="canary-token")
+        own: dict[str, dict[str, t.Any]] = {
+            "openbao": {"role": "people", "token": "canary-token"},
+            "ejbca": {
+                "ca_name": "CA",
+                "certificate_profile": "P",
+                "end_entity_profile": "P",
+                "entity_secret": "canary-secret-of-16",
+                "token": "canary-token",
+            },
+            "adcs": {"username": "u", "password": "canary-password"},
+        }
+        given = {option: rules.get("default") for option, rules in SIGNERS[name].options.items()}
+        given.update({"url": server.url("").rstrip("/"), "ca_path": files.ca, "retry_timeout": 0.0})
+        return SIGNERS[name].build({**given, **own.get(name, {}), **options}, SINCE)
+
+    def _check(self, name: str, words: str) -> None:
+        known = KIND.options if name == "vaultish" else SIGNERS[name].options
+        assert set(re.findall(rf"\b{name}\.(\w+)", words)) <= {*known}, words
+        assert "canary" not in words

@@ -164,8 +164,10 @@ class TestFailures:
         self, ca: t.Callable[..., Signer], server: Loopback, pki: Openssl, answers: Recorded
     ) -> None:
         Script(server, answers("unauthorized.json", "401 Unauthorized"), answers("signed.json", "201 Created"))
-        with pytest.raises(SignerError, match=r"step_ca\.lost_answer repeat has it signed once more"):
+        with pytest.raises(SignerError, match=r"step_ca\.lost_answer repeat has it signed once more") as refused:
             ca().sign(order(pki, again=True))
+        # Three of these in a row would otherwise keep the rest of a list from the CA, in each run.
+        assert not refused.value.concerns_all
         ca(lost_answer="repeat").sign(order(pki, again=True))
         assert claims(server)["jti"].startswith(f"{ID}-")
 

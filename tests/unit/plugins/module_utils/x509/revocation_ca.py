@@ -136,11 +136,12 @@ def refusal() -> bytes:
     return made.public_bytes(Encoding.DER)
 
 
-def partition(url: str, *, of_cas: bool = False) -> x509.IssuingDistributionPoint:
-    """Return the extension of a list for the certificates of one place."""
+def partition(url: str | None, *, of_cas: bool = False) -> x509.IssuingDistributionPoint:
+    """Return the extension of a list for the certificates of one place; without an address it has a relative name."""
+    part = x509.RelativeDistinguishedName([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Part 2")])
     return x509.IssuingDistributionPoint(
-        full_name=[x509.UniformResourceIdentifier(url)],
-        relative_name=None,
+        full_name=[x509.UniformResourceIdentifier(url)] if url else None,
+        relative_name=None if url else part,
         only_contains_user_certs=False,
         only_contains_ca_certs=of_cas,
         only_some_reasons=None,

@@ -175,6 +175,7 @@ class TestList:
             (lambda: CA.crl(begins=NOW + DAY, ends=NOW + 2 * DAY), "not over yet"),
             (lambda: CA.crl(extensions=[x509.DeltaCRLIndicator(1)]), "critical extension 2.5.29.27"),
             (lambda: CA.crl(extensions=[partition(CRL_URL, of_cas=True)]), "other kinds of certificates"),
+            (lambda: CA.crl(extensions=[partition(None)]), "for the certificates of another distribution point"),
         ],
     )
     def test_what_is_not_believed(self, content: c.Callable[[], bytes], why: str) -> None:
