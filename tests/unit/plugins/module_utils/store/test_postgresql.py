@@ -325,7 +325,8 @@ class TestLostAnswers:
         """A server that ends a session between two answers leaves psycopg like this, once in some hundred times."""
         with opened(dsn) as store:
             store.put(make("kept"))
-            pipeline, stuck = psycopg.Connection.pipeline, []
+            pipeline = psycopg.Connection.pipeline
+            stuck: list[psycopg.Connection[t.Any]] = []
 
             @contextlib.contextmanager
             def pipeline_that_sticks(connection: psycopg.Connection[t.Any]) -> t.Iterator[None]:
@@ -534,7 +535,8 @@ class TestLostConnections:
         self, dsn: str, make: MakeRevision, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A server that was paused ends any statement, also this one, when its time is over."""
-        send, failed = Link.send, []
+        send = Link.send
+        failed: list[t.Sequence[t.Any]] = []
 
         def fail(link: Link, statements: t.Sequence[t.Any]) -> t.Any:
             if statements[0][0] == "ROLLBACK" and not failed:
@@ -590,7 +592,8 @@ class TestLostConnections:
 
     def test_the_watch_over_late_answers_outlives_a_connection(self, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """A connection that ends just then has no file any more."""
-        fileno, asked = psycopg.Connection.fileno, []
+        fileno = psycopg.Connection.fileno
+        asked: list[psycopg.Connection[t.Any]] = []
 
         def fileno_of_one_that_has_ended(connection: psycopg.Connection[t.Any]) -> int:
             asked.append(connection)
