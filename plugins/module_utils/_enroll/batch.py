@@ -230,8 +230,7 @@ class _Run(t.Generic[Item, Decided]):
 
     def _give_back(self) -> None:
         over, self._over = self._over, []
-        if over:
-            self._store.release(over, self._options.holder)
+        if over and self._release(over):
             self._held.difference_update(over)
 
     def _opened(self) -> ThreadPoolExecutor:
@@ -246,7 +245,15 @@ class _Run(t.Generic[Item, Decided]):
 
     def _release_all(self) -> None:
         if self._held:
-            self._store.release(sorted(self._held), self._options.holder)
+            self._release(sorted(self._held))
+
+    def _release(self, keys: t.Sequence[str]) -> bool:
+        """Give leases back; return whether that was done. They end by themselves, and must not cost the results."""
+        try:
+            self._store.release(keys, self._options.holder)
+        except StoreError:
+            return False
+        return True
 
 
 def _from_its_place(items: ItemList[Item | Unusable], options: BatchOptions) -> t.Iterator[tuple[int, Item | Unusable]]:

@@ -63,8 +63,8 @@ def verified(store: Store, service: str, checkpoint: str | None) -> tuple[dict[s
     end = store.chain(service)
     expected = _expected(checkpoint, end) if checkpoint else None
     problem = verify(_up_to(store.events(service, after=end.begin.number), end), end, expected)
-    if problem is not None and store.chain(service).begin != end.begin:
-        return verified(store, service, checkpoint)  # events were removed meanwhile
+    if problem is not None and _has_moved(end, store.chain(service)):
+        return verified(store, service, checkpoint)
     facts = {
         "count": end.number - end.begin.number,
         "first_number": end.begin.number + 1 if end.number > end.begin.number else None,
@@ -72,6 +72,11 @@ def verified(store: Store, service: str, checkpoint: str | None) -> tuple[dict[s
         "verified": problem is None,
     }
     return facts, problem
+
+
+def _has_moved(end: Chain, now: Chain) -> bool:
+    """Return whether events were removed meanwhile, or the first ones were added."""
+    return now.begin != end.begin or (not end.number and now.number > 0)
 
 
 def _expected(checkpoint: str, end: Chain) -> Chain:

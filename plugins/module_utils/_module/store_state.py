@@ -52,8 +52,9 @@ def bring_about(context: Context) -> Result:
 
 def _exported(context: Context) -> Result:
     path = file_path("events_path", context.params["events_path"])
-    changed, count = write_events(context.store, context.service, path, check_mode=context.check_mode)
+    # read first, so that its event is in the file whatever other runs add meanwhile
     checkpoint = checkpoint_of(context.store.chain(context.service))
+    changed, count = write_events(context.store, context.service, path, check_mode=context.check_mode)
     events = {"path": path, "count": count, "checkpoint": checkpoint}
     action = "export" if changed else "none"
     return Result(changed, {"action": action, "kind": context.place.kind, "events": events})

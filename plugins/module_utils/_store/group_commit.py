@@ -66,8 +66,11 @@ class Connection(abc.ABC):
         """Undo the whole transaction."""
 
     @abc.abstractmethod
-    def interrupted(self) -> Exception:
-        """Return an error of the driver for those whose commit another thread did not finish."""
+    def interrupted(self) -> Exception | None:
+        """Return an error of the driver for those whose commit another thread did not finish.
+
+        Return None if the commit is known to be done all the same.
+        """
 
     @abc.abstractmethod
     def execute(self, statement: str, values: Values = ()) -> int:
@@ -249,26 +252,30 @@ class GroupCommit(t.Generic[SomeConnection]):
         """Commit the writes of a group, and tell its threads."""
         self._group = None
         expected: tuple[type[Exception], ...] = (*self.connection.errors, StoreError)
+        is_interrupted = True
         try:
             if group.writes and group.error is None:
                 self._commit()
             elif self.connection.in_transaction:
                 self.connection.rollback()
+            is_interrupted = False
         except expected as exc:
+            is_interrupted = False
             group.error = group.error or exc
         finally:
-            self._settle(group)
+            self._settle(group, is_interrupted=is_interrupted)
 
     def _commit(self) -> None:
         if self._before_commit is not None and self.connection.left:
             self._before_commit(self.connection, tuple(self.connection.left))
         self.connection.commit()
 
-    def _settle(self, group: _Group) -> None:
+    def _settle(self, group: _Group, *, is_interrupted: bool) -> None:
         """Tell the threads of a group how it ended, even if an exception has interrupted that."""
         try:
-            if self.connection.in_transaction:
+            if is_interrupted:
                 group.error = group.error or self.connection.interrupted()
+            if self.connection.in_transaction:
                 with contextlib.suppress(*self.connection.errors):
                     self.connection.rollback()
         finally:

@@ -60,6 +60,7 @@ class PostgresqlDatabase(Database):
         self._patience = patience
         self._warn = warn
         self._key: Key | None = None
+        self._place_before: str | None = None
         self._has_tables = False
         self._is_closed = False
         self._turn = threading.Lock()
@@ -123,15 +124,19 @@ class PostgresqlDatabase(Database):
         return StoreError(f"store {self.name}: it was opened to be read only; nothing was written")
 
     def _until_done(self, patience: float, work: t.Callable[[float], Done]) -> Done:
-        """Return the result of ``work``, which gets the seconds that are left; repeat it after errors that pass."""
+        """Return the result of ``work``, which gets the seconds that are left; repeat it after errors that pass.
+
+        Once a connection was lost, the last error says so, too: nobody knows what became of the try before.
+        """
         end, pause = time.monotonic() + patience, pauses()
+        was_lost = False
         while True:
             try:
                 return work(max(0.0, end - time.monotonic()))
             except DriverError as exc:
-                wait = next(pause)
+                wait, was_lost = next(pause), was_lost or exc.lost
                 if not exc.passes or time.monotonic() + wait > end:
-                    raise
+                    raise DriverError(exc.said, exc.state, was_lost) from exc
             time.sleep(wait)
 
     def _selected(self, statement: str, values: Values, patience: float) -> list[Row]:
@@ -194,11 +199,13 @@ class PostgresqlDatabase(Database):
             noted = [value for (value,) in transaction.rows(_PLACE)]
             if server.place is not None and noted != [server.place]:
                 transaction.execute(_PUT_PLACE, (server.place,))
-        if noted and server.place is not None and noted != [server.place]:
+                # kept for the next try: the answer to the COMMIT may be lost
+                self._place_before = noted[0] if noted else None
+        if self._place_before is not None:
             self._warn(
                 f"store {self.name}: since the last run the database went over to another server or was restored "
-                f"({noted[0]} before, {server.place} now); unless its replication is synchronous, what was written "
-                "last may be lost: see docs/postgresql.md"
+                f"({self._place_before} before, {server.place} now); unless its replication is synchronous, what was "
+                "written last may be lost: see docs/postgresql.md"
             )
 
     @contextlib.contextmanager

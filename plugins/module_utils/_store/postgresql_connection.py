@@ -27,10 +27,6 @@ from .postgresql_server import ServerCheck
 if t.TYPE_CHECKING:
     import psycopg
 
-_SAVE: Statement = ("SAVEPOINT one_write", ())
-_KEEP: Statement = ("RELEASE SAVEPOINT one_write", ())
-# The savepoint stays until the next one of its name, or the COMMIT.
-_UNDO: Statement = ("ROLLBACK TO SAVEPOINT one_write", ())
 _COMMIT: Statement = ("COMMIT", ())
 # More values than these for one statement are sent on their own, for which the driver has a faster way.
 _FEW = 20
@@ -59,6 +55,8 @@ class PostgresqlConnection(Connection):
         )
         self._ahead: list[Statement] = []
         self._is_begun = False
+        # Each write has a savepoint of its own name. What fails before it is made must not undo the write before.
+        self._number = 0
         # What the clock of the server told, as the time since 1970, and when that was heard.
         self._told, self._told_at = dt.timedelta(), 0.0
 
@@ -72,35 +70,49 @@ class PostgresqlConnection(Connection):
     def _is_unsent(self) -> bool:
         return self._ahead[:1] == [(self._begin, ())]
 
+    @property
+    def _saved(self) -> Statement:
+        return f"SAVEPOINT write_{self._number}", ()
+
+    @property
+    def _kept(self) -> Statement:
+        return f"RELEASE SAVEPOINT write_{self._number}", ()
+
     def begin(self, patience: float) -> None:
         self._server.require_same()
         self._is_begun = False
+        if self.link.in_transaction:  # its ROLLBACK has failed
+            self.link.cut()
         self.link.open(patience)
         self._ahead = [(self._begin, ())]
         self._is_begun = True
 
     def save(self) -> None:
-        self._ahead.append(_SAVE)
+        self._number += 1
+        self._ahead.append(self._saved)
 
     def keep(self) -> None:
-        if self._ahead[-1:] == [_SAVE]:
+        if self._ahead[-1:] == [self._saved]:
             self._ahead.pop()  # nothing was written
             return
         self._flush()  # what fails is an error of this write
-        self._ahead.append(_KEEP)
+        self._ahead.append(self._kept)
 
     def undo(self) -> None:
-        if _SAVE in self._ahead:
-            del self._ahead[self._ahead.index(_SAVE) :]
+        if self._saved in self._ahead:
+            del self._ahead[self._ahead.index(self._saved) :]
         else:
-            self._ahead = [_UNDO]
+            # the savepoint stays until the COMMIT
+            self._ahead = [(f"ROLLBACK TO SAVEPOINT write_{self._number}", ())]
 
     def commit(self) -> None:
         self._server.require_same()
         ahead, unsent = self._ahead, self._is_unsent
-        self._ahead, self._is_begun = [], False
+        self._ahead = []
+        # An error before the COMMIT leaves the transaction open, since the server then skips what was sent with it.
         if not unsent and self.link.send([*ahead, _COMMIT]).statusmessage != "COMMIT":
             raise DriverError("the server has undone the transaction", "40001")
+        self._is_begun = False
 
     def rollback(self) -> None:
         is_needed = self.link.in_transaction and not self._is_unsent
@@ -151,7 +163,7 @@ class PostgresqlConnection(Connection):
         transaction may go into the savepoint of its last write.
         """
         self._server.require_same()
-        if self._ahead == [_KEEP]:
+        if self._ahead == [self._kept]:
             return []
         ahead, self._ahead = self._ahead, []
         return ahead

@@ -39,8 +39,11 @@ _DEFAULTS = {
 }
 _SENT = {"application_name": "redtrust.certificate_enroll", "client_encoding": "utf8"}
 _SECRET = ("password", "sslpassword")
-# Errors after which the same may succeed: a deadlock, a lock that another run keeps, a server that ends or begins.
-_PASSING = frozenset({"40P01", "40001", "55P03", "57014", "57P01", "57P02", "57P03", "53300", "25P03"})
+# Errors after which the same may succeed: a deadlock, a lock that another run keeps, a server that ends or begins, a
+# transaction that another write has spoiled.
+_PASSING = frozenset(
+    {"40P01", "40001", "55P03", "57014", "57P01", "57P02", "57P03", "53300", "25P03", "25P02", "3B001"}
+)
 
 
 class DriverError(Exception):

@@ -11,6 +11,7 @@ import typing as t
 from .._errors import StoreError
 from .postgresql_driver import DriverError
 
+_NOTHING = "nothing was written"
 _GUIDE = "see docs/postgresql.md"
 _TABLES = f"the database may lack tables or rights: let redtrust_store make the tables, and grant the rights, {_GUIDE}"
 _LOST = "look at the database and the network to it, then run again: the next run goes on from what is stored"
@@ -73,4 +74,6 @@ def explained(name: str) -> t.Iterator[None]:
 def _advice(exc: DriverError) -> str:
     by_state = (advice for state, advice in _BY_STATE if exc.state and exc.state.startswith(state))
     by_words = (advice for words, advice in _BY_WORDS if words in exc.said)
-    return next(by_state, None) or next(by_words, None) or (_LOST if exc.lost else "nothing was written")
+    advice = next(by_state, None) or next(by_words, None) or (_LOST if exc.lost else _NOTHING)
+    # A COMMIT may have been among what was sent over a connection that was lost.
+    return advice.removeprefix(f"{_NOTHING}; ") if exc.lost else advice

@@ -162,7 +162,8 @@ class Link:
         while not self._closed.wait(min(_POLL_SECONDS, self.answer_seconds / 4)):
             due, raw = self._due, self._raw
             if due is not None and raw is not None and not raw.closed and time.monotonic() > due:
-                with contextlib.suppress(OSError), socket.socket(fileno=os.dup(raw.fileno())) as same:
+                # The connection may end by itself at this moment, and has no file any more then.
+                with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(raw.fileno())) as same:
                     same.shutdown(socket.SHUT_RDWR)
 
 
@@ -172,7 +173,8 @@ def _is_lost(raw: psycopg.Connection[t.Any]) -> bool:
     A server that ends a session in the middle of a pipeline may leave psycopg unable to leave that pipeline. The
     connection stays open then, and refuses all that follows.
     """
-    if raw.info.transaction_status == TransactionStatus.ACTIVE:
+    is_stuck = raw.info.transaction_status == TransactionStatus.ACTIVE or raw.info.pipeline_status
+    if is_stuck:
         raw.close()
     return bool(raw.closed)
 

@@ -50,8 +50,8 @@ class ServerCheck:
         in_recovery, *found = row[:3]
         if in_recovery in (True, "t"):
             raise StoreError(
-                f"store {self._name}: this server is a standby, which can only be read; nothing was written; let "
-                "store_dsn name the primary, or all hosts with target_session_attrs=read-write"
+                f"store {self._name}: this server is a standby, which can only be read; let store_dsn "
+                "name the primary, or all hosts with target_session_attrs=read-write"
             )
         known = self._known = self._known or tuple(found)
         if known != tuple(found):

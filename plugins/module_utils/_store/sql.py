@@ -30,6 +30,7 @@ from .base import Block, Lease, Store, never, stale
 from .database import Database, Done, Row, Transaction
 from .event import Chain, Event
 from .event_log import EventLog, Left
+from .own_thread import OwnThread
 from .replacement import Replacement
 from .revision_rows import ConflictError, Write
 
@@ -40,6 +41,7 @@ class SqlStore(Store):
     def __init__(self, database: Database, actor: Actor | None = None) -> None:
         self.database = database
         self._events = EventLog(database.name, actor or Actor.here())
+        self._writing = OwnThread()
         database.before_commit = self._end
         with contextlib.ExitStack() as undo:
             undo.callback(database.close)
@@ -218,6 +220,7 @@ class SqlStore(Store):
         return self._write("note", lambda transaction: note_rows.add(transaction, key, number))
 
     def close(self) -> None:
+        self._writing.end()
         self.database.close()
 
     def _write(self, verb: str, work: t.Callable[[Transaction], Done], *, alone: bool = False) -> Done:
@@ -227,7 +230,7 @@ class SqlStore(Store):
             transaction.at_end(None)
             return work(transaction)
 
-        return self.database.write(verb, checked, alone=alone)
+        return self._writing.do(lambda: self.database.write(verb, checked, alone=alone))
 
     def _end(self, transaction: Transaction, left: t.Sequence[object]) -> None:
         """End a transaction: write what all runs want the same rows for, so that those are locked for a short time.

@@ -46,8 +46,8 @@ class SqliteConnection(Connection):
     def rollback(self) -> None:
         self.raw.execute("ROLLBACK")
 
-    def interrupted(self) -> Exception:
-        return sqlite3.OperationalError("the commit was interrupted")
+    def interrupted(self) -> Exception | None:
+        return sqlite3.OperationalError("the commit was interrupted") if self.in_transaction else None
 
     def execute(self, statement: str, values: Values = ()) -> int:
         try:

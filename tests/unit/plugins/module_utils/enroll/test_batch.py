@@ -409,6 +409,19 @@ class TestLeases:
         assert set(late) == {True}
         assert store.acquire(["enrollment/svc/a"], "other", 60.0) == {}
 
+    def test_leases_that_cannot_be_given_back_cost_no_result(self, tmp_path: Path, clock: Clock) -> None:
+        class Away(SqliteStore):
+            def release(self, _keys: t.Iterable[str], _holder: str) -> None:
+                raise StoreError("database is locked")
+
+        with Away(str(tmp_path / "away" / "store.db")) as store:
+            outcomes = run(Requesting(store), items("a", "broken", "c"), store, options(clock))
+        assert [(one.changed, type(one.error)) for one in outcomes] == [
+            (True, type(None)),
+            (False, SignerError),
+            (True, type(None)),
+        ]
+
     @pytest.mark.process
     def test_what_a_dead_run_holds_is_taken_over_at_once(self, store: SqliteStore, clock: Clock) -> None:
         with subprocess.Popen([sys.executable, "-c", ""]) as process:

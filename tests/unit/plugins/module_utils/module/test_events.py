@@ -172,6 +172,19 @@ class TestTheCheck:
         facts, problem = verified(store, "127.0.0.1", None)
         assert (facts["count"], facts["first_number"], problem) == (1, 6, None)
 
+    def test_while_another_run_writes_the_first_event(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        read = type(store).events
+        (revision,) = store.enrollment("127.0.0.1", "www").revisions
+
+        def events(self: Store, service: str, name: str | None = None, after: int = 0) -> t.Iterator[Event]:
+            monkeypatch.setattr(type(store), "events", read)
+            self.put(dataclasses.replace(revision, service="new", generation=0))
+            return read(self, service, name, after)
+
+        monkeypatch.setattr(type(store), "events", events)
+        facts, problem = verified(store, "new", None)
+        assert (facts["count"], problem) == (1, None)
+
 
 def change(store: Store, statement: str, *values: object) -> None:
     assert isinstance(store, SqlStore)
@@ -209,6 +222,21 @@ class TestTheFile:
         again = export()
         assert (again["changed"], again["action"]) == (False, "none")
         assert sorted(one.name for one in tmp_path.glob("*e*")) == ["e.jsonl", "state"]
+
+    def test_has_the_event_of_the_checkpoint_though_others_write(
+        self, export: t.Callable[..., dict[str, t.Any]], store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (revision,) = store.enrollment("127.0.0.1", "www").revisions
+        read = type(store).events
+
+        def events(self: Store, service: str, name: str | None = None, after: int = 0) -> t.Iterator[Event]:
+            yield from list(read(self, service, name, after))
+            store.put(dataclasses.replace(revision, note="after the last page was read"))
+
+        monkeypatch.setattr(type(store), "events", events)
+        checkpoint = export()["events"]["checkpoint"]
+        lines = map(json.loads, (tmp_path / "e.jsonl").read_text("utf-8").splitlines())
+        assert checkpoint in [f"{line['service']}:{line['number']}:{line['hash']}" for line in lines]
 
     def test_is_written_anew_where_events_were_added(
         self, export: t.Callable[..., dict[str, t.Any]], store: Store, tmp_path: Path

@@ -10,6 +10,8 @@ import dataclasses
 import datetime as dt
 import errno
 import itertools
+import signal
+import threading
 import time
 import typing as t
 
@@ -55,6 +57,33 @@ def test_the_request_code_of_the_user_is_not_stored(store: Store, make: MakeRevi
     latest = store.enrollment("redtrust", "www").latest
     assert latest is not None
     assert latest.spec == make().spec
+
+
+def test_an_interrupted_write_is_done_and_keeps_no_other_waiting(
+    store: Store, make: MakeRevision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C comes at any moment. The writes of other threads share the transaction."""
+    interrupted = threading.Event()
+
+    def reach(point: str) -> None:
+        if point == "store put intended written" and not interrupted.is_set():
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            interrupted.wait(10)
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        monkeypatch.setattr(_fault_points, "reach", reach)
+        with pytest.raises(KeyboardInterrupt):
+            store.put(make("a"))
+        interrupted.set()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            pool.submit(store.put, make("b")).result(10)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert [one.name for one in store.enrollments()] == ["a", "b"]
 
 
 def test_each_put_is_the_next_generation(store: Store, make: MakeRevision) -> None:

@@ -325,7 +325,8 @@ class TestLostAnswers:
         """A server that ends a session between two answers leaves psycopg like this, once in some hundred times."""
         with opened(dsn) as store:
             store.put(make("kept"))
-            pipeline, stuck = psycopg.Connection.pipeline, []
+            pipeline = psycopg.Connection.pipeline
+            stuck: list[psycopg.Connection[t.Any]] = []
 
             @contextlib.contextmanager
             def pipeline_that_sticks(connection: psycopg.Connection[t.Any]) -> t.Iterator[None]:
@@ -341,6 +342,22 @@ class TestLostAnswers:
             store.put(make("a"))
             assert [connection.closed for connection in stuck] == [True]
             assert sorted(one.name for one in store.enrollments()) == ["a", "kept"]
+
+    def test_after_a_commit_without_answer_it_is_not_said_that_nothing_was_written(
+        self, dsn: str, make: MakeRevision
+    ) -> None:
+        """The server may commit it later, for example when its standby is there again."""
+        with Proxy(dsn) as proxy, opened(proxy.dsn, patience=2.0) as store, psycopg.connect(dsn) as rival:
+            (stored,) = store.put(make())
+            proxy.arm({1: Cut.BEFORE}, stay_down=True)
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                late = pool.submit(store.put, stored)
+                while not proxy.happened:
+                    time.sleep(0.01)
+                rival.execute("SELECT * FROM revisions FOR UPDATE")
+                proxy.is_down = False
+                with pytest.raises(StoreError, match="lock timeout; another run keeps it locked; look for a job"):
+                    late.result()
 
     @pytest.mark.parametrize("cut", [Cut.BEFORE, Cut.AFTER])
     def test_what_is_returned_is_what_is_stored(self, dsn: str, make: MakeRevision, cut: Cut) -> None:
@@ -492,6 +509,106 @@ class TestLostConnections:
             rival.rollback()
             store.put(stored)
 
+    @pytest.mark.parametrize(("state", "passes"), [("40001", True), ("53100", False)])
+    def test_an_error_in_what_is_sent_with_the_commit_is_over_with_its_transaction(
+        self, postgres: Server, dsn: str, make: MakeRevision, state: str, passes: bool
+    ) -> None:
+        """The server skips the COMMIT then, so the transaction has to be ended before the next one begins."""
+        with opened(dsn) as store:
+            postgres.execute("CREATE SEQUENCE inserts", dsn)
+            postgres.execute(
+                f"""
+                CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    IF nextval('inserts') = 1 THEN RAISE EXCEPTION 'not now' USING ERRCODE = '{state}'; END IF;
+                    RETURN NEW;
+                END $$
+                """,
+                dsn,
+            )
+            postgres.execute("CREATE TRIGGER fails BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION fail()", dsn)
+            with contextlib.nullcontext() if passes else pytest.raises(StoreError, match="not now; nothing was writ"):
+                store.put(make("a"))
+            store.put(make("b"))
+            assert [one.name for one in store.enrollments()] == (["a", "b"] if passes else ["b"])
+
+    def test_what_a_rollback_that_failed_has_left_is_not_committed_with_the_next_write(
+        self, dsn: str, make: MakeRevision, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A server that was paused ends any statement, also this one, when its time is over."""
+        send = Link.send
+        failed: list[t.Sequence[t.Any]] = []
+
+        def fail(link: Link, statements: t.Sequence[t.Any]) -> t.Any:
+            if statements[0][0] == "ROLLBACK" and not failed:
+                failed.append(statements)
+                raise DriverError("canceling statement due to statement timeout", "57014")
+            return send(link, statements)
+
+        monkeypatch.setattr(Link, "send", fail)
+        with opened(dsn) as store:
+            end = store.database.before_commit
+
+            def refuse(*_what: object) -> None:
+                store.database.before_commit = end
+                raise StoreError("not this one")
+
+            store.database.before_commit = refuse
+            with pytest.raises(StoreError, match="not this one"):
+                store.put(make("a"))
+            assert failed
+            store.put(make("b"))
+            assert [one.name for one in store.enrollments()] == ["b"]
+
+    def test_what_fails_at_the_end_of_one_write_does_not_undo_it_without_a_word(
+        self, dsn: str, make: MakeRevision, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The end of one write is sent together with the next one. A server that was paused may cancel it."""
+        send, cancelled = Link.send, threading.Event()
+        cancel = "DO $$ BEGIN RAISE EXCEPTION 'canceling statement' USING ERRCODE = '57014'; END $$"
+
+        def cancel_once(link: Link, statements: t.Sequence[t.Any]) -> t.Any:
+            words = [statement.split(maxsplit=1)[0] for statement, _values in statements]
+            if words[:2] == ["RELEASE", "SAVEPOINT"] and not cancelled.is_set():
+                cancelled.set()
+                statements = [(cancel, ()), *statements[1:]]
+            return send(link, statements)
+
+        with opened(dsn) as store:
+            connection = store.database._writer.connection  # type: ignore[attr-defined]
+            begin = connection.begin
+
+            def begin_and_wait(patience: float) -> None:
+                begin(patience)
+                cancelled.wait(0.3)  # the others come in the meantime
+
+            monkeypatch.setattr(connection, "begin", begin_and_wait)
+            monkeypatch.setattr(Link, "send", cancel_once)
+            names = [f"{number}" for number in range(8)]
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                for put in [pool.submit(store.put, make(name)) for name in names]:
+                    put.result()
+            assert cancelled.is_set()
+            assert [one.name for one in store.enrollments()] == names
+
+    def test_the_watch_over_late_answers_outlives_a_connection(self, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A connection that ends just then has no file any more."""
+        fileno = psycopg.Connection.fileno
+        asked: list[psycopg.Connection[t.Any]] = []
+
+        def fileno_of_one_that_has_ended(connection: psycopg.Connection[t.Any]) -> int:
+            asked.append(connection)
+            if len(asked) == 1:
+                raise psycopg.OperationalError("the connection is closed")
+            return fileno(connection)
+
+        link = Link(Address.read(dsn), 0.2)
+        link.open(5.0)
+        monkeypatch.setattr(psycopg.Connection, "fileno", fileno_of_one_that_has_ended)
+        with pytest.raises(DriverError) as caught:
+            link.run("SELECT pg_sleep(5)")
+        assert caught.value.lost
+        link.close()
+
     def test_one_that_writes_waits_for_no_run_with_other_names(self, dsn: str, make: MakeRevision) -> None:
         with opened(dsn) as store, psycopg.connect(dsn) as rival:
             store.acquire(["theirs"], "other", 0)
@@ -597,6 +714,33 @@ class TestLostConnections:
             assert store.enrollments() == []
             store.put(make())
 
+    def test_none_of_a_group_is_told_that_it_is_stored_where_the_commit_is_interrupted(
+        self, dsn: str, make: MakeRevision, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        send, interrupted = Link.send, threading.Event()
+
+        def interrupt(link: Link, statements: t.Sequence[t.Any]) -> t.Any:
+            if statements[-1][0] == "COMMIT" and not interrupted.is_set():
+                interrupted.set()
+                raise KeyboardInterrupt
+            return send(link, statements)
+
+        with opened(dsn) as store:
+            connection = store.database._writer.connection  # type: ignore[attr-defined]
+            begin = connection.begin
+
+            def begin_and_wait(patience: float) -> None:
+                begin(patience)
+                interrupted.wait(0.3)  # the others come in the meantime
+
+            monkeypatch.setattr(connection, "begin", begin_and_wait)
+            monkeypatch.setattr(Link, "send", interrupt)
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                puts = {f"{number}": pool.submit(store.put, make(f"{number}")) for number in range(8)}
+                errors = {name: put.exception() for name, put in puts.items()}
+            assert [type(error) for error in errors.values() if error] == [KeyboardInterrupt]
+            assert [one.name for one in store.enrollments()] == [name for name, error in errors.items() if not error]
+
 
 class TestAnotherServer:
     def test_one_that_went_on_from_an_earlier_state_ends_the_run(self, other: Server, make: MakeRevision) -> None:
@@ -618,6 +762,17 @@ class TestAnotherServer:
             assert len(warned) == expected, "it is told once"
         assert "timeline 1 before" in warned[0]
         assert "timeline 2 now" in warned[0]
+
+    def test_it_is_warned_of_though_the_answer_to_its_note_is_lost(self, postgres: Server, dsn: str) -> None:
+        opened(dsn).close()
+        postgres.execute("UPDATE notes SET value = 'server 1, timeline 1' WHERE key = 'store_place'", dsn)
+        warned: list[str] = []
+        with Proxy(dsn) as proxy:
+            proxy.arm({1: Cut.AFTER})
+            for _time in range(2):
+                opened(proxy.dsn, warn=warned.append).close()
+            assert proxy.happened == 1
+        assert [warning.partition("(")[2].partition(" before")[0] for warning in warned] == ["server 1, timeline 1"]
 
     def test_all_writes_of_the_transaction_that_meets_it_fail(
         self, dsn: str, make: MakeRevision, monkeypatch: pytest.MonkeyPatch
@@ -829,6 +984,15 @@ def test_what_is_lost_is_not_said_to_be_not_written() -> None:
         with explained("x at db"):
             raise DriverError("gone", lost=True)
     assert "nothing was written" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("state", "advice"),
+    [("58030", "look for a full or failing disk on the database server"), ("55P03", "another run keeps it locked")],
+)
+def test_what_is_lost_has_the_next_step_of_its_error(state: str, advice: str) -> None:
+    with pytest.raises(StoreError, match=f"^store x at db: gone; {advice}"), explained("x at db"):
+        raise DriverError("gone", state, lost=True)
 
 
 def test_statements_are_translated() -> None:
