@@ -456,7 +456,7 @@ certificates:
 stopped:
   description:
     - Why the module stopped asking the server, or V(none) if it did not stop.
-      Either the server did not answer three times in a row, or there is no session.
+      The server did not answer three times in a row, there is no session, or the store cannot be used any more.
       It is no use to begin another list then.
   returned: always
   type: str
@@ -708,7 +708,7 @@ def work(context: Context) -> Result:
         warnings=[*signer.warnings, *rules.warnings, *replaced.warnings, *reasons.warnings()],
         changed_names=results.report.changed_names,
         failed_names=results.report.failed_names,
-        report=[*results.report.lines(results.total), *replaced.lines],
+        report=[*results.lines(), *replaced.lines],
         kinds=results.report.kinds.to_json(),
         replacement=replaced.result,
         session_ended=_ends(params, failed=failed) and _end(context, session),

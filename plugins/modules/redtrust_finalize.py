@@ -257,7 +257,7 @@ certificates:
 stopped:
   description:
     - Why the module stopped asking the server, or V(none) if it did not stop.
-      Either the server did not answer three times in a row, or there is no session.
+      The server did not answer three times in a row, there is no session, or the store cannot be used any more.
       It is no use to begin another list then.
   returned: always
   type: str

@@ -115,10 +115,10 @@ def told(ran: Ran) -> set[str]:
     return ran.errors
 
 
-def begun(site: Site, names: c.Sequence[str], before: int) -> Running:
+def begun(site: Site, names: c.Sequence[str], before: int, **others: t.Any) -> Running:
     """Start a run, and wait until it has made some keys."""
     site.appliance.fault("create", "before", "delay:0.05", times=0)
-    running = site.start(ONE_PASS, **site.step_options(ONE_PASS, names))
+    running = site.start(ONE_PASS, **site.step_options(ONE_PASS, names), **others)
     site.appliance.until(lambda: keys(site) >= before)
     return running
 
@@ -143,6 +143,30 @@ def test_the_database_is_restarted_in_the_middle_of_a_list(
     assert 10 <= keys(site) == 60
     assert site.until_quiet(*names, first=ONE_PASS) == 1
     assert not (problems := verdict(site)), "\n".join(problems)
+
+
+def test_a_database_that_does_not_come_back_costs_no_result(
+    v442: Appliance, new_site: NewSite, own_server: Server
+) -> None:
+    """The list ends early, and says what it has done: the handlers of a job, and its next nodes, need the names."""
+    workers = 4
+    site = new_site(v442, place=Database(own_server.database()), workers=workers).with_access_token()
+    names = [f"name {number}" for number in range(60)]
+    running = begun(site, names, 15, patches=IMPATIENT)
+    own_server.stop()
+    ran = running.wait()
+    own_server.start()
+    uploaded = v442.one("SELECT COUNT(*) FROM requests WHERE step = 'finalize' AND id > ?", site.since)
+    assert ran.status == 1, str(ran)
+    assert ran.said["changed"]
+    assert ran.said["error"] == {"type": "StoreError"}
+    assert "were not begun: store" in ran.said["msg"]
+    assert ran.said["report"][-1].startswith("not begun: store")
+    assert 0 < len(ran.said["changed_names"]) <= uploaded < len(names)
+    assert set(ran.said["changed_names"]) <= {one["name"] for one in site.revisions() if one["state"] == "finalized"}
+    site.let_leases_end()
+    site.until_quiet(*names, first=ONE_PASS)
+    assert not (problems := verdict(site, never_left=2 * workers)), "\n".join(problems)
 
 
 @pytest.mark.parametrize("promote", [False, True], ids=["same timeline", "new timeline"])

@@ -104,13 +104,18 @@ def run_batch(
 
     The first plans are made without a lease and only tell which items act. Those items are leased, planned once more
     from the rows that the store has by then, and the step acts on that second plan. What another run holds is passed
-    over, and looked at again at the end.
+    over, and looked at again at the end. Raises StoreError if the store cannot be used any more, after the outcomes of
+    all items that were begun.
     """
     with _Run(step, store, options) as run:
-        for block in _planned(step, _from_its_place(items, options), store, options):
-            yield from run.begin(block)
-        yield from run.complete()
-        yield from run.wait_for_others()
+        try:
+            for block in _planned(step, _from_its_place(items, options), store, options):
+                yield from run.begin(block)
+            yield from run.complete()
+            yield from run.wait_for_others()
+        except StoreError:
+            yield from run.end_begun()
+            raise
 
 
 Planned = tuple[int, t.Any, Plan[Decided]]
@@ -168,6 +173,11 @@ class _Run(t.Generic[Item, Decided]):
             self._waiting.extend(self._passed)
             self._passed = []
             yield from self.complete()
+
+    def end_begun(self) -> t.Iterator[Told]:
+        """Yield the outcomes of the items that are at work; begin no other."""
+        while self._at_work:
+            yield self._next()
 
     def _work_on(self, enough: int) -> t.Iterator[Told]:
         """Work until at most ``enough`` items wait, with 0 until none is at work; yield the outcomes meanwhile."""

@@ -199,7 +199,8 @@ class Context:
         """Do the step for each item, in check mode predict it, and add the outcomes to ``results``.
 
         ``watch`` gets each outcome as well, and may have another line of progress. The rest of the list is not tried
-        once the service or the signer is down.
+        once the service or the signer is down. A store that cannot be used any more costs none of the outcomes until
+        then: raises StoreError only where there is none.
         """
         instead = watch.line if watch is not None else str
         progress = Progress(self.params.get("progress_path"), results.report, results.expected, instead=instead)
@@ -222,9 +223,13 @@ class Context:
                 if watch is not None:
                     watch.add(outcome)
                 progress.tell()
+            self._end(results, begun, kept)
+        except StoreError as exc:
+            if not results.total:
+                raise
+            results.break_off(exc)
         finally:
             self._why_step_down = lambda: ""
-        self._end(results, begun, kept)
         return results
 
     def _end(self, results: Results, begun: Chain, kept: dt.datetime | None) -> None:

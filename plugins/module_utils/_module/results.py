@@ -13,7 +13,7 @@ import typing as t
 
 from .._clock import timestamp
 from .._enroll.api import Forecast, RenewalPolicy, attempt, attention, counted, forecast, missing
-from .._errors import NotTriedError, RedtrustError, ServiceError, SessionError
+from .._errors import NotTriedError, RedtrustError, ServiceError, SessionError, StoreError
 from .._models import PENDING, Approval, Enrollment, Outcome, Revision, State
 from .._store.api import Chain
 from .._x509.api import csr_pem
@@ -60,6 +60,7 @@ class Results:
         self._stopped: str | None = None
         self._not_tried: str | None = None
         self._checkpoint: str | None = None
+        self._broken: StoreError | None = None
         self.total = 0
 
     def add(self, position: int, outcome: Outcome) -> None:
@@ -87,9 +88,18 @@ class Results:
         if self._checkpoint and chain.number > begun.number:
             self.report.checkpoint = self._checkpoint
 
+    def break_off(self, error: StoreError) -> None:
+        """Take the error that ended the run before the end of the list."""
+        self._broken = error
+
+    def lines(self) -> list[str]:
+        """Return the results in lines."""
+        return [*self.report.lines(self.total + self._left, self._why_broken), *self._early_end()]
+
     def result(self, *, warnings: t.Iterable[str] = (), **values: t.Any) -> Result:
         """Return the result of the module, with more warnings and more values."""
-        failure = self.report.failure(self.total)
+        failed = self.report.failure(self.total + self._left, self._why_broken if self._left else "")
+        failure = "; ".join(filter(None, (failed, *self._early_end())))
         shown = self._shown or ("failed" if failure else self._default)
         entries = [entry for _position, entry in sorted(self._entries, key=_position)]
         if shown == "failed":
@@ -100,14 +110,28 @@ class Results:
                 "certificates": entries,
                 "summary": dict(self.report.counts),
                 # the outcomes come in no order, and the cause says more than its consequence
-                "stopped": self._stopped or self._not_tried,
+                "stopped": self._why_broken or self._stopped or self._not_tried,
                 "checkpoint": self._checkpoint,
+                **({"error": error_facts(self._broken)} if self._broken else {}),
                 **values,
             },
             diff=[diff for _position, diff in sorted(self._diffs, key=_position)],
             warnings=[*warnings, *(f"{group.among()}: {group.words}" for group in self._warnings.values())],
             failure=failure or None,
         )
+
+    @property
+    def _why_broken(self) -> str:
+        return str(self._broken) if self._broken else ""
+
+    @property
+    def _left(self) -> int:
+        """How many certificates were not begun since the run ended early. It is 0 also where nobody knows."""
+        return max(0, (self.expected or 0) - self.total) if self._broken else 0
+
+    def _early_end(self) -> list[str]:
+        """Return why the run ended early, unless that is told of the certificates that were not begun."""
+        return [f"the run ended early: {self._broken}"] if self._broken and not self._left else []
 
     @property
     def has_unchanged(self) -> bool:

@@ -41,7 +41,11 @@ from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._model
 )
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._secrets import Secrets
 from ansible_collections.redtrust.certificate_enroll.plugins.module_utils._store.sqlite import SqliteStore
-from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.enroll.told import predict, run
+from ansible_collections.redtrust.certificate_enroll.tests.unit.plugins.module_utils.enroll.told import (
+    Given,
+    predict,
+    run,
+)
 
 HOLDER = "run one"
 
@@ -421,6 +425,26 @@ class TestLeases:
             (False, SignerError),
             (True, type(None)),
         ]
+
+    def test_a_store_that_goes_away_costs_no_outcome_of_what_was_begun(self, tmp_path: Path, clock: Clock) -> None:
+        leased: list[str] = []
+
+        class Leaving(SqliteStore):
+            def acquire(self, keys: t.Iterable[str], *others: t.Any) -> t.Any:
+                wanted = list(keys)
+                if leased:
+                    raise StoreError("the database is away")
+                leased.extend(wanted)
+                return super().acquire(wanted, *others)
+
+        names = [f"{number:02}" for number in range(20)]
+        told: list[str] = []
+        with Leaving(str(tmp_path / "leaving" / "store.db")) as store:
+            outcomes = batch.run_batch(Requesting(store), Given(items(*names)), store, options(clock, workers=2))
+            with pytest.raises(StoreError, match="the database is away"):
+                told.extend(outcome.name for _position, outcome in outcomes)
+            assert sorted(told) == sorted(one.name for one in store.enrollments())
+        assert len(told) == len(leased) == 4
 
     @pytest.mark.process
     def test_what_a_dead_run_holds_is_taken_over_at_once(self, store: SqliteStore, clock: Clock) -> None:
