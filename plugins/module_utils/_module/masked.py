@@ -93,6 +93,16 @@ class MaskedModule(AnsibleModule):
         finally:
             self._raises = False
 
+    def atomic_move(self, src: str, dest: str, *options: t.Any, **more: t.Any) -> None:
+        """Move a file. Raises OSError, of which ansible-core 2.19 makes an Exception of no type that could be caught."""
+        try:
+            super().atomic_move(src, dest, *options, **more)  # type: ignore[no-untyped-call]
+        except Exception as exc:
+            cause = exc.__cause__
+            if type(exc) is not Exception or not isinstance(cause, OSError):
+                raise
+            raise OSError(cause.errno, cause.strerror or str(cause)) from exc
+
     def log(self, msg: str, log_args: dict[str, t.Any] | None = None) -> None:
         super().log(self.hide(msg), self.hide(log_args))  # type: ignore[no-untyped-call]
 
