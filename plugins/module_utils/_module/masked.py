@@ -94,7 +94,7 @@ class MaskedModule(AnsibleModule):
             self._raises = False
 
     def atomic_move(self, src: str, dest: str, *options: t.Any, **more: t.Any) -> None:
-        """Move a file. Raises OSError, of which ansible-core 2.19 makes an Exception of no type that could be caught."""
+        """Move a file. Raises OSError, of which Ansible makes an Exception of no other type since ansible-core 2.19."""
         try:
             super().atomic_move(src, dest, *options, **more)  # type: ignore[no-untyped-call]
         except Exception as exc:

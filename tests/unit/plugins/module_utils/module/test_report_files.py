@@ -223,6 +223,7 @@ def test_a_name_that_the_collector_leaves_out_is_warned_of(run: Run, tmp_path: P
         ({"soon": "a month"}, "soon must be a duration such as 90d"),
         ({"recent": -1}, "recent must be from 0 to 10000, not -1"),
         ({"renew_before": "soon"}, "renew_before must be a duration"),
+        ({"services": []}, "services is an empty list, of which all would seem to be well: leave it out"),
         ({"services": ["redtrsut"]}, "no enrollment of 'redtrsut'; it knows these services: 'redtrust.example.com', "),
     ],
 )
