@@ -130,14 +130,14 @@ class TestThePlaybook:
         assert len(awx.named("workflow_approval_templates")) == 1
         assert len(awx.surveys) == 2
 
-    def test_it_writes_the_objects_to_a_file(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("name", ["{}/objects.json", "objects.json"])
+    def test_it_writes_the_objects_to_a_file(self, tmp_path: Path, name: str) -> None:
         file = tmp_path / "objects.json"
         command = [sys.executable, "-m", "ansible", "playbook", "redtrust.certificate_enroll.awx"]
-        given = json.dumps({**SETTINGS, "redtrust_awx_file": str(file)})
-        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(TREE)}
-        done = subprocess.run(
-            [*command, "--extra-vars", given], env=environment, capture_output=True, text=True, check=False
-        )
+        given = json.dumps({**SETTINGS, "redtrust_awx_file": name.format(tmp_path)})
+        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(TREE), "PWD": str(tmp_path)}
+        command += ["--extra-vars", given]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         assert json.loads(file.read_text(encoding="utf-8")) == objects(**SETTINGS)
         assert file.stat().st_mode & 0o777 == 0o600
