@@ -72,6 +72,7 @@ class TestThePlaybook:
             said = self.played({**path, **controller}, made)
         assert awx.changes == before
         assert "changed=0" in said
+        assert SETTINGS["redtrust_awx_webhook_url"] not in said
         self.check(awx, made)
 
     def changed(self, environment: dict[str, str]) -> list[str]:
@@ -98,7 +99,7 @@ class TestThePlaybook:
         some["controller_workflows"] = [{**workflow, "simplified_workflow_nodes": nodes}]
         command = [sys.executable, "-m", "ansible", "playbook", "redtrust.certificate_enroll.awx"]
         done = subprocess.run(
-            [*command, "--extra-vars", json.dumps({**SETTINGS, **some})],
+            [*command, "-v", "--extra-vars", json.dumps({**SETTINGS, **some})],
             env={**environment, "ANSIBLE_PIPELINING": "True"},
             capture_output=True,
             text=True,
@@ -136,11 +137,12 @@ class TestThePlaybook:
         command = [sys.executable, "-m", "ansible", "playbook", "redtrust.certificate_enroll.awx"]
         given = json.dumps({**SETTINGS, "redtrust_awx_file": name.format(tmp_path)})
         environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(TREE), "PWD": str(tmp_path)}
-        command += ["--extra-vars", given]
+        command += ["-v", "--diff", "--extra-vars", given]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         assert json.loads(file.read_text(encoding="utf-8")) == objects(**SETTINGS)
         assert file.stat().st_mode & 0o777 == 0o600
+        assert SETTINGS["redtrust_awx_webhook_url"] not in done.stdout
 
     def test_it_asks_for_the_project(self, tmp_path: Path) -> None:
         command = [sys.executable, "-m", "ansible", "playbook", "redtrust.certificate_enroll.aap"]
