@@ -215,6 +215,16 @@ class TestJobs:
         assert "1 of 1 certificates would be replaced" in said, said
         assert len(v442.asked()) == len(steps)
 
+    def test_a_line_that_fails_keeps_nothing_from_being_renewed(self, launch: t.Callable[..., Job]) -> None:
+        assert "1 certificate: 1 issued, " in launch("issue_and_renew").run()
+        job = launch("issue_and_renew", renew_force=True)
+        with job.file("certificates.csv").open("a", encoding="utf-8") as file:
+            file.write("ben-serra,CA_MISSPELT,Ben Serra,Ben,Serra,IDCES-87654321X,ES\n")
+        said = job.run()
+        assert "1 of 2 certificates failed: ben-serra: " in said, said
+        assert "1 renewed" in said, said
+        assert "failed=1 " in said, said
+
     def test_a_replacement_needs_a_criterion(self, launch: t.Callable[..., Job]) -> None:
         said = launch("replace", replace_issuer=" ", replace_names="", replace_state="open").run()
         assert "Answer at least one question" in said, said
