@@ -54,6 +54,10 @@ options:
             It may be empty.
         type: str
         required: true
+      answers_found:
+        description: Whether O(_input.answers_directory) is a directory on the machine that runs the modules.
+        type: bool
+        required: true
       mode:
         description: The mode of files, as the play has it.
         type: raw

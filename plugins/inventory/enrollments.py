@@ -163,12 +163,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         return params
 
     def _add(self, inventory: InventoryData, enrollments: t.Iterable[Enrollment], hosts: Hosts, params: Params) -> None:
+        fit = functools.lru_cache(maxsize=None)(lambda group: inventory.add_group(self._sanitize_group_name(group)))
         for group in (_ALL, *hosts.always):
-            inventory.add_group(group)
+            fit(group)
         for name, value in _VARIABLES.items():
             inventory.set_variable(_ALL, name, template(value))
         composes = any(params[name] for name in ("compose", "groups", "keyed_groups"))
-        fit = functools.lru_cache(maxsize=None)(lambda group: inventory.add_group(self._sanitize_group_name(group)))
         for enrollment in enrollments:
             host = untrusted(params["host_prefix"] + enrollment.name)
             inventory.add_host(host, _ALL)

@@ -60,7 +60,7 @@ options:
     description:
       - Path of a file for a spreadsheet, in CSV, with one enrollment a row.
         It is in UTF-8 with a byte order mark, so that Excel reads it.
-        A value that a spreadsheet would take for a formula has an apostrophe before it.
+        A value that a spreadsheet would take for a formula has an apostrophe before it, also behind a semicolon.
     type: path
   prometheus:
     description:

@@ -88,6 +88,10 @@ class Job:
         line = "localhost ansible_connection=local ansible_python_interpreter='{{ ansible_playbook_python }}'\n"
         (private / "inventory" / "hosts").write_text(line, encoding="utf-8")
 
+    def file(self, name: str) -> Path:
+        """Return the path of a file in the project of this job."""
+        return self._private / "project" / name
+
     def run(self) -> str:
         """Run it to its end, and return its output."""
         command = [sys.executable, "-m", "ansible_runner", "run", str(self._private)]

@@ -123,6 +123,24 @@ def test_the_texts_of_a_drawing_have_the_colours_of_other_texts(scheme: str, rea
     assert drawn == page.locator("figcaption .soft").first.evaluate(colour)[1]
 
 
+@pytest.mark.parametrize("width", [320, 360, 412])
+def test_no_word_of_a_status_is_broken_on_a_phone(width: int, reader: NewReader) -> None:
+    page = reader("trouble", phone=True).page
+    page.set_viewport_size({"width": width, "height": 780})
+    broken = """() => [...document.querySelectorAll("#table .pill")].flatMap(pill => {
+      const text = pill.lastChild, words = [...text.data.matchAll(/\\S+/g)];
+      return words.filter(word => {
+        const range = document.createRange();
+        range.setStart(text, word.index);
+        range.setEnd(text, word.index + word[0].length);
+        return range.getClientRects().length > 1;
+      }).map(word => word[0]);
+    })"""
+    page.locator("#table .pill").first.wait_for()
+    assert page.evaluate(broken) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
 @pytest.mark.parametrize("phone", [False, True])
 def test_details_open_and_close_with_the_keyboard(phone: bool, reader: NewReader, trouble: View) -> None:
     opened = reader("trouble", phone=phone, scheme="dark" if phone else "light")

@@ -72,6 +72,7 @@ class TestThePlaybook:
             said = self.played({**path, **controller}, made)
         assert awx.changes == before
         assert "changed=0" in said
+        assert SETTINGS["redtrust_awx_webhook_url"] not in said
         self.check(awx, made)
 
     def changed(self, environment: dict[str, str]) -> list[str]:
@@ -98,7 +99,7 @@ class TestThePlaybook:
         some["controller_workflows"] = [{**workflow, "simplified_workflow_nodes": nodes}]
         command = [sys.executable, "-m", "ansible", "playbook", "redtrust.certificate_enroll.awx"]
         done = subprocess.run(
-            [*command, "--extra-vars", json.dumps({**SETTINGS, **some})],
+            [*command, "-v", "--extra-vars", json.dumps({**SETTINGS, **some})],
             env={**environment, "ANSIBLE_PIPELINING": "True"},
             capture_output=True,
             text=True,
@@ -130,17 +131,18 @@ class TestThePlaybook:
         assert len(awx.named("workflow_approval_templates")) == 1
         assert len(awx.surveys) == 2
 
-    def test_it_writes_the_objects_to_a_file(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("name", ["{}/objects.json", "objects.json"])
+    def test_it_writes_the_objects_to_a_file(self, tmp_path: Path, name: str) -> None:
         file = tmp_path / "objects.json"
         command = [sys.executable, "-m", "ansible", "playbook", "redtrust.certificate_enroll.awx"]
-        given = json.dumps({**SETTINGS, "redtrust_awx_file": str(file)})
-        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(TREE)}
-        done = subprocess.run(
-            [*command, "--extra-vars", given], env=environment, capture_output=True, text=True, check=False
-        )
+        given = json.dumps({**SETTINGS, "redtrust_awx_file": name.format(tmp_path)})
+        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(TREE), "PWD": str(tmp_path)}
+        command += ["-v", "--diff", "--extra-vars", given]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         assert json.loads(file.read_text(encoding="utf-8")) == objects(**SETTINGS)
         assert file.stat().st_mode & 0o777 == 0o600
+        assert SETTINGS["redtrust_awx_webhook_url"] not in done.stdout
 
     def test_it_asks_for_the_project(self, tmp_path: Path) -> None:
         command = [sys.executable, "-m", "ansible", "playbook", "redtrust.certificate_enroll.aap"]
@@ -212,6 +214,16 @@ class TestJobs:
         ).run()
         assert "1 of 1 certificates would be replaced" in said, said
         assert len(v442.asked()) == len(steps)
+
+    def test_a_line_that_fails_keeps_nothing_from_being_renewed(self, launch: t.Callable[..., Job]) -> None:
+        assert "1 certificate: 1 issued, " in launch("issue_and_renew").run()
+        job = launch("issue_and_renew", renew_force=True)
+        with job.file("certificates.csv").open("a", encoding="utf-8") as file:
+            file.write("ben-serra,CA_MISSPELT,Ben Serra,Ben,Serra,IDCES-87654321X,ES\n")
+        said = job.run()
+        assert "1 of 2 certificates failed: ben-serra: " in said, said
+        assert "1 renewed" in said, said
+        assert "failed=1 " in said, said
 
     def test_a_replacement_needs_a_criterion(self, launch: t.Callable[..., Job]) -> None:
         said = launch("replace", replace_issuer=" ", replace_names="", replace_state="open").run()

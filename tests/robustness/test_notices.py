@@ -239,6 +239,8 @@ def test_each_kind_has_its_topic_and_later_jobs_get_the_numbers(site: Site) -> N
     begins = ["1 of 1 certificates failed: short: ", "1 of 1 certificates failed: new: ", "the type of the signer must"]
     assert [said[: len(words)] for words, said in zip(begins, failures, strict=True)] == begins
     assert "no mail" in output
+    printing = [task for task in output.partition("CUSTOM STATS")[0].split("\nTASK [") if failures[-1] in task]
+    assert [task.partition("]")[0].partition(" : ")[2] for task in printing] == ["Fail when a certificate failed"]
 
     (found,) = re.findall(r"^\tRUN: (\{.*\})$", output, re.MULTILINE)
     stats = json.loads(found)

@@ -93,6 +93,11 @@ class MaskedModule(AnsibleModule):
         finally:
             self._raises = False
 
+    def atomic_move(self, src: str, dest: str, *options: t.Any, **more: t.Any) -> None:
+        """Move a file. Raises OSError where that cannot be done, unless Ansible ends the module itself."""
+        with _OsErrors():
+            super().atomic_move(src, dest, *options, **more)  # type: ignore[no-untyped-call]
+
     def log(self, msg: str, log_args: dict[str, t.Any] | None = None) -> None:
         super().log(self.hide(msg), self.hide(log_args))  # type: ignore[no-untyped-call]
 
@@ -107,6 +112,21 @@ class MaskedModule(AnsibleModule):
             path = kwargs.get("path")
             raise ConfigurationError(self.hide(f"{path}: {msg}" if path else msg))
         super().fail_json(self.hide(msg), **self.hide(kwargs))
+
+
+class _OsErrors:
+    """Raise the OSError of which Ansible has made an Exception of no other type, as since ansible-core 2.19.
+
+    An ``except`` would catch every other error as well.
+    """
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, _trace: object) -> None:
+        cause = exc.__cause__ if kind is Exception and exc is not None else None
+        if isinstance(cause, OSError):
+            raise OSError(cause.errno, cause.strerror or str(cause)) from exc
 
 
 def _secrets_of(entries: object) -> t.Iterator[str]:

@@ -56,11 +56,18 @@ class ReportFiles:
         return {"form": name, "path": str(path), "changed": changed}
 
     def _replace(self, path: Path, content: t.Iterator[str], taken_at: dt.datetime) -> None:
-        descriptor, draft = tempfile.mkstemp(dir=self._module.tmpdir)
-        with os.fdopen(descriptor, "wb") as file:
-            file.writelines(map(_bytes, content))
-        with self._raising():
-            self._module.atomic_move(draft, str(path), unsafe_writes=self._module.params["unsafe_writes"])
+        """Write a draft beside the file, and move it there.
+
+        From another disk Ansible would copy it, to a name with the same ending: the collector reads each ``*.prom``.
+        """
+        descriptor, draft = tempfile.mkstemp(prefix=".redtrust-report-", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.writelines(map(_bytes, content))
+            with self._raising():
+                self._module.atomic_move(draft, str(path), unsafe_writes=self._module.params["unsafe_writes"])
+        finally:
+            Path(draft).unlink(missing_ok=True)
         with contextlib.suppress(PermissionError):  # unsafe_writes has left the file to its owner
             os.utime(path, (taken_at.timestamp(), taken_at.timestamp()))
 

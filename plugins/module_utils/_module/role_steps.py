@@ -1,12 +1,11 @@
 # Copyright (c) 2026, the redtrust.certificate_enroll authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decide for a role whether it can begin, and which certificates take part in its last step. Pure, but for files."""
+"""Decide for a role whether it can begin, and which certificates take part in its last step. Pure."""
 
 from __future__ import annotations
 
 import typing as t
-from pathlib import Path
 
 from .._errors import ConfigurationError
 from .._models import PENDING
@@ -90,9 +89,12 @@ def _of_tasks(settings: t.Mapping[str, t.Any]) -> str:
 
 
 def _of_answers(settings: t.Mapping[str, t.Any]) -> str:
-    """Refuse a directory that is not there, unless the tasks of the caller may make it."""
+    """Refuse a directory that is not there, unless the tasks of the caller may make it.
+
+    It is on the machine that runs the modules, and so the role looks for it there.
+    """
     path = settings["answers_directory"]
-    if not path or settings["tasks_file"] or Path(path).is_dir():
+    if not path or settings["tasks_file"] or settings["answers_found"]:
         return ""
     return f"{settings['role']}_answers_directory, {path}, is not a directory; make it first"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import typing as t
 
 from .._clock import timestamp
@@ -34,7 +35,10 @@ COLUMNS = (
     "next_step",
 )
 # A spreadsheet takes a value that begins so for a formula, see https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"
+_FORMULA = (*_SIGNS, "\t", "\r", "\n")
+# Where the comma is the decimal sign, a spreadsheet may take these for the end of a cell, in quotes too.
+_NEXT_CELL = re.compile(rf'([;\t\r\n])(?=[\s"]*[{re.escape(_SIGNS)}])')
 # Without it Excel does not read UTF-8.
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -81,6 +85,6 @@ def _row(entry: Entry) -> list[str]:
 
 
 def _harmless(value: str) -> str:
-    """Return a value that no spreadsheet takes for a formula: with an apostrophe before it, and without NUL."""
-    clean = value.replace("\0", "?")
+    """Return a value of which no spreadsheet takes a part for a formula: with an apostrophe before it, without NUL."""
+    clean = _NEXT_CELL.sub(r"\1'", value.replace("\0", "?"))
     return f"'{clean}" if clean.lstrip(" ").startswith(_FORMULA) else clean

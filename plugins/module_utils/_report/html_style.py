@@ -218,6 +218,7 @@ _NARROW = """
   #table .pill { display: flex; white-space: normal; }
   .count { display: block; margin: 0; } .fact { display: block; } .fact::before { content: none; }
   dialog dl { grid-template-columns: 1fr; gap: 0; } dialog dd { margin-bottom: .5rem; } }
+@media screen and (max-width: 26rem) { #table .pill, #table .pill .i { display: block; } }
 @media screen and (max-width: 36rem) { .tiles { grid-template-columns: 1fr 1fr; } }
 """
 

@@ -9,7 +9,7 @@ import datetime as dt
 import html
 import typing as t
 
-from .._clock import span
+from .._clock import span, timestamp
 from .view import Status
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -149,14 +149,12 @@ def utc(moment: dt.datetime) -> dt.datetime:
 
 def day_of(moment: dt.datetime) -> str:
     """Return a day as HTML, with the whole time for machines."""
-    moment = utc(moment)
-    return f'<time datetime="{moment:%Y-%m-%dT%H:%M:%SZ}">{date(moment)}</time>'
+    return f'<time datetime="{timestamp(moment)}">{date(utc(moment))}</time>'
 
 
 def clock(moment: dt.datetime) -> str:
     """Return the time of day, as HTML."""
-    moment = utc(moment)
-    return f'<time datetime="{moment:%Y-%m-%dT%H:%M:%SZ}">{moment:%H:%M}</time>'
+    return f'<time datetime="{timestamp(moment)}">{utc(moment):%H:%M}</time>'
 
 
 def distance(moment: dt.datetime, now: dt.datetime) -> str:

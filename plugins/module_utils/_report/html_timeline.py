@@ -42,11 +42,12 @@ class _Span:
 
 def ends(view: View) -> str:
     """Return both charts."""
-    soon = min(view.soon, _MOST_DAYS)
+    soon = max(_DAY, min(view.soon, _MOST_DAYS))
+    days = f"The next {soon.days} days, by day" if soon.days > 1 else "Today and tomorrow"
     return f"""<section id="ends" aria-labelledby="ends-h">
 <h2 id="ends-h">What ends when</h2>
 <div class="charts">
-{_chart(f"The next {soon.days} days, by day", _spans(dataclasses.replace(view, soon=soon), "day"))}
+{_chart(days, _spans(dataclasses.replace(view, soon=soon), "day"))}
 {_chart("The next 12 months, by week", _spans(view, "week"))}
 </div>
 <p class="legend">{_key("bar")} ends {_key("bad")} ends, and needs a person before</p>

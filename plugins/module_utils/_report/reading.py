@@ -31,7 +31,7 @@ def read_view(
 ) -> View:
     """Return the view of the services that are wanted, or of all. The time is kept in whole seconds.
 
-    Raises ConfigurationError for a service that the store does not know.
+    Raises ConfigurationError for a service that the store does not know, and where none is wanted.
     """
     services = _known(store, wanted)
     terms = Terms(now.replace(microsecond=0), soon, policy)
@@ -57,6 +57,8 @@ def _known(store: Store, wanted: t.Sequence[str] | None) -> list[str]:
     found = store.services()
     if wanted is None:
         return found
+    if not wanted:
+        raise ConfigurationError("services is an empty list, of which all would seem to be well: leave it out")
     unknown = [name for name in wanted if name not in found]
     if unknown:
         known = ", ".join(map(repr, found)) or "none, as it is empty"

@@ -57,6 +57,7 @@ class Position:
         self._holder = holder
         self._key = f"told/{name}/{urllib.parse.quote(service, safe='')}"
         self._text = ""
+        self._unkept: StoreError | None = None
         self.chain = Chain(service)
         self.told: dict[str, dict[str, Told]] = {}
 
@@ -75,15 +76,27 @@ class Position:
         self.told = self._read_told()
         return None
 
+    def check_kept(self) -> None:
+        """Raise the StoreError with which the lease could not be extended last.
+
+        Only a write finds that the file of a store was replaced. Reading goes on in the file that was there before.
+        """
+        if self._unkept is not None:
+            raise self._unkept
+
     def check(self) -> None:
         """Raise LostPositionError where the store has another position than the one that this process has left."""
         if self._store.note(self._key) != self._text:
             raise LostPositionError("the position in the store is not where this process has left it")
 
     def keep(self) -> None:
-        """Extend the lease. A failure is of no matter: each write is checked, and the next call may do better."""
-        with contextlib.suppress(StoreError):
+        """Extend the lease, in another thread. A failure is kept for ``check_kept``; the next call may do better."""
+        try:
             self._store.renew(self._holder, LEASE_SECONDS)
+        except StoreError as exc:
+            self._unkept = exc
+        else:
+            self._unkept = None
 
     def give_back(self) -> None:
         """Let another process go on at once."""

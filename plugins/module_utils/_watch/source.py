@@ -86,10 +86,12 @@ async def tell(source: Source, outlet: Outlet) -> None:
 
     Raises StoreError when the store cannot be used at the beginning, or for OUTAGE_SECONDS later on.
     """
+    # the same for each opening: after an outage the lease of the one before may still be in the store
+    me = holder()
     with concurrent.futures.ThreadPoolExecutor(1, "store") as pool:
         worked_at: float | None = None
         while True:
-            teller = _Teller(source, outlet, pool)
+            teller = _Teller(source, outlet, pool, me)
             try:
                 await teller.tell()
             except LostPositionError as exc:
@@ -105,19 +107,20 @@ async def tell(source: Source, outlet: Outlet) -> None:
 class _Teller:
     """One opening of the store. ``worked_at`` is when it could be used last, by the monotonic clock."""
 
-    def __init__(self, source: Source, outlet: Outlet, pool: concurrent.futures.Executor) -> None:
+    def __init__(self, source: Source, outlet: Outlet, pool: concurrent.futures.Executor, me: str) -> None:
         self._source = source
         self._outlet = outlet
         self._pool = pool
+        self._me = me
         self.worked_at: float | None = None
 
     async def tell(self) -> None:
         store = await self._run(self._source.open_store)
-        position = Position(store, self._source.service, self._source.position, holder())
+        position = Position(store, self._source.service, self._source.position, self._me)
         try:
             await self._take(position)
             with heartbeat(position.keep, LEASE_SECONDS):
-                await self._hand_over_all(Watcher(store, position, self._source.rules))
+                await self._hand_over_all(Watcher(store, position, self._source.rules), position)
         finally:
             # a cancelled task may have left a call in the thread: these come after it
             self._pool.submit(position.give_back)
@@ -132,11 +135,12 @@ class _Teller:
                 said = rival
             await asyncio.sleep(min(self._source.interval, LEASE_SECONDS / 3))
 
-    async def _hand_over_all(self, watcher: Watcher) -> None:
+    async def _hand_over_all(self, watcher: Watcher, position: Position) -> None:
         events = watcher.events()
         following = functools.partial(next, events)
         while True:
             event = await self._run(following)
+            position.check_kept()
             self.worked_at = time.monotonic()
             if event is None:
                 await asyncio.sleep(self._source.interval)

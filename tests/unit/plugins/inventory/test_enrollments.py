@@ -122,6 +122,11 @@ def test_what_is_due_depends_on_the_options_of_renewal(
     assert found == {"now": [], "within_1d": [], "within_1w": [], **due}
 
 
+def test_a_time_with_a_blank_in_it_is_one_group(source: Source) -> None:
+    due = {name: hosts for name, hosts in source.groups(due_within=["1d 12h"]).items() if "within" in name}
+    assert due == {"due_within_1d_12h": ["due", "ended"]}
+
+
 def test_a_certificate_is_due_when_a_window_opens_or_a_freeze_ends(empty: Source) -> None:
     with open_store(str(empty.store)) as store:
         put(store, "due", days=20)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections.abc as c
 import datetime as dt
+import errno
 import json
 import os
 import re
@@ -169,6 +170,38 @@ def test_a_file_gets_its_mode(run: Run, paths: dict[str, str]) -> None:
     assert changed(run(csv=paths["csv"], mode="0600")) == {"csv"}
 
 
+def test_no_draft_has_a_name_that_a_collector_reads(
+    run: Run, paths: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drafts: list[Path] = []
+
+    def move(_module: MaskedModule, source: str, target: str, **_options: object) -> None:
+        drafts.append(Path(source))
+        Path(source).replace(target)
+
+    monkeypatch.setattr(basic.AnsibleModule, "atomic_move", move)
+    run(**paths)
+    assert {draft.parent for draft in drafts} == {Path(paths["prometheus"]).parent}
+    assert not {draft.suffix for draft in drafts} & {Path(path).suffix for path in paths.values()}
+
+
+def test_a_file_that_cannot_be_replaced_is_told_and_leaves_no_draft(
+    run: Run, paths: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as that of another user in a directory where only the owner may."""
+
+    def refused(*_paths: object, **_options: object) -> t.NoReturn:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "rename", refused)
+    result = run(csv=paths["csv"])
+    assert result["failed"]
+    assert result["error"]["type"] == "ConfigurationError"
+    assert paths["csv"] in result["msg"]
+    assert "Operation not permitted" in result["msg"]
+    assert not list(Path(paths["csv"]).parent.iterdir())
+
+
 def test_metrics_of_each_certificate_are_wanted(run: Run, paths: dict[str, str]) -> None:
     run(prometheus=paths["prometheus"])
     assert "soon" not in Path(paths["prometheus"]).read_text("utf-8").replace("ends_soon", "")
@@ -191,6 +224,7 @@ def test_a_name_that_the_collector_leaves_out_is_warned_of(run: Run, tmp_path: P
         ({"soon": "a month"}, "soon must be a duration such as 90d"),
         ({"recent": -1}, "recent must be from 0 to 10000, not -1"),
         ({"renew_before": "soon"}, "renew_before must be a duration"),
+        ({"services": []}, "services is an empty list, of which all would seem to be well: leave it out"),
         ({"services": ["redtrsut"]}, "no enrollment of 'redtrsut'; it knows these services: 'redtrust.example.com', "),
     ],
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections.abc as c
 import dataclasses
 import datetime as dt
+import errno
 import json
 import os
 import stat
@@ -624,6 +625,17 @@ class TestFiles:
         assert isinstance(done.error, ConfigurationError)
         assert "File name too long" in str(done.error)
         assert str(done.extra["path"]).endswith(f"{name}.pem")
+
+    def test_a_file_that_cannot_be_replaced(
+        self, files: c.Callable[..., CertificateFiles], pki: Openssl, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refused(*_paths: object, **_options: object) -> t.NoReturn:
+            raise OSError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(os, "rename", refused)
+        done = files().write(self.outcome(pki))
+        assert isinstance(done.error, ConfigurationError)
+        assert "Operation not permitted" in str(done.error)
 
     def test_a_directory_in_the_place_of_a_file(
         self, files: c.Callable[..., CertificateFiles], pki: Openssl, tmp_path: Path

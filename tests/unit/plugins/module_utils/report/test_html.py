@@ -245,6 +245,18 @@ def test_many_days_are_not_drawn_by_day() -> None:
     assert "The next 60 days, by day" in html_timeline.ends(view)
 
 
+def test_a_time_that_is_less_than_a_day_has_a_chart_of_two_days() -> None:
+    part = html_timeline.ends(dataclasses.replace(fleets.well(), soon=fleets.DAY / 2))
+    assert "Today and tomorrow" in part
+    assert "0 days" not in part
+
+
+def test_a_year_has_four_digits_for_machines() -> None:
+    moment = dt.datetime(110, 5, 20, 3, 38, 9, tzinfo=dt.timezone.utc)
+    assert 'datetime="0110-05-20T03:38:09Z"' in html_text.day_of(moment)
+    assert 'datetime="0110-05-20T03:38:09Z"' in html_text.clock(moment)
+
+
 @pytest.mark.parametrize(
     ("highest", "top"), [(0, 2), (1, 2), (3, 4), (10, 10), (11, 12), (12, 12), (13, 16), (99, 100), (101, 120)]
 )

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import collections.abc as c
+import contextlib
 import logging
+import sqlite3
 import typing as t
 from pathlib import Path
 
@@ -193,6 +195,39 @@ def test_a_store_that_stays_away_ends_the_source(path: str, store: Store, monkey
     monkeypatch.setattr(source_module, "OUTAGE_SECONDS", 5 * INTERVAL)
     with pytest.raises(StoreError, match="away"):
         asyncio.run(tell(source(path, Failing(path, failures=1000)), Outlet(_Sink())))
+
+
+def test_a_file_that_was_put_back_meanwhile_is_opened_again(
+    path: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """SQLite itself reads on in the file that was there before."""
+    with open_store(path) as store:
+        store.put(row("a", days=25))
+    monkeypatch.setattr(source_module, "LEASE_SECONDS", 10 * INTERVAL)
+
+    def put_back() -> None:
+        copy = Path(path).with_suffix(".copy")
+        with contextlib.closing(sqlite3.connect(path)) as old, contextlib.closing(sqlite3.connect(copy)) as new:
+            old.backup(new)
+        copy.chmod(0o600)
+        for suffix in ("-wal", "-shm"):
+            Path(path + suffix).unlink(missing_ok=True)
+        copy.replace(path)
+        with open_store(path) as store:
+            issue(store, "b")
+
+    async def play() -> list[str]:
+        queue = Wrapped()
+        task = asyncio.create_task(tell(source(path), Outlet(queue)))
+        names = [(await queue.queue.get())["name"]]
+        await asyncio.sleep(5 * INTERVAL)
+        await asyncio.to_thread(put_back)
+        names.append((await asyncio.wait_for(queue.queue.get(), LIMIT_SECONDS))["name"])
+        await _ended(task)
+        return names
+
+    assert asyncio.run(play()) == ["a", "b"]
+    assert "was removed or replaced while this run used it" in caplog.text
 
 
 class _Sink:
