@@ -126,6 +126,7 @@ class TestThePlaybook:
         ]
         assert awx.linked("job_templates", issue, "notification_templates_error") == ["Redtrust: webhook"]
         assert awx.named("job_templates")[issue]["execution_environment"]
+        assert awx.linked("workflow_job_template_nodes", "request", "always_nodes") == ["decision"]
         assert awx.linked("workflow_job_template_nodes", "decision", "success_nodes") == ["approve"]
         assert awx.linked("workflow_job_template_nodes", "decision", "failure_nodes") == ["deny"]
         assert len(awx.named("workflow_approval_templates")) == 1
@@ -224,6 +225,19 @@ class TestJobs:
         assert "1 of 2 certificates failed: ben-serra: " in said, said
         assert "1 renewed" in said, said
         assert "failed=1 " in said, said
+
+    def test_a_line_that_fails_keeps_no_request_from_approval(self, launch: t.Callable[..., Job]) -> None:
+        job = launch("request")
+        with job.file("certificates.csv").open("a", encoding="utf-8") as file:
+            file.write("ben-serra,CA_MISSPELT,Ben Serra,Ben,Serra,IDCES-87654321X,ES\n")
+        said = job.run()
+        assert "1 of 2 certificates failed: ben-serra: " in said, said
+        assert "failed=1 " in said, said
+        assert [one["name"] for one in job.artifacts()["requests"]] == ["ana-garcia"]
+
+    def test_no_request_that_was_told_of_is_not_approved(self, launch: t.Callable[..., Job]) -> None:
+        said = launch("decide").run()
+        assert "the job before the approval told of no requests" in said, said
 
     def test_a_replacement_needs_a_criterion(self, launch: t.Callable[..., Job]) -> None:
         said = launch("replace", replace_issuer=" ", replace_names="", replace_state="open").run()

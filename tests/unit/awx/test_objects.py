@@ -47,7 +47,7 @@ ALL = {
     "redtrust_awx_mail": MAIL,
     "redtrust_awx_webhook_url": "https://chat.example.com/hooks/1",
 }
-LINKS = ("success_nodes", "failure_nodes")
+LINKS = ("success_nodes", "failure_nodes", "always_nodes")
 # The credential type that AWX has already.
 MANAGED = {"Red Hat Ansible Automation Platform"}
 
