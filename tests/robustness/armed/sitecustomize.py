@@ -36,8 +36,8 @@ def do_in_order() -> None:
     begin = concurrent.futures.ThreadPoolExecutor.__init__
 
     @functools.wraps(begin)
-    def with_one(pool: concurrent.futures.ThreadPoolExecutor, max_workers: int | None = None) -> None:
-        begin(pool, max_workers and 1)
+    def with_one(pool: concurrent.futures.ThreadPoolExecutor, max_workers: int | None = None, name: str = "") -> None:
+        begin(pool, max_workers and 1, name)
 
     concurrent.futures.ThreadPoolExecutor.__init__ = with_one  # type: ignore[method-assign, assignment]
 
