@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import typing as t
 
@@ -47,7 +46,9 @@ def _twin(pki: Openssl, serial: int) -> bytes:
     key = serialization.load_pem_private_key((pki.folder / "ca.key").read_bytes(), None)
     old = x509.load_pem_x509_certificate((pki.folder / "leaf.crt").read_bytes())
     builder = x509.CertificateBuilder(old.issuer, old.subject, old.public_key(), serial)
-    begins, ends = (t.cast("dt.datetime", utc_of(old, name)) for name in ("not_valid_before", "not_valid_after"))
+    begins, ends = utc_of(old, "not_valid_before"), utc_of(old, "not_valid_after")
+    assert begins
+    assert ends
     builder = builder.not_valid_before(begins).not_valid_after(ends)
     return builder.sign(t.cast("t.Any", key), hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
