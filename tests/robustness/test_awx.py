@@ -235,7 +235,7 @@ class TestJobs:
         assert "failed=1 " in said, said
         assert [one["name"] for one in job.artifacts()["requests"]] == ["ana-garcia"]
 
-    def test_no_request_that_was_told_of_is_not_approved(self, launch: t.Callable[..., Job]) -> None:
+    def test_where_no_requests_were_told_of_nothing_is_approved(self, launch: t.Callable[..., Job]) -> None:
         said = launch("decide").run()
         assert "the job before the approval told of no requests" in said, said
 

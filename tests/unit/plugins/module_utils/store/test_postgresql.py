@@ -287,6 +287,20 @@ WRITES: dict[str, t.Callable[[PostgresqlStore, MakeRevision], object]] = {
 }
 
 
+def let_others_join(
+    monkeypatch: pytest.MonkeyPatch, store: PostgresqlStore, until: threading.Event | None = None
+) -> None:
+    """Hold each transaction back after its beginning, so that the writes of other threads come into it."""
+    connection = store.database._writer.connection  # type: ignore[attr-defined]
+    begin, over = connection.begin, until or threading.Event()
+
+    def begin_and_wait(patience: float) -> None:
+        begin(patience)
+        over.wait(0.3)
+
+    monkeypatch.setattr(connection, "begin", begin_and_wait)
+
+
 class TestLostAnswers:
     @pytest.mark.parametrize("cut", list(Cut))
     @pytest.mark.parametrize("verb", WRITES)
@@ -372,14 +386,7 @@ class TestLostAnswers:
     ) -> None:
         committed = threading.Event()
         with Proxy(dsn) as proxy, opened(proxy.dsn) as store:
-            begin = store.database._writer.connection.begin  # type: ignore[attr-defined]
-
-            def begin_slowly(patience: float) -> None:
-                begin(patience)
-                if not committed.is_set():
-                    committed.wait(0.3)  # the others come in the meantime
-
-            monkeypatch.setattr(store.database._writer.connection, "begin", begin_slowly)  # type: ignore[attr-defined]
+            let_others_join(monkeypatch, store, until=committed)
             proxy.arm({1: cut})
             with concurrent.futures.ThreadPoolExecutor(16) as pool:
                 stored = list(pool.map(lambda number: store.put(make(f"{number:02}"))[0], range(16)))
@@ -574,14 +581,7 @@ class TestLostConnections:
             return send(link, statements)
 
         with opened(dsn) as store:
-            connection = store.database._writer.connection  # type: ignore[attr-defined]
-            begin = connection.begin
-
-            def begin_and_wait(patience: float) -> None:
-                begin(patience)
-                cancelled.wait(0.3)  # the others come in the meantime
-
-            monkeypatch.setattr(connection, "begin", begin_and_wait)
+            let_others_join(monkeypatch, store, until=cancelled)
             monkeypatch.setattr(Link, "send", cancel_once)
             names = [f"{number}" for number in range(8)]
             with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -726,14 +726,7 @@ class TestLostConnections:
             return send(link, statements)
 
         with opened(dsn) as store:
-            connection = store.database._writer.connection  # type: ignore[attr-defined]
-            begin = connection.begin
-
-            def begin_and_wait(patience: float) -> None:
-                begin(patience)
-                interrupted.wait(0.3)  # the others come in the meantime
-
-            monkeypatch.setattr(connection, "begin", begin_and_wait)
+            let_others_join(monkeypatch, store, until=interrupted)
             monkeypatch.setattr(Link, "send", interrupt)
             with concurrent.futures.ThreadPoolExecutor(8) as pool:
                 puts = {f"{number}": pool.submit(store.put, make(f"{number}")) for number in range(8)}
@@ -779,15 +772,9 @@ class TestAnotherServer:
     ) -> None:
         """Also those whose own statements went well."""
         with opened(dsn) as store:
-            connection = store.database._writer.connection  # type: ignore[attr-defined]
-            begin, met = connection.begin, threading.Event()
-
-            def begin_and_wait(patience: float) -> None:
-                begin(patience)
-                met.wait(0.5)  # the others come in the meantime
-                connection._server._known = ("another", "00000001")
-
-            monkeypatch.setattr(connection, "begin", begin_and_wait)
+            let_others_join(monkeypatch, store)
+            server = store.database._writer.connection._server  # type: ignore[attr-defined]
+            monkeypatch.setattr(server, "_known", ("another", "00000001"))
             with concurrent.futures.ThreadPoolExecutor(8) as pool:
                 late = [pool.submit(store.put, make(f"{number}")) for number in range(8)]
                 errors = [one.exception() for one in late]
