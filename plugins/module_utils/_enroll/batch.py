@@ -135,6 +135,7 @@ class _Run(t.Generic[Item, Decided]):
         self._others: dict[str, Lease] = {}
         self._held: set[str] = set()
         self._over: list[str] = []
+        self._gives_back = True
         self._at_work = 0
         self._done: queue.SimpleQueue[tuple[int, str, Future[Outcome]]] = queue.SimpleQueue()
         self._closing = contextlib.ExitStack()
@@ -175,7 +176,8 @@ class _Run(t.Generic[Item, Decided]):
             yield from self.complete()
 
     def end_begun(self) -> t.Iterator[Told]:
-        """Yield the outcomes of the items that are at work; begin no other."""
+        """Yield the outcomes of the items that are at work, after a failure of the store; begin no other."""
+        self._gives_back = False
         while self._at_work:
             yield self._next()
 
@@ -258,12 +260,16 @@ class _Run(t.Generic[Item, Decided]):
             self._release(sorted(self._held))
 
     def _release(self, keys: t.Sequence[str]) -> bool:
-        """Give leases back; return whether that was done. They end by themselves, and must not cost the results."""
-        try:
-            self._store.release(keys, self._options.holder)
-        except StoreError:
-            return False
-        return True
+        """Give leases back; return whether that was done.
+
+        They end by themselves. So a failure must not cost the results, nor each time the patience of the store.
+        """
+        if self._gives_back:
+            try:
+                self._store.release(keys, self._options.holder)
+            except StoreError:
+                self._gives_back = False
+        return self._gives_back
 
 
 def _from_its_place(items: ItemList[Item | Unusable], options: BatchOptions) -> t.Iterator[tuple[int, Item | Unusable]]:
